@@ -1,0 +1,95 @@
+"""What a verified token proves, and who stands on either side of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NewType
+
+UnverifiedToken = NewType("UnverifiedToken", str)
+"""A token as it came from outside. Only ``TokenVerifier.verify`` turns it into claims."""
+
+Clock = Callable[[], datetime]
+"""Tells the time as an aware datetime in UTC; tests pass one that they can turn."""
+
+
+def system_clock() -> datetime:
+    """Tell the time of this machine, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffClaims:
+    """What a handoff token proved. Exists only when every check has passed.
+
+    The account key is the pair ``(issuer, subject)``, never the e-mail address
+    (OpenID Connect Core 1.0, section 5.7).
+    """
+
+    issuer: str
+    subject: str
+    audience: str
+    issued_at: datetime
+    expires_at: datetime
+    nonce: str
+    jwt_id: str | None
+    session_id: str | None
+    auth_time: datetime | None
+    scope: frozenset[str]
+    name: str | None
+    email: str | None
+    email_verified: bool
+    kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInUser:
+    """Who is signed in at SERVER1, as the application tells the issuer.
+
+    Args:
+        subject: The account's random identifier, never reused, 1 to 255 characters.
+        session_id: The session's public reference (``sid``); not the cookie's value.
+        auth_time: When this person last proved who they are.
+        name: Passed on only with scope ``profile``.
+        email: Passed on only with scope ``email``.
+        email_verified: Whether the address is known to be theirs.
+    """
+
+    subject: str
+    session_id: str
+    auth_time: datetime
+    name: str | None = None
+    email: str | None = None
+    email_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One person arriving at SERVER2: what is proved, and where they wanted to go.
+
+    Args:
+        claims: What the token proved.
+        target: A path of this site, checked by ``check_return_to``.
+        token_sha256: SHA-256 of the token, hexadecimal, to be kept in the session's row: it lets
+            the same browser land twice without harm.
+    """
+
+    claims: HandoffClaims
+    target: str
+    token_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """The session that a browser holds at SERVER2, as the application tells the receiver.
+
+    Args:
+        handle: The session's public reference, fit for a log.
+        token_sha256: From the ``Arrival`` that opened it.
+        target: From the ``Arrival`` that opened it.
+    """
+
+    handle: str
+    token_sha256: str
+    target: str

@@ -1,0 +1,98 @@
+"""JSON as two parties must read it alike, or not at all.
+
+Python's reader guesses the encoding, lets the last of two equal members win, and accepts ``NaN``:
+each is a way to make one party read another document than the other (RFC 8725, section 2.4 to 2.6).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import NoReturn
+
+MAXIMUM_DEPTH = 8  # levels; a JWK Set has 3, a logout token 3
+MAXIMUM_DIGITS = 20  # of an integer; a NumericDate has 10
+
+
+class StrictJSONError(ValueError):
+    """The document is not strict JSON. Its text never quotes the document."""
+
+
+def load_strict_json(unverified_document: bytes) -> object:
+    """Read one JSON document strictly.
+
+    Args:
+        unverified_document: UTF-8 without a byte order mark. The caller bounds its length.
+
+    Raises:
+        StrictJSONError: Not UTF-8, not JSON, a member twice in one object, ``NaN`` or an infinite
+            number, an integer over 20 digits, over 8 levels deep, or half of a surrogate pair.
+
+    Sources: RFC 8259, sections 4 and 8.1; RFC 7515, section 4; RFC 7519, section 4.
+    """
+    try:
+        document = _DECODER.decode(unverified_document.decode("utf-8"))
+    except StrictJSONError:
+        raise
+    except (ValueError, RecursionError):
+        # The cause is cut off: a decoder's exception carries the whole document.
+        raise StrictJSONError("not a JSON document in UTF-8") from None
+    _check_depth(document)
+    if b"\\u" in unverified_document:
+        _check_surrogates(document)
+    return document
+
+
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise StrictJSONError("an object holds two members of one name")
+    return members
+
+
+def _bounded_integer(digits: str) -> int:
+    if len(digits) > MAXIMUM_DIGITS:
+        raise StrictJSONError(f"an integer of more than {MAXIMUM_DIGITS} digits")
+    return int(digits)
+
+
+def _finite_number(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise StrictJSONError("a number that is not finite")
+    return number
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise StrictJSONError("NaN or Infinity")
+
+
+def _check_depth(document: object) -> None:
+    level = [document]
+    for _ in range(MAXIMUM_DEPTH + 1):
+        level = [inner for outer in level for inner in _children(outer)]
+        if not level:
+            return
+    raise StrictJSONError(f"more than {MAXIMUM_DEPTH} levels deep")
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _check_surrogates(document: object) -> None:
+    # An escaped half of a pair cannot be encoded again: it would fail later, in a log or a database.
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise StrictJSONError("half of a surrogate pair") from None
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_members,
+    parse_int=_bounded_integer,
+    parse_float=_finite_number,
+    parse_constant=_no_constant,
+)
