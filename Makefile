@@ -1,0 +1,67 @@
+# POSIX sh and GNU make. `make help` says what there is.
+
+PYTHON ?= python3
+TESTS ?= tests
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+LOCK_ARGS ?=
+
+BIN := .venv/bin
+TYPED := $(wildcard shared/flask_handoff server1 server2 lab benchmarks demo.py tests)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock clean .venv-ready
+
+help:
+	@echo 'make demo     start both servers and print where to go; Ctrl-C ends them'
+	@echo 'make test     run the tests                (TESTS=tests/library PYTEST_ARGS=-x)'
+	@echo 'make lint     check style, types and who imports whom'
+	@echo 'make format   put the code into the form that lint asks for'
+	@echo 'make bench    run the benchmarks           (BENCH_ARGS=...)'
+	@echo 'make lock     renew requirements/*.txt     (LOCK_ARGS=--upgrade)'
+	@echo 'make clean    remove .venv, caches, and instance/ with the keys and databases of the demo'
+	@echo
+	@echo 'All but clean make .venv first, with PYTHON=$(PYTHON) (3.11 or newer).'
+
+.venv-ready:
+	@requirements/venv.sh '$(PYTHON)'
+
+demo: .venv-ready
+	@exec $(BIN)/python demo.py
+
+test: .venv-ready
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+lint: .venv-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports
+
+format: .venv-ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv-ready
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+# Without LOCK_ARGS what is pinned stays pinned, as long as pyproject.toml allows it.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	pyproject.toml $(LOCK_ARGS)
+
+lock: .venv-ready
+	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) --extra postgresql --extra servers --constraint requirements/dev.txt \
+		--output-file requirements/servers.txt
+
+CLEAN := .venv .venv.lock instance dist build htmlcov .coverage .hypothesis \
+	.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+clean:
+	@for path in $(CLEAN); do \
+		if [ -e "$$path" ]; then echo "removing $$path"; rm -rf "$$path"; fi; \
+	done
+	@find . -name .git -prune -o -type d -name __pycache__ -print | while read -r path; do \
+		echo "removing $$path"; rm -rf "$$path"; \
+	done

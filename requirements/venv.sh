@@ -1,0 +1,81 @@
+#!/bin/sh
+# Makes .venv from requirements/dev.txt, or finds that it is still good and leaves it alone.
+# Usage, from the top of the checkout: requirements/venv.sh PYTHON
+set -eu
+
+python=${1:?"Usage: requirements/venv.sh PYTHON"}
+venv=.venv
+lock=requirements/dev.txt
+
+refuse() {
+    printf '%s\n' "$@" >&2
+    exit 1
+}
+
+command -v "$python" >/dev/null 2>&1 || refuse \
+    "There is no '$python' here. flask-handoff needs Python 3.11 or newer:" \
+    "install it, or name one: make PYTHON=/path/to/python3"
+
+# A Python that is itself a virtual environment's stands for the one it was made from,
+# so that a shell with .venv activated does not ask for another .venv.
+found=$("$python" -c '
+import sys
+print("%d.%d.%d" % sys.version_info[:3])
+print(int(sys.version_info >= (3, 11)))
+print(getattr(sys, "_base_executable", None) or sys.executable)
+' 2>/dev/null) || refuse \
+    "'$python' does not start. flask-handoff needs Python 3.11 or newer:" \
+    "name one that works: make PYTHON=/path/to/python3"
+version=$(printf '%s\n' "$found" | sed -n 1p)
+new_enough=$(printf '%s\n' "$found" | sed -n 2p)
+base=$(printf '%s\n' "$found" | sed -n 3p)
+
+[ "$new_enough" = 1 ] || refuse \
+    "'$python' is Python $version. flask-handoff needs Python 3.11 or newer:" \
+    "name one: make PYTHON=/path/to/python3"
+
+# The scripts in a virtual environment hold its absolute path: a moved or copied one is not ours.
+wanted="$version $base $(pwd -P) $(cksum <"$lock")"
+project=$(cksum <pyproject.toml)
+
+is_good() {
+    [ -x "$venv/bin/python" ] && [ "$(cat "$venv/made-from" 2>/dev/null)" = "$wanted" ]
+}
+
+is_current() {
+    is_good && [ "$(cat "$venv/project" 2>/dev/null)" = "$project" ]
+}
+
+is_current && exit 0
+
+# Two makes at the same moment must not build the same directory. Without flock(1) they may.
+if command -v flock >/dev/null 2>&1; then
+    exec 9>.venv.lock
+    flock -n 9 || { echo "Waiting for another make to finish $venv"; flock 9; }
+    is_current && exit 0
+fi
+
+pip() {
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "$@" || refuse \
+        "The installation into $venv did not succeed; the reason stands above." \
+        "Nothing is kept of it: the same make command starts afresh."
+}
+
+if ! is_good; then
+    "$base" -c 'import ensurepip, venv' 2>/dev/null || refuse \
+        "Python $version at $base cannot make virtual environments (venv or ensurepip is missing)." \
+        "On Debian and Ubuntu: apt-get install python3-venv; or name another Python: make PYTHON=..."
+    packages=$(grep -c '^[a-z].*==' "$lock")
+    echo "Making $venv with Python $version ($base)"
+    rm -rf "$venv"
+    "$base" -m venv "$venv"
+    echo "Installing about $packages packages, as pinned in $lock"
+    pip --require-hashes -r "$lock"
+    printf '%s' "$wanted" >"$venv/made-from"
+fi
+
+echo "Installing flask-handoff itself, editable"
+pip --quiet --no-deps --no-build-isolation -e .
+# Written last: an interrupted installation is never taken for a finished one.
+printf '%s' "$project" >"$venv/project"
+echo "$venv is ready"

@@ -1,0 +1,1 @@
+"""Sign in on one Flask server, arrive signed in on another."""
