@@ -36,7 +36,8 @@ base=$(printf '%s\n' "$found" | sed -n 3p)
 
 # The scripts in a virtual environment hold its absolute path: a moved or copied one is not ours.
 wanted="$version $base $(pwd -P) $(cksum <"$lock")"
-project=$(cksum <pyproject.toml)
+# An editable installation changes with the project's metadata, not with the settings of the tools.
+project=$(sed '/^\[tool\.pytest/,$d' pyproject.toml | cksum)
 
 is_good() {
     [ -x "$venv/bin/python" ] && [ "$(cat "$venv/made-from" 2>/dev/null)" = "$wanted" ]

@@ -1,10 +1,15 @@
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
+SOURCES = ("shared", "server1", "server2")
 
 
 def lint_imports(checkout):
@@ -19,6 +24,47 @@ def lint_imports(checkout):
     )
 
 
+def contract_name(contract_id):
+    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    return next(each["name"] for each in settings["contracts"] if each["id"] == contract_id)
+
+
+@pytest.fixture
+def copy_of_the_sources(tmp_path):
+    shutil.copy(CHECKOUT / "pyproject.toml", tmp_path)
+    for source in SOURCES:
+        if (CHECKOUT / source).exists():
+            shutil.copytree(
+                CHECKOUT / source,
+                tmp_path / source,
+                ignore=lambda _, names: [name for name in names if not is_source(name)],
+            )
+    return tmp_path
+
+
+def is_source(name):
+    return name.endswith(".py") or "." not in name
+
+
 def test_every_import_goes_where_the_layers_allow():
     answer = lint_imports(CHECKOUT)
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract_id"),
+    [
+        ("shared/flask_handoff/errors.py", "import flask_handoff.claims", "layers"),
+        ("shared/flask_handoff/a_module_without_a_layer.py", "", "layers"),
+        ("shared/flask_handoff/claims.py", "import jwt", "pyjwt"),
+        ("shared/flask_handoff/claims.py", "from flask import request", "flask"),
+        ("shared/flask_handoff/claims.py", "import sqlalchemy", "sqlalchemy"),
+        ("shared/flask_handoff/__init__.py", "import sqlalchemy", "extras"),
+    ],
+)
+def test_an_import_against_the_layers_is_found(copy_of_the_sources, module, line, contract_id):
+    with (copy_of_the_sources / module).open("a") as source:
+        source.write(f"\n{line}\n")
+    answer = lint_imports(copy_of_the_sources)
+    assert answer.returncode == 1
+    assert f"{contract_name(contract_id)} BROKEN" in answer.stdout

@@ -1,0 +1,92 @@
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+CHECKOUT = Path(__file__).parents[2]
+REQUIREMENTS = CHECKOUT / "requirements"
+LOCKS = ("dev.txt", "servers.txt")
+HASH = re.compile(r" --hash=sha256:[0-9a-f]{64}")
+MADE_ON_SOME_MACHINE = re.compile(r"https?:|file:|find-links|index-url|(^|[\s=@\"'])(/|~|[A-Z]:\\)")
+
+
+def unfold(lock):
+    return [line for line in lock.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def pinned(lock):
+    requirements = [line for line in unfold(lock) if not line.lstrip().startswith("#")]
+    return [Requirement(line.partition("--hash")[0]) for line in requirements]
+
+
+def faults(lock):
+    for line in lock.splitlines():
+        if MADE_ON_SOME_MACHINE.search(line):
+            yield f"holds an address or a path: {line}"
+    for line in unfold(lock):
+        if not line.lstrip().startswith("#") and not re.search(
+            r" --hash=sha256:[0-9a-f]{64}", line
+        ):
+            yield f"is not a requirement with a hash: {line}"
+        if line[0].isalnum() and "==" not in line.partition(" ")[0]:
+            yield f"is not pinned: {line}"
+
+
+def asked_for(*extras):
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    texts = list(project["dependencies"])
+    for extra in extras:
+        texts += project["optional-dependencies"][extra]
+    for text in texts:
+        requirement = Requirement(text)
+        if requirement.name == project["name"]:
+            yield from asked_for(*requirement.extras)
+        else:
+            yield requirement
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_machine_and_pins_everything_by_hash(name):
+    assert list(faults((REQUIREMENTS / name).read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://example.com/simple",
+        "--find-links wheels",
+        "    # via -r /home/someone/requirements.in",
+        "#    uv pip compile -o /home/someone/dev.txt",
+        "flask @ file:///home/someone/flask.whl --hash=sha256:" + "0" * 64,
+        "flask==3.1.3",
+        "flask>=3.1.3 --hash=sha256:" + "0" * 64,
+        "-e .",
+    ],
+)
+def test_a_line_that_is_no_pinned_requirement_is_found(line):
+    assert list(faults(f"flask==3.1.3 \\\n    --hash=sha256:{'0' * 64}\n{line}\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"), [("dev.txt", ["dev"]), ("servers.txt", ["postgresql", "servers"])]
+)
+def test_a_lock_holds_all_that_the_project_asks_for(name, extras):
+    versions = {
+        canonicalize_name(pin.name): next(iter(pin.specifier)).version
+        for pin in pinned((REQUIREMENTS / name).read_text())
+    }
+    missing = [
+        str(requirement)
+        for requirement in asked_for(*extras)
+        if versions.get(canonicalize_name(requirement.name)) not in requirement.specifier
+    ]
+    assert missing == []
+
+
+def test_the_servers_run_on_the_versions_that_were_tested():
+    tested = {str(pin) for pin in pinned((REQUIREMENTS / "dev.txt").read_text())}
+    served = {str(pin) for pin in pinned((REQUIREMENTS / "servers.txt").read_text())}
+    assert served <= tested
