@@ -55,7 +55,7 @@ lock: .venv-ready
 	$(COMPILE) --extra postgresql --extra servers --constraint requirements/dev.txt \
 		--output-file requirements/servers.txt
 
-CLEAN := .venv .venv.lock instance dist build htmlcov .coverage .hypothesis \
+CLEAN := .venv instance dist build htmlcov .coverage .hypothesis \
 	.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 clean:

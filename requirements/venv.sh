@@ -51,32 +51,47 @@ is_current && exit 0
 
 # Two makes at the same moment must not build the same directory. Without flock(1) they may.
 if command -v flock >/dev/null 2>&1; then
-    exec 9>.venv.lock
+    exec 9<"$lock"
     flock -n 9 || { echo "Waiting for another make to finish $venv"; flock 9; }
     is_current && exit 0
 fi
 
 pip() {
-    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input "$@" || refuse \
-        "The installation into $venv did not succeed; the reason stands above." \
+    PYTHONUNBUFFERED=1 "$venv/bin/python" -m pip install \
+        --disable-pip-version-check --no-input --progress-bar off "$@"
+}
+
+show_progress() {
+    while read -r verb what _; do
+        case $verb in
+        Collecting) echo "  ${what}" ;;
+        Processing) echo "  ${what##*/}" ;;
+        Installing) echo "  unpacking" ;;
+        esac
+    done
+}
+
+give_up() {
+    refuse "The installation into $venv did not succeed; the reason stands above." \
         "Nothing is kept of it: the same make command starts afresh."
 }
 
 if ! is_good; then
-    "$base" -c 'import ensurepip, venv' 2>/dev/null || refuse \
-        "Python $version at $base cannot make virtual environments (venv or ensurepip is missing)." \
-        "On Debian and Ubuntu: apt-get install python3-venv; or name another Python: make PYTHON=..."
-    packages=$(grep -c '^[a-z].*==' "$lock")
+    "$base" -c 'import ensurepip, venv; ensurepip.version()' 2>/dev/null || refuse \
+        "Python $version at $base cannot make virtual environments: venv or ensurepip is missing." \
+        "On Debian and Ubuntu: apt-get install python3-venv; or name another: make PYTHON=..."
     echo "Making $venv with Python $version ($base)"
     rm -rf "$venv"
-    "$base" -m venv "$venv"
-    echo "Installing about $packages packages, as pinned in $lock"
-    pip --require-hashes -r "$lock"
+    "$base" -m venv "$venv" || give_up
+    echo "Installing what $lock pins; this takes a minute, once"
+    # A pipe has the exit status of its last part only, so a file tells that pip failed.
+    { pip --require-hashes -r "$lock" || touch "$venv/failed"; } | show_progress
+    [ ! -e "$venv/failed" ] || give_up
     printf '%s' "$wanted" >"$venv/made-from"
 fi
 
 echo "Installing flask-handoff itself, editable"
-pip --quiet --no-deps --no-build-isolation -e .
+pip --quiet --no-deps --no-build-isolation -e . || give_up
 # Written last: an interrupted installation is never taken for a finished one.
 printf '%s' "$project" >"$venv/project"
 echo "$venv is ready"
