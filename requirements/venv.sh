@@ -23,19 +23,21 @@ import sys
 print("%d.%d.%d" % sys.version_info[:3])
 print(int(sys.version_info >= (3, 11)))
 print(getattr(sys, "_base_executable", None) or sys.executable)
+print(getattr(sys, "base_prefix", sys.prefix))
 ' 2>/dev/null) || refuse \
     "'$python' does not start. flask-handoff needs Python 3.11 or newer:" \
     "name one that works: make PYTHON=/path/to/python3"
 version=$(printf '%s\n' "$found" | sed -n 1p)
 new_enough=$(printf '%s\n' "$found" | sed -n 2p)
 base=$(printf '%s\n' "$found" | sed -n 3p)
+prefix=$(printf '%s\n' "$found" | sed -n 4p)
 
 [ "$new_enough" = 1 ] || refuse \
     "'$python' is Python $version. flask-handoff needs Python 3.11 or newer:" \
     "name one: make PYTHON=/path/to/python3"
 
 # The scripts in a virtual environment hold its absolute path: a moved or copied one is not ours.
-wanted="$version $base $(pwd -P) $(cksum <"$lock")"
+wanted="$version $prefix $(pwd -P) $(cksum <"$lock")"
 # An editable installation changes with the project's metadata, not with the settings of the tools.
 project=$(sed '/^\[tool\.pytest/,$d' pyproject.toml | cksum)
 
