@@ -1,0 +1,80 @@
+"""A JWK Set from outside: read as a whole, used entry by entry."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+
+from flask_handoff.errors import JWKSMalformedError, KeyUnusableError
+from flask_handoff.strict_json import StrictJSONError, load_strict_json
+
+from .verification_key import VerificationKey, holds_a_secret, is_meant_for_rs256
+
+MAXIMUM_JWKS_KEYS = 16  # entries; a set in the middle of a rotation has 3
+
+_logger = logging.getLogger("flask_handoff")
+
+
+def parse_jwks(unverified_document: bytes) -> dict[str, VerificationKey]:
+    """Read a JWK Set and keep what can verify RS256.
+
+    Keys of another kind or purpose are left aside. An entry with private or symmetric material is
+    dropped with an error in the log, a weak or misspelt one with a warning.
+
+    Args:
+        unverified_document: UTF-8 JSON. The caller bounds its length.
+
+    Returns:
+        The usable keys by ``kid``, at least one.
+
+    Raises:
+        JWKSMalformedError: Not strict JSON, not a JWK Set, over 16 entries, two keys of one
+            ``kid``, or no usable key.
+
+    Source: RFC 7517, sections 4.5, 5 and 5.1.
+    """
+    candidates = [jwk for jwk in jwks_entries(unverified_document) if _concerns_us(jwk)]
+    _check_distinct_kids(candidates)
+    keys = [key for jwk in candidates if (key := _usable_key(jwk)) is not None]
+    if not keys:
+        raise JWKSMalformedError("the JWK Set holds no usable RS256 key")
+    return {key.kid: key for key in keys}
+
+
+def jwks_entries(unverified_document: bytes) -> list[dict[str, object]]:
+    """Read the entries of a JWK Set, whatever they are.
+
+    Raises:
+        JWKSMalformedError: Not strict JSON, not a JWK Set, or over 16 entries.
+    """
+    try:
+        document = load_strict_json(unverified_document)
+    except StrictJSONError as error:
+        raise JWKSMalformedError(f"the JWK Set is not strict JSON: {error}") from None
+    entries = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise JWKSMalformedError("expected a JSON object with a list of keys")
+    if len(entries) > MAXIMUM_JWKS_KEYS:
+        raise JWKSMalformedError(f"the JWK Set has more than {MAXIMUM_JWKS_KEYS} entries")
+    return entries
+
+
+def _concerns_us(unverified_jwk: Mapping[str, object]) -> bool:
+    return holds_a_secret(unverified_jwk) or is_meant_for_rs256(unverified_jwk)
+
+
+def _check_distinct_kids(unverified_jwks: list[dict[str, object]]) -> None:
+    # Which of two keys of one name is meant cannot be known: the set contradicts itself.
+    kids = Counter(kid for jwk in unverified_jwks if isinstance(kid := jwk.get("kid"), str))
+    if any(count > 1 for count in kids.values()):
+        raise JWKSMalformedError("two keys of the JWK Set have one kid")
+
+
+def _usable_key(unverified_jwk: Mapping[str, object]) -> VerificationKey | None:
+    try:
+        return VerificationKey.from_jwk(unverified_jwk)
+    except KeyUnusableError as error:
+        level = logging.ERROR if holds_a_secret(unverified_jwk) else logging.WARNING
+        _logger.log(level, "a key of the issuer's JWK Set is not used: %s", error)
+        return None

@@ -1,0 +1,124 @@
+"""The issuer's public keys from a file, for a receiver that asks no network."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from flask_handoff.errors import (
+    ConfigurationError,
+    KeyMaterialError,
+    KeyUnusableError,
+    TokenKeyUnknownError,
+)
+
+from .jwks import jwks_entries, parse_jwks
+from .verification_key import VerificationKey, holds_a_secret
+
+MAXIMUM_FILE_BYTES = 64 * 1024
+
+_PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_REMEDY = "Put the issuer's public keys there, as its jwks_uri shows them."
+
+
+class PinnedKeys:
+    """The issuer's public keys from a file: a ``KeySource`` that needs no network.
+
+    Args:
+        keys: At least one, by ``kid``.
+    """
+
+    def __init__(self, keys: Mapping[str, VerificationKey]) -> None:
+        self._keys = dict(keys)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read public keys from a file: PEM blocks of the kind ``PUBLIC KEY``, or a JWK Set.
+
+        A PEM key is named by its RFC 7638 thumbprint, as ``flask handoff-keys new`` names it.
+
+        Args:
+            path: At most 64 KiB.
+
+        Raises:
+            ConfigurationError: The file cannot be read, holds a private key or no key, or a key
+                is weak.
+
+        Source: RFC 7468, section 13 (PEM).
+        """
+        unverified_document = _read(path)
+        try:
+            if unverified_document.lstrip().startswith(b"{"):
+                return cls(_keys_of_jwks(path, unverified_document))
+            return cls(_keys_of_pem(path, unverified_document))
+        except KeyMaterialError as error:
+            problem = f"The pinned key file {path} cannot be used: {error}."
+            raise ConfigurationError(problem, _REMEDY) from error
+
+    def key(self, kid: str) -> VerificationKey:
+        """Find the key of this name.
+
+        Raises:
+            TokenKeyUnknownError: It is not pinned.
+        """
+        try:
+            return self._keys[kid]
+        except KeyError:
+            raise TokenKeyUnknownError("the token names a key that is not pinned") from None
+
+    def ready(self) -> None:
+        """Return at once: pinned keys are always at hand."""
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            unverified_document = file.read(MAXIMUM_FILE_BYTES + 1)
+    except OSError as error:
+        problem = f"The pinned key file {path} cannot be read: {error.strerror}."
+        raise ConfigurationError(problem, _REMEDY) from error
+    if len(unverified_document) > MAXIMUM_FILE_BYTES:
+        problem = f"The pinned key file {path} is longer than {MAXIMUM_FILE_BYTES} bytes."
+        raise ConfigurationError(problem, _REMEDY)
+    return unverified_document
+
+
+def _keys_of_jwks(path: Path, unverified_document: bytes) -> dict[str, VerificationKey]:
+    if any(holds_a_secret(jwk) for jwk in jwks_entries(unverified_document)):
+        raise _private_key_pinned(path, "Keep only the public members")
+    return parse_jwks(unverified_document)
+
+
+def _keys_of_pem(path: Path, unverified_document: bytes) -> dict[str, VerificationKey]:
+    if b"PRIVATE KEY-----" in unverified_document:
+        command = f"openssl pkey -in {shlex.quote(str(path))} -pubout"
+        raise _private_key_pinned(path, f"Put there what this prints: {command}")
+    blocks = list(_PEM_BLOCK.finditer(unverified_document))
+    if not blocks or any(block[1] != b"PUBLIC KEY" for block in blocks):
+        raise KeyUnusableError("expected PEM blocks of the kind PUBLIC KEY, or a JWK Set")
+    keys = [VerificationKey.from_public_key(_public_key(block[0])) for block in blocks]
+    return {key.kid: key for key in keys}
+
+
+def _public_key(pem: bytes) -> rsa.RSAPublicKey:
+    try:
+        public_key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyUnusableError("a PEM block is not a public key") from None
+    if not isinstance(public_key, rsa.RSAPublicKey):
+        raise KeyUnusableError("a PEM block is a public key of another kind than RSA")
+    return public_key
+
+
+def _private_key_pinned(path: Path, remedy: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The pinned key file {path} holds a private key, which only the issuer may have.",
+        f"{remedy}; and have the issuer replace the key, for it has been seen.",
+    )
