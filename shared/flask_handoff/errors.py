@@ -20,7 +20,7 @@
     │   ├── RedirectURIMismatchError         redirect_uri_mismatch   answered with a page
     │   ├── ResponseModeError                response_mode           answered with a page
     │   ├── AuthorizationExpiredError        authorization_expired   answered with a page
-    │   └── AuthorizationReturnedError       authorization_returned  carries ``error``, goes to the client
+    │   └── AuthorizationReturnedError       authorization_returned  the client is told ``error``
     │       └── AccessDeniedError            access_denied
     ├── KeyMaterialError                 a key or key set may not be used
     │   ├── KeyUnusableError                 key_unusable

@@ -83,7 +83,7 @@ def _children(value: object) -> list[object]:
 
 
 def _check_surrogates(document: object) -> None:
-    # An escaped half of a pair cannot be encoded again: it would fail later, in a log or a database.
+    # An escaped half of a pair cannot be encoded again: it would fail later, in a database.
     try:
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:

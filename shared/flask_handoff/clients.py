@@ -1,0 +1,199 @@
+"""Registered receivers: who may be sent a token, and where to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import (
+    ClientUnknownError,
+    ConfigurationError,
+    RedirectURIMismatchError,
+    ResponseModeError,
+)
+from .profiles import PROFILES
+
+RESPONSE_MODES = frozenset({"query", "form_post"})
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1024}", re.ASCII)
+_FIELDS = frozenset(
+    {"client_id", "name", "redirect_uris", "response_modes", "initiate_login_uri", "policy"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One receiver that SERVER1 hands users to.
+
+    Args:
+        client_id: Its name on the wire, and the audience of its tokens.
+        name: What people call it; shown on pages.
+        redirect_uris: The addresses that may receive a token, compared character by character.
+        response_modes: ``query``, ``form_post`` or both. ``query`` puts the token into a URL.
+        initiate_login_uri: Where a handoff to it begins.
+        policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``.
+
+    Raises:
+        ConfigurationError: A field is not of its form.
+
+    Sources: RFC 6749, section 3.1.2; RFC 9700, section 2.1;
+    OpenID Connect Core 1.0, section 4.
+    """
+
+    client_id: str
+    name: str
+    redirect_uris: tuple[str, ...]
+    initiate_login_uri: str
+    response_modes: frozenset[str] = frozenset({"form_post"})
+    policy: str = "handoff"
+
+    def __post_init__(self) -> None:
+        self._check(
+            _CLIENT_ID.fullmatch(self.client_id), "client_id", "1 to 128 of A-Z a-z 0-9 . _ ~ -"
+        )
+        self._check(self.name.strip() and self.name.isprintable(), "name", "what people call it")
+        self._check(self.redirect_uris, "redirect_uris", "at least one address")
+        self._check(
+            self.response_modes and self.response_modes <= RESPONSE_MODES,
+            "response_modes",
+            "query, form_post or both",
+        )
+        self._check(self.policy in PROFILES, "policy", "handoff or oidc")
+        for url in (*self.redirect_uris, self.initiate_login_uri):
+            check_public_url(url, setting=f"HANDOFF_CLIENTS, client {self.client_id!r}")
+
+    def _check(self, good: object, field: str, expected: str) -> None:
+        if not good:
+            raise ConfigurationError(
+                f"HANDOFF_CLIENTS: {field} of client {self.client_id!r} is wrong.",
+                f"Give it {expected}.",
+            )
+
+    @property
+    def redirect_origins(self) -> tuple[str, ...]:
+        """The origins of its redirect URIs, for ``form-action`` of the sign-in page."""
+        return tuple(dict.fromkeys(origin_of(uri) for uri in self.redirect_uris))
+
+    def check_redirect_uri(self, unverified_redirect_uri: str) -> str:
+        """Return the redirect URI if this client registered it.
+
+        Raises:
+            RedirectURIMismatchError: It differs from every registered one, in whatever character.
+        """
+        if unverified_redirect_uri not in self.redirect_uris:
+            raise RedirectURIMismatchError(f"not registered for client {self.client_id!r}")
+        return unverified_redirect_uri
+
+    def check_response_mode(self, unverified_response_mode: str | None) -> str:
+        """Return the response mode if this client registered it.
+
+        A request that names none means ``fragment``, which no client here may use.
+
+        Raises:
+            ResponseModeError: It is missing, unknown, or not registered for this client.
+        """
+        if unverified_response_mode not in self.response_modes:
+            raise ResponseModeError(f"not registered for client {self.client_id!r}")
+        return unverified_response_mode
+
+
+class ClientRegistry:
+    """All registered receivers, by ``client_id``.
+
+    Args:
+        clients: In the order in which pages show them.
+
+    Raises:
+        ConfigurationError: Two clients share a ``client_id``.
+    """
+
+    def __init__(self, clients: Iterable[Client]) -> None:
+        self._clients: dict[str, Client] = {}
+        for client in clients:
+            if client.client_id in self._clients:
+                raise ConfigurationError(
+                    f"HANDOFF_CLIENTS: two clients are called {client.client_id!r}.",
+                    "Give each a client_id of its own.",
+                )
+            self._clients[client.client_id] = client
+
+    @classmethod
+    def from_settings(cls, entries: Iterable[Client | Mapping[str, Any]]) -> ClientRegistry:
+        """Build the registry from ``Client`` objects or mappings with the same fields.
+
+        Raises:
+            ConfigurationError: An entry has a field that is missing, unknown or of the wrong form.
+        """
+        return cls(entry if isinstance(entry, Client) else _client(entry) for entry in entries)
+
+    def client(self, unverified_client_id: str) -> Client:
+        """Return the client of this name.
+
+        Raises:
+            ClientUnknownError: There is none.
+        """
+        try:
+            return self._clients[unverified_client_id]
+        except KeyError:
+            raise ClientUnknownError("no client of this client_id is registered") from None
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(self._clients.values())
+
+
+def check_public_url(url: str, *, setting: str) -> str:
+    """Return *url* if a browser may safely be sent there: https, or http on loopback.
+
+    Raises:
+        ConfigurationError: Another scheme, no host, user information, a fragment, or http
+            towards another machine.
+    """
+    remedy = "Use https://…, or http:// on localhost, 127.0.0.1 or [::1], without # and user@."
+    if _URL_CHARACTERS.fullmatch(url) is None:
+        raise ConfigurationError(f"{setting}: not an absolute URL.", remedy)
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError(f"{setting}: {url!r} is not a URL.", remedy) from None
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
+    if not host or not allowed or "@" in parts.netloc:
+        raise ConfigurationError(f"{setting}: {url!r} may not be used.", remedy)
+    return url
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL that ``check_public_url`` has passed."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _client(entry: Mapping[str, Any]) -> Client:
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError("HANDOFF_CLIENTS: an entry is no object.", "Write one per client.")
+    unknown = entry.keys() - _FIELDS
+    missing = {"client_id", "name", "redirect_uris", "initiate_login_uri"} - entry.keys()
+    if unknown or missing:
+        raise ConfigurationError(
+            f"HANDOFF_CLIENTS: unknown {sorted(unknown)}, missing {sorted(missing)}.",
+            f"Each client has: {', '.join(sorted(_FIELDS))}.",
+        )
+    texts = {name: entry[name] for name in entry.keys() - {"redirect_uris", "response_modes"}}
+    lists = {name: entry[name] for name in entry.keys() & {"redirect_uris", "response_modes"}}
+    if not all(isinstance(text, str) for text in texts.values()) or not all(
+        isinstance(items, list | tuple | set | frozenset) and all(isinstance(i, str) for i in items)
+        for items in lists.values()
+    ):
+        raise ConfigurationError(
+            "HANDOFF_CLIENTS: a field is of the wrong type.",
+            "redirect_uris and response_modes are lists of texts, the others are texts.",
+        )
+    collected: dict[str, Any] = dict(texts, redirect_uris=tuple(lists["redirect_uris"]))
+    if "response_modes" in lists:
+        collected["response_modes"] = frozenset(lists["response_modes"])
+    return Client(**collected)

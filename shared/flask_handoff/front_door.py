@@ -1,0 +1,155 @@
+"""What every request meets first: our host, a bounded body, parameters read one way only."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, abort, g, redirect, request
+from werkzeug.exceptions import (
+    BadRequest,
+    LengthRequired,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+from werkzeug.wrappers import Response
+
+from .clients import LOOPBACK_HOSTS
+from .errors import ConfigurationError
+
+MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
+
+_EXTENSION = "handoff_front_door"
+_INTERNAL_PATHS = ("/.well-known/", "/healthz", "/readyz", "/sso/backchannel-logout")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def request_id() -> str:
+    """Return this request's identifier: 16 random hexadecimal digits, on pages and in the log.
+
+    It is made here and never taken from the request, where it could forge log lines.
+    """
+    if "handoff_request_id" not in g:
+        g.handoff_request_id = secrets.token_hex(8)
+    identifier: str = g.handoff_request_id
+    return identifier
+
+
+def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) -> None:
+    """Refuse requests of this application that name another host, before any cookie is set.
+
+    A GET under another name of this very machine is led to the base URL, so that a cookie is never
+    set on the wrong host. Internal names reach only what machines ask for.
+
+    Args:
+        app: The whole application is guarded, not only the handoff's endpoints.
+        base_url: Scheme, host and port under which browsers know the application.
+        internal_hosts: Lower-case ``host`` or ``host:port``.
+
+    Raises:
+        ConfigurationError: The application was told another base URL before.
+
+    Sources: RFC 9110, section 7.2.
+    """
+    installed = app.extensions.setdefault(_EXTENSION, base_url)
+    if installed != base_url:
+        raise ConfigurationError(
+            f"One application cannot be both {installed} and {base_url}.",
+            "Give HANDOFF_ISSUER and HANDOFF_BASE_URL the same value in it.",
+        )
+
+    def check_host() -> Response | None:
+        return _check_host(base_url, internal_hosts)
+
+    # First of all: a guard that comes after somebody's before_request is none.
+    app.before_request_funcs.setdefault(None, []).insert(0, check_host)
+
+
+def limit_bodies(app: Flask, maximum: int = MAXIMUM_BODY) -> None:
+    """Refuse requests of this application whose body is too large or of unknown length.
+
+    Args:
+        app: The whole application is guarded.
+        maximum: Bytes.
+
+    Sources: RFC 9110, sections 15.5.12 and 15.5.14.
+    """
+    app.config["MAX_CONTENT_LENGTH"] = maximum
+    app.config["MAX_FORM_MEMORY_SIZE"] = maximum
+    app.config["MAX_FORM_PARTS"] = 20
+    app.before_request_funcs.setdefault(None, []).append(lambda: check_body(maximum))
+
+
+def check_body(maximum: int = MAXIMUM_BODY) -> None:
+    """Refuse the current request when its body is too large or of unknown length.
+
+    Werkzeug cuts a chunked body silently at the limit and goes on, so a length is required.
+
+    Raises:
+        LengthRequired: ``Transfer-Encoding`` is used (HTTP 411).
+        RequestEntityTooLarge: ``Content-Length`` is above *maximum* (HTTP 413).
+    """
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired
+    if (request.content_length or 0) > maximum:
+        raise RequestEntityTooLarge
+
+
+def unverified_parameters() -> dict[str, list[str]]:
+    """Return the parameters of the current request, each with all the values it was sent with.
+
+    They stand in the query of a GET, and in the form of a POST, never in both: two readers that
+    look in different places would see two requests.
+
+    Raises:
+        UnsupportedMediaType: The body is not ``application/x-www-form-urlencoded`` (HTTP 415).
+        BadRequest: A POST has a query as well (HTTP 400).
+        LengthRequired, RequestEntityTooLarge: See ``check_body``.
+
+    Source: RFC 6749, section 3.1.
+    """
+    if request.method != "POST":
+        return request.args.to_dict(flat=False)
+    check_body()
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType
+    if request.query_string:
+        raise BadRequest
+    return request.form.to_dict(flat=False)
+
+
+def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | None:
+    base = urlsplit(base_url)
+    default_port = _DEFAULT_PORTS[base.scheme]
+    unverified_host = request.environ.get("HTTP_HOST", "").lower()
+    if unverified_host.removesuffix(default_port) == base.netloc.lower().removesuffix(default_port):
+        return None
+    if unverified_host in internal_hosts and request.path.startswith(_INTERNAL_PATHS):
+        return None
+    if (
+        request.method in {"GET", "HEAD"}
+        and base.hostname in LOOPBACK_HOSTS
+        and _is_loopback(unverified_host)
+    ):
+        return redirect(base_url + _raw_path(), 303)
+    abort(400)
+
+
+def _is_loopback(unverified_host: str) -> bool:
+    try:
+        hostname = urlsplit(f"//{unverified_host}").hostname or ""
+    except ValueError:
+        return False
+    if hostname == "localhost" or hostname.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return False
+
+
+def _raw_path() -> str:
+    path = quote(request.path, safe="/:@!$&'()*+,;=~")
+    query = quote(request.query_string, safe="/?:@!$&'()*+,;=~%")
+    return f"{path}?{query}" if query else path

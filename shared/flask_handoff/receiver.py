@@ -1,0 +1,367 @@
+"""SERVER2's side: begins every handoff, judges what comes back, and signs the person in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+from urllib.parse import urlencode
+
+from flask import Blueprint, Flask, current_app, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from .answers import error_page, landing_page, post_page, private, refuse_head
+from .attempts import Attempt, AttemptCookies
+from .claims import Arrival, Clock, HandoffClaims, LiveSession, UnverifiedToken, system_clock
+from .config import ReceiverConfig
+from .errors import (
+    AttemptUnknownError,
+    AuthorizationFailedError,
+    DependencyUnavailableError,
+    HandoffError,
+    HandoffRejectedError,
+    RequestMalformedError,
+    ResponseIssuerError,
+    TokenClaimError,
+)
+from .front_door import answer_only_to, request_id, unverified_parameters
+from .jwks_client import JWKSClient
+from .keys import KeySource, PinnedKeys
+from .login_request import LoginRequest, single
+from .profiles import PROFILES
+from .replay import ReplayStore
+from .signals import handoff_accepted, handoff_rejected
+from .tokens import TokenVerifier
+
+LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
+
+_EXTENSION = "handoff_receiver"
+_RETRY_AFTER = "5"  # seconds
+_CALLBACK_FIELDS = ("id_token", "error", "state", "iss")
+_LONGEST_FIELD = 4096  # characters
+_log = logging.getLogger("flask_handoff")
+
+SignInHook = Callable[[Arrival], str]
+LiveSessionHook = Callable[[], LiveSession | None]
+
+_ERROR_SENTENCES = {
+    "access_denied": "You are signed in, but your account has no access to this service. "
+    "Ask whoever runs the sign-in server to grant it.",
+    "login_required": "You are not signed in at the sign-in server.",
+    "interaction_required": "The sign-in server has to ask you something first.",
+    "temporarily_unavailable": "The sign-in server cannot answer just now.",
+    "server_error": "The sign-in server could not answer.",
+    "invalid_request": "The sign-in server did not accept the request of this service.",
+    "invalid_scope": "The sign-in server did not accept the request of this service.",
+    "unauthorized_client": "The sign-in server did not accept the request of this service.",
+    "unsupported_response_type": "The sign-in server did not accept the request of this service.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """What belongs to one application."""
+
+    config: ReceiverConfig
+    keys: KeySource
+    replay_store: ReplayStore
+    verifier: TokenVerifier
+    attempts: AttemptCookies
+    clock: Clock
+
+
+class HandoffReceiver:
+    """The Flask extension of the server that trusts SERVER1.
+
+    Args:
+        sign_in: Called with the ``Arrival`` of a person whose token has passed every check. Ends
+            the session that this browser held, opens a new one, and returns its handle.
+        live_session: Asked which live session this browser holds; None for none.
+
+    Sources: OpenID Connect Core 1.0, sections 3.2.2 and 4; OAuth 2.0 Form Post Response Mode.
+    """
+
+    def __init__(self, *, sign_in: SignInHook, live_session: LiveSessionHook) -> None:
+        self._sign_in = sign_in
+        self._live_session = live_session
+
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        replay_store: ReplayStore,
+        keys: KeySource | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        """Check the settings and add the endpoints to *app*. Nothing is fetched yet.
+
+        Args:
+            app: The application.
+            replay_store: Remembers used tokens; there is no default, because one that forgets at
+                a restart, or is not shared by all processes, lets tokens in twice.
+            keys: The issuer's public keys; as a rule left to the settings.
+            clock: Tells the time.
+
+        Raises:
+            ConfigurationError: A setting is missing or wrong.
+        """
+        config = ReceiverConfig.from_app(app)
+        keys = keys or _keys(config)
+        app.extensions[_EXTENSION] = _Receiver(
+            config=config,
+            keys=keys,
+            replay_store=replay_store,
+            verifier=TokenVerifier(
+                issuer=config.issuer,
+                audience=config.client_id,
+                keys=keys,
+                replay_store=replay_store,
+                profile=PROFILES[config.policy],
+                clock=clock,
+            ),
+            attempts=AttemptCookies(
+                prefix=config.attempt_cookie,
+                secure=config.base_url.startswith("https://"),
+                clock=clock,
+            ),
+            clock=clock,
+        )
+        answer_only_to(app, config.base_url, config.internal_hosts)
+        app.register_blueprint(self._blueprint())
+
+    def login_url(
+        self,
+        target: str | None = None,
+        *,
+        prompt: str | None = None,
+        max_age: timedelta | None = None,
+    ) -> str:
+        """Return the address of a link that begins a handoff.
+
+        Args:
+            target: The path to end on; None for the default target.
+            prompt: ``login`` asks for the password again, ``none`` asks for nothing.
+            max_age: How old the user's authentication may be.
+        """
+        parameters = {"target_link_uri": target, "prompt": prompt}
+        if max_age is not None:
+            parameters["max_age"] = str(int(max_age.total_seconds()))
+        given = {name: value for name, value in parameters.items() if value is not None}
+        path = url_for("handoff_receiver.login")
+        return f"{path}?{urlencode(given)}" if given else path
+
+    def check_ready(self) -> None:
+        """Return when handoffs can be judged.
+
+        Raises:
+            JWKSUnavailableError: No usable key is held and none can be had.
+            ReplayStoreUnavailableError: The store is out of reach.
+        """
+        receiver = _receiver()
+        receiver.keys.ready()
+        receiver.replay_store.ready()
+
+    def _blueprint(self) -> Blueprint:
+        blueprint = Blueprint(
+            "handoff_receiver", __name__, url_prefix="/sso", template_folder="templates"
+        )
+        blueprint.before_request(refuse_head("handoff_receiver.login", "handoff_receiver.callback"))
+        both = ["GET", "POST"]
+        blueprint.add_url_rule("/login", "login", private(_login), methods=both)
+        blueprint.add_url_rule("/callback", "callback", private(self._callback), methods=both)
+        blueprint.add_url_rule("/finish", "finish", private(self._finish), methods=["POST"])
+        blueprint.register_error_handler(HandoffRejectedError, _rejected)
+        blueprint.register_error_handler(DependencyUnavailableError, _unavailable)
+        return blueprint
+
+    def _callback(self) -> Response:
+        fields = _read_callback(unverified_parameters())
+        if request.method == "POST":
+            # The Lax cookie stays away from SERVER1's POST, but comes with our own.
+            return post_page(url_for(".finish"), fields)
+        if "id_token" in fields and _receiver().config.response_mode != "query":
+            raise RequestMalformedError("id_token: in a query, where form_post was asked for")
+        if len(fields.get("id_token", "")) > LONGEST_QUERY_TOKEN:
+            raise RequestMalformedError("id_token: too long for a query")
+        return self._judge(fields)
+
+    def _finish(self) -> Response:
+        return self._judge(_read_callback(unverified_parameters()))
+
+    def _judge(self, fields: Mapping[str, str]) -> Response:
+        receiver = _receiver()
+        _check_response_issuer(receiver.config, fields.get("iss"))
+        attempt = _find_attempt(receiver, fields["state"])
+        if "error" in fields:
+            return _failed(receiver, attempt, fields["error"])
+        token = UnverifiedToken(fields["id_token"])
+        token_sha256 = hashlib.sha256(token.encode()).hexdigest()
+        if attempt is None and (landed := self._landed_before(token_sha256)):
+            return _land(receiver, landed)
+        try:
+            claims = _verify(receiver, token, attempt)
+        except HandoffRejectedError as error:
+            return _rejected(error, attempt)
+        return self._arrive(receiver, cast(Attempt, attempt), claims, token_sha256)
+
+    def _landed_before(self, token_sha256: str) -> str | None:
+        """Return where this browser went with the same token before, if that session lives."""
+        session = self._live_session()
+        if session is None or not hmac.compare_digest(session.token_sha256, token_sha256):
+            return None
+        return session.target
+
+    def _arrive(
+        self, receiver: _Receiver, attempt: Attempt, claims: HandoffClaims, token_sha256: str
+    ) -> Response:
+        handle = self._sign_in(
+            Arrival(claims=claims, target=attempt.target, token_sha256=token_sha256)
+        )
+        handoff_accepted.send(
+            current_app._get_current_object(),  # type: ignore[attr-defined]
+            claims=claims,
+            handle=handle,
+            request_id=request_id(),
+        )
+        response = _land(receiver, attempt.target)
+        receiver.attempts.forget(response, attempt)
+        return response
+
+
+def _login() -> Response:
+    receiver = _receiver()
+    login = LoginRequest.read(unverified_parameters(), receiver.config)
+    receiver.keys.ready()
+    attempt = Attempt.begin(login.target, login.max_age, receiver.clock())
+    response = redirect(login.authorization_url(receiver.config, attempt), 303)
+    receiver.attempts.keep(request, response, attempt)
+    return response
+
+
+def _read_callback(unverified: Mapping[str, list[str]]) -> dict[str, str]:
+    fields = {name: single(unverified, name) for name in _CALLBACK_FIELDS}
+    given = {name: value for name, value in fields.items() if value is not None}
+    if ("id_token" in given) == ("error" in given):
+        raise RequestMalformedError("expected either id_token or error")
+    if "state" not in given:
+        raise RequestMalformedError("state: missing")
+    if "iss" not in given and _receiver().config.policy == "handoff":
+        raise RequestMalformedError("iss: missing")
+    if any(len(value) > _LONGEST_FIELD for value in given.values()):
+        raise RequestMalformedError("a parameter is too long")
+    return given
+
+
+def _check_response_issuer(config: ReceiverConfig, unverified_issuer: str | None) -> None:
+    if unverified_issuer is not None and unverified_issuer != config.issuer:
+        raise ResponseIssuerError("iss: not the issuer that was asked")
+
+
+def _find_attempt(receiver: _Receiver, unverified_state: str) -> Attempt | None:
+    try:
+        return receiver.attempts.find(request, unverified_state)
+    except AttemptUnknownError:
+        return None
+
+
+def _verify(receiver: _Receiver, token: UnverifiedToken, attempt: Attempt | None) -> HandoffClaims:
+    if attempt is None:
+        # Verified all the same: a genuine token that strayed here has leaked, and is burnt.
+        return receiver.verifier.verify(token, nonce=None)
+    return receiver.verifier.verify(
+        token,
+        nonce=attempt.nonce,
+        authenticated_after=attempt.authenticated_after,
+        remember_until=attempt.ends_at,
+    )
+
+
+def _land(receiver: _Receiver, target: str) -> Response:
+    # After our own /sso/finish a redirect does carry a Strict cookie.
+    if receiver.config.landing == "refresh" and request.method == "GET":
+        return landing_page(target)
+    return redirect(target, 303)
+
+
+def _failed(receiver: _Receiver, attempt: Attempt | None, unverified_error: str) -> Response:
+    if attempt is None:
+        raise AttemptUnknownError("an error came back that this browser did not ask for")
+    known = unverified_error if unverified_error in _ERROR_SENTENCES else "server_error"
+    error = AuthorizationFailedError(f"the issuer answered with {known}", error=known)
+    _report(error)
+    response = error_page(
+        "handoff/denied.html",
+        403,
+        title="You are not signed in here",
+        sentence=_ERROR_SENTENCES[known],
+        again_url=url_for(".login", target_link_uri=attempt.target),
+        again_label="Try again",
+    )
+    receiver.attempts.forget(response, attempt)
+    return response
+
+
+def _rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Response:
+    _report(error)
+    malformed = isinstance(error, RequestMalformedError)
+    # One page for every fault: which check failed is nobody's business but the log's.
+    response = error_page(
+        "handoff/rejected.html",
+        400 if malformed else 403,
+        title="This request is not complete" if malformed else "You are not signed in",
+        sentence=(
+            "Something in the address is missing, doubled or too long. Start again from here."
+            if malformed
+            else "This sign-in is too old, was used before, or was begun in another browser."
+        ),
+        again_url=url_for(".login", target_link_uri=attempt.target if attempt else None),
+        again_label="Start again",
+    )
+    if attempt is not None:
+        _receiver().attempts.forget(response, attempt)
+    return response
+
+
+def _unavailable(error: DependencyUnavailableError) -> Response:
+    _report(error)
+    response = error_page(
+        "handoff/unavailable.html",
+        503,
+        title="Signing in is not possible right now",
+        sentence="Something that is needed to check your sign-in cannot be reached. "
+        "You have not been signed in. Try again in a moment.",
+        again_url=url_for(".login"),
+        again_label="Try again",
+    )
+    response.headers["Retry-After"] = _RETRY_AFTER
+    return response
+
+
+def _report(error: HandoffError) -> None:
+    claim = error.claim if isinstance(error, TokenClaimError) else "-"
+    _log.warning(
+        "handoff rejected: code=%s claim=%s reason=%s request_id=%s",
+        error.code,
+        claim,
+        error,
+        request_id(),
+    )
+    handoff_rejected.send(
+        current_app._get_current_object(),  # type: ignore[attr-defined]
+        error=error,
+        request_id=request_id(),
+    )
+
+
+def _keys(config: ReceiverConfig) -> KeySource:
+    if config.pinned_keys is not None:
+        return PinnedKeys.from_file(config.pinned_keys)
+    return JWKSClient(config.jwks_uri, allow_http=config.jwks_allow_http)
+
+
+def _receiver() -> _Receiver:
+    return cast(_Receiver, current_app.extensions[_EXTENSION])

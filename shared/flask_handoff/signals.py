@@ -1,0 +1,22 @@
+"""What happened, for whoever counts or records it: one signal an event.
+
+Each is sent with the Flask application as sender and keyword arguments only; none carries a token.
+"""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+handoff_issued = _signals.signal("handoff-issued")
+"""SERVER1 minted a token: ``user``, ``client``, ``scope``, ``request_id``."""
+
+handoff_refused = _signals.signal("handoff-refused")
+"""SERVER1 refused a request: ``error``, ``request_id``."""
+
+handoff_accepted = _signals.signal("handoff-accepted")
+"""SERVER2 signed someone in: ``claims``, ``handle``, ``request_id``."""
+
+handoff_rejected = _signals.signal("handoff-rejected")
+"""SERVER2 signed nobody in: ``error``, ``request_id``."""
