@@ -7,6 +7,8 @@ from .ring import KeyRing as KeyRing
 from .ring import SigningKey as SigningKey
 from .ring import new_key as new_key
 from .ring_file import KeyState as KeyState
+from .ring_file import RingEntry as RingEntry
+from .ring_file import read_ring as read_ring
 from .source import KeySource as KeySource
 from .verification_key import VerificationKey as VerificationKey
 from .verification_key import thumbprint as thumbprint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -13,6 +14,21 @@ from pathlib import Path
 from flask_handoff.errors import ConfigurationError
 
 _GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is anything of this name, a broken link included.
+
+    Raises:
+        ConfigurationError: This user may not look.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return True
 
 
 def check_private_directory(directory: Path) -> None:
@@ -56,7 +72,7 @@ def read_private_file(path: Path) -> bytes:
             _check_mode(path, mode, allowed="600")
             return file.read()
     except OSError as error:
-        if path.is_symlink():
+        if error.errno == errno.ELOOP:
             raise _not_a_file(path) from error
         raise _unreadable(path, error) from error
 

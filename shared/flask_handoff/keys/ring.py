@@ -7,7 +7,6 @@ the server starts: OpenSSL checks a private key on each load, which costs 100 si
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,13 +21,12 @@ from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import ConfigurationError, KeyUnusableError, TokenKeyUnknownError
 
 from .files import (
-    check_private_directory,
     make_private_directory,
     only_writer,
     read_private_file,
     write_private_file,
 )
-from .ring_file import RingEntry, read_ring, ring_exists, write_ring
+from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write_ring
 from .verification_key import VerificationKey, thumbprint
 from .weakness import MAXIMUM_KEY_BITS, MINIMUM_KEY_BITS, PUBLIC_EXPONENT
 
@@ -82,12 +80,6 @@ class KeyRing:
                 or broken, or a key is weak or not the one that its ``kid`` names. The remedy names
                 the command.
         """
-        if not ring_exists(directory):
-            raise ConfigurationError(
-                f"There is no key ring in {directory}.",
-                f"Make its first key: {new_key_command(directory)}",
-            )
-        check_private_directory(directory)
         return cls(directory, [_load(directory, entry) for entry in read_ring(directory)])
 
     @property
@@ -150,11 +142,6 @@ def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -
             f"The key directory {directory} cannot be written: {error.strerror}.",
             "Name a directory that this user may write to.",
         ) from error
-
-
-def new_key_command(directory: Path) -> str:
-    """Spell the command that makes a key in a directory."""
-    return f"flask handoff-keys new --directory {shlex.quote(str(directory))}"
 
 
 def _newest_active(directory: Path, keys: Sequence[SigningKey]) -> SigningKey:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import Literal, Self, cast, get_args
 
 from flask_handoff.errors import ConfigurationError
-from flask_handoff.strict_json import StrictJSONError, load_strict_json
+from flask_handoff.strict_json import load_strict_json
 
-from .files import read_private_file, write_private_file
+from .files import check_private_directory, exists, read_private_file, write_private_file
 
 KeyState = Literal["staged", "active", "retired"]
 """Staged: published, not signing yet. Active: may sign. Retired: published for its last tokens."""
@@ -78,32 +79,41 @@ class RingEntry:
 
 
 def ring_exists(directory: Path) -> bool:
-    """Tell whether a directory holds a ``ring.json``, good or bad."""
-    path = _path(directory)
-    return path.is_symlink() or path.exists()
+    """Tell whether a directory holds a ``ring.json``, good or bad.
+
+    Raises:
+        ConfigurationError: This user may not look.
+    """
+    return exists(_path(directory))
 
 
 def read_ring(directory: Path) -> tuple[RingEntry, ...]:
     """Read which keys a directory holds, in the order in which they were made.
 
     Raises:
-        ConfigurationError: The file cannot be read, is open to other users, or is not a ring.
+        ConfigurationError: There is no ring, it is open to other users, or it is malformed. The
+            remedy names the command.
     """
+    if not ring_exists(directory):
+        raise ConfigurationError(
+            f"There is no key ring in {directory}.",
+            f"Make its first key: {new_key_command(directory)}",
+        )
+    check_private_directory(directory)
     path = _path(directory)
+    unverified_ring = read_private_file(path)
     try:
-        document = load_strict_json(read_private_file(path))
-        entries = document.get("keys") if isinstance(document, dict) else None
-        if not isinstance(entries, list):
-            raise ValueError("expected an object with a list of keys")
-        ring = tuple(RingEntry.from_json(entry) for entry in entries)
-        if len({entry.kid for entry in ring}) != len(ring):
-            raise ValueError("a key is listed twice")
-    except (StrictJSONError, ValueError) as error:
+        return _parse(unverified_ring)
+    except ValueError as error:
         raise ConfigurationError(
             f"The key ring {path} cannot be used: {error}.",
             "Restore it from a backup, or begin a new ring in another directory.",
-        ) from None
-    return ring
+        ) from error
+
+
+def new_key_command(directory: Path) -> str:
+    """Spell the command that makes a key in a directory."""
+    return f"flask handoff-keys new --directory {shlex.quote(str(directory))}"
 
 
 def write_ring(directory: Path, entries: Sequence[RingEntry]) -> None:
@@ -118,6 +128,16 @@ def write_ring(directory: Path, entries: Sequence[RingEntry]) -> None:
 
 def _path(directory: Path) -> Path:
     return directory / "ring.json"
+
+
+def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:
+    document = load_strict_json(unverified_ring)
+    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
+        raise ValueError("expected an object with a list of keys")
+    ring = tuple(RingEntry.from_json(entry) for entry in document["keys"])
+    if len({entry.kid for entry in ring}) != len(ring):
+        raise ValueError("a key is listed twice")
+    return ring
 
 
 def _instant(unverified_date: object) -> datetime | None:
