@@ -40,7 +40,7 @@ class ClaimReader:
             type(value) is not str
             or not 1 <= len(value) <= longest
             or not value.isprintable()
-            or value != value.strip()
+            or " " in (value[0], value[-1])
         ):
             raise not_of_its_form(claim, f"printable text of 1 to {longest} characters")
         return value

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import NoReturn
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 MAXIMUM_DEPTH = 8  # levels; a JWK Set has 3, a logout token 3
 MAXIMUM_DIGITS = 20  # of an integer; a NumericDate has 10
+
+_CONTAINERS = (dict, list)
 
 
 class StrictJSONError(ValueError):
@@ -68,18 +71,17 @@ def _no_constant(_name: str) -> NoReturn:
 
 
 def _check_depth(document: object) -> None:
-    level = [document]
-    for _ in range(MAXIMUM_DEPTH + 1):
-        level = [inner for outer in level for inner in _children(outer)]
+    level = [document] if isinstance(document, _CONTAINERS) else []
+    for _ in range(MAXIMUM_DEPTH):
         if not level:
             return
-    raise StrictJSONError(f"more than {MAXIMUM_DEPTH} levels deep")
+        level = [one for outer in level for one in _members(outer) if type(one) in _CONTAINERS]
+    if level:
+        raise StrictJSONError(f"more than {MAXIMUM_DEPTH} levels deep")
 
 
-def _children(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _members(container: Any) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _check_surrogates(document: object) -> None:

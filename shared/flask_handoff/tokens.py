@@ -136,6 +136,7 @@ class TokenVerifier:
         self._profile = profile
         self._clock = clock
         self._leeway = profile.leeway.total_seconds()
+        self._remembered_after_expiry = profile.leeway + REPLAY_MARGIN
         self._maximum_lifetime = profile.maximum_lifetime.total_seconds()
         self._strict_jwt = _StrictJWT(
             options={
@@ -288,11 +289,12 @@ class TokenVerifier:
             )
 
     def _claim(self, claims: HandoffClaims, now: float, remember_until: datetime | None) -> None:
-        forget_at = claims.expires_at + self._profile.leeway + REPLAY_MARGIN
-        if claims.jwt_id is None and remember_until is not None:
-            forget_at = max(forget_at, remember_until)
-        # A foreign issuer's token without an identifier is known by the nonce, used once as well.
-        identifier = claims.jwt_id or f"nonce:{claims.nonce}"
+        forget_at = claims.expires_at + self._remembered_after_expiry
+        identifier = claims.jwt_id
+        if identifier is None:
+            # A foreign issuer's token without an identifier is known by its nonce, used once too.
+            identifier = f"nonce:{claims.nonce}"
+            forget_at = max(forget_at, remember_until or forget_at)
         self._replay_store.claim(
             claims.issuer, identifier, expires_at=int(forget_at.timestamp()), now=int(now)
         )
