@@ -1,0 +1,467 @@
+import gc
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from flask_handoff import jwks_renewal
+from flask_handoff.errors import (
+    ConfigurationError,
+    JWKSUnavailableError,
+    TokenKeyUnknownError,
+)
+from flask_handoff.jwks_client import JWKSClient
+from flask_handoff.jwks_fetch import FetchedJWKS
+from tests.jwks_endpoint import (
+    FakeMonotonic,
+    JWKSEndpoint,
+    eventually,
+    fails,
+    jwks,
+    publishes,
+    response,
+    says_nothing,
+    sends,
+)
+
+SHORT = timedelta(seconds=0.3)
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def endpoint():
+    with JWKSEndpoint(publishes("one")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def monotonic():
+    return FakeMonotonic()
+
+
+@pytest.fixture
+def client(endpoint, monotonic):
+    with closing(JWKSClient(endpoint.uri, deadline=SHORT, monotonic=monotonic)) as client:
+        yield client
+
+
+@contextmanager
+def closing(client):
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def renewal_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "jwks-renewal"]
+
+
+def test_the_times_are_those_of_the_threat_model():
+    assert timedelta(seconds=300) == jwks_renewal.CACHE_LIFETIME
+    assert timedelta(seconds=10) == jwks_renewal.ATTEMPT_INTERVAL
+    assert timedelta(seconds=3600) == jwks_renewal.STALE_IF_ERROR
+
+
+def test_a_published_key_is_found(client):
+    assert client.key("one").kid == "one"
+
+
+def test_an_unpublished_key_is_unknown(client):
+    with pytest.raises(TokenKeyUnknownError):
+        client.key("two")
+
+
+def test_nothing_is_fetched_and_no_thread_runs_before_the_first_question(client, endpoint):
+    assert endpoint.count == 0
+    assert renewal_threads() == []
+
+
+def test_a_known_key_is_not_fetched_again_within_its_lifetime(client, endpoint, monotonic):
+    for _ in range(24):
+        client.key("one")
+        monotonic.tick(9.99)
+    assert endpoint.count == 1
+
+
+def test_the_keys_are_renewed_after_four_fifths_of_their_lifetime(client, endpoint, monotonic):
+    client.key("one")
+    monotonic.tick(239)
+    client.key("one")
+    assert endpoint.count == 1
+    monotonic.tick(1)
+    client.key("one")
+    eventually(lambda: endpoint.count == 2)
+
+
+def test_the_keys_are_renewed_although_nobody_signs_in(endpoint):
+    client = JWKSClient(
+        endpoint.uri,
+        cache_lifetime=timedelta(seconds=0.2),
+        attempt_interval=timedelta(seconds=0.1),
+    )
+    with closing(client):
+        client.ready()
+        eventually(lambda: endpoint.count >= 4)
+
+
+def test_a_known_key_is_answered_at_once_while_its_renewal_hangs(client, endpoint, monotonic):
+    client.key("one")
+    endpoint.answer = says_nothing
+    monotonic.tick(240)
+    client.key("one")
+    eventually(lambda: endpoint.count == 2)
+    begun_at = time.perf_counter()
+    for _ in range(1000):
+        client.key("one")
+    assert (time.perf_counter() - begun_at) / 1000 < 0.005
+
+
+def test_a_key_that_is_withdrawn_is_forgotten_with_the_renewal(client, endpoint, monotonic):
+    endpoint.answer = publishes("one", "two")
+    client.key("two")
+    endpoint.answer = publishes("one")
+    monotonic.tick(299)
+    client.key("one")
+    eventually(lambda: endpoint.count == 2)
+    with pytest.raises(TokenKeyUnknownError):
+        client.key("two")
+
+
+def test_an_expired_set_is_not_used_before_a_newer_one_was_asked_for(client, endpoint, monotonic):
+    endpoint.answer = publishes("one", "two")
+    client.key("two")
+    endpoint.answer = publishes("one")
+    monotonic.tick(301)
+    with pytest.raises(TokenKeyUnknownError):
+        client.key("two")
+
+
+def test_many_callers_with_an_expired_set_wait_for_one_attempt(client, endpoint, monotonic):
+    endpoint.answer = publishes("one", "two")
+    client.key("two")
+    endpoint.answer = publishes("one")
+    monotonic.tick(301)
+    with ThreadPoolExecutor(8) as callers:
+        answers = [callers.submit(client.key, "two") for _ in range(8)]
+    assert {type(answer.exception()) for answer in answers} == {TokenKeyUnknownError}
+    assert endpoint.count == 2
+
+
+def test_an_expired_set_is_used_after_one_failed_attempt(client, endpoint, monotonic):
+    client.key("one")
+    endpoint.answer = fails()
+    monotonic.tick(301)
+    assert client.key("one").kid == "one"
+    assert endpoint.count == 2
+
+
+def test_an_expired_set_is_used_at_once_while_attempts_keep_failing(client, endpoint, monotonic):
+    client.key("one")
+    endpoint.answer = fails()
+    monotonic.tick(295)
+    client.key("one")
+    eventually(lambda: endpoint.count == 2)
+    with pytest.raises(TokenKeyUnknownError):
+        client.key("waits for the attempt in flight")
+    endpoint.answer = says_nothing
+    monotonic.tick(10)
+    begun_at = time.perf_counter()
+    client.key("one")
+    assert time.perf_counter() - begun_at < 0.1
+    eventually(lambda: endpoint.count == 3)
+
+
+def test_an_attempt_that_does_not_end_leaves_the_expired_set_to_the_callers(monotonic):
+    gate = threading.Event()
+    answers = iter([FetchedJWKS(jwks("one"), None)])
+
+    def fetch():
+        for answer in answers:
+            return answer
+        gate.wait(5)
+        raise OSError
+
+    client = JWKSClient(
+        "https://issuer.example.com", deadline=SHORT, fetch=fetch, monotonic=monotonic
+    )
+    with closing(client):
+        client.key("one")
+        monotonic.tick(301)
+        assert client.key("one").kid == "one"
+        gate.set()
+
+
+def test_a_set_past_the_stale_limit_is_not_used(client, endpoint, monotonic):
+    client.key("one")
+    endpoint.answer = fails()
+    monotonic.tick(3899)
+    assert client.key("one").kid == "one"
+    monotonic.tick(1)
+    with pytest.raises(JWKSUnavailableError):
+        client.key("one")
+
+
+def test_the_endpoint_is_asked_again_after_an_outage(client, endpoint, monotonic):
+    endpoint.answer = fails()
+    with pytest.raises(JWKSUnavailableError):
+        client.key("one")
+    endpoint.answer = publishes("one")
+    with pytest.raises(JWKSUnavailableError):
+        client.key("one")
+    monotonic.tick(10)
+    assert client.key("one").kid == "one"
+
+
+def test_the_keys_come_back_by_themselves_after_an_outage(endpoint):
+    answers = iter([fails(), fails(), fails(), publishes("one")])
+    endpoint.answer = lambda connection: next(answers)(connection)
+    client = JWKSClient(endpoint.uri, attempt_interval=timedelta(seconds=0.05))
+    with closing(client):
+        with pytest.raises(JWKSUnavailableError):
+            client.ready()
+        eventually(lambda: endpoint.count == 4)
+        client.key("one")
+        assert endpoint.count == 4
+
+
+def test_a_failure_counts_for_the_interval_as_a_success_does(client, endpoint, monotonic):
+    endpoint.answer = fails()
+    for _ in range(20):
+        with pytest.raises(JWKSUnavailableError):
+            client.key("one")
+        monotonic.tick(0.45)
+    assert endpoint.count == 1
+
+
+def test_an_unknown_key_within_the_interval_is_refused_without_waiting(client, endpoint):
+    client.key("one")
+    endpoint.answer = says_nothing
+    begun_at = time.perf_counter()
+    with pytest.raises(TokenKeyUnknownError):
+        client.key("two")
+    assert time.perf_counter() - begun_at < 0.1
+    assert endpoint.count == 1
+
+
+def test_many_callers_with_an_unknown_key_cause_one_fetch_and_all_get_its_answer(
+    client, endpoint, monotonic
+):
+    client.key("one")
+    monotonic.tick(10)
+    endpoint.answer = publishes("one", "two")
+    with ThreadPoolExecutor(16) as callers:
+        found = list(callers.map(client.key, ["two"] * 16))
+    assert [key.kid for key in found] == ["two"] * 16
+    assert endpoint.count == 2
+
+
+def test_a_caller_waits_no_longer_than_the_deadline(monotonic):
+    gate = threading.Event()
+    client = JWKSClient(
+        "https://issuer.example.com",
+        deadline=SHORT,
+        fetch=lambda: FetchedJWKS(b"late" * gate.wait(5), None),
+        monotonic=monotonic,
+    )
+    with closing(client):
+        begun_at = time.monotonic()
+        with pytest.raises(JWKSUnavailableError, match="it has not ended"):
+            client.key("one")
+        assert 0.25 < time.monotonic() - begun_at < 0.6
+        gate.set()
+
+
+@pytest.mark.parametrize("error", [ValueError, RecursionError, MemoryError, KeyError, OSError])
+def test_whatever_a_fetch_raises_is_one_failure_and_renewal_goes_on(error, monotonic):
+    failing = True
+
+    def fetch():
+        if failing:
+            raise error("hush-hush")
+        return FetchedJWKS(jwks("one"), None)
+
+    client = JWKSClient("https://issuer.example.com", fetch=fetch, monotonic=monotonic)
+    with closing(client):
+        with pytest.raises(JWKSUnavailableError, match=error.__name__) as caught:
+            client.key("one")
+        assert "hush" not in str(caught.value)
+        failing = False
+        monotonic.tick(10)
+        assert client.key("one").kid == "one"
+
+
+def test_ready_is_silent_when_a_key_can_be_had(client, endpoint):
+    client.ready()
+    assert endpoint.count == 1
+
+
+def test_ready_says_that_no_key_can_be_had_and_why(client, endpoint):
+    endpoint.answer = fails()
+    with pytest.raises(JWKSUnavailableError, match="expected status 200, got 500"):
+        client.ready()
+
+
+def test_the_difference_between_the_clocks_is_measured(endpoint):
+    endpoint.answer = sends(response(jwks("one"), "Date: Wed, 25 Nov 2026 10:00:07 GMT"))
+    client = JWKSClient(endpoint.uri, clock=lambda: datetime(2026, 11, 25, 10, tzinfo=UTC))
+    with closing(client):
+        assert client.clock_difference is None
+        client.ready()
+        assert client.clock_difference == timedelta(seconds=7)
+
+
+def test_without_a_date_the_difference_between_the_clocks_is_not_known(client):
+    client.ready()
+    assert client.clock_difference is None
+
+
+def test_a_failed_fetch_is_one_warning_with_its_reason(endpoint, monotonic, caplog):
+    endpoint.answer = fails()
+    with closing(JWKSClient(endpoint.uri + "?x=hush", monotonic=monotonic)) as client:
+        for _ in range(3):
+            with pytest.raises(JWKSUnavailableError):
+                client.ready()
+    assert caplog.record_tuples == [
+        (
+            "flask_handoff",
+            logging.WARNING,
+            f"jwks_fetch_failed jwks_uri={endpoint.uri} reason=expected status 200, got 500",
+        )
+    ]
+
+
+def test_a_change_of_keys_is_one_line_in_the_log(client, endpoint, monotonic, caplog):
+    caplog.set_level(logging.INFO, "flask_handoff")
+    client.ready()
+    for kids in (["one"], ["two", "three"]):
+        endpoint.answer = publishes(*kids)
+        monotonic.tick(10)
+        with pytest.raises(TokenKeyUnknownError):
+            client.key("unknown")
+    prefix = f"jwks_keys_changed jwks_uri={endpoint.uri}"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{prefix} added=one removed=-",
+        f"{prefix} added=three,two removed=one",
+    ]
+
+
+def test_closing_ends_the_thread_and_may_be_repeated(client):
+    client.ready()
+    assert len(renewal_threads()) == 1
+    client.close()
+    client.close()
+    assert renewal_threads() == []
+
+
+def test_a_closed_client_finds_no_key(client, endpoint):
+    client.ready()
+    client.close()
+    with pytest.raises(JWKSUnavailableError, match="closed"):
+        client.key("one")
+    assert endpoint.count == 1
+
+
+def test_closing_releases_who_waits(endpoint):
+    endpoint.answer = says_nothing
+    client = JWKSClient(endpoint.uri, deadline=timedelta(seconds=0.5))
+    with ThreadPoolExecutor(1) as callers:
+        waiting = callers.submit(client.key, "one")
+        eventually(lambda: endpoint.count == 1)
+        client.close()
+        assert isinstance(waiting.exception(timeout=5), JWKSUnavailableError)
+
+
+def test_a_forgotten_client_takes_its_thread_along(endpoint):
+    client = JWKSClient(endpoint.uri)
+    client.ready()
+    del client
+    gc.collect()
+    eventually(lambda: not renewal_threads())
+
+
+def test_no_thread_to_be_had_is_a_failure_and_no_crash(endpoint, monotonic):
+    with closing(JWKSClient(endpoint.uri, monotonic=monotonic)) as client:
+        usual = threading.stack_size(1 << 47)  # bytes: more than there are addresses
+        try:
+            with pytest.raises(JWKSUnavailableError, match="no thread could be started"):
+                client.ready()
+        finally:
+            threading.stack_size(usual)
+        client.ready()
+
+
+def test_a_client_serves_on_in_a_forked_process(endpoint):
+    # A process of its own: to fork this one, which has threads, is deprecated since Python 3.12.
+    script = """
+        import os, sys, threading, warnings
+        from flask_handoff.jwks_client import JWKSClient
+
+        warnings.simplefilter("ignore", DeprecationWarning)
+
+        client = JWKSClient(sys.argv[1])
+        client.key("one")
+        renewal = client._renewal()
+        renewal._changed.acquire()  # as the renewal's thread may hold it at the moment of the fork
+        child = os.fork()
+        if child == 0:
+            client.key("one")
+            client.key("two")
+            assert sum(thread.name == "jwks-renewal" for thread in threading.enumerate()) == 1
+            client.close()
+            del client
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        renewal._changed.release()
+        client.close()
+        sys.exit(os.waitstatus_to_exitcode(status))
+    """
+    answers = iter([publishes("one"), publishes("one", "two")])
+    endpoint.answer = lambda connection: next(answers)(connection)
+    path = os.pathsep.join(filter(None, sys.path))
+    answer = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), endpoint.uri],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTHONPATH": path},
+        timeout=20,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert endpoint.count == 2
+
+
+def test_the_clock_is_the_same_in_every_process_and_runs_on():
+    code = "from flask_handoff.jwks_renewal import uptime; print(uptime())"
+    before = jwks_renewal.uptime()
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        check=True,
+    )
+    assert before < float(answer.stdout) < jwks_renewal.uptime()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cache_lifetime": timedelta(seconds=12)},
+        {"ca_file": Path("/there/is/no/such/file.pem")},
+        {"jwks_uri": "http://issuer.example.com/jwks"},
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_work_are_refused_at_the_start(settings):
+    with pytest.raises(ConfigurationError):
+        JWKSClient(**{"jwks_uri": "https://issuer.example.com/jwks", **settings})
