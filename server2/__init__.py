@@ -1,0 +1,53 @@
+"""SERVER2, "Notes": trusts SERVER1 to say who somebody is, and keeps their notes."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+
+from flask_handoff.claims import Clock, system_clock
+from flask_handoff.front_door import limit_bodies
+from flask_handoff.replay_sql import SQLReplayStore, replay_table
+
+from . import access_log, error_pages, headers, health, notes, pages, session_cookie
+from .config import Config
+from .db import Database, metadata
+from .handoff import handoff
+from .secret_key import read_secret_keys
+
+replay_table(metadata)
+
+
+def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> Flask:
+    """Build the application.
+
+    Args:
+        config: In place of the environment's and ``.env``'s.
+        clock: Tells the time to sessions, rows and handoffs.
+
+    Raises:
+        ConfigurationError: A setting is wrong, or the database cannot be reached.
+    """
+    config = config or Config.from_environment()
+    app = Flask(__name__, instance_path=str(config.instance))
+    app.config.update(config.handoff)
+    app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"] = read_secret_keys(
+        config.instance / "secret_key"
+    )
+    app.config["WTF_CSRF_TIME_LIMIT"] = None  # the value dies with the session it belongs to
+    database = Database(config.database_url, clock=clock)
+    app.extensions["database"] = database
+
+    access_log.init_app(app)
+    headers.init_app(app, config)
+    session_cookie.init_app(app, config)
+    limit_bodies(app)
+    handoff.init_app(app, replay_store=SQLReplayStore(database.engine), clock=clock)
+    csrf = CSRFProtect(app)
+    csrf.exempt(app.blueprints["handoff_receiver"])
+    error_pages.init_app(app, config)
+    pages.init_app(app, config)
+    app.register_blueprint(notes.blueprint)
+    app.register_blueprint(health.blueprint)
+    database.create_tables()
+    return app

@@ -1,0 +1,81 @@
+"""Accounts: who has arrived here before, as their issuer names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, UniqueConstraint, func
+
+from flask_handoff.claims import HandoffClaims
+
+from .db import Instant, database, metadata
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("name", Text),
+    Column("email", Text),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("issuer", "subject"),
+    sqlite_autoincrement=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One person as this server knows them.
+
+    Args:
+        id: This server's own number, never shown.
+        issuer: Who vouched for them.
+        subject: What the issuer calls them; with ``issuer``, the key of the account.
+        name: As the issuer told last, if it ever did.
+        email: As the issuer told last, if it ever did; it says nothing about who they are.
+    """
+
+    id: int
+    issuer: str
+    subject: str
+    name: str | None
+    email: str | None
+
+    @property
+    def label(self) -> str:
+        """What to call them on a page."""
+        return self.name or self.email or "you"
+
+
+def remember_account(connection: Connection, claims: HandoffClaims) -> int:
+    """Make or renew the account of a person who arrived, and return its id.
+
+    The key is the pair of issuer and subject: an e-mail address may pass to somebody else
+    (OpenID Connect Core 1.0, section 5.7).
+    """
+    told = {
+        "issuer": claims.issuer,
+        "subject": claims.subject,
+        "name": claims.name,
+        "email": claims.email,
+        "created_at": database().now(),
+    }
+    account_id: int = connection.execute(_upsert(database().insert), told).scalar_one()
+    return account_id
+
+
+@cache
+def _upsert(insert: Callable[[Table], Any]) -> Any:
+    # Built once for each kind of database: building it takes longer than running it.
+    statement = insert(accounts)
+    told = statement.excluded
+    kept = {
+        "name": func.coalesce(told.name, accounts.c.name),
+        "email": func.coalesce(told.email, accounts.c.email),
+    }
+    keyed = statement.on_conflict_do_update(index_elements=["issuer", "subject"], set_=kept)
+    return keyed.returning(accounts.c.id)

@@ -1,0 +1,157 @@
+"""The settings of SERVER2, read once at start-up from the environment and ``.env``."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from flask_handoff.clients import LOOPBACK_HOSTS, check_public_url
+from flask_handoff.errors import ConfigurationError
+
+DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+SAME_SITE = ("Lax", "Strict")
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What SERVER2 runs with. Exists only when every value was found good.
+
+    Args:
+        instance: Directory of what this server makes for itself: secret key and SQLite database.
+        database_url: SQLAlchemy address, with its driver.
+        base_url: Scheme, host and port by which browsers reach this server; no slash at the end.
+        bind: Address to listen on.
+        port: Port to listen on, 1 to 65535.
+        session_samesite: ``Lax`` or ``Strict``.
+        demo: Whether this is the demonstration on one machine.
+        handoff: The library's settings, for ``app.config``.
+    """
+
+    instance: Path
+    database_url: str
+    base_url: str
+    bind: str
+    port: int
+    session_samesite: str
+    demo: bool
+    handoff: Mapping[str, object]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Config:
+        """Read and check all settings.
+
+        Args:
+            environment: In place of the process's environment, which overrides ``.env``.
+
+        Raises:
+            ConfigurationError: A value is wrong; the text says which one and what to do.
+        """
+        settings = _settings(environment)
+        instance = Path(settings.get("SERVER2_INSTANCE", "instance/server2")).absolute()
+        port = _port(settings, "SERVER2_PORT", 5002)
+        base_url = check_public_url(
+            settings.get("HANDOFF_BASE_URL", f"http://127.0.0.1:{port}"),
+            setting="HANDOFF_BASE_URL",
+        )
+        samesite = _session_samesite(settings)
+        return cls(
+            instance=instance,
+            database_url=_database_url(settings, instance),
+            base_url=base_url,
+            bind=_bind_address(settings),
+            port=port,
+            session_samesite=samesite,
+            demo=_demo(settings, base_url),
+            handoff=_handoff(settings, base_url, samesite),
+        )
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach this server over TLS."""
+        return self.base_url.startswith("https://")
+
+
+def _settings(environment: Mapping[str, str] | None) -> dict[str, str]:
+    merged = {**dotenv_values(".env"), **os.environ} if environment is None else environment
+    # Compose files hand on a variable that is not set as an empty one.
+    return {name: value.strip() for name, value in merged.items() if value and value.strip()}
+
+
+def _port(settings: Mapping[str, str], name: str, default: int) -> int:
+    text = settings.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
+        raise ConfigurationError(f"{name} is not a port.", "Give a whole number from 1 to 65535.")
+    return int(text)
+
+
+def _bind_address(settings: Mapping[str, str]) -> str:
+    text = settings.get("SERVER2_BIND", "127.0.0.1")
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ConfigurationError(
+            "SERVER2_BIND is not an IP address.",
+            "Leave it out to listen on 127.0.0.1; inside a container use 0.0.0.0.",
+        ) from None
+
+
+def _session_samesite(settings: Mapping[str, str]) -> str:
+    text = settings.get("SERVER2_SESSION_SAMESITE", "Lax")
+    if text not in SAME_SITE:
+        raise ConfigurationError(
+            "SERVER2_SESSION_SAMESITE is neither Lax nor Strict.",
+            "Write Lax, or Strict to keep the session off every link from another site.",
+        )
+    return text
+
+
+def _demo(settings: Mapping[str, str], base_url: str) -> bool:
+    text = settings.get("SERVER2_DEMO", "0").lower()
+    if text not in YES + NO:
+        raise ConfigurationError("SERVER2_DEMO is neither 1 nor 0.", "Write 1 or 0.")
+    if text in YES and urlsplit(base_url).hostname not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            "SERVER2_DEMO is on, but HANDOFF_BASE_URL is not on this machine.",
+            "Leave SERVER2_DEMO out wherever others can reach the server.",
+        )
+    return text in YES
+
+
+def _database_url(settings: Mapping[str, str], instance: Path) -> str:
+    text = settings.get("SERVER2_DATABASE_URL", f"sqlite:///{instance / 'server2.sqlite3'}")
+    remedy = "Write sqlite:///path/of/a/file or postgresql://user:password@host/database."
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError("SERVER2_DATABASE_URL is not an address.", remedy) from None
+    driver = DATABASES.get(url.get_backend_name())
+    if driver is None:
+        raise ConfigurationError("SERVER2_DATABASE_URL names another database.", remedy)
+    if driver == "sqlite" and (url.database or ":memory:") == ":memory:":
+        raise ConfigurationError("SERVER2_DATABASE_URL is a SQLite without a file.", remedy)
+    return url.set(drivername=driver).render_as_string(hide_password=False)
+
+
+def _handoff(settings: Mapping[str, str], base_url: str, samesite: str) -> dict[str, object]:
+    issuer_port = _port(settings, "SERVER1_PORT", 5001)
+    defaults = {
+        "HANDOFF_ISSUER": f"http://localhost:{issuer_port}",
+        "HANDOFF_CLIENT_ID": "server2",
+        "HANDOFF_RESPONSE_MODE": "query",
+        "HANDOFF_SCOPE": "openid profile email notes:read notes:write",
+        "HANDOFF_ATTEMPT_COOKIE": "s2_tx_",
+        "HANDOFF_DEFAULT_TARGET": "/notes",
+        # A Strict cookie does not travel on a redirect that began at SERVER1.
+        "HANDOFF_LANDING": "refresh" if samesite == "Strict" else "redirect",
+    }
+    given = {name: value for name, value in settings.items() if name.startswith("HANDOFF_")}
+    return {**defaults, **given, "HANDOFF_BASE_URL": base_url}

@@ -1,0 +1,171 @@
+"""The database: its tables' one ``metadata``, and short transactions, reading or writing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.types import TypeDecorator
+
+from flask_handoff.claims import Clock, system_clock
+from flask_handoff.errors import ConfigurationError
+
+THREADS = 32  # of one server process; each holds at most one connection
+WAIT = 5  # seconds, for a lock, a connection or an answer, before it is a 503
+SCHEMA_LOCK = 0x5E7E72  # any number that nobody else locks in this PostgreSQL database
+
+metadata = MetaData()
+
+
+class Instant(TypeDecorator[datetime]):
+    """A column of aware datetimes in UTC. SQLite keeps no zone: it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse an instant without a zone, which would be stored as another one."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("an instant without a time zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back an aware instant."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+class Database:
+    """SERVER2's database and the clock that stamps its rows.
+
+    Args:
+        url: As in ``Config.database_url``.
+        clock: Tells the time for every row.
+    """
+
+    def __init__(self, url: str, *, clock: Clock = system_clock) -> None:
+        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+        self.now = clock
+        self._reader = self.engine.execution_options(reading=True)
+        # Makes an INSERT that knows ON CONFLICT, which both databases spell alike.
+        self.insert: Callable[[Table], Any] = (
+            sqlite.insert if url.startswith("sqlite") else postgresql.insert
+        )
+        self._busy = threading.local()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a short transaction that only reads.
+
+        Raises:
+            RuntimeError: This thread has a transaction open.
+            SQLAlchemyError: The database is out of reach; the request is answered 503.
+        """
+        return self._transaction(self._reader)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a short transaction that may write, committed at the end of the block.
+
+        Raises:
+            RuntimeError: This thread has a transaction open.
+            SQLAlchemyError: The database is out of reach or locked; the request is answered 503.
+        """
+        return self._transaction(self.engine)
+
+    def create_tables(self) -> None:
+        """Make the tables that are missing; several processes may do so at once.
+
+        Raises:
+            ConfigurationError: The database is out of reach.
+        """
+        try:
+            with self.writing() as connection:
+                if connection.dialect.name == "postgresql":
+                    lock = text("SELECT pg_advisory_xact_lock(:number)")
+                    connection.execute(lock, {"number": SCHEMA_LOCK})
+                metadata.create_all(connection)
+        except SQLAlchemyError as error:
+            self.close()
+            raise ConfigurationError(
+                f"The database {self.engine.url!r} cannot be used ({type(error).__name__}).",
+                "Start it, or mend SERVER2_DATABASE_URL.",
+            ) from None
+
+    def close(self) -> None:
+        """Close all connections; the next transaction opens new ones."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        # A second connection would wait for the first one's lock, which waits for the second.
+        if getattr(self._busy, "now", False):
+            raise RuntimeError("one transaction at a time")
+        self._busy.now = True
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            self._busy.now = False
+
+
+def database() -> Database:
+    """Return the database of the current application."""
+    found: Database = current_app.extensions["database"]
+    return found
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=THREADS,
+        max_overflow=0,
+        pool_timeout=WAIT,
+        hide_parameters=True,
+        connect_args={"timeout": WAIT, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    for setting in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {setting}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    # A transaction that begins as a reader and writes later fails at once when another one wrote.
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_size=THREADS,
+        max_overflow=0,
+        pool_timeout=WAIT,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": WAIT,
+            "options": f"-c statement_timeout={WAIT}s -c lock_timeout={WAIT}s",
+        },
+    )

@@ -1,0 +1,28 @@
+"""SERVER2's side of the handoff: how a person who arrives is signed in here."""
+
+from flask_handoff import Arrival, HandoffReceiver, LiveSession
+
+from . import session_cookie
+from .accounts import remember_account
+from .db import database
+from .sessions import current_session, start_session
+
+
+def sign_in(arrival: Arrival) -> str:
+    """Open this server's own session for the person who arrived."""
+    with database().writing() as connection:
+        account_id = remember_account(connection, arrival.claims)
+        session_id, handle = start_session(connection, account_id, arrival)
+    session_cookie.hold(session_id)
+    return handle
+
+
+def live_session() -> LiveSession | None:
+    """Say which session this browser holds, so that landing twice does no harm."""
+    session = current_session()
+    if session is None:
+        return None
+    return LiveSession(session.handle, session.token_sha256, session.target)
+
+
+handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session)

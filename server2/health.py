@@ -1,0 +1,42 @@
+"""What a supervisor asks: does the process live, and can it do its work?"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_handoff.errors import JWKSUnavailableError, ReplayStoreUnavailableError
+
+from .accounts import accounts
+from .db import database
+from .error_pages import RETRY_AFTER
+from .handoff import handoff
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> tuple[str, int, dict[str, str]]:
+    """Answer 200 as long as the process answers at all."""
+    return "ok\n", 200, {"Content-Type": "text/plain; charset=utf-8"}
+
+
+@blueprint.get("/readyz")
+def readyz() -> tuple[dict[str, str], int, dict[str, str]]:
+    """Answer 200 when people can sign in, else 503 and which part is out of reach."""
+    parts = {"database": "ok", "replay_store": "ok", "keys": "ok"}
+    try:
+        with database().reading() as connection:
+            connection.execute(select(accounts.c.id).limit(1))
+    except SQLAlchemyError:
+        parts["database"] = "unavailable"
+    try:
+        handoff.check_ready()
+    except ReplayStoreUnavailableError:
+        parts["replay_store"] = "unavailable"
+    except JWKSUnavailableError:
+        parts["keys"] = "unavailable"
+    if set(parts.values()) == {"ok"}:
+        return parts, 200, {}
+    return parts, 503, {"Retry-After": str(RETRY_AFTER)}
