@@ -1,7 +1,7 @@
 """JSON as two parties must read it alike, or not at all.
 
 Python's reader guesses the encoding, lets the last of two equal members win, and accepts ``NaN``:
-each is a way to make one party read another document than the other (RFC 8725, section 2.4 to 2.6).
+each is a way to make one party read another document than the other (RFC 8725, section 2.6).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _bounded_integer(digits: str) -> int:
-    if len(digits) > MAXIMUM_DIGITS:
+    if len(digits.lstrip("-")) > MAXIMUM_DIGITS:
         raise StrictJSONError(f"an integer of more than {MAXIMUM_DIGITS} digits")
     return int(digits)
 

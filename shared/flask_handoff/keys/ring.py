@@ -42,7 +42,7 @@ class SigningKey(RingEntry):
         KeyUnusableError: The key is weak, or not the one that ``kid`` names.
     """
 
-    private_key: rsa.RSAPrivateKey = field(repr=False)
+    private_key: rsa.RSAPrivateKey = field(repr=False, compare=False)
     verification_key: VerificationKey = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
