@@ -11,12 +11,10 @@ import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, NoReturn
 
 import jwt
 from jwt.exceptions import InvalidJTIError, InvalidSubjectError
-from jwt.utils import base64url_decode
 
 from .claim_reader import ClaimReader, missing, not_of_its_form
 from .claims import Clock, HandoffClaims, UnverifiedToken, system_clock
@@ -32,7 +30,7 @@ from .errors import (
 from .keys import KeyRing, KeySource, VerificationKey
 from .profiles import HANDOFF, TokenProfile
 from .replay import ReplayStore
-from .strict_json import StrictJSONError, load_strict_json
+from .strict_jwt import StrictJWT, read_header
 
 ALGORITHM = "RS256"  # the only one, on both sides, never taken from a token or a key
 MAXIMUM_TOKEN_LENGTH = 4096  # characters; a handoff by a key of 2048 bits is about 950
@@ -138,7 +136,7 @@ class TokenVerifier:
         self._leeway = profile.leeway.total_seconds()
         self._remembered_after_expiry = profile.leeway + REPLAY_MARGIN
         self._maximum_lifetime = profile.maximum_lifetime.total_seconds()
-        self._strict_jwt = _StrictJWT(
+        self._strict_jwt = StrictJWT(
             options={
                 "verify_signature": True,
                 "enforce_minimum_key_length": True,
@@ -205,7 +203,7 @@ class TokenVerifier:
         form = _COMPACT_FORM.fullmatch(unverified_token)
         if form is None:
             raise TokenMalformedError("not a compact JWS")
-        unverified_kid = _check_header(_read_header(form.group(1)), self._profile)
+        unverified_kid = _check_header(read_header(form.group(1)), self._profile)
         # The header is not trusted yet: it may only choose among the issuer's keys.
         key = self._keys.key(unverified_kid)
         if len(form.group(2)) != key.signature_length:
@@ -298,33 +296,6 @@ class TokenVerifier:
         self._replay_store.claim(
             claims.issuer, identifier, expires_at=int(forget_at.timestamp()), now=int(now)
         )
-
-
-class _StrictJWT(jwt.PyJWT):
-    """PyJWT with a payload reader that takes one reading of a document only."""
-
-    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
-        return _read_object(decoded["payload"], "payload")
-
-
-@lru_cache(maxsize=64)
-def _read_header(header_segment: str) -> Mapping[str, Any]:
-    # Every token of one key has the same header. What is kept is the reading, never a verdict.
-    try:
-        header = base64url_decode(header_segment)
-    except ValueError:
-        raise TokenMalformedError("header: not base64url") from None
-    return _read_object(header, "header")
-
-
-def _read_object(unverified_document: bytes, part: str) -> dict[str, Any]:
-    try:
-        document = load_strict_json(unverified_document)
-    except StrictJSONError as error:
-        raise TokenMalformedError(f"{part}: {error}") from None
-    if not isinstance(document, dict):
-        raise TokenMalformedError(f"{part}: not a JSON object")
-    return document
 
 
 def _check_header(header: Mapping[str, Any], profile: TokenProfile) -> str:
