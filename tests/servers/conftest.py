@@ -1,0 +1,70 @@
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from flask_handoff.keys import KeyRing, new_key
+from server2 import create_app
+from server2.config import Config
+from tests.servers.notes_visitor import FakeClock, Visitor
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def issuer_key_ring(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("keys") / "ring"
+    new_key(directory)
+    return KeyRing.open(directory)
+
+
+@pytest.fixture(scope="session")
+def issuer_public_key(issuer_key_ring, tmp_path_factory):
+    """The path of the PEM file with the public key of whoever plays SERVER1."""
+    path = tmp_path_factory.mktemp("public") / "server1.pem"
+    public_key = issuer_key_ring.signing_key.verification_key.public_key
+    path.write_bytes(
+        public_key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def notes_environment(tmp_path, issuer_public_key):
+    return {
+        "SERVER2_INSTANCE": str(tmp_path / "server2"),
+        "HANDOFF_PINNED_KEYS": str(issuer_public_key),
+    }
+
+
+@pytest.fixture
+def build_notes(notes_environment, clock):
+    """Builds SERVER2 with the settings given, on top of a fresh instance directory."""
+    built = []
+
+    def build(**settings):
+        config = Config.from_environment({**notes_environment, **settings})
+        built.append(create_app(config, clock=clock))
+        return built[-1]
+
+    yield build
+    for app in built:
+        app.extensions["database"].close()
+
+
+@pytest.fixture
+def notes_app(build_notes):
+    return build_notes()
+
+
+@pytest.fixture
+def visitor(notes_app, issuer_key_ring, clock):
+    return Visitor(notes_app, issuer_key_ring, clock)
+
+
+@pytest.fixture
+def another_visitor(notes_app, issuer_key_ring, clock):
+    return Visitor(notes_app, issuer_key_ring, clock)
