@@ -100,15 +100,15 @@ def test_a_key_of_a_size_that_would_be_refused_is_not_made(tmp_path, bits):
     assert not (tmp_path / "keys").exists()
 
 
-def test_the_newest_active_key_signs(directory):
-    staged = read_ring(directory)[1].kid
+@pytest.mark.parametrize("newest", [0, 1])
+def test_the_key_that_was_activated_last_signs(directory, newest):
+    def activate_both(keys):
+        for key in keys:
+            key.update(state="active", activated_at="2026-02-01T00:00:00Z")
+        keys[newest].update(activated_at="2026-02-01T00:00:01Z")
 
-    def activate_and_put_first(keys):
-        keys[1] |= {"state": "active", "activated_at": "2026-01-31T12:00:01Z"}
-        keys.reverse()
-
-    rewrite(directory, activate_and_put_first)
-    assert KeyRing.open(directory).signing_key.kid == staged
+    rewrite(directory, activate_both)
+    assert KeyRing.open(directory).signing_key.kid == read_ring(directory)[newest].kid
 
 
 def test_of_two_keys_activated_in_one_second_the_later_one_signs(directory):
@@ -222,7 +222,7 @@ def test_a_symbolic_link_is_not_followed(directory, tmp_path, name, target_exist
     path.symlink_to(target)
     if not target_exists:
         target.unlink()
-    with pytest.raises(ConfigurationError, match="symbolic link"):
+    with pytest.raises(ConfigurationError, match="is a symbolic link"):
         KeyRing.open(directory)
 
 
@@ -324,7 +324,7 @@ def test_a_ring_json_that_is_no_ring_is_refused_and_left_alone(directory, text):
     [
         {"kid": "../ring"},
         {"kid": 7},
-        {"state": "asleep"},
+        {"state": "asleep", "retired_at": "2026-02-01T00:00:00Z"},
         {"state": ["active"]},
         {"created_at": None},
         {"created_at": 1_769_860_800},

@@ -35,8 +35,7 @@ def check_private_directory(directory: Path) -> None:
     """Make sure that only the owner may look into a directory.
 
     Raises:
-        ConfigurationError: Not a directory, open to group or others, out of reach, or a system
-            without file modes.
+        ConfigurationError: Open to group or others, out of reach, or a system without file modes.
     """
     if os.name != "posix":
         raise ConfigurationError(
@@ -47,11 +46,6 @@ def check_private_directory(directory: Path) -> None:
         mode = directory.stat().st_mode
     except OSError as error:
         raise _unreadable(directory, error) from error
-    if not stat.S_ISDIR(mode):
-        raise ConfigurationError(
-            f"The key directory {directory} is not a directory.",
-            "Name a directory for the keys.",
-        )
     _check_mode(directory, mode, allowed="700")
 
 
