@@ -36,7 +36,7 @@ lint: .venv-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: .venv-ready
 	$(BIN)/ruff check --fix .
@@ -47,16 +47,17 @@ bench: .venv-ready
 
 # Without LOCK_ARGS what is pinned stays pinned, as long as pyproject.toml allows it.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-	pyproject.toml $(LOCK_ARGS)
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_ARGS)
 
 lock: .venv-ready
-	$(COMPILE) --extra dev --output-file requirements/dev.txt
-	$(COMPILE) --extra postgresql --extra servers --constraint requirements/dev.txt \
-		--output-file requirements/servers.txt
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra postgresql --extra servers \
+		--constraint requirements/dev.txt --output-file requirements/servers.txt
+	$(COMPILE) requirements/build.in \
+		--constraint requirements/dev.txt --output-file requirements/build.txt
 
 CLEAN := .venv instance dist build htmlcov .coverage .hypothesis \
-	.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	.mypy_cache .pytest_cache .ruff_cache
 
 clean:
 	@for path in $(CLEAN); do \

@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 
 CHECKOUT = Path(__file__).parents[2]
 REQUIREMENTS = CHECKOUT / "requirements"
-LOCKS = ("dev.txt", "servers.txt")
+LOCKS = ("build.txt", "dev.txt", "servers.txt")
 HASH = re.compile(r" --hash=sha256:[0-9a-f]{64}")
 MADE_ON_SOME_MACHINE = re.compile(r"https?:|file:|find-links|index-url|(^|[\s=@\"'])(/|~|[A-Z]:\\)")
 
@@ -86,7 +86,8 @@ def test_a_lock_holds_all_that_the_project_asks_for(name, extras):
     assert missing == []
 
 
-def test_the_servers_run_on_the_versions_that_were_tested():
+@pytest.mark.parametrize("name", ["build.txt", "servers.txt"])
+def test_what_is_shipped_is_built_and_run_with_the_versions_that_were_tested(name):
     tested = {str(pin) for pin in pinned((REQUIREMENTS / "dev.txt").read_text())}
-    served = {str(pin) for pin in pinned((REQUIREMENTS / "servers.txt").read_text())}
-    assert served <= tested
+    shipped = {str(pin) for pin in pinned((REQUIREMENTS / name).read_text())}
+    assert shipped <= tested
