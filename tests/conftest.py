@@ -1,5 +1,46 @@
+import os
+import secrets
+
+import pytest
+import sqlalchemy
 from hypothesis import settings
 
 # Two busy cores make an honest example slow now and then; the time an example takes is no verdict.
 settings.register_profile("flask-handoff", deadline=None)
 settings.load_profile("flask-handoff")
+
+
+@pytest.fixture(scope="session")
+def postgresql_database():
+    """The URL of a database made for this run of the tests, and dropped after it."""
+    server = os.environ.get("TEST_POSTGRESQL_URL")
+    if not server:
+        give_up = pytest.fail if os.environ.get("REQUIRE_POSTGRESQL") == "1" else pytest.skip
+        give_up("TEST_POSTGRESQL_URL names no PostgreSQL server")
+    name = f"handoff_test_{secrets.token_hex(8)}"
+    run_sql(server, f"CREATE DATABASE {name}")
+    url = sqlalchemy.make_url(server).set(database=name)
+    yield url.render_as_string(hide_password=False)
+    run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_database):
+    """The URL of an empty PostgreSQL database. Skips, or fails, where there is no server."""
+    run_sql(
+        postgresql_database,
+        "SET lock_timeout = '5s'",  # a test before this one left a transaction open
+        "DROP SCHEMA public CASCADE",
+        "CREATE SCHEMA public",
+    )
+    return postgresql_database
+
+
+def run_sql(url, *statements):
+    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
