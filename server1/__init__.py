@@ -1,0 +1,72 @@
+"""SERVER1: it knows passwords, signs people in, and hands them on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_handoff.claims import Clock, system_clock
+from flask_handoff.front_door import limit_bodies
+
+from . import access_log, cli, error_pages, forgery, headers, health, logs, pages, session_cookie
+from .accounts import login
+from .accounts.passwords import PasswordHasher
+from .config import Config
+from .db import Database
+from .handoff import handoff
+from .parts import Parts, install
+from .secret_key import load_secret_keys
+from .signing_key import make_first_signing_key
+
+
+def create_app(
+    environment: Mapping[str, str] | None = None, *, clock: Clock = system_clock
+) -> Flask:
+    """Build SERVER1.
+
+    Args:
+        environment: Settings by name; None for the process's environment and ``.env``.
+        clock: Tells the time.
+
+    Raises:
+        ConfigurationError: A setting, a key or the database's place is wrong.
+        sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
+    """
+    with cli.plain_refusals():
+        config = Config.from_environment(environment)
+        app = Flask(__name__)
+        app.url_map.merge_slashes = False  # it would redirect //host/path, and name the Host it got
+        _set_secret_keys(app, config)
+        app.config.update(config.handoff)
+        make_first_signing_key(config)
+        handoff.init_app(app, clock=clock)
+        database = Database.open(config.database_url)
+    install(app, Parts(config, database, PasswordHasher(config.hashing), clock))
+    _add_guards(app, config)
+    for blueprint in (pages.blueprint, login.blueprint, health.blueprint):
+        app.register_blueprint(blueprint)
+    cli.init_app(app)
+    return app
+
+
+def _set_secret_keys(app: Flask, config: Config) -> None:
+    keys = load_secret_keys(config.secret_key_file, create=config.creates_secret_key)
+    app.secret_key = keys.current
+    app.config["SECRET_KEY_FALLBACKS"] = list(keys.fallbacks)
+
+
+def _add_guards(app: Flask, config: Config) -> None:
+    logs.init_logs()
+    access_log.init_app(app)
+    headers.init_app(app, config)
+    session_cookie.init_app(app, config)
+    limit_bodies(app)
+    forgery.init_app(app, config)
+    error_pages.init_app(app)
+    if config.trusted_proxies:
+        # Only the client's address is taken over: host and scheme are those of HANDOFF_ISSUER.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=config.trusted_proxies, x_proto=0, x_host=0
+        )

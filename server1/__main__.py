@@ -1,0 +1,99 @@
+"""Serves SERVER1: ``python -m server1``."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import multiprocessing
+import os
+import sys
+import threading
+
+from flask import Flask
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_handoff import ConfigurationError
+
+from . import create_app, demo
+from .accounts.passwords import PasswordUnusableError
+from .config import Config
+from .parts import parts_of
+
+_log = logging.getLogger("server1.serving")
+
+KILL_TIMEOUT = 3  # seconds that a worker has to end; a stalled upload would hold it for ever
+
+
+def main() -> int:
+    """Serve until told to stop. Return 1, after a sentence on stderr, if that is not possible."""
+    try:
+        config = _prepare()
+    except (ConfigurationError, PasswordUnusableError) as error:
+        return _refuse(str(error))
+    except SQLAlchemyError as error:
+        return _refuse(f"The database is out of reach ({type(error).__name__}).")
+    serving = config.serving
+    _log.info("serving %s on %s port %d", config.issuer, serving.bind, serving.port)
+    Granian(
+        "server1.__main__:application",
+        factory=True,
+        address=serving.bind,
+        port=serving.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=serving.workers,
+        blocking_threads=serving.threads,
+        backpressure=serving.connections,  # an idle connection counts as well
+        log_level=LogLevels.error,  # below that it only wonders at the number of threads
+        log_access=False,  # it writes the decoded path and the query
+        workers_kill_timeout=KILL_TIMEOUT,
+    ).serve()
+    return 0
+
+
+def application() -> Flask:
+    """Build the application of one worker process."""
+    _end_with_main_process()
+    app = create_app()
+    atexit.register(parts_of(app).database.close)
+    return app
+
+
+def _end_with_main_process() -> None:
+    # A worker whose main process was killed would go on and hold the port.
+    main_process = multiprocessing.parent_process()
+    if main_process is None:
+        return
+
+    def wait() -> None:
+        main_process.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _prepare() -> Config:
+    """Make what is made at first run, here and once, before several workers want it."""
+    if Config.from_environment().demo:
+        demo.choose_password()
+    app = create_app()
+    made = parts_of(app)
+    try:
+        if made.config.demo_password:
+            demo.prepare_account(app, made.config.demo_password)
+    finally:
+        made.database.close()
+    return made.config
+
+
+def _refuse(sentence: str) -> int:
+    sys.stderr.write(f"SERVER1 does not start. {sentence}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Grants: what a user may do at a client. Where no row says otherwise, a default holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Connection, ForeignKey, String, Table, delete, insert, select
+
+from server1.db import metadata
+from server1.parts import parts
+
+from .users import User, users
+
+DEFAULT_SCOPE = frozenset({"openid", "profile", "email", "notes:read", "notes:write"})
+"""What every user may do at every registered client, as long as nothing else is set."""
+
+LONGEST_SCOPE = 1000  # characters, all values of one grant together
+
+_SCOPE_VALUE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)  # RFC 6749, section 3.3
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    # Values separated by blanks; the empty text means: this user may not enter this client.
+    Column("scope", String(LONGEST_SCOPE), nullable=False),
+)
+
+
+class ScopeError(ValueError):
+    """Not a list of scope values; the message may be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One user's grant at one client; an empty scope keeps them out."""
+
+    email: str
+    client_id: str
+    scope: frozenset[str]
+
+
+def granted(subject: str, client_id: str) -> frozenset[str]:
+    """Return what a user may do at a client; empty when they may not enter it.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: The database cannot say.
+    """
+    with parts().database.reading() as connection:
+        return scope_of(connection, subject, client_id)
+
+
+def scope_of(connection: Connection, subject: str, client_id: str) -> frozenset[str]:
+    """Return what a user may do at a client, within a transaction that is open already."""
+    query = select(grants.c.scope).where(
+        grants.c.subject == subject, grants.c.client_id == client_id
+    )
+    scope = connection.execute(query).scalar_one_or_none()
+    return DEFAULT_SCOPE if scope is None else frozenset(scope.split())
+
+
+def set_grant(
+    connection: Connection, user: User, client_id: str, unverified_scope: Iterable[str]
+) -> frozenset[str]:
+    """Set what a user may do at a client, in place of the default.
+
+    Args:
+        connection: Of a writing transaction.
+        user: Whose grant it is.
+        client_id: A registered client's.
+        unverified_scope: Scope values; none of them keeps the user out. ``openid`` is added.
+
+    Returns:
+        The scope as it was kept.
+
+    Raises:
+        ScopeError: A value is not of the form of RFC 6749, section 3.3, or they are too long.
+    """
+    scope = _check_scope(unverified_scope)
+    clear_grant(connection, user, client_id)
+    connection.execute(
+        insert(grants).values(
+            subject=user.subject, client_id=client_id, scope=" ".join(sorted(scope))
+        )
+    )
+    return scope
+
+
+def clear_grant(connection: Connection, user: User, client_id: str) -> None:
+    """Return to the default for a user at a client."""
+    connection.execute(
+        delete(grants).where(grants.c.subject == user.subject, grants.c.client_id == client_id)
+    )
+
+
+def all_grants(connection: Connection) -> Sequence[Grant]:
+    """Return every grant that was set, by e-mail address and client."""
+    query = (
+        select(users.c.email, grants.c.client_id, grants.c.scope)
+        .join_from(grants, users)
+        .order_by(users.c.email_folded, grants.c.client_id)
+    )
+    rows = connection.execute(query)
+    return [Grant(row.email, row.client_id, frozenset(row.scope.split())) for row in rows]
+
+
+def _check_scope(unverified_scope: Iterable[str]) -> frozenset[str]:
+    scope = frozenset(unverified_scope)
+    for value in scope:
+        if _SCOPE_VALUE.fullmatch(value) is None:
+            raise ScopeError('A scope value is 1 to 64 visible ASCII characters without " and \\.')
+    if len(" ".join(scope)) > LONGEST_SCOPE - len(" openid"):
+        raise ScopeError(f"A grant has at most {LONGEST_SCOPE} characters.")
+    return scope | {"openid"} if scope else scope

@@ -1,0 +1,126 @@
+"""Passwords: which may be used, and how they are kept and compared (Argon2id)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import argon2
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
+
+from server1.config import HashingConfig
+
+SHORTEST_PASSWORD = 8  # characters
+LONGEST_PASSWORD = 1024  # bytes of UTF-8
+
+LONGEST_WAIT = timedelta(seconds=3)
+
+
+class PasswordUnusableError(ValueError):
+    """The password is too short, too long, or not text; the message may be shown."""
+
+
+class PasswordWrongError(Exception):
+    """The password is not the account's, or there is no such account."""
+
+
+class HasherBusyError(Exception):
+    """Too many passwords are being compared already; try again shortly (HTTP 503)."""
+
+
+def check_new_password(unverified_password: str) -> str:
+    """Return a password that an account may get: 8 characters or more, 1,024 bytes or less.
+
+    It is taken exactly as typed: nothing is cut off, folded or normalised.
+
+    Raises:
+        PasswordUnusableError: It may not be used.
+    """
+    password = check_password(unverified_password)
+    if len(password) < SHORTEST_PASSWORD:
+        raise PasswordUnusableError(f"The password needs at least {SHORTEST_PASSWORD} characters.")
+    return password
+
+
+def check_password(unverified_password: str) -> str:
+    """Return a password that can be compared at all.
+
+    Raises:
+        PasswordUnusableError: Longer than 1,024 bytes, or not Unicode text.
+    """
+    try:
+        length = len(unverified_password.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise PasswordUnusableError(
+            "The password holds characters that are not Unicode text."
+        ) from None
+    if length > LONGEST_PASSWORD:
+        raise PasswordUnusableError(f"A password has at most {LONGEST_PASSWORD} bytes.")
+    return unverified_password
+
+
+class PasswordHasher:
+    """Hashes and compares, a few at a time: each takes 64 MiB, and more would end the server.
+
+    Args:
+        config: What a hash costs, and how many are computed at once.
+        longest_wait: How long a request waits for its turn.
+    """
+
+    def __init__(self, config: HashingConfig, longest_wait: timedelta = LONGEST_WAIT) -> None:
+        self._argon2 = argon2.PasswordHasher(
+            time_cost=config.time_cost,
+            memory_cost=config.memory_kib,
+            parallelism=config.parallelism,
+            type=argon2.Type.ID,
+        )
+        self._turns = threading.BoundedSemaphore(config.concurrent)
+        self._longest_wait = longest_wait.total_seconds()
+        # Compared with when there is no account, so that both answers take the same time.
+        self._nobodys_hash = self._argon2.hash("nobody's password")
+
+    def hash(self, password: str) -> str:
+        """Hash a password that ``check_new_password`` has passed.
+
+        Raises:
+            HasherBusyError: No turn came in time, or memory is short.
+        """
+        with self._turn():
+            try:
+                return self._argon2.hash(password)
+            except HashingError as error:
+                raise HasherBusyError("no memory to hash a password") from error
+
+    def check(self, password_hash: str | None, password: str) -> None:
+        """Compare a password with an account's hash; with nobody's, at the same cost, for None.
+
+        Raises:
+            PasswordWrongError: It is another password, or *password_hash* is None.
+            HasherBusyError: No turn came in time, or memory is short.
+        """
+        with self._turn():
+            try:
+                self._argon2.verify(password_hash or self._nobodys_hash, password)
+            except VerifyMismatchError:
+                raise PasswordWrongError from None
+            except InvalidHashError:
+                raise PasswordWrongError("the stored hash cannot be read") from None
+            except VerificationError as error:
+                raise HasherBusyError("no memory to compare a password") from error
+        if password_hash is None:
+            raise PasswordWrongError
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Tell whether a hash was made at another cost than is configured now."""
+        return self._argon2.check_needs_rehash(password_hash)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._turns.acquire(timeout=self._longest_wait):
+            raise HasherBusyError
+        try:
+            yield
+        finally:
+            self._turns.release()

@@ -1,0 +1,153 @@
+"""Sessions: one row for each browser that is signed in. The row decides, not the cookie."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from server1.db import Instant, metadata
+
+from .users import User, from_row, users
+
+IDLE_LIMIT = timedelta(minutes=30)
+ABSOLUTE_LIMIT = timedelta(hours=12)
+LAST_SEEN_INTERVAL = timedelta(minutes=1)  # a row is not written for every click
+SWEPT_AT_ONCE = 20  # rows; a sign-in clears away a few sessions that are over
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # Only the hash: whoever reads the database cannot take over a session.
+    Column("id_sha256", String(64), primary_key=True),
+    # The public reference, told to receivers: neither the cookie's value nor its hash.
+    Column("sid", String(64), nullable=False, unique=True),
+    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False, index=True),
+    Column("auth_time", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("user_agent", String(200), nullable=False),
+    Index("sessions_by_last_seen_at", "last_seen_at"),
+)
+
+_OWN_COLUMNS = ("sid", "auth_time", "opened_at", "last_seen_at")
+
+
+class SessionOverError(LookupError):
+    """There is no such session, or it is over, or its account is disabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What is noted about a browser, so that its owner can recognise the session in a list."""
+
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session that is alive, and whose it is."""
+
+    id_sha256: str = field(repr=False)
+    sid: str
+    user: User
+    auth_time: datetime
+    opened_at: datetime
+    last_seen_at: datetime
+
+
+def open_session(connection: Connection, user: User, browser: Browser, now: datetime) -> str:
+    """Open a session for someone who has just proved who they are.
+
+    Returns:
+        The session's identifier for the cookie, 256 random bits. Only its hash is kept.
+    """
+    session_id = secrets.token_urlsafe(32)
+    connection.execute(
+        insert(sessions).values(
+            id_sha256=_sha256(session_id),
+            sid=secrets.token_urlsafe(16),
+            subject=user.subject,
+            auth_time=now,
+            opened_at=now,
+            last_seen_at=now,
+            address=browser.address,
+            user_agent=browser.user_agent,
+        )
+    )
+    _sweep(connection, now)
+    return session_id
+
+
+def find_session(connection: Connection, unverified_session_id: str, now: datetime) -> Session:
+    """Find the session of a cookie.
+
+    Raises:
+        SessionOverError: There is none, its time is over, or the account is disabled.
+    """
+    id_sha256 = _sha256(unverified_session_id)
+    query = (
+        select(users, *(sessions.c[column] for column in _OWN_COLUMNS))
+        .join_from(sessions, users)
+        .where(
+            sessions.c.id_sha256 == id_sha256,
+            sessions.c.last_seen_at > now - IDLE_LIMIT,
+            sessions.c.opened_at > now - ABSOLUTE_LIMIT,
+            users.c.disabled.is_(False),
+        )
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise SessionOverError
+    return Session(
+        id_sha256, user=from_row(row), **{column: row[column] for column in _OWN_COLUMNS}
+    )
+
+
+def note_seen(connection: Connection, session: Session, now: datetime) -> None:
+    """Note that the session was used just now."""
+    connection.execute(
+        update(sessions).where(sessions.c.id_sha256 == session.id_sha256).values(last_seen_at=now)
+    )
+
+
+def close_session(connection: Connection, unverified_session_id: str) -> None:
+    """End the session of a cookie, if there is one."""
+    connection.execute(
+        delete(sessions).where(sessions.c.id_sha256 == _sha256(unverified_session_id))
+    )
+
+
+def close_all_sessions(connection: Connection, user: User) -> None:
+    """End every session of an account."""
+    connection.execute(delete(sessions).where(sessions.c.subject == user.subject))
+
+
+def _sweep(connection: Connection, now: datetime) -> None:
+    over = (
+        select(sessions.c.id_sha256)
+        .where(sessions.c.last_seen_at <= now - IDLE_LIMIT)
+        .limit(SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(delete(sessions).where(sessions.c.id_sha256.in_(over)))
+
+
+def _sha256(session_id: str) -> str:
+    return hashlib.sha256(session_id.encode()).hexdigest()

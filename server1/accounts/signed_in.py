@@ -1,0 +1,86 @@
+"""Who is signed in here: the cookie of this request, and the session it stands for."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from flask import g, request, session
+from flask_wtf.csrf import generate_csrf
+from sqlalchemy import Connection
+
+from server1.parts import parts
+
+from . import sessions
+from .sessions import Browser, Session, SessionOverError
+from .users import User
+
+_LONGEST_USER_AGENT = 200  # characters
+_ID = "id"
+
+
+def current_session() -> Session | None:
+    """Return the live session of this request's browser; None when nobody is signed in.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: The database cannot say.
+    """
+    if "current_session" not in g:
+        g.current_session = _find_session()
+    found: Session | None = g.current_session
+    return found
+
+
+def sign_in(connection: Connection, user: User) -> None:
+    """Open a session for *user* in this browser, with a new identifier, and end the one before.
+
+    Nothing that was in the cookie is kept: whoever planted it knows none of what comes.
+    """
+    sign_out(connection)
+    session[_ID] = sessions.open_session(connection, user, _browser(), parts().clock())
+
+
+def sign_out(connection: Connection) -> None:
+    """End this browser's session. Its cookie is replaced, not only deleted.
+
+    Chromium keeps a page of before in its history when a cookie merely goes.
+    """
+    unverified_session_id = session.get(_ID)
+    if unverified_session_id is not None:
+        sessions.close_session(connection, unverified_session_id)
+    g.pop("current_session", None)
+    g.pop("csrf_token", None)
+    session.clear()
+    generate_csrf()
+
+
+def client_address() -> str:
+    """Return the address of this request's other end, in its shortest form.
+
+    It is the connection's, unless SERVER1_TRUSTED_PROXIES says that proxies are in front.
+    """
+    unverified_address = request.remote_addr or ""
+    try:
+        return str(ipaddress.ip_address(unverified_address.partition("%")[0]))
+    except ValueError:
+        return "unknown"
+
+
+def _find_session() -> Session | None:
+    unverified_session_id = session.get(_ID)
+    if unverified_session_id is None:
+        return None
+    now = parts().clock()
+    try:
+        with parts().database.reading() as connection:
+            found = sessions.find_session(connection, unverified_session_id, now)
+    except SessionOverError:
+        return None
+    if now - found.last_seen_at >= sessions.LAST_SEEN_INTERVAL:
+        with parts().database.writing() as connection:
+            sessions.note_seen(connection, found, now)
+    return found
+
+
+def _browser() -> Browser:
+    printable = "".join(c for c in request.user_agent.string if c.isprintable())
+    return Browser(client_address(), printable[:_LONGEST_USER_AGENT])

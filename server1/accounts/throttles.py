@@ -1,0 +1,216 @@
+"""Throttles: how often a password may be guessed. They delay, and never lock an owner out.
+
+Only failures count, and they are counted in the database, so that several workers share one count
+and a restart forgets nothing. Three limits hold at once:
+
+* 5 a minute for one account from one address: the ordinary guesser;
+* 20 a minute from one address, whatever the account: one password tried on many accounts;
+* 100 an hour for one account from all addresses together: many machines on one account. An address
+  from which the account has been signed in to before is exempt, so that a stranger's guesses keep
+  its owner out neither at home nor at work; elsewhere the owner waits until the hour is over.
+
+An account that does not exist is throttled as one that does. An IPv6 address counts as its /64
+network, which is what one customer gets.
+
+Sources: NIST SP 800-63B, section 5.2.2 (at most 100 failures for one account, and known addresses
+as the way around a lock-out).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    case,
+    delete,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from server1.db import Instant, metadata
+
+from .users import User, users
+
+KNOWN_FOR = timedelta(days=90)  # an address stays known this long after the last sign-in from it
+SWEPT_AT_ONCE = 20  # rows; each failure clears away a few counts that are over
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many failures in such a time, counted from the first of them."""
+
+    name: str
+    failures: int
+    period: timedelta
+
+
+ACCOUNT_AT_ADDRESS = Limit("account at address", 5, timedelta(minutes=1))
+ADDRESS = Limit("address", 20, timedelta(minutes=1))
+ACCOUNT = Limit("account", 100, timedelta(hours=1))
+
+throttles = Table(
+    "throttles",
+    metadata,
+    # A hash of the limit's name and what it counts: no list of who tried to sign in where.
+    Column("key_sha256", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("over_at", Instant, nullable=False),
+    Index("throttles_by_over_at", "over_at"),
+)
+
+known_addresses = Table(
+    "known_addresses",
+    metadata,
+    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), primary_key=True),
+    Column("network", String(64), primary_key=True),
+    Column("last_signed_in_at", Instant, nullable=False),
+)
+
+
+class TooManyAttemptsError(Exception):
+    """A limit is reached.
+
+    Args:
+        retry_after: How long to wait.
+    """
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(f"too many attempts, wait {retry_after}")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to sign in, before it is known how it ends.
+
+    Args:
+        account: The e-mail address in its folded form, whether there is such an account or not.
+        address: Where it comes from.
+    """
+
+    account: str
+    address: str
+
+    @property
+    def network(self) -> str:
+        """The address, or for IPv6 the /64 network that it is in."""
+        try:
+            address = ipaddress.ip_address(self.address)
+        except ValueError:
+            return self.address
+        if address.version == 4:
+            return self.address
+        return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def count_failure(connection: Connection, attempt: Attempt, now: datetime) -> None:
+    """Count an attempt as failed before it is judged, so that guesses side by side all count.
+
+    Raises:
+        TooManyAttemptsError: A limit is reached. The transaction is to be undone then, so that
+            refused attempts do not lengthen the wait.
+    """
+    for limit, key in _counts(connection, attempt, now):
+        failures, over_at = _count(connection, limit, key, now)
+        if failures > limit.failures:
+            raise TooManyAttemptsError(over_at - now)
+    _sweep(connection, now)
+
+
+def take_back(connection: Connection, attempt: Attempt, now: datetime) -> None:
+    """Take the count back: the attempt did not fail, or was never judged."""
+    for _limit, key in _counts(connection, attempt, now):
+        connection.execute(
+            update(throttles)
+            .where(throttles.c.key_sha256 == key, throttles.c.failures > 0)
+            .values(failures=throttles.c.failures - 1)
+        )
+
+
+def note_known(connection: Connection, attempt: Attempt, user: User, now: datetime) -> None:
+    """Note that the account was signed in to from this address, which is known to it from now."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(known_addresses)
+        .values(subject=user.subject, network=attempt.network, last_signed_in_at=now)
+        .on_conflict_do_update(
+            index_elements=[known_addresses.c.subject, known_addresses.c.network],
+            set_={"last_signed_in_at": now},
+        )
+    )
+    connection.execute(
+        delete(known_addresses).where(
+            known_addresses.c.subject == user.subject,
+            known_addresses.c.last_signed_in_at <= now - KNOWN_FOR,
+        )
+    )
+
+
+def _counts(connection: Connection, attempt: Attempt, now: datetime) -> Sequence[tuple[Limit, str]]:
+    # Always in this order: two transactions that lock these rows cannot wait for each other.
+    counts = [
+        (ACCOUNT_AT_ADDRESS, _key(ACCOUNT_AT_ADDRESS, attempt.account, attempt.network)),
+        (ADDRESS, _key(ADDRESS, attempt.network)),
+    ]
+    if not _is_known(connection, attempt, now):
+        counts.append((ACCOUNT, _key(ACCOUNT, attempt.account)))
+    return counts
+
+
+def _key(limit: Limit, *parts: str) -> str:
+    return hashlib.sha256("\0".join([limit.name, *parts]).encode()).hexdigest()
+
+
+def _is_known(connection: Connection, attempt: Attempt, now: datetime) -> bool:
+    query = (
+        select(known_addresses.c.subject)
+        .join_from(known_addresses, users)
+        .where(
+            users.c.email_folded == attempt.account,
+            known_addresses.c.network == attempt.network,
+            known_addresses.c.last_signed_in_at > now - KNOWN_FOR,
+        )
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def _count(connection: Connection, limit: Limit, key: str, now: datetime) -> tuple[int, datetime]:
+    over_at = now + limit.period
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    begins_anew = throttles.c.over_at <= now
+    statement = (
+        dialect.insert(throttles)
+        .values(key_sha256=key, failures=1, over_at=over_at)
+        .on_conflict_do_update(
+            index_elements=[throttles.c.key_sha256],
+            set_={
+                "failures": case((begins_anew, 1), else_=throttles.c.failures + 1),
+                "over_at": case((begins_anew, over_at), else_=throttles.c.over_at),
+            },
+        )
+        .returning(throttles.c.failures, throttles.c.over_at)
+    )
+    row = connection.execute(statement).one()
+    return row.failures, row.over_at
+
+
+def _sweep(connection: Connection, now: datetime) -> None:
+    over = (
+        select(throttles.c.key_sha256)
+        .where(throttles.c.over_at <= now)
+        .limit(SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(delete(throttles).where(throttles.c.key_sha256.in_(over)))

@@ -1,0 +1,141 @@
+"""Users: the accounts, and what is known about the people behind them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Boolean, Column, Connection, String, Table, Text, insert, select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import IntegrityError
+
+from server1.db import Instant, metadata
+
+from .email_addresses import check_address, fold
+
+LONGEST_NAME = 100  # characters
+
+users = Table(
+    "users",
+    metadata,
+    # Random, 128 bits, never used again: receivers know the person by it.
+    Column("subject", String(64), primary_key=True),
+    Column("email", String(254), nullable=False),
+    Column("email_folded", String(254), nullable=False, unique=True),
+    Column("email_verified", Boolean, nullable=False),
+    Column("name", String(LONGEST_NAME), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+
+class UserUnknownError(LookupError):
+    """There is no account with this e-mail address."""
+
+
+class UserExistsError(ValueError):
+    """There is an account with this e-mail address already."""
+
+
+class UserNameError(ValueError):
+    """The name cannot be used; the message may be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One account."""
+
+    subject: str
+    email: str
+    email_verified: bool
+    name: str
+    password_hash: str = field(repr=False)
+    disabled: bool
+    created_at: datetime
+
+
+def from_row(row: RowMapping) -> User:
+    """Read a user from a row that holds the columns of ``users``, and perhaps others."""
+    return User(**{column: row[column] for column in User.__dataclass_fields__})
+
+
+def create(
+    connection: Connection,
+    *,
+    email: str,
+    name: str,
+    password_hash: str,
+    email_verified: bool,
+    now: datetime,
+) -> User:
+    """Create an account.
+
+    Raises:
+        EmailAddressError: The address cannot be used.
+        UserNameError: The name cannot be used.
+        UserExistsError: Another account has the address, perhaps in other letters' case.
+    """
+    user = User(
+        subject=secrets.token_urlsafe(16),
+        email=check_address(email),
+        email_verified=email_verified,
+        name=check_name(name),
+        password_hash=password_hash,
+        disabled=False,
+        created_at=now,
+    )
+    values = {column: getattr(user, column) for column in User.__dataclass_fields__}
+    try:
+        connection.execute(insert(users).values(email_folded=fold(email), **values))
+    except IntegrityError:
+        raise UserExistsError(f"There is an account for {user.email} already.") from None
+    return user
+
+
+def by_email(connection: Connection, unverified_email: str) -> User:
+    """Find the account of an e-mail address, in whatever case it is written.
+
+    Raises:
+        UserUnknownError: There is none.
+        EmailAddressError: The text is no e-mail address.
+    """
+    query = select(users).where(users.c.email_folded == fold(unverified_email))
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise UserUnknownError(f"There is no account for {check_address(unverified_email)}.")
+    return from_row(row)
+
+
+def everyone(connection: Connection) -> Sequence[User]:
+    """Return all accounts by e-mail address."""
+    rows = connection.execute(select(users).order_by(users.c.email_folded)).mappings()
+    return [from_row(row) for row in rows]
+
+
+def set_disabled(connection: Connection, user: User, disabled: bool) -> None:
+    """Close an account or open it again. Whoever closes it ends its sessions as well."""
+    connection.execute(
+        update(users).where(users.c.subject == user.subject).values(disabled=disabled)
+    )
+
+
+def set_password_hash(connection: Connection, user: User, password_hash: str) -> None:
+    """Replace an account's password. Whoever does ends its sessions as well."""
+    connection.execute(
+        update(users).where(users.c.subject == user.subject).values(password_hash=password_hash)
+    )
+
+
+def check_name(unverified_name: str) -> str:
+    """Return a person's name, surrounding blanks off.
+
+    Raises:
+        UserNameError: It is empty, longer than 100 characters, or holds control characters.
+    """
+    name = unverified_name.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise UserNameError(f"A name has 1 to {LONGEST_NAME} printable characters.")
+    return name

@@ -1,0 +1,222 @@
+"""The command line: accounts and grants, as ``flask --app server1 users …`` and ``… grants …``."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_handoff import ConfigurationError
+
+from .accounts import grants, sessions, users
+from .accounts.administration import create_account, find_account, replace_password
+from .accounts.email_addresses import EmailAddressError
+from .accounts.grants import ScopeError
+from .accounts.passwords import HasherBusyError, PasswordUnusableError, check_new_password
+from .accounts.users import UserExistsError, UserNameError, UserUnknownError
+from .handoff import handoff
+from .parts import parts
+
+_REFUSALS = (
+    ConfigurationError,
+    EmailAddressError,
+    HasherBusyError,
+    PasswordUnusableError,
+    ScopeError,
+    UserExistsError,
+    UserNameError,
+    UserUnknownError,
+)
+
+users_group = AppGroup("users", help="Create, list, disable and enable accounts.")
+grants_group = AppGroup("grants", help="Say which users may enter which clients.")
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to the application."""
+    app.cli.add_command(users_group)
+    app.cli.add_command(grants_group)
+
+
+@contextmanager
+def plain_refusals() -> Iterator[None]:
+    """On a command line, turn a refusal into its sentence; elsewhere leave it as it is."""
+    try:
+        yield
+    except (*_REFUSALS, SQLAlchemyError) as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        if isinstance(error, SQLAlchemyError):
+            sentence = f"The database is out of reach ({type(error).__name__})."
+            raise click.ClickException(sentence) from error
+        raise click.ClickException(str(error)) from error
+
+
+@users_group.command("create")
+@click.argument("email")
+@click.option("--name", help="What the person is called.  [default: the address's first part]")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--password-prompt", is_flag=True, help="Ask for the password, twice, unseen.")
+@click.option("--unverified", is_flag=True, help="The address is not known to be theirs.")
+@click.option(
+    "--replace-password",
+    "replace",
+    is_flag=True,
+    help="If there is such an account, give it this password, and end its sessions if it is new.",
+)
+@plain_refusals()
+def create_user(
+    email: str,
+    name: str | None,
+    password_stdin: bool,
+    password_prompt: bool,
+    unverified: bool,
+    replace: bool,
+) -> None:
+    """Create an account for EMAIL.
+
+    Without an option for the password, a random one is made and printed.
+    """
+    given = _read_password(password_stdin, password_prompt)
+    password = given or secrets.token_urlsafe(12)
+    try:
+        user = create_account(
+            email=email,
+            name=name or email.partition("@")[0],
+            unverified_password=password,
+            email_verified=not unverified,
+        )
+        click.echo(f"Created the account of {user.email}.")
+    except UserExistsError:
+        if not replace:
+            raise
+        user = find_account(email)
+        replace_password(user, password)
+        click.echo(f"The account of {user.email} has this password.")
+    if given is None:
+        click.echo(f"Password: {password}")
+
+
+@users_group.command("list")
+@plain_refusals()
+def list_users() -> None:
+    """List the accounts by e-mail address."""
+    with parts().database.reading() as connection:
+        found = users.everyone(connection)
+    _echo_table(
+        ("EMAIL", "NAME", "VERIFIED", "STATE", "CREATED"),
+        [
+            (
+                user.email,
+                user.name,
+                "yes" if user.email_verified else "no",
+                "disabled" if user.disabled else "enabled",
+                f"{user.created_at:%Y-%m-%d %H:%M} UTC",
+            )
+            for user in found
+        ],
+    )
+
+
+@users_group.command("disable")
+@click.argument("email")
+@plain_refusals()
+def disable_user(email: str) -> None:
+    """Close the account of EMAIL: its sessions end, and nobody can sign in to it."""
+    with parts().database.writing() as connection:
+        user = users.by_email(connection, email)
+        users.set_disabled(connection, user, True)
+        sessions.close_all_sessions(connection, user)
+    click.echo(f"Disabled {user.email}, and ended its sessions.")
+
+
+@users_group.command("enable")
+@click.argument("email")
+@plain_refusals()
+def enable_user(email: str) -> None:
+    """Open the account of EMAIL again."""
+    with parts().database.writing() as connection:
+        user = users.by_email(connection, email)
+        users.set_disabled(connection, user, False)
+    click.echo(f"Enabled {user.email}.")
+
+
+@grants_group.command("set")
+@click.argument("email")
+@click.argument("client_id")
+@click.argument("scope", nargs=-1)
+@click.option("--none", is_flag=True, help="This user may not enter this client.")
+@plain_refusals()
+def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) -> None:
+    """Say what the user EMAIL may do at CLIENT_ID, as SCOPE values in place of the default."""
+    _check_client(client_id)
+    if bool(scope) == none:
+        raise click.UsageError("Give scope values, such as notes:read, or --none.")
+    with parts().database.writing() as connection:
+        user = users.by_email(connection, email)
+        kept = grants.set_grant(connection, user, client_id, scope)
+    click.echo(f"{user.email} at {client_id}: {_scope(kept)}.")
+
+
+@grants_group.command("list")
+@plain_refusals()
+def list_grants() -> None:
+    """List the grants that differ from the default."""
+    with parts().database.reading() as connection:
+        found = grants.all_grants(connection)
+    click.echo(f"Everyone else may do at every client: {_scope(grants.DEFAULT_SCOPE)}.")
+    _echo_table(
+        ("EMAIL", "CLIENT", "SCOPE"),
+        [(grant.email, grant.client_id, _scope(grant.scope)) for grant in found],
+    )
+
+
+@grants_group.command("clear")
+@click.argument("email")
+@click.argument("client_id")
+@plain_refusals()
+def clear_grant(email: str, client_id: str) -> None:
+    """Return to the default for the user EMAIL at CLIENT_ID."""
+    with parts().database.writing() as connection:
+        user = users.by_email(connection, email)
+        grants.clear_grant(connection, user, client_id)
+    click.echo(f"{user.email} at {client_id}: {_scope(grants.DEFAULT_SCOPE)}, the default.")
+
+
+def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
+    if from_stdin and from_prompt:
+        raise click.UsageError("Use one of --password-stdin and --password-prompt.")
+    if from_prompt:
+        prompted: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return check_new_password(prompted)
+    if not from_stdin:
+        return None
+    try:
+        line = sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise PasswordUnusableError("The password on standard input is not UTF-8.") from None
+    return check_new_password(line.removesuffix("\n").removesuffix("\r"))
+
+
+def _check_client(client_id: str) -> None:
+    known = [client.client_id for client in handoff.clients()]
+    if client_id not in known:
+        raise click.UsageError(f"There is no client {client_id!r}. There are: {', '.join(known)}.")
+
+
+def _scope(scope: frozenset[str]) -> str:
+    return " ".join(sorted(scope)) or "no access"
+
+
+def _echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())

@@ -1,0 +1,279 @@
+"""SERVER1's settings: read once from the environment and ``.env``, checked whole, frozen.
+
+``HANDOFF_…`` settings belong to the library, which checks them itself; here they get the defaults
+that make the two demo servers find each other.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from flask_handoff import ConfigurationError
+from flask_handoff.clients import LOOPBACK_HOSTS, check_public_url
+
+SETTINGS: Mapping[str, str] = {
+    "SERVER1_INSTANCE": "instance/server1",
+    "SERVER1_DATABASE_URL": "",
+    "SERVER1_SECRET_KEY_FILE": "",
+    "SERVER1_DEMO": "0",
+    "SERVER1_CONTACT": "",
+    "SERVER1_BIND": "127.0.0.1",
+    "SERVER1_PORT": "",
+    "SERVER1_WORKERS": "1",
+    "SERVER1_THREADS": "32",
+    "SERVER1_CONNECTIONS": "512",
+    "SERVER1_TRUSTED_PROXIES": "0",
+    "SERVER1_ARGON2_MEMORY_KIB": "65536",
+    "SERVER1_ARGON2_TIME_COST": "3",
+    "SERVER1_ARGON2_PARALLELISM": "4",
+    "SERVER1_CONCURRENT_HASHES": "4",
+}
+"""Every ``SERVER1_…`` setting and its default."""
+
+DEFAULT_PORT = 5001
+SERVER2_DEFAULT_PORT = 5002
+
+# The least that OWASP's Password Storage Cheat Sheet accepts for Argon2id with one lane.
+LEAST_MEMORY_KIB = 19 * 1024
+LEAST_TIME_COST = 2
+
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class HashingConfig:
+    """What one password hash costs, and how many may be computed at once."""
+
+    memory_kib: int
+    time_cost: int
+    parallelism: int
+    concurrent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServingConfig:
+    """Where the server listens, and how much it does at once."""
+
+    bind: str
+    port: int
+    workers: int
+    threads: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of SERVER1, checked.
+
+    Args:
+        issuer: The base URL under which browsers know this server.
+        instance: The directory for what this installation creates: secret key and database.
+        database_url: SQLite (a file) or PostgreSQL.
+        secret_key_file: Where the key that signs cookies lies.
+        creates_secret_key: Whether it is made at first run; not when its place was named.
+        demo: Whether this is the demo on one machine, which shows its account's password.
+        demo_password: That password, when the demo's launcher chose it.
+        contact: Whom a person may turn to; shown on pages.
+        trusted_proxies: How many proxies stand in front and append to ``X-Forwarded-For``.
+        handoff: The library's settings.
+    """
+
+    issuer: str
+    instance: Path
+    database_url: URL
+    secret_key_file: Path
+    creates_secret_key: bool
+    demo: bool
+    demo_password: str | None
+    contact: str
+    trusted_proxies: int
+    serving: ServingConfig
+    hashing: HashingConfig
+    handoff: Mapping[str, str | list[dict[str, object]]]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Config:
+        """Read and check all settings.
+
+        Args:
+            environment: Names and values; None for the process's environment, with ``.env`` of the
+                current directory where that is silent.
+
+        Raises:
+            ConfigurationError: A setting is unknown or wrong.
+        """
+        read = _SettingReader(read_environment() if environment is None else environment)
+        issuer = read.issuer()
+        instance = Path(read.text("SERVER1_INSTANCE"))
+        own_key_file = read.text("SERVER1_SECRET_KEY_FILE")
+        demo = read.demo(issuer)
+        return cls(
+            issuer=issuer,
+            instance=instance,
+            database_url=read.database_url(instance),
+            secret_key_file=Path(own_key_file or instance / "secret_key"),
+            creates_secret_key=not own_key_file,
+            demo=demo,
+            demo_password=read.environment.get("DEMO_PASSWORD") or None if demo else None,
+            contact=read.text("SERVER1_CONTACT") or "the people who run this server",
+            trusted_proxies=read.number("SERVER1_TRUSTED_PROXIES", 0, 10),
+            serving=read.serving(issuer),
+            hashing=read.hashing(issuer),
+            handoff=read.handoff(issuer),
+        )
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach this server over https; decides over names of cookies."""
+        return self.issuer.startswith("https://")
+
+
+def read_environment() -> dict[str, str]:
+    """Return the process's environment over the ``.env`` of the current directory."""
+    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**from_file, **os.environ}
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL's host is this very machine."""
+    return urlsplit(url).hostname in LOOPBACK_HOSTS
+
+
+class _SettingReader:
+    """Reads each setting by the form it must have."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        given = {name: value for name, value in environment.items() if name.startswith("SERVER1_")}
+        unknown = sorted(given.keys() - SETTINGS.keys())
+        if unknown:
+            raise ConfigurationError(
+                f"There is no setting {unknown[0]}.", f"There are: {', '.join(SETTINGS)}."
+            )
+        self._values = {**SETTINGS, **{name: value for name, value in given.items() if value}}
+
+    def text(self, name: str) -> str:
+        value = self._values[name]
+        if not value.isprintable():
+            raise ConfigurationError(f"{name} is not text.", "Give it one line of text.")
+        return value
+
+    def number(self, name: str, least: int, most: int) -> int:
+        value = self._values[name]
+        if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) or not least <= int(value) <= most:
+            raise ConfigurationError(
+                f"{name}: {value!r} is not a number from {least} to {most}.",
+                f"The default is {SETTINGS[name] or 'none'}.",
+            )
+        return int(value)
+
+    def port(self, name: str, default: int) -> int:
+        value = self.environment.get(name) or str(default)
+        if not _PORT.fullmatch(value) or not 1 <= int(value) <= 65535:
+            raise ConfigurationError(f"{name}: {value!r} is no port.", "Use a number, 1 to 65535.")
+        return int(value)
+
+    def issuer(self) -> str:
+        default = f"http://localhost:{self.port('SERVER1_PORT', DEFAULT_PORT)}"
+        return check_public_url(
+            self.environment.get("HANDOFF_ISSUER") or default, setting="HANDOFF_ISSUER"
+        )
+
+    def demo(self, issuer: str) -> bool:
+        value = self._values["SERVER1_DEMO"]
+        if value not in {"0", "1"}:
+            raise ConfigurationError(
+                f"SERVER1_DEMO: {value!r} is neither on nor off.", "Use 1 or 0."
+            )
+        if value == "1" and not is_loopback(issuer):
+            raise ConfigurationError(
+                f"Demo mode shows a password to everyone, and {issuer} is not this machine alone.",
+                "Remove SERVER1_DEMO, or set HANDOFF_ISSUER to http://localhost:5001.",
+            )
+        return value == "1"
+
+    def database_url(self, instance: Path) -> URL:
+        text = self.text("SERVER1_DATABASE_URL")
+        if not text:
+            return URL.create("sqlite", database=str(instance / "server1.sqlite3"))
+        remedy = "Use such as sqlite:///path/to/file or postgresql://user@host/database."
+        try:
+            url = make_url(text)
+        except (ArgumentError, ValueError):
+            # The text may hold a password, so it is not repeated.
+            raise ConfigurationError("SERVER1_DATABASE_URL is not a URL.", remedy) from None
+        if url.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"}:
+            raise ConfigurationError(
+                f"SERVER1_DATABASE_URL: {url.drivername!r} is not supported.", remedy
+            )
+        if not url.database or url.database == ":memory:" or "mode" in url.query:
+            raise ConfigurationError("SERVER1_DATABASE_URL names no database.", remedy)
+        return url
+
+    def serving(self, issuer: str) -> ServingConfig:
+        bind = self.text("SERVER1_BIND")
+        try:
+            ipaddress.ip_address(bind)
+        except ValueError:
+            raise ConfigurationError(
+                f"SERVER1_BIND: {bind!r} is no address.", "Use such as 127.0.0.1 or 0.0.0.0."
+            ) from None
+        issuer_port = urlsplit(issuer).port if is_loopback(issuer) else None
+        return ServingConfig(
+            bind=bind,
+            port=self.port("SERVER1_PORT", issuer_port or DEFAULT_PORT),
+            workers=self.number("SERVER1_WORKERS", 1, 64),
+            threads=self.number("SERVER1_THREADS", 1, 512),
+            connections=self.number("SERVER1_CONNECTIONS", 1, 65536),
+        )
+
+    def hashing(self, issuer: str) -> HashingConfig:
+        parallelism = self.number("SERVER1_ARGON2_PARALLELISM", 1, 16)
+        hashing = HashingConfig(
+            memory_kib=self.number("SERVER1_ARGON2_MEMORY_KIB", 8 * parallelism, 4 * 1024 * 1024),
+            time_cost=self.number("SERVER1_ARGON2_TIME_COST", 1, 100),
+            parallelism=parallelism,
+            concurrent=self.number("SERVER1_CONCURRENT_HASHES", 1, 256),
+        )
+        cheap = hashing.memory_kib < LEAST_MEMORY_KIB or hashing.time_cost < LEAST_TIME_COST
+        if cheap and not is_loopback(issuer):
+            raise ConfigurationError(
+                "SERVER1_ARGON2_MEMORY_KIB and SERVER1_ARGON2_TIME_COST make passwords too cheap "
+                "to guess.",
+                f"Use at least {LEAST_MEMORY_KIB} and {LEAST_TIME_COST}.",
+            )
+        return hashing
+
+    def handoff(self, issuer: str) -> Mapping[str, str | list[dict[str, object]]]:
+        given = {
+            name: value
+            for name, value in self.environment.items()
+            if name.startswith("HANDOFF_") and value
+        }
+        return {
+            "HANDOFF_KEYS_DIRECTORY": "instance/keys",
+            "HANDOFF_CLIENTS": [self._notes()],
+            **given,
+            "HANDOFF_ISSUER": issuer,
+        }
+
+    def _notes(self) -> dict[str, object]:
+        server2 = f"http://127.0.0.1:{self.port('SERVER2_PORT', SERVER2_DEFAULT_PORT)}"
+        base_url = self.environment.get("HANDOFF_BASE_URL") or server2
+        return {
+            "client_id": "server2",
+            "name": "Notes",
+            "redirect_uris": [f"{base_url}/sso/callback"],
+            "response_modes": ["query", "form_post"],
+            "initiate_login_uri": f"{base_url}/sso/login",
+        }

@@ -1,0 +1,195 @@
+"""The database: short transactions, for reading or for writing, on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from flask_handoff import ConfigurationError
+
+BUSY_TIMEOUT = 5  # seconds to wait for a lock, or for a connection of the pool
+
+_WRITING = "server1_writing"
+_TABLES_LOCK = 0x73657276_65723100  # PostgreSQL's advisory lock: one process makes the tables
+
+metadata = MetaData()
+"""Every table of SERVER1; each is defined in the module that is about it."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant in UTC, on databases that keep time zones and on those that do not."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware instant into UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One engine, and the two kinds of transactions that are used on it.
+
+    Args:
+        url: A SQLite file or a PostgreSQL database.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._engine = _sqlite_engine(url) if _is_sqlite(url) else _postgresql_engine(url)
+        self._writer = self._engine.execution_options(**{_WRITING: True})
+        self._thread = threading.local()
+
+    @classmethod
+    def open(cls, url: URL) -> Self:
+        """Reach the database, and create the tables that are missing.
+
+        Raises:
+            ConfigurationError: The database's file cannot be made.
+            sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
+        """
+        database = cls(url)
+        try:
+            database._create_tables()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that only reads. It sees one state of the database throughout.
+
+        Raises:
+            RuntimeError: This thread has a transaction open already.
+            sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
+        """
+        with self._one_at_a_time(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes; it is undone when an exception leaves it.
+
+        On SQLite it takes the one write lock at once: a transaction that reads first and wants
+        to write later can be refused then.
+
+        Raises:
+            RuntimeError: This thread has a transaction open already.
+            sqlalchemy.exc.SQLAlchemyError: The database is out of reach, or locked for too long.
+        """
+        with self._one_at_a_time(), self._writer.begin() as connection:
+            yield connection
+
+    def check(self) -> None:
+        """Ask the database for an answer.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: It gives none.
+        """
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _create_tables(self) -> None:
+        with self.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                # Two processes that start at once would both find a table missing.
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _TABLES_LOCK}
+                )
+            metadata.create_all(connection)
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        # On SQLite the inner transaction would wait for the outer one, which waits for it.
+        if getattr(self._thread, "busy", False):
+            raise RuntimeError("a transaction is already open in this thread")
+        self._thread.busy = True
+        try:
+            yield
+        finally:
+            self._thread.busy = False
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    _create_private_file(url)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT},
+        pool_size=8,
+        max_overflow=56,
+        pool_timeout=BUSY_TIMEOUT,
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"connect_timeout": BUSY_TIMEOUT},
+        pool_size=8,
+        max_overflow=24,
+        pool_timeout=BUSY_TIMEOUT,
+        pool_pre_ping=True,
+    )
+
+
+def _create_private_file(url: URL) -> None:
+    path = Path(url.database or "")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # It will hold password hashes; SQLite gives its side files the same mode.
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The database {path} cannot be made ({error.strerror}).",
+            "SERVER1_INSTANCE or SERVER1_DATABASE_URL names a place that this user may use.",
+        ) from error
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: see _begin_sqlite
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(_WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

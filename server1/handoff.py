@@ -1,0 +1,32 @@
+"""What the handoff asks of this server: who is signed in, and what may they do over there?"""
+
+from flask_handoff import AccessDeniedError, Client, HandoffIssuer, SignedInUser
+
+from .accounts.grants import granted
+from .accounts.signed_in import current_session
+
+
+def signed_in_user() -> SignedInUser | None:
+    """Say who is signed in."""
+    session = current_session()
+    if session is None:
+        return None
+    user = session.user
+    return SignedInUser(
+        user.subject, session.sid, session.auth_time, user.name, user.email, user.email_verified
+    )
+
+
+def granted_scope(
+    user: SignedInUser, client: Client, requested_scope: frozenset[str]
+) -> frozenset[str]:
+    """Say what they may do at the client."""
+    scope = granted(user.subject, client.client_id)
+    if not scope:
+        raise AccessDeniedError
+    return scope & requested_scope
+
+
+handoff = HandoffIssuer(
+    signed_in_user=signed_in_user, granted_scope=granted_scope, login_endpoint="login.login"
+)

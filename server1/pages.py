@@ -1,0 +1,81 @@
+"""The home page: who is signed in, and where they can go on to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from flask import Blueprint, render_template
+
+from flask_handoff import Client
+
+from .accounts.grants import scope_of
+from .accounts.signed_in import current_session
+from .accounts.users import User
+from .handoff import handoff
+from .parts import parts
+
+blueprint = Blueprint("pages", __name__)
+
+_SCOPE_IN_WORDS = {
+    "profile": "learn your name",
+    "email": "learn your e-mail address",
+    "notes:read": "read your notes there",
+    "notes:write": "write notes there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One client on the home page.
+
+    Args:
+        name: What people call it.
+        host: Where it runs, as the address bar will say.
+        permissions: What it may do, in words.
+        continue_url: Where a handoff to it begins; None when this user may not enter it.
+    """
+
+    name: str
+    host: str
+    permissions: Sequence[str]
+    continue_url: str | None
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Show the home page."""
+    session = current_session()
+    if session is None:
+        return render_template("pages/welcome.html", clients=handoff.clients())
+    return render_template(
+        "pages/home.html",
+        session=session,
+        cards=_cards(session.user),
+        contact=parts().config.contact,
+    )
+
+
+def _cards(user: User) -> Sequence[Card]:
+    with parts().database.reading() as connection:
+        return [
+            _card(client, scope_of(connection, user.subject, client.client_id))
+            for client in handoff.clients()
+        ]
+
+
+def _card(client: Client, scope: frozenset[str]) -> Card:
+    return Card(
+        name=client.name,
+        host=urlsplit(client.initiate_login_uri).netloc,
+        permissions=[
+            _SCOPE_IN_WORDS.get(value, value) for value in sorted(scope - {"openid"}, key=_order)
+        ],
+        continue_url=handoff.continue_url(client) if scope else None,
+    )
+
+
+def _order(scope_value: str) -> tuple[int, str]:
+    known = list(_SCOPE_IN_WORDS)
+    return (known.index(scope_value) if scope_value in known else len(known), scope_value)
