@@ -33,12 +33,11 @@ def contract_name(contract_id):
 def copy_of_the_sources(tmp_path):
     shutil.copy(CHECKOUT / "pyproject.toml", tmp_path)
     for source in SOURCES:
-        if (CHECKOUT / source).exists():
-            shutil.copytree(
-                CHECKOUT / source,
-                tmp_path / source,
-                ignore=lambda _, names: [name for name in names if not is_source(name)],
-            )
+        shutil.copytree(
+            CHECKOUT / source,
+            tmp_path / source,
+            ignore=lambda _, names: [name for name in names if not is_source(name)],
+        )
     return tmp_path
 
 
@@ -59,6 +58,10 @@ def test_every_import_goes_where_the_layers_allow():
         ("shared/flask_handoff/claims.py", "import jwt", "pyjwt"),
         ("shared/flask_handoff/claims.py", "from flask import request", "flask"),
         ("shared/flask_handoff/claims.py", "import sqlalchemy", "sqlalchemy"),
+        ("shared/flask_handoff/claims.py", "import server1", "library"),
+        ("server1/db.py", "import server2.db", "servers"),
+        ("server2/db.py", "from jwt import decode", "jose"),
+        ("server1/db.py", "from cryptography.hazmat.primitives import hashes", "jose"),
         ("shared/flask_handoff/__init__.py", "from . import replay_sql", "extras"),
     ],
 )
