@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -21,21 +19,18 @@ from .secret_key import load_secret_keys
 from .signing_key import make_first_signing_key
 
 
-def create_app(
-    environment: Mapping[str, str] | None = None, *, clock: Clock = system_clock
-) -> Flask:
+def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> Flask:
     """Build SERVER1.
 
     Args:
-        environment: Settings by name; None for the process's environment and ``.env``.
+        config: In place of the environment's and ``.env``'s.
         clock: Tells the time.
 
     Raises:
-        ConfigurationError: A setting, a key or the database's place is wrong.
-        sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
+        ConfigurationError: A setting or a key is wrong, or the database is out of reach.
     """
     with cli.plain_refusals():
-        config = Config.from_environment(environment)
+        config = config or Config.from_environment()
         app = Flask(__name__)
         app.url_map.merge_slashes = False  # it would redirect //host/path, and name the Host it got
         _set_secret_keys(app, config)

@@ -6,6 +6,7 @@ import atexit
 import logging
 import multiprocessing
 import os
+import socket
 import sys
 import threading
 
@@ -13,13 +14,12 @@ from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
-from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError
 
 from . import create_app, demo
 from .accounts.passwords import PasswordUnusableError
-from .config import Config
+from .config import Config, ServingConfig
 from .parts import parts_of
 
 _log = logging.getLogger("server1.serving")
@@ -33,8 +33,6 @@ def main() -> int:
         config = _prepare()
     except (ConfigurationError, PasswordUnusableError) as error:
         return _refuse(str(error))
-    except SQLAlchemyError as error:
-        return _refuse(f"The database is out of reach ({type(error).__name__}).")
     serving = config.serving
     _log.info("serving %s on %s port %d", config.issuer, serving.bind, serving.port)
     Granian(
@@ -80,14 +78,31 @@ def _prepare() -> Config:
     """Make what is made at first run, here and once, before several workers want it."""
     if Config.from_environment().demo:
         demo.choose_password()
-    app = create_app()
+    config = Config.from_environment()
+    _check_port(config.serving)
+    app = create_app(config)
     made = parts_of(app)
     try:
-        if made.config.demo_password:
-            demo.prepare_account(app, made.config.demo_password)
+        if config.demo_password:
+            demo.prepare_account(app, config.demo_password)
     finally:
+        # The workers open connections of their own: one that crosses a fork breaks.
         made.database.close()
-    return made.config
+    return config
+
+
+def _check_port(serving: ServingConfig) -> None:
+    # Granian shares a port that is in use, and each of the two would get half of the requests.
+    family = socket.AF_INET6 if ":" in serving.bind else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((serving.bind, serving.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Port {serving.port} on {serving.bind} cannot be had ({error.strerror}).",
+                "End what uses it, or set SERVER1_PORT to another port.",
+            ) from None
 
 
 def _refuse(sentence: str) -> int:

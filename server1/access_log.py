@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from urllib.parse import quote
 
 from flask import Flask, g, request, request_started
 from werkzeug.wrappers import Response
@@ -25,9 +26,9 @@ def init_app(app: Flask) -> None:
     def write_line(response: Response) -> Response:
         _log.info(
             "%s %s %s %d %dms request_id=%s",
-            request.remote_addr,
-            request.method[:16],
-            request.path[:_LONGEST_PATH],
+            request.remote_addr or "-",
+            quote(request.method, safe="")[:16],
+            quote(request.path, safe="/~:@!$&'()*+,;=")[:_LONGEST_PATH],
             response.status_code,
             (time.monotonic() - g.started_at) * 1000,
             request_id(),

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -94,7 +94,7 @@ class Config:
     secret_key_file: Path
     creates_secret_key: bool
     demo: bool
-    demo_password: str | None
+    demo_password: str | None = field(repr=False)
     contact: str
     trusted_proxies: int
     serving: ServingConfig
@@ -233,7 +233,7 @@ class _SettingReader:
             bind=bind,
             port=self.port("SERVER1_PORT", issuer_port or DEFAULT_PORT),
             workers=self.number("SERVER1_WORKERS", 1, 64),
-            threads=self.number("SERVER1_THREADS", 1, 512),
+            threads=self.number("SERVER1_THREADS", 1, 64),
             connections=self.number("SERVER1_CONNECTIONS", 1, 65536),
         )
 

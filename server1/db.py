@@ -21,12 +21,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from flask_handoff import ConfigurationError
 
-BUSY_TIMEOUT = 5  # seconds to wait for a lock, or for a connection of the pool
+MOST_THREADS = 64  # of one process; each holds at most one connection
+BUSY_TIMEOUT = 5  # seconds to wait for a lock, a connection or an answer
 
 _WRITING = "server1_writing"
 _TABLES_LOCK = 0x73657276_65723100  # PostgreSQL's advisory lock: one process makes the tables
@@ -69,15 +71,17 @@ class Database:
         """Reach the database, and create the tables that are missing.
 
         Raises:
-            ConfigurationError: The database's file cannot be made.
-            sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
+            ConfigurationError: It is out of reach, or its file cannot be made.
         """
         database = cls(url)
         try:
             database._create_tables()
-        except BaseException:
+        except SQLAlchemyError as error:
             database.close()
-            raise
+            raise ConfigurationError(
+                f"The database {url!r} cannot be used ({type(error).__name__}).",
+                "Start it, or mend SERVER1_DATABASE_URL.",
+            ) from error
         return database
 
     @contextmanager
@@ -149,8 +153,8 @@ def _sqlite_engine(url: URL) -> Engine:
         url,
         hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT},
-        pool_size=8,
-        max_overflow=56,
+        pool_size=MOST_THREADS,
+        max_overflow=0,
         pool_timeout=BUSY_TIMEOUT,
     )
     event.listen(engine, "connect", _prepare_sqlite)
@@ -162,9 +166,12 @@ def _postgresql_engine(url: URL) -> Engine:
     return create_engine(
         url,
         hide_parameters=True,
-        connect_args={"connect_timeout": BUSY_TIMEOUT},
-        pool_size=8,
-        max_overflow=24,
+        connect_args={
+            "connect_timeout": BUSY_TIMEOUT,
+            "options": f"-c statement_timeout={BUSY_TIMEOUT}s -c lock_timeout={BUSY_TIMEOUT}s",
+        },
+        pool_size=MOST_THREADS,
+        max_overflow=0,
         pool_timeout=BUSY_TIMEOUT,
         pool_pre_ping=True,
     )

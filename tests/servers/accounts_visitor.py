@@ -1,0 +1,134 @@
+"""A browser at SERVER1, and what an operator does beside it."""
+
+import re
+from contextlib import contextmanager
+
+from server1 import create_app
+from server1.accounts import sessions, users
+from server1.accounts.administration import create_account, find_account
+from server1.config import Config
+from server1.parts import parts_of
+
+SERVER1 = "http://localhost:5001"
+EMAIL = "ada@example.com"
+PASSWORD = "a password of the tests"
+CHEAP_HASHES = {
+    "SERVER1_ARGON2_MEMORY_KIB": "64",
+    "SERVER1_ARGON2_TIME_COST": "1",
+    "SERVER1_ARGON2_PARALLELISM": "1",
+}
+REQUEST = {
+    "client_id": "server2",
+    "redirect_uri": "http://127.0.0.1:5002/sso/callback",
+    "response_type": "id_token",
+    "response_mode": "query",
+    "scope": "openid profile email notes:read",
+    "nonce": "a-nonce-of-the-tests",
+    "state": "a-state-of-the-tests-with-some-length",
+}
+
+
+class Accounts:
+    """SERVER1 with one account; the time is told by *clock*."""
+
+    def __init__(self, environment, clock):
+        self.app = create_app(Config.from_environment(environment), clock=clock)
+        self.parts = parts_of(self.app)
+        self.issuer = self.parts.config.issuer
+        self.create(EMAIL, PASSWORD)
+
+    def create(self, email, password=PASSWORD):
+        with self.app.app_context():
+            return create_account(
+                email=email, name="Ada", unverified_password=password, email_verified=True
+            )
+
+    def find(self, email=EMAIL):
+        with self.app.app_context():
+            return find_account(email)
+
+    def disable(self, email=EMAIL):
+        self.run("users", "disable", email)
+
+    def run(self, *arguments, **options):
+        """Run a command and return its result; it must succeed."""
+        result = self.try_to_run(*arguments, **options)
+        assert result.exit_code == 0, result.output
+        return result
+
+    def try_to_run(self, *arguments, **options):
+        return self.app.test_cli_runner().invoke(args=arguments, **options)
+
+    def session_rows(self):
+        with self.parts.database.reading() as connection:
+            return connection.execute(sessions.sessions.select()).all()
+
+    def user_row(self, email=EMAIL):
+        with self.parts.database.reading() as connection:
+            query = users.users.select().where(users.users.c.email_folded == email)
+            return connection.execute(query).one()
+
+    def close(self):
+        self.parts.database.close()
+
+
+class Visitor:
+    """One browser, with a cookie jar of its own."""
+
+    def __init__(self, accounts, address="127.0.0.1"):
+        self.accounts = accounts
+        self.client = accounts.app.test_client()
+        self.client.environ_base["REMOTE_ADDR"] = address
+
+    def get(self, path, **options):
+        return self.client.get(path, base_url=self.accounts.issuer, **options)
+
+    def post(self, path, data=None, **options):
+        return self.client.post(path, base_url=self.accounts.issuer, data=data, **options)
+
+    def submit(self, path, data=None, *, page="/login", **options):
+        """Fill in the form of *page* and send it to *path*."""
+        return self.post(path, {**hidden_fields(self.get(page).text), **(data or {})}, **options)
+
+    def sign_in(self, email=EMAIL, password=PASSWORD, *, page="/login", **options):
+        fields = {"email": email, "password": password}
+        return self.submit("/login", fields, page=page, **options)
+
+    def sign_out(self):
+        return self.submit("/logout", page="/logout")
+
+    def authorize(self, **parameters):
+        return self.get("/authorize", query_string={**REQUEST, **parameters})
+
+    @property
+    def cookie(self):
+        name = self.accounts.app.config["SESSION_COOKIE_NAME"]
+        found = self.client.get_cookie(name, domain="localhost")
+        return None if found is None else found.value
+
+    @cookie.setter
+    def cookie(self, value):
+        name = self.accounts.app.config["SESSION_COOKIE_NAME"]
+        self.client.set_cookie(name, value, domain="localhost")
+
+    @property
+    def is_signed_in(self):
+        return "You are signed in" in self.get("/").text
+
+
+def hidden_fields(page):
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page))
+
+
+def problem(answer):
+    """Return what the sign-in page says went wrong."""
+    return re.search(r'role="alert">([^<]+)<', answer.text)[1]
+
+
+@contextmanager
+def running_accounts(environment, clock):
+    accounts = Accounts(environment, clock)
+    try:
+        yield accounts
+    finally:
+        accounts.close()
