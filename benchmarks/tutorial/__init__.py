@@ -1,5 +1,7 @@
-"""The peer: a pair of servers as a tutorial would write them.
+"""The peer: a pair of servers as one writes them by hand after reading two tutorials.
 
-RS256 by PyJWT's defaults, Flask's own session cookie, no replay store, no binding to the browser,
-no rows. What it leaves out is what ours is for; what ours costs beyond it is measured.
+Flask's own tutorial for the pages and the database (``sqlite3``, one connection a request, the
+user loaded before each request), PyJWT's for the token (RS256, keys loaded once). The pair does the
+same job: sign in, hand over, show one's notes. It has no replay store, no server-side session, no
+binding to the browser and no log: what ours costs beyond it is the price of those.
 """

@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from flask import Flask, redirect, session
+from flask import Flask, g, redirect, session
 from werkzeug.wrappers import Response
+
+from benchmarks.tutorial.database import get_db, init_app
 
 
 def create_app() -> Flask:
@@ -17,24 +20,35 @@ def create_app() -> Flask:
     app.secret_key = os.environ["TUTORIAL_SECRET"]
     app.config["SESSION_COOKIE_NAME"] = "tutorial1"
     key = load_pem_private_key(Path(os.environ["TUTORIAL_PRIVATE_KEY"]).read_bytes(), None)
+    assert isinstance(key, RSAPrivateKey)
+    init_app(app)
+
+    @app.before_request
+    def load_logged_in_user() -> None:
+        query = "SELECT * FROM user WHERE id = ?"
+        user_id = session.get("user_id")
+        g.user = None if user_id is None else get_db().execute(query, (user_id,)).fetchone()
 
     @app.post("/login")
     def login() -> str:
-        session["user"] = {"id": "s" * 22, "name": "Ada", "email": "ada@example.com"}
+        db = get_db()
+        db.execute("INSERT INTO user VALUES ('1', 'Ada', 'ada@example.com')")
+        db.commit()
+        session.clear()
+        session["user_id"] = "1"
         return "signed in"
 
     @app.get("/handoff")
     def handoff() -> Response:
-        user = session["user"]
         claims = {
             "iss": "server1",
             "aud": "server2",
-            "sub": user["id"],
-            "name": user["name"],
-            "email": user["email"],
+            "sub": g.user["id"],
+            "name": g.user["name"],
+            "email": g.user["email"],
             "exp": datetime.now(UTC) + timedelta(seconds=60),
         }
-        token = jwt.encode(claims, key, algorithm="RS256")  # type: ignore[arg-type]
+        token = jwt.encode(claims, key, algorithm="RS256")
         return redirect(f"{os.environ['TUTORIAL_SERVER2']}/callback?token={token}")
 
     return app

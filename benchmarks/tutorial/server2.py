@@ -1,4 +1,4 @@
-"""The tutorial's SERVER2: verifies the token and keeps the user in Flask's session."""
+"""The tutorial's SERVER2: verifies the token, keeps the user, and shows their notes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from pathlib import Path
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from flask import Flask, redirect, request, session
+from flask import Flask, g, redirect, render_template_string, request, session, url_for
 from werkzeug.wrappers import Response
+
+from benchmarks.tutorial.database import get_db, init_app
+
+PAGE = """<!doctype html>
+<title>Notes</title>
+<h1>Notes of {{ g.user['name'] }}</h1>
+{% for note in notes %}<article>{{ note['text'] }}</article>{% endfor %}
+<form method="post"><textarea name="text"></textarea><input type="submit" value="Save"></form>
+"""
 
 
 def create_app() -> Flask:
@@ -18,6 +27,13 @@ def create_app() -> Flask:
     app.config["SESSION_COOKIE_NAME"] = "tutorial2"
     key = load_pem_public_key(Path(os.environ["TUTORIAL_PUBLIC_KEY"]).read_bytes())
     assert isinstance(key, RSAPublicKey)
+    init_app(app)
+
+    @app.before_request
+    def load_logged_in_user() -> None:
+        query = "SELECT * FROM user WHERE id = ?"
+        user_id = session.get("user_id")
+        g.user = None if user_id is None else get_db().execute(query, (user_id,)).fetchone()
 
     @app.get("/login")
     def login() -> Response:
@@ -28,7 +44,21 @@ def create_app() -> Flask:
         claims = jwt.decode(
             request.args["token"], key, algorithms=["RS256"], audience="server2", issuer="server1"
         )
-        session["user"] = {"id": claims["sub"], "name": claims["name"], "email": claims["email"]}
-        return redirect("/notes")
+        db = get_db()
+        db.execute(
+            "INSERT INTO user VALUES (:sub, :name, :email)"
+            " ON CONFLICT DO UPDATE SET name = excluded.name, email = excluded.email",
+            claims,
+        )
+        db.commit()
+        session.clear()
+        session["user_id"] = claims["sub"]
+        return redirect(url_for("notes"))
+
+    @app.get("/notes")
+    def notes() -> str:
+        query = "SELECT * FROM note WHERE user_id = ? ORDER BY id DESC"
+        rows = get_db().execute(query, (g.user["id"],)).fetchall()
+        return render_template_string(PAGE, notes=rows)
 
     return app
