@@ -172,6 +172,14 @@ def eventually(condition: Callable[[], bool], *, within: float = 5.0) -> None:
         time.sleep(0.002)
 
 
+def never(condition: Callable[[], bool], *, within: float = 0.05) -> None:
+    """Make sure that another thread does not do something, as far as a short look can tell."""
+    ends_at = time.monotonic() + within
+    while time.monotonic() < ends_at:
+        assert not condition()
+        time.sleep(0.002)
+
+
 def _again(part: bytes) -> Iterator[bytes]:
     while True:
         for number in part:

@@ -144,7 +144,7 @@ class JWKSClient:
         # Atomic without a lock, which the fork could have copied in its locked state.
         adopted = self._renewals.setdefault(os.getpid(), renewal)
         # The thread knows the renewal only, so it does not keep a forgotten client alive.
-        weakref.finalize(self, adopted.stop).atexit = False
+        weakref.finalize(self, adopted.stop)
         return adopted
 
 

@@ -1,0 +1,105 @@
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from flask_handoff import jwks_renewal
+from flask_handoff.errors import JWKSUnavailableError
+from flask_handoff.jwks_renewal import KeyRenewal, KeySet, Pace
+from flask_handoff.keys import VerificationKey
+from tests.jwks_endpoint import FakeMonotonic, public_key
+
+PACE = Pace(timedelta(seconds=300), timedelta(seconds=10), patience=timedelta(seconds=20))
+
+
+class Issuer:
+    """Gives out one key, counts how often, and may take its time."""
+
+    def __init__(self, monotonic, *, seconds=0):
+        self.count = 0
+        self.open = threading.Event()
+        self.open.set()
+        self.asked = threading.Event()
+        self._monotonic = monotonic
+        self._seconds = seconds
+
+    def __call__(self):
+        self.count += 1
+        self.asked.set()
+        self.open.wait(20)
+        self._monotonic.tick(self._seconds)
+        return KeySet({"one": VerificationKey("one", public_key())}, None)
+
+
+@pytest.fixture
+def monotonic():
+    return FakeMonotonic()
+
+
+@pytest.fixture
+def issuer(monotonic):
+    return Issuer(monotonic)
+
+
+@pytest.fixture
+def renewal(issuer, monotonic):
+    renewal = KeyRenewal(issuer, PACE, source="the issuer", monotonic=monotonic)
+    yield renewal
+    issuer.open.set()
+    renewal.stop(patience=timedelta(seconds=5))
+
+
+def test_the_times_are_those_of_the_threat_model():
+    assert timedelta(seconds=300) == jwks_renewal.CACHE_LIFETIME
+    assert timedelta(seconds=10) == jwks_renewal.ATTEMPT_INTERVAL
+    assert timedelta(seconds=3600) == jwks_renewal.STALE_IF_ERROR
+
+
+def test_a_stopped_renewal_never_asks_again(renewal, issuer):
+    renewal.stop()
+    with pytest.raises(JWKSUnavailableError):
+        renewal.keys()
+    assert issuer.count == 0
+    assert "jwks-renewal" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_stopping_releases_who_waits(renewal, issuer):
+    issuer.open.clear()
+    with ThreadPoolExecutor(1) as callers:
+        waiting = callers.submit(renewal.ask)
+        assert issuer.asked.wait(5)
+        renewal.stop()
+        waiting.result(timeout=5)
+
+
+def test_the_age_of_a_set_counts_from_the_question_not_from_the_answer(monotonic):
+    issuer = Issuer(monotonic, seconds=4)
+    renewal = KeyRenewal(issuer, PACE, source="the issuer", monotonic=monotonic)
+    renewal.keys()
+    monotonic.tick(296)
+    renewal.keys()
+    renewal.stop(patience=timedelta(seconds=5))
+    assert issuer.count == 2
+
+
+def test_an_attempt_that_hangs_is_not_followed_by_a_second_one(renewal, issuer, monotonic):
+    renewal.keys()
+    issuer.open.clear()
+    issuer.asked.clear()
+    monotonic.tick(240)
+    renewal.keys()
+    assert issuer.asked.wait(5)
+    for _ in range(20):
+        monotonic.tick(1)
+        renewal.keys()
+    assert issuer.count == 2
+
+
+def test_the_clock_is_the_same_in_every_process_and_runs_on():
+    code = "from flask_handoff.jwks_renewal import uptime; print(uptime())"
+    before = jwks_renewal.uptime()
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert before < float(answer.stdout) < jwks_renewal.uptime()
