@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Engine,
+    Index,
     MetaData,
     String,
     Table,
-    bindparam,
-    delete,
-    select,
-    tuple_,
+    text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from .errors import ConfigurationError, ReplayStoreUnavailableError, TokenReplayedError
 
-SWEPT_A_CLAIM = 2  # expired rows removed with each claim: more than one comes in
+_LONGEST_ISSUER = 255  # characters, as of every claim
+_LONGEST_JWT_ID = 261  # characters: a nonce of 255 behind the word that tells it from a jti
 
-_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
+# The row that comes back is the proof. ``rowcount`` is -1 on some drivers, win or lose.
+_CLAIM = text(
+    "INSERT INTO handoff_replay (issuer, jwt_id, expires_at) "
+    "VALUES (:issuer, :jwt_id, :expires_at) "
+    "ON CONFLICT DO NOTHING RETURNING jwt_id"
+)
+# Two rows go for one that comes, so that none pile up; many at once would be one user's long wait.
+_SWEEPS = {
+    "sqlite": text(
+        "DELETE FROM handoff_replay WHERE (issuer, jwt_id) IN ("
+        "SELECT issuer, jwt_id FROM handoff_replay "
+        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2)"
+    ),
+    # Claims at once sweep different rows: none waits for another, or for one that waits for it.
+    # The array is made once; a plain IN may ask for two rows again and again.
+    "postgresql": text(
+        "DELETE FROM handoff_replay WHERE ctid = ANY (ARRAY("
+        "SELECT ctid FROM handoff_replay "
+        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2 FOR UPDATE SKIP LOCKED))"
+    ),
 }
 
 
@@ -34,75 +53,101 @@ def replay_table(metadata: MetaData) -> Table:
     return Table(
         "handoff_replay",
         metadata,
-        Column("issuer", String(255), primary_key=True),
-        Column("jwt_id", String(262), primary_key=True),
-        Column("expires_at", BigInteger, nullable=False, index=True),
+        Column("issuer", String(_LONGEST_ISSUER), primary_key=True),
+        Column("jwt_id", String(_LONGEST_JWT_ID), primary_key=True),
+        Column("expires_at", BigInteger, nullable=False),
+        Index("handoff_replay_by_expiry", "expires_at"),
+        sqlite_with_rowid=False,
     )
 
 
 class SQLReplayStore:
-    """Remembers in the table ``handoff_replay``, one short transaction a claim.
+    """Remembers in the table ``handoff_replay``, one short transaction of its own a claim.
+
+    What a claim costs does not grow with the table: each one that is won removes two expired rows.
 
     Args:
-        engine: SQLAlchemy's engine of a SQLite or PostgreSQL database. With SQLite, one file on
-            one machine; several machines share PostgreSQL.
+        engine: SQLAlchemy's engine of a SQLite file, 3.35 or newer, for the processes of one
+            machine, or of a PostgreSQL database for several machines. Any pool but StaticPool.
 
     Raises:
-        ConfigurationError: The database is of another kind.
+        ConfigurationError: The engine is of another kind, or could not keep a claim.
     """
 
     def __init__(self, engine: Engine) -> None:
-        insert = _INSERT.get(engine.dialect.name)
-        if insert is None:
+        sweep = _SWEEPS.get(engine.dialect.name)
+        if sweep is None:
             raise ConfigurationError(
                 f"SQLReplayStore does not know {engine.dialect.name}.",
                 "Use a SQLite or PostgreSQL database.",
             )
+        _check_keeps_claims(engine)
         self._engine = engine
-        self._metadata = MetaData()
-        self._table = table = replay_table(self._metadata)
-        key = tuple_(table.c.issuer, table.c.jwt_id)
-        # The row that comes back is the proof. ``rowcount`` is -1 on some drivers, win or lose.
-        self._insert = insert(table).on_conflict_do_nothing().returning(table.c.jwt_id)
-        self._expired = (
-            select(table.c.issuer, table.c.jwt_id)
-            .where(table.c.expires_at < bindparam("now"))
-            .order_by(table.c.expires_at)
-            .limit(SWEPT_A_CLAIM)
-        )
-        self._sweep = delete(table).where(key.in_(self._expired))
-        self._probe = select(table.c.jwt_id).limit(1)
+        self._sweep = sweep
+        if engine.dialect.name == "postgresql":
+            # A stricter isolation fails honest claims that happen at once; no pool is made anew.
+            self._engine = engine.execution_options(isolation_level="READ COMMITTED")
 
     def create_table(self) -> None:
-        """Create the table if it is missing; two processes may do so at once."""
+        """Create the table if it is missing; several processes may do so at once.
+
+        Raises:
+            ReplayStoreUnavailableError: The database is out of reach.
+        """
         try:
-            self._metadata.create_all(self._engine)
-        except SQLAlchemyError:
-            # Another process may have been faster; otherwise this fails as the first did.
-            self._metadata.create_all(self._engine)
+            self._create_table()
+        except ReplayStoreUnavailableError:
+            # Another process was faster by a hair, or this fails again for the same reason.
+            self._create_table()
 
     def claim(self, issuer: str, jwt_id: str, *, expires_at: int, now: int) -> None:
         """Win this token, once, see ``ReplayStore.claim``."""
-        row = {"issuer": issuer, "jwt_id": jwt_id, "expires_at": expires_at}
-        try:
-            with self._engine.begin() as connection:
-                won = connection.execute(self._insert, row).first()
-                if won is not None:
-                    connection.execute(self._sweep, {"now": now})
-        except SQLAlchemyError as error:
-            raise _unavailable(error) from None
+        token = {"issuer": issuer, "jwt_id": jwt_id, "expires_at": expires_at}
+        with self._transaction() as connection:
+            won = connection.execute(_CLAIM, token).first()
+            if won is not None:
+                connection.execute(self._sweep, {"now": now})
         if won is None:
             raise TokenReplayedError("the token was used before")
 
     def ready(self) -> None:
-        """Return when the table answers, see ``ReplayStore.ready``."""
+        """Return when the table is there and can be written to, see ``ReplayStore.ready``."""
+        with self._transaction() as connection:
+            # Nothing expired before 1970: this changes no row, yet fails where a claim would.
+            connection.execute(self._sweep, {"now": 0})
+
+    def _create_table(self) -> None:
+        table = replay_table(MetaData())
+        with self._transaction() as connection:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
         try:
-            with self._engine.connect() as connection:
-                connection.execute(self._probe).first()
+            with self._engine.begin() as connection:
+                yield connection
         except SQLAlchemyError as error:
-            raise _unavailable(error) from None
+            if isinstance(error, StatementError):
+                error.hide_parameters = True  # its text, in a log, would name issuer and token
+            raise ReplayStoreUnavailableError(
+                f"the replay store failed ({type(error).__name__})"
+            ) from error
 
 
-def _unavailable(error: SQLAlchemyError) -> ReplayStoreUnavailableError:
-    # SQLAlchemy's text carries the statement and its parameters: only the kind of error is told.
-    return ReplayStoreUnavailableError(f"the replay store failed ({type(error).__name__})")
+def _check_keeps_claims(engine: Engine) -> None:
+    if isinstance(engine.pool, StaticPool):
+        raise ConfigurationError(
+            "SQLReplayStore was given an engine with StaticPool: all threads share one "
+            "transaction, and one that fails takes back what another has claimed.",
+            "Leave out poolclass, or use QueuePool.",
+        )
+    file = engine.url.database or ":memory:"
+    if engine.dialect.name == "sqlite" and (
+        ":memory:" in file or engine.url.query.get("mode") == "memory"
+    ):
+        raise ConfigurationError(
+            "SQLReplayStore was given SQLite in memory: it keeps claims for one connection only.",
+            "Name a file, or use MemoryReplayStore in a server of one process.",
+        )
