@@ -161,7 +161,8 @@ def drip(head: bytes, part: bytes, *, pause: float = 0.02) -> Answer:
 
 def says_nothing(connection: socket.socket) -> None:
     """Keep the connection open until the other side gives up."""
-    connection.recv(1)
+    while connection.recv(4096):
+        pass
 
 
 def eventually(condition: Callable[[], bool], *, within: float = 5.0) -> None:

@@ -85,6 +85,21 @@ def test_the_age_of_a_set_counts_from_the_question_not_from_the_answer(monotonic
     assert issuer.count == 2
 
 
+def test_a_child_begins_with_the_keys_of_its_parent(renewal, issuer):
+    renewal.keys()
+    child = renewal.for_child()
+    assert child.keys().keys() == {"one"}
+    child.stop(patience=timedelta(seconds=5))
+    assert issuer.count == 1
+
+
+def test_a_child_of_a_parent_without_keys_asks_for_them(renewal, issuer):
+    child = renewal.for_child()
+    assert child.keys().keys() == {"one"}
+    child.stop(patience=timedelta(seconds=5))
+    assert issuer.count == 1
+
+
 def test_an_attempt_that_hangs_is_not_followed_by_a_second_one(renewal, issuer, monotonic):
     renewal.keys()
     issuer.open.clear()
