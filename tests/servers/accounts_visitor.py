@@ -111,6 +111,11 @@ class Visitor:
         name = self.accounts.app.config["SESSION_COOKIE_NAME"]
         self.client.set_cookie(name, value, domain="localhost")
 
+    def get_with_cookies(self, path, header):
+        """Ask for *path* with exactly this Cookie header."""
+        client = self.accounts.app.test_client(use_cookies=False)
+        return client.get(path, base_url=self.accounts.issuer, headers={"Cookie": header})
+
     @property
     def is_signed_in(self):
         return "You are signed in" in self.get("/").text

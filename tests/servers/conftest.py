@@ -1,9 +1,12 @@
+import socket
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from flask_handoff.keys import KeyRing, new_key
 from server2 import create_app
 from server2.config import Config
+from tests.servers import accounts_visitor
 from tests.servers.notes_visitor import FakeClock, Visitor
 
 
@@ -68,3 +71,49 @@ def visitor(notes_app, issuer_key_ring, clock):
 @pytest.fixture
 def another_visitor(notes_app, issuer_key_ring, clock):
     return Visitor(notes_app, issuer_key_ring, clock)
+
+
+@pytest.fixture
+def free_port():
+    """A port of loopback on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def server1_keys(tmp_path_factory):
+    """A directory with SERVER1's signing key."""
+    directory = tmp_path_factory.mktemp("server1") / "keys"
+    new_key(directory)
+    return directory
+
+
+@pytest.fixture
+def accounts_environment(tmp_path, server1_keys):
+    return {
+        "SERVER1_INSTANCE": str(tmp_path / "server1"),
+        "HANDOFF_KEYS_DIRECTORY": str(server1_keys),
+        **accounts_visitor.CHEAP_HASHES,
+    }
+
+
+@pytest.fixture
+def accounts(accounts_environment, clock):
+    """SERVER1 on SQLite, with the account of ada@example.com."""
+    with accounts_visitor.running_accounts(accounts_environment, clock) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def accounts_on(request, accounts_environment, clock):
+    """SERVER1 on either database, with the account of ada@example.com."""
+    settings = dict(accounts_environment)
+    if request.param == "postgresql":
+        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+    with accounts_visitor.running_accounts(settings, clock) as running:
+        yield running
+
+
+@pytest.fixture
+def browser1(accounts):
+    return accounts_visitor.Visitor(accounts)

@@ -1,0 +1,201 @@
+import re
+
+import pytest
+
+from tests.servers.accounts_visitor import (
+    EMAIL,
+    PASSWORD,
+    Visitor,
+    problem,
+    running_accounts,
+)
+
+
+def cookie_attributes(answer):
+    (header,) = answer.headers.getlist("Set-Cookie")
+    value, *attributes = header.split("; ")
+    return value.partition("=")[0], set(attributes)
+
+
+def test_the_right_password_signs_in_and_leads_home(browser1):
+    answer = browser1.sign_in()
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert browser1.is_signed_in
+
+
+def test_the_address_counts_in_whatever_case_it_is_written(browser1):
+    browser1.sign_in(" ADA@Example.COM ")
+    assert browser1.is_signed_in
+
+
+def test_a_wrong_password_signs_nobody_in(browser1):
+    answer = browser1.sign_in(password="another password")
+    assert answer.status_code == 403
+    assert problem(answer) == "This e-mail address and password do not fit together."
+    assert not browser1.is_signed_in
+
+
+@pytest.mark.parametrize("fields", [{"email": ""}, {"password": ""}, {"email": "", "password": ""}])
+def test_an_empty_field_is_asked_for(browser1, fields):
+    answer = browser1.submit("/login", {"email": EMAIL, "password": PASSWORD, **fields})
+    assert answer.status_code == 400
+    assert problem(answer) == "Enter your e-mail address and your password."
+
+
+def test_a_password_of_1024_bytes_is_compared_and_one_of_1025_is_not(accounts, browser1):
+    accounts.create("long@example.com", "é" * 512)
+    assert browser1.sign_in("long@example.com", "é" * 512).status_code == 303
+    answer = Visitor(accounts).sign_in("long@example.com", "é" * 512 + "x")
+    assert answer.status_code == 400
+    assert problem(answer) == "A password has at most 1024 bytes."
+
+
+def test_no_character_of_a_password_is_ignored(accounts):
+    accounts.create("long@example.com", "x" * 73)
+    assert Visitor(accounts).sign_in("long@example.com", "x" * 72).status_code == 403
+    assert Visitor(accounts).sign_in("long@example.com", "x" * 72 + "y").status_code == 403
+    assert Visitor(accounts).sign_in("long@example.com", "x" * 73 + "\0").status_code == 403
+    assert Visitor(accounts).sign_in("long@example.com", "x" * 73).status_code == 303
+
+
+def test_each_sign_in_has_a_new_session_and_ends_the_one_before(accounts, browser1, clock):
+    browser1.sign_in()
+    clock.tick(seconds=1)
+    (first,), first_cookie = accounts.session_rows(), browser1.cookie
+    browser1.sign_in(page=continue_page(browser1, prompt="login"))
+    (second,) = accounts.session_rows()
+    assert first.id_sha256 != second.id_sha256
+    assert first.sid != second.sid
+    browser1.cookie = first_cookie
+    assert not browser1.is_signed_in
+
+
+def test_a_planted_cookie_is_not_signed_in_afterwards(accounts, browser1):
+    attacker = Visitor(accounts)
+    attacker.get("/login")
+    browser1.cookie = attacker.cookie
+    browser1.sign_in()
+    assert browser1.is_signed_in
+    assert not attacker.is_signed_in
+
+
+def test_the_csrf_value_changes_with_the_session(browser1):
+    before = re.search(r'name="csrf_token" value="([^"]+)"', browser1.get("/login").text)[1]
+    browser1.sign_in()
+    assert browser1.post("/logout", {"csrf_token": before}).status_code == 403
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(browser1):
+    name, attributes = cookie_attributes(browser1.sign_in())
+    assert name == "s1_session"
+    assert attributes == {"HttpOnly", "Path=/", "SameSite=Lax"}
+
+
+def test_over_https_the_cookie_is_bound_to_the_host(accounts_environment, clock):
+    settings = {
+        **accounts_environment,
+        "HANDOFF_ISSUER": "https://accounts.example.com",
+        "SERVER1_ARGON2_MEMORY_KIB": "19456",
+        "SERVER1_ARGON2_TIME_COST": "2",
+    }
+    with running_accounts(settings, clock) as accounts:
+        name, attributes = cookie_attributes(Visitor(accounts).get("/login"))
+    assert name == "__Host-s1_session"
+    assert attributes == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+
+
+def test_the_cookie_holds_the_identifier_and_the_csrf_value_only(accounts, browser1):
+    browser1.sign_in()
+    serializer = accounts.app.session_interface.get_signing_serializer(accounts.app)
+    assert serializer.loads(browser1.cookie).keys() == {"id", "csrf_token"}
+
+
+def test_the_database_holds_no_session_identifier(accounts, browser1):
+    browser1.sign_in()
+    serializer = accounts.app.session_interface.get_signing_serializer(accounts.app)
+    session_id = serializer.loads(browser1.cookie)["id"]
+    (row,) = accounts.session_rows()
+    assert session_id not in [str(value) for value in row]
+    assert len({session_id, row.id_sha256, row.sid}) == 3
+
+
+def test_the_session_notes_the_browser(accounts):
+    visitor = Visitor(accounts, "203.0.113.7")
+    visitor.sign_in(headers={"User-Agent": "Lynx\x1b[31m\x07 " + "x" * 500})
+    (row,) = accounts.session_rows()
+    assert row.address == "203.0.113.7"
+    assert row.user_agent.startswith("Lynx[31m xxx")
+    assert len(row.user_agent) == 200
+
+
+def test_whoever_is_signed_in_is_led_home_from_the_sign_in_page(browser1):
+    browser1.sign_in()
+    answer = browser1.get("/login")
+    assert (answer.status_code, answer.location) == (303, "/")
+
+
+def continue_page(visitor, **parameters):
+    """Ask for a handoff that needs a sign-in, and return the address of the sign-in page."""
+    answer = visitor.authorize(**parameters)
+    assert answer.status_code == 303
+    assert answer.location.startswith("/login?continue=")
+    return answer.location
+
+
+def test_the_sign_in_page_names_the_client_that_asked(browser1):
+    page = browser1.get(continue_page(browser1)).text
+    assert "to continue to <strong>Notes</strong>" in page
+
+
+def test_the_sign_in_page_is_shown_again_when_the_client_wants_a_fresh_sign_in(browser1, clock):
+    browser1.sign_in()
+    clock.tick(seconds=1)
+    assert browser1.get(continue_page(browser1, prompt="login")).status_code == 200
+
+
+def test_the_sign_in_page_is_filled_with_the_hint(browser1):
+    page = browser1.get(continue_page(browser1, login_hint='"><b>@example.com')).text
+    assert 'value="&#34;&gt;&lt;b&gt;@example.com"' in page
+
+
+def test_signing_in_continues_to_the_client(browser1):
+    answer = browser1.sign_in(page=continue_page(browser1))
+    assert answer.location.startswith("/authorize?continue=")
+    landing = browser1.get(answer.location)
+    assert landing.status_code == 303
+    assert landing.location.startswith("http://127.0.0.1:5002/sso/callback?id_token=")
+
+
+def test_signing_in_continues_also_after_a_wrong_password(browser1):
+    page = continue_page(browser1)
+    failed = browser1.sign_in(page=page, password="another password")
+    carried = re.search(r'name="continue" value="([^"]+)"', failed.text)[1]
+    assert page.endswith(carried)
+
+
+@pytest.mark.parametrize("carried", ["https://example.com/", "//example.com", "x" * 9000, "\r\n"])
+def test_nothing_but_a_request_carried_by_us_is_continued(browser1, carried):
+    page = browser1.get("/login", query_string={"continue": carried}).text
+    assert 'name="continue"' not in page
+    answer = browser1.submit("/login", {"email": EMAIL, "password": PASSWORD, "continue": carried})
+    assert answer.status_code == 303
+    assert answer.location.startswith("/authorize?continue=")
+    assert browser1.get(answer.location).status_code == 400
+
+
+def test_the_demo_shows_its_password_and_others_do_not(accounts_environment, accounts, clock):
+    assert "This is a demo" not in Visitor(accounts).get("/login").text
+    demo = {**accounts_environment, "SERVER1_DEMO": "1", "DEMO_PASSWORD": "correct horse"}
+    with running_accounts(
+        demo | {"SERVER1_INSTANCE": demo["SERVER1_INSTANCE"] + "d"}, clock
+    ) as one:
+        page = Visitor(one).get("/login").text
+    assert "This is a demo" in page
+    assert "correct horse" in page
+
+
+def test_without_demo_mode_no_password_is_shown(accounts_environment, clock):
+    with running_accounts({**accounts_environment, "DEMO_PASSWORD": "correct horse"}, clock) as one:
+        page = Visitor(one).get("/login").text
+    assert "This is a demo" not in page
+    assert "correct horse" not in page
