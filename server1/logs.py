@@ -39,4 +39,6 @@ def init_logs() -> None:
 
 
 def _escape(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

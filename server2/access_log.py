@@ -31,6 +31,8 @@ class OneLineFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         """Escape the line; the traceback of a programming error follows it as it is."""
         line = super().formatMessage(record)
+        if line.isprintable():
+            return line
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 

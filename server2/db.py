@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from flask import current_app
 from sqlalchemy import (
@@ -18,6 +20,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    make_url,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -132,6 +135,9 @@ def database() -> Database:
 
 
 def _sqlite(url: str) -> Engine:
+    file = Path(make_url(url).database or "")
+    with suppress(OSError):  # which the first connection tells
+        file.touch(mode=0o600)  # other users of the machine do not read notes
     engine = create_engine(
         url,
         pool_size=THREADS,
@@ -153,7 +159,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reading = connection.get_execution_options().get("reading", False)
     # A transaction that begins as a reader and writes later fails at once when another one wrote.
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    # To the driver itself: SQLAlchemy's way round costs as much as the query that follows.
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _postgresql(url: str) -> Engine:

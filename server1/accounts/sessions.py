@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     String,
     Table,
+    bindparam,
     delete,
     insert,
     select,
@@ -46,6 +47,18 @@ sessions = Table(
 )
 
 _OWN_COLUMNS = ("sid", "auth_time", "opened_at", "last_seen_at")
+
+# Built once: building a statement takes longer than running it.
+_FIND = (
+    select(users, *(sessions.c[column] for column in _OWN_COLUMNS))
+    .join_from(sessions, users)
+    .where(
+        sessions.c.id_sha256 == bindparam("wanted"),
+        sessions.c.last_seen_at > bindparam("seen_after"),
+        sessions.c.opened_at > bindparam("opened_after"),
+        users.c.disabled.is_(False),
+    )
+)
 
 
 class SessionOverError(LookupError):
@@ -102,17 +115,8 @@ def find_session(connection: Connection, unverified_session_id: str, now: dateti
         SessionOverError: There is none, its time is over, or the account is disabled.
     """
     id_sha256 = _sha256(unverified_session_id)
-    query = (
-        select(users, *(sessions.c[column] for column in _OWN_COLUMNS))
-        .join_from(sessions, users)
-        .where(
-            sessions.c.id_sha256 == id_sha256,
-            sessions.c.last_seen_at > now - IDLE_LIMIT,
-            sessions.c.opened_at > now - ABSOLUTE_LIMIT,
-            users.c.disabled.is_(False),
-        )
-    )
-    row = connection.execute(query).mappings().one_or_none()
+    limits = {"seen_after": now - IDLE_LIMIT, "opened_after": now - ABSOLUTE_LIMIT}
+    row = connection.execute(_FIND, {"wanted": id_sha256, **limits}).mappings().one_or_none()
     if row is None:
         raise SessionOverError
     return Session(
