@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self, cast
 
@@ -18,17 +19,19 @@ from sqlalchemy import (
     MetaData,
     create_engine,
     event,
+    literal,
+    select,
     text,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from flask_handoff import ConfigurationError
 
 MOST_THREADS = 64  # of one process; each holds at most one connection
-BUSY_TIMEOUT = 5  # seconds to wait for a lock, a connection or an answer
+PATIENCE = timedelta(seconds=5)  # for a lock, a connection or an answer
 
 _WRITING = "server1_writing"
 _TABLES_LOCK = 0x73657276_65723100  # PostgreSQL's advisory lock: one process makes the tables
@@ -59,10 +62,12 @@ class Database:
 
     Args:
         url: A SQLite file or a PostgreSQL database.
+        patience: How long to wait for a lock, a connection or an answer, in whole milliseconds.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._engine = _sqlite_engine(url) if _is_sqlite(url) else _postgresql_engine(url)
+    def __init__(self, url: URL, patience: timedelta = PATIENCE) -> None:
+        build = _sqlite_engine if url.get_backend_name() == "sqlite" else _postgresql_engine
+        self._engine = build(url, patience.total_seconds())
         self._writer = self._engine.execution_options(**{_WRITING: True})
         self._thread = threading.local()
 
@@ -110,13 +115,14 @@ class Database:
             yield connection
 
     def check(self) -> None:
-        """Ask the database for an answer.
+        """Make sure that every table can be read.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: It gives none.
+            sqlalchemy.exc.SQLAlchemyError: One cannot.
         """
         with self.reading() as connection:
-            connection.execute(text("SELECT 1"))
+            for table in metadata.sorted_tables:
+                connection.execute(select(literal(1)).select_from(table).limit(1))
 
     def close(self) -> None:
         """Close all connections."""
@@ -143,36 +149,33 @@ class Database:
             self._thread.busy = False
 
 
-def _is_sqlite(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite"
-
-
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, patience: float) -> Engine:
     _create_private_file(url)
     engine = create_engine(
         url,
         hide_parameters=True,
-        connect_args={"timeout": BUSY_TIMEOUT},
+        connect_args={"timeout": patience},
         pool_size=MOST_THREADS,
         max_overflow=0,
-        pool_timeout=BUSY_TIMEOUT,
+        pool_timeout=patience,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _postgresql_engine(url: URL) -> Engine:
+def _postgresql_engine(url: URL, patience: float) -> Engine:
+    milliseconds = int(patience * 1000)
     return create_engine(
         url,
         hide_parameters=True,
         connect_args={
-            "connect_timeout": BUSY_TIMEOUT,
-            "options": f"-c statement_timeout={BUSY_TIMEOUT}s -c lock_timeout={BUSY_TIMEOUT}s",
+            "connect_timeout": math.ceil(patience),
+            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
         },
         pool_size=MOST_THREADS,
         max_overflow=0,
-        pool_timeout=BUSY_TIMEOUT,
+        pool_timeout=patience,
         pool_pre_ping=True,
     )
 
@@ -201,4 +204,8 @@ def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get(_WRITING, False)
     # To the driver itself: SQLAlchemy's way round costs as much as the query that follows.
     driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-    driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+    statement = "BEGIN IMMEDIATE" if writing else "BEGIN"
+    try:
+        driver.execute(statement)
+    except sqlite3.OperationalError as error:
+        raise OperationalError(statement, None, error) from error

@@ -9,11 +9,14 @@ from datetime import timedelta
 
 import argon2
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.low_level import error_to_str
 
 from server1.config import HashingConfig
 
 SHORTEST_PASSWORD = 8  # characters
 LONGEST_PASSWORD = 1024  # bytes of UTF-8
+
+_OUT_OF_MEMORY = error_to_str(-22)  # ARGON2_MEMORY_ALLOCATION_ERROR of the C library
 
 LONGEST_WAIT = timedelta(seconds=3)
 
@@ -100,15 +103,16 @@ class PasswordHasher:
             PasswordWrongError: It is another password, or *password_hash* is None.
             HasherBusyError: No turn came in time, or memory is short.
         """
+        stored_hash = self._nobodys_hash if password_hash is None else password_hash
         with self._turn():
             try:
-                self._argon2.verify(password_hash or self._nobodys_hash, password)
+                self._argon2.verify(stored_hash, password)
             except VerifyMismatchError:
                 raise PasswordWrongError from None
-            except InvalidHashError:
-                raise PasswordWrongError("the stored hash cannot be read") from None
-            except VerificationError as error:
-                raise HasherBusyError("no memory to compare a password") from error
+            except (InvalidHashError, VerificationError) as error:
+                if str(error) == _OUT_OF_MEMORY:
+                    raise HasherBusyError("no memory to compare a password") from error
+                raise PasswordWrongError("the stored hash cannot be read") from error
         if password_hash is None:
             raise PasswordWrongError
 

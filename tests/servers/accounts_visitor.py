@@ -35,7 +35,8 @@ class Accounts:
         self.app = create_app(Config.from_environment(environment), clock=clock)
         self.parts = parts_of(self.app)
         self.issuer = self.parts.config.issuer
-        self.create(EMAIL, PASSWORD)
+        if not self._rows(users.users):
+            self.create(EMAIL, PASSWORD)
 
     def create(self, email, password=PASSWORD):
         with self.app.app_context():
@@ -60,13 +61,16 @@ class Accounts:
         return self.app.test_cli_runner().invoke(args=arguments, **options)
 
     def session_rows(self):
-        with self.parts.database.reading() as connection:
-            return connection.execute(sessions.sessions.select()).all()
+        return self._rows(sessions.sessions)
 
     def user_row(self, email=EMAIL):
         with self.parts.database.reading() as connection:
             query = users.users.select().where(users.users.c.email_folded == email)
             return connection.execute(query).one()
+
+    def _rows(self, table):
+        with self.parts.database.reading() as connection:
+            return connection.execute(table.select()).all()
 
     def close(self):
         self.parts.database.close()

@@ -1,0 +1,189 @@
+import json
+
+import pytest
+
+from flask_handoff import ConfigurationError
+from server1 import create_app
+from server1.accounts.signed_in import client_address
+from server1.config import Config
+from tests.servers.accounts_visitor import running_accounts
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("SERVER1_CONTACT", "SERVER1_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_without_settings_it_is_the_demos_pair_on_loopback():
+    config = Config.from_environment({})
+    assert config.issuer == "http://localhost:5001"
+    assert (config.serving.bind, config.serving.port) == ("127.0.0.1", 5001)
+    assert str(config.database_url) == "sqlite:///instance/server1/server1.sqlite3"
+    assert not config.demo
+    assert config.handoff["HANDOFF_CLIENTS"] == [
+        {
+            "client_id": "server2",
+            "name": "Notes",
+            "redirect_uris": ["http://127.0.0.1:5002/sso/callback"],
+            "response_modes": ["query", "form_post"],
+            "initiate_login_uri": "http://127.0.0.1:5002/sso/login",
+        }
+    ]
+
+
+def test_the_ports_move_the_addresses():
+    config = Config.from_environment({"SERVER1_PORT": "7001", "SERVER2_PORT": "7002"})
+    assert config.issuer == "http://localhost:7001"
+    assert config.serving.port == 7001
+    assert "http://127.0.0.1:7002/sso/login" in json.dumps(config.handoff["HANDOFF_CLIENTS"])
+
+
+def test_the_issuer_on_loopback_names_the_port_to_listen_on():
+    assert Config.from_environment({"HANDOFF_ISSUER": "http://localhost:7001"}).serving.port == 7001
+
+
+def test_the_issuer_behind_a_proxy_does_not():
+    issuer = {"HANDOFF_ISSUER": "https://accounts.example.com:8443"}
+    assert Config.from_environment(issuer).serving.port == 5001
+
+
+def test_the_base_url_of_server2_is_where_notes_is():
+    config = Config.from_environment({"HANDOFF_BASE_URL": "https://notes.example.com"})
+    assert "https://notes.example.com/sso/callback" in json.dumps(config.handoff["HANDOFF_CLIENTS"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"SERVER1_DEM0": "1"}, "There is no setting SERVER1_DEM0."),
+        ({"SERVER1_DEMO": "yes"}, "SERVER1_DEMO: 'yes' is neither on nor off."),
+        (
+            {"SERVER1_DEMO": "1", "HANDOFF_ISSUER": "https://accounts.example.com"},
+            "Demo mode shows a password to everyone",
+        ),
+        ({"HANDOFF_ISSUER": "http://accounts.example.com"}, "may not be used"),
+        ({"HANDOFF_ISSUER": "localhost:5001"}, "HANDOFF_ISSUER"),
+        ({"SERVER1_PORT": "0"}, "SERVER1_PORT: '0' is no port."),
+        ({"SERVER1_PORT": "65536"}, "SERVER1_PORT: '65536' is no port."),
+        ({"SERVER1_PORT": "tcp://10.0.0.1:5001"}, "is no port."),
+        ({"SERVER2_PORT": "x"}, "SERVER2_PORT: 'x' is no port."),
+        ({"SERVER1_BIND": "localhost"}, "SERVER1_BIND: 'localhost' is no address."),
+        ({"SERVER1_WORKERS": "0"}, "SERVER1_WORKERS: '0' is not a number from 1 to 64."),
+        ({"SERVER1_THREADS": "-1"}, "SERVER1_THREADS"),
+        ({"SERVER1_THREADS": "٣"}, "SERVER1_THREADS"),
+        ({"SERVER1_CONNECTIONS": "many"}, "SERVER1_CONNECTIONS"),
+        ({"SERVER1_TRUSTED_PROXIES": "11"}, "SERVER1_TRUSTED_PROXIES"),
+        ({"SERVER1_CONCURRENT_HASHES": "0"}, "SERVER1_CONCURRENT_HASHES"),
+        ({"SERVER1_ARGON2_MEMORY_KIB": "31"}, "SERVER1_ARGON2_MEMORY_KIB"),
+        (
+            {"HANDOFF_ISSUER": "https://a.example", "SERVER1_ARGON2_TIME_COST": "1"},
+            "make passwords too cheap to guess",
+        ),
+        (
+            {"HANDOFF_ISSUER": "https://a.example", "SERVER1_ARGON2_MEMORY_KIB": "19455"},
+            "make passwords too cheap to guess",
+        ),
+        ({"SERVER1_CONTACT": "two\nlines"}, "SERVER1_CONTACT is not text."),
+        ({"SERVER1_DATABASE_URL": "sqlite://"}, "SERVER1_DATABASE_URL names no database."),
+        ({"SERVER1_DATABASE_URL": "sqlite:///:memory:"}, "SERVER1_DATABASE_URL names no database."),
+        ({"SERVER1_DATABASE_URL": "mysql://host/d"}, "SERVER1_DATABASE_URL: 'mysql'"),
+        ({"SERVER1_DATABASE_URL": "postgresql+psycopg2://h/d"}, "is not supported."),
+        ({"SERVER1_DATABASE_URL": "my secret"}, "SERVER1_DATABASE_URL is not a URL."),
+        ({"SERVER1_DATABASE_URL": "postgresql://u:secret@h:port/d"}, "is not a URL."),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_a_sentence(settings, problem):
+    with pytest.raises(ConfigurationError) as refusal:
+        Config.from_environment(settings)
+    assert problem in refusal.value.problem
+    assert refusal.value.remedy.endswith(".")
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"HANDOFF_ISSUER": "http://localhost:5001/path"},
+        {"HANDOFF_CLIENTS": "[{}]"},
+        {"HANDOFF_CLIENTS": "no-such-file.json"},
+        {"HANDOFF_ISUER": "http://localhost:5001"},
+        {"HANDOFF_KEYS_DIRECTORY": "no/such/directory"},
+        {"SERVER1_DATABASE_URL": "sqlite:////proc/no/such/place"},
+        {"SERVER1_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"},
+    ],
+)
+def test_a_setting_that_does_not_work_refuses_to_start(accounts_environment, settings):
+    config = Config.from_environment({**accounts_environment, **settings})
+    with pytest.raises(ConfigurationError):
+        create_app(config)
+
+
+def test_outside_the_demo_a_missing_key_names_the_command(accounts_environment, tmp_path):
+    settings = {**accounts_environment, "HANDOFF_KEYS_DIRECTORY": str(tmp_path / "keys")}
+    with pytest.raises(ConfigurationError, match="flask handoff-keys new"):
+        create_app(Config.from_environment(settings))
+
+
+def test_the_demo_makes_its_first_key_once(accounts_environment, tmp_path, clock):
+    keys = tmp_path / "keys"
+    settings = {**accounts_environment, "HANDOFF_KEYS_DIRECTORY": str(keys), "SERVER1_DEMO": "1"}
+    with running_accounts(settings, clock):
+        (key,) = keys.glob("*.pem")
+    with running_accounts(settings, clock):
+        assert list(keys.glob("*.pem")) == [key]
+
+
+def test_a_client_may_be_given_as_json(accounts_environment, clock):
+    clients = [
+        {
+            "client_id": "wiki",
+            "name": "Wiki",
+            "redirect_uris": ["https://wiki.example.com/callback"],
+            "initiate_login_uri": "https://wiki.example.com/login",
+        }
+    ]
+    settings = {**accounts_environment, "HANDOFF_CLIENTS": json.dumps(clients)}
+    with running_accounts(settings, clock) as accounts:
+        assert "Wiki" in accounts.app.test_client().get("/", base_url=accounts.issuer).text
+
+
+def test_settings_are_read_from_the_dotenv_file_of_the_current_directory(directory):
+    (directory / ".env").write_text("SERVER1_CONTACT=it@example.com\nSERVER1_PORT=7001\nEMPTY\n")
+    config = Config.from_environment()
+    assert (config.contact, config.serving.port) == ("it@example.com", 7001)
+
+
+def test_the_environment_wins_over_the_dotenv_file(directory, monkeypatch):
+    (directory / ".env").write_text("SERVER1_CONTACT=it@example.com\n")
+    monkeypatch.setenv("SERVER1_CONTACT", "helpdesk@example.com")
+    assert Config.from_environment().contact == "helpdesk@example.com"
+
+
+def test_no_secret_is_shown_when_the_settings_are_printed():
+    config = Config.from_environment(
+        {
+            "SERVER1_DATABASE_URL": "postgresql://u:a-secret@h/d",
+            "SERVER1_DEMO": "1",
+            "DEMO_PASSWORD": "a-secret",
+        }
+    )
+    assert "a-secret" not in repr(config)
+
+
+def test_proxies_in_front_tell_the_address_when_they_are_trusted(accounts_environment, clock):
+    settings = {**accounts_environment, "SERVER1_TRUSTED_PROXIES": "1"}
+    with running_accounts(settings, clock) as accounts:
+        seen = []
+        accounts.app.after_request(lambda answer: seen.append(client_address()) or answer)
+        headers = {
+            "X-Forwarded-For": "198.51.100.9, 203.0.113.7",
+            "X-Forwarded-Host": "evil.example",
+            "X-Forwarded-Proto": "https",
+        }
+        client = accounts.app.test_client()
+        answer = client.get("/healthz", base_url=accounts.issuer, headers=headers)
+    assert answer.status_code == 200
+    assert seen == ["203.0.113.7"]

@@ -1,0 +1,67 @@
+import re
+import statistics
+import time
+
+import pytest
+
+from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, running_accounts
+
+NOBODY = "bob@example.com"
+DISABLED = "eve@example.com"
+
+
+@pytest.fixture
+def accounts(accounts_environment, clock):
+    with running_accounts(accounts_environment, clock) as running:
+        running.create(DISABLED)
+        running.disable(DISABLED)
+        yield running
+
+
+def attempt(accounts, email, password):
+    answer = Visitor(accounts).sign_in(email, password)
+    body = re.sub(r'(name="csrf_token" value=")[^"]+', r"\1", answer.text)
+    headers = {name: value for name, value in answer.headers if name != "Set-Cookie"}
+    return answer.status_code, headers, body
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        (NOBODY, "a wrong password"),
+        (DISABLED, "a wrong password"),
+        (DISABLED, PASSWORD),
+        ("not an address", "a wrong password"),
+        ("nul\0@example.com", "a wrong password"),
+        ("\u212ada@example.com", "a wrong password"),
+        ("x" * 5000 + "@example.com", "a wrong password"),
+        (f"{EMAIL}, {NOBODY}", "a wrong password"),
+    ],
+)
+def test_the_answer_does_not_tell_whether_there_is_an_account(accounts, email, password):
+    assert attempt(accounts, email, password) == attempt(accounts, EMAIL, "a wrong password")
+
+
+def test_throttling_does_not_tell_whether_there_is_an_account(accounts):
+    for _ in range(5):
+        attempt(accounts, EMAIL, "a wrong password")
+        attempt(accounts, NOBODY, "a wrong password")
+    known = attempt(accounts, EMAIL, "a wrong password")
+    assert known[0] == 429
+    assert known == attempt(accounts, NOBODY, "a wrong password")
+
+
+def test_the_time_does_not_tell_whether_there_is_an_account(accounts_environment, clock):
+    dear = {"SERVER1_ARGON2_MEMORY_KIB": "8192", "SERVER1_ARGON2_TIME_COST": "2"}
+    with running_accounts({**accounts_environment, **dear}, clock) as accounts:
+        times = {EMAIL: [], NOBODY: []}
+        for _ in range(15):
+            clock.tick(minutes=2)
+            for email, taken in times.items():
+                visitor = Visitor(accounts)
+                visitor.get("/login")
+                start = time.perf_counter()
+                assert visitor.sign_in(email, "a wrong password").status_code == 403
+                taken.append(time.perf_counter() - start)
+    known, unknown = (statistics.median(taken) for taken in times.values())
+    assert unknown == pytest.approx(known, rel=0.3)

@@ -1,0 +1,163 @@
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from server1.accounts.passwords import (
+    HasherBusyError,
+    PasswordHasher,
+    PasswordUnusableError,
+    PasswordWrongError,
+    check_new_password,
+)
+from server1.config import Config, HashingConfig
+from server1.parts import install
+from tests.servers.accounts_visitor import (
+    EMAIL,
+    PASSWORD,
+    Visitor,
+    problem,
+    running_accounts,
+)
+
+REPLACE = ("users", "create", EMAIL, "--replace-password", "--password-stdin")
+CHEAP = HashingConfig(memory_kib=64, time_cost=1, parallelism=1, concurrent=1)
+
+
+@pytest.mark.parametrize(
+    "password", ["12345678", "é" * 512, "x" * 1024, " " * 8, "null\0byte", "😀" * 8]
+)
+def test_a_password_of_8_characters_to_1024_bytes_is_taken_as_it_is(password):
+    hasher = PasswordHasher(CHEAP)
+    hasher.check(hasher.hash(check_new_password(password)), password)
+
+
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("", "The password needs at least 8 characters."),
+        ("1234567", "The password needs at least 8 characters."),
+        ("éééé", "The password needs at least 8 characters."),
+        ("x" * 1025, "A password has at most 1024 bytes."),
+        ("é" * 513, "A password has at most 1024 bytes."),
+        ("surrogate\ud800", "The password holds characters that are not Unicode text."),
+        ("\udcff" * 2000, "The password holds characters that are not Unicode text."),
+    ],
+)
+def test_another_password_is_refused_with_a_sentence(password, sentence):
+    with pytest.raises(PasswordUnusableError) as refusal:
+        check_new_password(password)
+    assert str(refusal.value) == sentence
+
+
+def test_a_password_is_kept_as_argon2id_with_a_salt():
+    hasher = PasswordHasher(CHEAP)
+    first, second = hasher.hash(PASSWORD), hasher.hash(PASSWORD)
+    assert first.startswith("$argon2id$v=19$m=64,t=1,p=1$")
+    assert first != second
+
+
+def test_the_default_cost_is_that_of_rfc_9106_for_little_memory():
+    hashing = Config.from_environment({}).hashing
+    assert (hashing.memory_kib, hashing.time_cost, hashing.parallelism) == (64 * 1024, 3, 4)
+
+
+@pytest.mark.parametrize("password_hash", [None, "no hash", "", "$argon2id$v=19$m=64,t=1,p=1$x$y"])
+def test_no_password_fits_an_account_without_a_good_hash(password_hash):
+    with pytest.raises(PasswordWrongError):
+        PasswordHasher(CHEAP).check(password_hash, "nobody's password")
+
+
+def test_a_hash_of_another_cost_is_outdated():
+    dearer = HashingConfig(memory_kib=128, time_cost=1, parallelism=1, concurrent=1)
+    password_hash = PasswordHasher(CHEAP).hash(PASSWORD)
+    assert PasswordHasher(dearer).is_outdated(password_hash)
+    assert not PasswordHasher(CHEAP).is_outdated(password_hash)
+
+
+def test_a_sign_in_renews_an_outdated_hash_and_no_other(accounts_environment, clock):
+    with running_accounts(accounts_environment, clock) as accounts:
+        Visitor(accounts).sign_in()
+        old = accounts.user_row().password_hash
+        Visitor(accounts).sign_in()
+        assert accounts.user_row().password_hash == old
+        accounts.create("bob@example.com")
+    dearer = {**accounts_environment, "SERVER1_ARGON2_TIME_COST": "2"}
+    with running_accounts(dearer, clock) as accounts:
+        Visitor(accounts).sign_in(password="a wrong password")
+        assert accounts.user_row().password_hash == old
+        assert Visitor(accounts).sign_in().status_code == 303
+        assert ",t=2," in accounts.user_row().password_hash
+        assert ",t=1," in accounts.user_row("bob@example.com").password_hash
+        assert Visitor(accounts).sign_in().status_code == 303
+
+
+def test_only_so_many_passwords_are_compared_at_once():
+    dear = HashingConfig(memory_kib=256 * 1024, time_cost=2, parallelism=1, concurrent=1)
+    hasher = PasswordHasher(dear, longest_wait=timedelta(milliseconds=1))
+    outcomes = []
+
+    def compare():
+        try:
+            hasher.check(None, PASSWORD)
+        except (PasswordWrongError, HasherBusyError) as error:
+            outcomes.append(type(error))
+
+    threads = [threading.Thread(target=compare) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes, key=str) == [HasherBusyError, HasherBusyError, PasswordWrongError]
+
+
+class BusyHasher(PasswordHasher):
+    def check(self, password_hash, password):
+        raise HasherBusyError
+
+
+def test_a_busy_server_says_so_and_counts_no_failure(accounts):
+    install(accounts.app, replace(accounts.parts, hasher=BusyHasher(CHEAP)))
+    for _ in range(10):
+        answer = Visitor(accounts).sign_in(password="a wrong password")
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "5"
+        assert problem(answer) == "The server is busy. Try again in a moment."
+    install(accounts.app, accounts.parts)
+    assert Visitor(accounts).sign_in().status_code == 303
+
+
+def test_a_session_does_not_survive_a_new_password(accounts):
+    visitor = Visitor(accounts)
+    visitor.sign_in()
+    accounts.run(*REPLACE, input="another good password\n")
+    assert not visitor.is_signed_in
+    assert visitor.sign_in().status_code == 403
+    assert visitor.sign_in(password="another good password").status_code == 303
+
+
+def test_a_session_survives_the_same_password(accounts):
+    visitor = Visitor(accounts)
+    visitor.sign_in()
+    accounts.run(*REPLACE, input=f"{PASSWORD}\n")
+    assert visitor.is_signed_in
+
+
+class AccountDisablingHasher(PasswordHasher):
+    """Lets the account be disabled while its password is compared."""
+
+    def __init__(self, config, accounts):
+        super().__init__(config)
+        self.accounts = accounts
+
+    def check(self, password_hash, password):
+        super().check(password_hash, password)
+        self.accounts.disable()
+
+
+def test_an_account_disabled_while_its_password_is_compared_gets_no_session(accounts):
+    hasher = AccountDisablingHasher(CHEAP, accounts)
+    install(accounts.app, replace(accounts.parts, hasher=hasher))
+    assert Visitor(accounts).sign_in().status_code == 403
+    assert accounts.session_rows() == []

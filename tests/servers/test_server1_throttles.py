@@ -1,0 +1,178 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from server1.accounts import throttles
+from server1.accounts.throttles import Attempt, TooManyAttemptsError
+from tests.servers.accounts_visitor import EMAIL, Visitor, hidden_fields, problem
+
+
+def fail(accounts, attempt):
+    with accounts.parts.database.writing() as connection:
+        throttles.count_failure(connection, attempt, accounts.parts.clock())
+
+
+def wait_of(accounts, attempt):
+    with pytest.raises(TooManyAttemptsError) as refusal:
+        fail(accounts, attempt)
+    return refusal.value.retry_after
+
+
+def know(accounts, attempt):
+    owner = accounts.find()
+    with accounts.parts.database.writing() as connection:
+        throttles.note_known(connection, attempt, owner, accounts.parts.clock())
+
+
+def test_five_failures_a_minute_for_an_account_at_an_address(accounts_on, clock):
+    attempt = Attempt(EMAIL, "203.0.113.1")
+    for _ in range(5):
+        clock.tick(seconds=5)
+        fail(accounts_on, attempt)
+    clock.tick(seconds=5)
+    assert wait_of(accounts_on, attempt) == timedelta(seconds=35)
+    fail(accounts_on, Attempt(EMAIL, "203.0.113.2"))
+    fail(accounts_on, Attempt("bob@example.com", "203.0.113.1"))
+
+
+def test_refused_attempts_do_not_lengthen_the_wait(accounts_on, clock):
+    attempt = Attempt(EMAIL, "203.0.113.1")
+    for _ in range(5):
+        fail(accounts_on, attempt)
+    for _ in range(5):
+        clock.tick(seconds=10)
+        wait_of(accounts_on, attempt)
+    clock.tick(seconds=10)
+    fail(accounts_on, attempt)
+
+
+def test_twenty_failures_a_minute_at_an_address(accounts_on, clock):
+    for number in range(20):
+        fail(accounts_on, Attempt(f"user{number}@example.com", "203.0.113.1"))
+    assert wait_of(accounts_on, Attempt(EMAIL, "203.0.113.1")) == timedelta(minutes=1)
+    clock.tick(minutes=1)
+    fail(accounts_on, Attempt(EMAIL, "203.0.113.1"))
+
+
+def test_a_hundred_failures_an_hour_for_an_account(accounts_on, clock):
+    for number in range(100):
+        fail(accounts_on, Attempt(EMAIL, f"198.51.100.{number}"))
+    assert wait_of(accounts_on, Attempt(EMAIL, "203.0.113.1")) == timedelta(hours=1)
+    fail(accounts_on, Attempt("bob@example.com", "203.0.113.1"))
+    clock.tick(hours=1)
+    fail(accounts_on, Attempt(EMAIL, "203.0.113.1"))
+
+
+def test_strangers_do_not_keep_an_owner_out_where_they_have_signed_in_before(accounts_on, clock):
+    home = Attempt(EMAIL, "203.0.113.1")
+    know(accounts_on, home)
+    for number in range(100):
+        fail(accounts_on, Attempt(EMAIL, f"198.51.100.{number}"))
+    fail(accounts_on, home)
+    clock.tick(days=89, hours=23)
+    for number in range(100):
+        fail(accounts_on, Attempt(EMAIL, f"198.51.100.{number}"))
+    fail(accounts_on, home)
+    clock.tick(hours=1)  # an address is forgotten after 90 days
+    for number in range(100):
+        fail(accounts_on, Attempt(EMAIL, f"198.51.100.{number}"))
+    wait_of(accounts_on, home)
+
+
+def test_an_ipv6_network_counts_as_one_address(accounts_on):
+    for number in range(5):
+        fail(accounts_on, Attempt(EMAIL, f"2001:db8:1:2::{number}"))
+    wait_of(accounts_on, Attempt(EMAIL, "2001:db8:1:2:ffff::1"))
+    fail(accounts_on, Attempt(EMAIL, "2001:db8:1:3::1"))
+
+
+def test_what_is_taken_back_does_not_count(accounts_on, clock):
+    attempt = Attempt(EMAIL, "203.0.113.1")
+    for _ in range(30):
+        fail(accounts_on, attempt)
+        with accounts_on.parts.database.writing() as connection:
+            throttles.take_back(connection, attempt, clock())
+    for _ in range(5):
+        fail(accounts_on, attempt)
+    wait_of(accounts_on, attempt)
+
+
+def test_counts_that_are_over_are_cleared_away(accounts_on, clock):
+    for number in range(50):
+        fail(accounts_on, Attempt(f"user{number}@example.com", f"198.51.100.{number}"))
+    clock.tick(hours=2)
+    for _ in range(10):
+        clock.tick(minutes=2)
+        fail(accounts_on, Attempt(EMAIL, "203.0.113.1"))
+    with accounts_on.parts.database.reading() as connection:
+        assert len(connection.execute(throttles.throttles.select()).all()) <= 3
+
+
+def test_no_address_is_kept_in_plain_sight(accounts_on):
+    fail(accounts_on, Attempt(EMAIL, "203.0.113.1"))
+    with accounts_on.parts.database.reading() as connection:
+        rows = str(connection.execute(throttles.throttles.select()).all())
+    assert EMAIL not in rows
+    assert "203.0.113" not in rows
+
+
+def test_guesses_side_by_side_all_count(accounts_on):
+    def guess(_number):
+        visitor = Visitor(accounts_on)
+        return visitor.sign_in(password="a wrong password").status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(guess, range(50)))
+    assert answers.count(403) == 5
+    assert answers.count(429) == 45
+
+
+def test_a_throttled_person_is_told_how_long_to_wait(browser1, clock):
+    for _ in range(5):
+        browser1.sign_in(password="a wrong password")
+    clock.tick(seconds=20)
+    answer = browser1.sign_in()
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "40"
+    assert problem(answer) == "Too many attempts. Try again in 40 seconds."
+    clock.tick(seconds=40)
+    assert browser1.sign_in().status_code == 303
+
+
+def test_a_long_wait_is_told_in_minutes(accounts, clock):
+    for number in range(100):
+        fail(accounts, Attempt(EMAIL, f"198.51.100.{number}"))
+    clock.tick(minutes=20)
+    answer = Visitor(accounts).sign_in()
+    assert answer.headers["Retry-After"] == "2400"
+    assert problem(answer) == "Too many attempts. Try again in 40 minutes."
+
+
+def test_the_owner_signs_in_elsewhere_while_one_address_is_throttled(accounts):
+    guesser = Visitor(accounts, "198.51.100.1")
+    for _ in range(6):
+        guesser.sign_in(password="a wrong password")
+    assert Visitor(accounts, "203.0.113.1").sign_in().status_code == 303
+
+
+def test_signing_in_often_is_no_failure(accounts):
+    for _ in range(25):
+        assert Visitor(accounts).sign_in().status_code == 303
+
+
+def test_a_header_does_not_change_the_address(accounts):
+    for number in range(5):
+        headers = {"X-Forwarded-For": f"198.51.100.{number}"}
+        Visitor(accounts).sign_in(password="a wrong password", headers=headers)
+    answer = Visitor(accounts).sign_in(headers={"X-Forwarded-For": "203.0.113.1"})
+    assert answer.status_code == 429
+
+
+def test_a_form_may_be_sent_again_after_the_wait(browser1, clock):
+    fields = {**hidden_fields(browser1.get("/login").text), "email": EMAIL}
+    for _ in range(6):
+        browser1.post("/login", {**fields, "password": "a wrong password"})
+    clock.tick(minutes=1)
+    password = {"password": "a password of the tests"}
+    assert browser1.post("/login", {**fields, **password}).status_code == 303
