@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
 from flask_handoff.claims import Clock, system_clock
@@ -161,7 +161,11 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that begins as a reader and writes later fails at once when another one wrote.
     # To the driver itself: SQLAlchemy's way round costs as much as the query that follows.
     driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-    driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+    statement = "BEGIN" if reading else "BEGIN IMMEDIATE"
+    try:
+        driver.execute(statement)
+    except sqlite3.OperationalError as error:  # locked for too long: a 503, not a 500
+        raise OperationalError(statement, None, error) from error
 
 
 def _postgresql(url: str) -> Engine:
