@@ -47,7 +47,7 @@ def main() -> None:
         workers=1,
         blocking_threads=THREADS,
         backpressure=CONNECTIONS,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,  # below that it only wonders at the number of threads
         log_access=False,
         workers_kill_timeout=KILL_AFTER,
     ).serve()

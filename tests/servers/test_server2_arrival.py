@@ -88,9 +88,7 @@ def test_an_id_planted_before_the_arrival_is_worth_nothing(visitor, another_visi
     assert another_visitor.get("/session").status_code == 303
 
 
-def test_landing_twice_with_one_token_goes_to_the_same_page_and_changes_nothing(
-    visitor, notes_app
-):
+def test_landing_twice_with_one_token_goes_to_the_same_page_and_changes_nothing(visitor, notes_app):
     landing = visitor.callback(visitor.get("/sso/login?target_link_uri=/session"))
     visitor.get(landing)
     again = visitor.get(landing)

@@ -1,0 +1,234 @@
+"""``make demo``: starts SERVER1 and SERVER2 on this machine, says where to go, and ends both.
+
+Each server is a child in a session of its own, so that Ctrl-C reaches this process only. Each one
+holds the reading end of a pipe whose writing end is here: when this process is gone, however it
+went, the pipe ends, and the server ends itself.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from dotenv import dotenv_values
+
+from flask_handoff import ConfigurationError
+
+HERE = Path(__file__).parent
+ACCOUNT = "ada@example.com"
+STARTS_WITHIN = 60  # seconds, keys and databases made
+ENDS_WITHIN = 10  # seconds; a server gives a stalled request 3 of them
+GLANCE = 0.1  # seconds between two looks at the children
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One server: the name of its package, where browsers find it, and its port."""
+
+    package: str
+    url: str
+    port: int
+
+    @property
+    def name(self) -> str:
+        """What pages and messages call it."""
+        return self.package.upper()
+
+
+class Demo:
+    """Both servers, from their start to their end."""
+
+    def __init__(self, environment: Mapping[str, str], places: tuple[Place, ...]) -> None:
+        self._environment = environment
+        self._places = places
+        self._children: dict[Place, subprocess.Popen[bytes]] = {}
+        self._told_to_end = False
+
+    def run(self, when_ready: Callable[[], None]) -> None:
+        """Start both, call *when_ready* when both answer, and stay until told to end.
+
+        Raises:
+            DemoError: A server has ended by itself, or does not answer in time.
+        """
+        signal.signal(signal.SIGINT, self._end)
+        signal.signal(signal.SIGTERM, self._end)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup would have it
+            signal.signal(signal.SIGHUP, self._end)
+        pipe_end, lifeline = os.pipe()
+        try:
+            for place in self._places:
+                self._children[place] = self._start(place, pipe_end)
+            if self._become_ready():
+                when_ready()
+            while not self._told_to_end:
+                self._check_children()
+                time.sleep(GLANCE)
+        finally:
+            self._end_children()
+            os.close(pipe_end)
+            os.close(lifeline)
+
+    def _end(self, _signal: int, _frame: object) -> None:
+        self._told_to_end = True
+
+    def _start(self, place: Place, pipe_end: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, __file__, place.package, str(pipe_end)],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(pipe_end,),
+            start_new_session=True,
+        )
+
+    def _become_ready(self) -> bool:
+        # One after the other: SERVER2 is ready when it has SERVER1's keys, and does not ask for
+        # them again at once when it asked too early.
+        deadline = time.monotonic() + STARTS_WITHIN
+        for place in self._places:
+            while not self._told_to_end and not _answers(place):
+                self._check_children()
+                if time.monotonic() > deadline:
+                    raise DemoError(f"{place.name} does not answer at {place.url}.")
+                time.sleep(GLANCE)
+        return not self._told_to_end
+
+    def _check_children(self) -> None:
+        for place, child in self._children.items():
+            status = child.poll()
+            if status is not None:
+                raise DemoError(f"{place.name} has ended by itself, with status {status}.")
+
+    def _end_children(self) -> None:
+        for child in self._children.values():
+            child.terminate()
+        deadline = time.monotonic() + ENDS_WITHIN
+        for child in self._children.values():
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(max(deadline - time.monotonic(), 0))
+            if child.returncode != 0:
+                # It was killed, or hangs: what it started may still be there, in its session.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+
+def main() -> int:
+    """Run the demo; return 1, after a sentence, if it cannot start or go on."""
+    os.chdir(HERE)
+    environment = _environment()
+    try:
+        places = _places(environment)
+        for place in places:
+            _check_port(place)
+        Demo(environment, places).run(lambda: _greet(places, environment["DEMO_PASSWORD"]))
+    except (ConfigurationError, DemoError) as error:
+        _say(f"The demo has ended. {error}")
+        return 1
+    _say("Both servers have ended.")
+    return 0
+
+
+def serve(package: str, pipe_end: int) -> None:
+    """Be one of the servers, in a child, until told to end or until the parent is gone."""
+
+    def end_with_parent() -> None:
+        os.read(pipe_end, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sys.argv = [package]
+    runpy.run_module(package, run_name="__main__", alter_sys=True)
+
+
+def _environment() -> dict[str, str]:
+    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    given = {**from_file, **os.environ}
+    return {
+        **given,
+        "SERVER1_DEMO": "1",
+        "SERVER2_DEMO": "1",
+        "DEMO_PASSWORD": given.get("DEMO_PASSWORD") or secrets.token_urlsafe(9),
+    }
+
+
+def _places(environment: Mapping[str, str]) -> tuple[Place, ...]:
+    # Not at the top of the file: a child is one of the servers, and loads nothing of the other.
+    from server1.config import Config as Server1Config
+    from server2.config import Config as Server2Config
+
+    first = Server1Config.from_environment(environment)
+    second = Server2Config.from_environment(environment)
+    if first.serving.port == second.port:
+        raise DemoError(
+            f"Both servers would listen on port {second.port}: "
+            "set SERVER1_PORT and SERVER2_PORT to two different ports."
+        )
+    return (
+        Place("server1", first.issuer, first.serving.port),
+        Place("server2", second.base_url, second.port),
+    )
+
+
+def _check_port(place: Place) -> None:
+    # A browser may try any of loopback's addresses first, so nobody else may listen on either.
+    for address in LOOPBACK:
+        with suppress(OSError), socket.create_connection((address, place.port), timeout=1):
+            raise DemoError(
+                f"Port {place.port} is taken. End what listens on it, "
+                f"or give {place.name} another one: make demo {place.name}_PORT=…"
+            )
+
+
+def _answers(place: Place) -> bool:
+    """Tell whether this server can do its work."""
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the surroundings does not know this machine's ports
+        try:
+            return session.get(f"{place.url}/readyz", timeout=2, allow_redirects=False).ok
+        except requests.RequestException:
+            return False
+
+
+def _greet(places: tuple[Place, ...], password: str) -> None:
+    first, second = places
+    _say(
+        f"""
+  SERVER1 knows the passwords       {first.url}
+  SERVER2 keeps the notes           {second.url}
+
+  Sign in as                        {ACCOUNT}
+  with the password                 {password}
+
+  Ctrl-C ends both.
+"""
+    )
+
+
+def _say(text: str) -> None:
+    # After a hang-up there is nobody to read it, and the children must be ended all the same.
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{text}\n".encode())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        serve(sys.argv[1], int(sys.argv[2]))
+    else:
+        sys.exit(main())

@@ -1,0 +1,268 @@
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.end_to_end.journey import Browser
+
+CHECKOUT = Path(__file__).parents[2]
+PATIENCE = 60  # seconds
+READY = "Ctrl-C ends both."
+
+
+class RunningDemo:
+    """``make demo`` in a terminal of its own and in an empty directory."""
+
+    def __init__(self, directory, environment):
+        terminal, inside = pty.openpty()
+        self.terminal = terminal
+        self.written = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", directory / "demo.py"],
+            env={"PATH": os.environ["PATH"], **environment},
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(inside)
+        self.servers: list[int] = []
+
+    def wait_until_ready(self):
+        self._read_until(lambda: READY in self.written or self.process.poll() is not None)
+        assert READY in self.written, self.written
+        self.servers = [pid for pid, parent, _ in processes() if parent == self.process.pid]
+        assert len(self.servers) == 2
+        return self
+
+    def wait_until_ended(self):
+        self._read_until(lambda: self.process.poll() is not None)
+        self._read_until(lambda: not self._has_output())
+        return self.process.returncode
+
+    def press_ctrl_c(self):
+        os.write(self.terminal, b"\x03")
+
+    def close_terminal(self):
+        os.close(self.terminal)
+        self.terminal = None
+
+    def what_is_left(self):
+        """The processes that live still, of this one, of the servers and of their workers."""
+        ours = {self.process.pid, *self.servers}
+        return [pid for pid, _, session in processes() if session in ours]
+
+    def address(self, server):
+        return re.search(rf"{server} .* (http://\S+)", self.written)[1]
+
+    def password(self):
+        return re.search(r"with the password +(\S+)", self.written)[1]
+
+    def end(self):
+        for pid in {self.process.pid, *self.servers}:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
+        if self.terminal is not None:
+            self.close_terminal()
+
+    def _read_until(self, condition):
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, self.written
+            if self.terminal is None:
+                time.sleep(0.02)
+            elif self._has_output(0.02):
+                with contextlib.suppress(OSError):  # the other side is gone
+                    self.written += os.read(self.terminal, 65536).decode()
+
+    def _has_output(self, within=0.0):
+        if self.terminal is None:
+            return False
+        readable = select.select([self.terminal], [], [], within)[0]
+        return bool(readable) and self.process.poll() is None
+
+
+def processes():
+    listing = subprocess.run(
+        ["ps", "-eo", "pid=,ppid=,sess=,stat="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = (line.split() for line in listing.splitlines())
+    return [
+        (int(pid), int(parent), int(session))
+        for pid, parent, session, stat in rows
+        if stat[0] != "Z"
+    ]
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def ports():
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in "12"]
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+@pytest.fixture
+def start(tmp_path, ports):
+    (tmp_path / "demo.py").symlink_to(CHECKOUT / "demo.py")
+    chosen = dict(zip(("SERVER1_PORT", "SERVER2_PORT"), map(str, ports), strict=True))
+    started = []
+
+    def start_demo(**environment):
+        started.append(RunningDemo(tmp_path, {**chosen, **environment}))
+        return started[-1]
+
+    yield start_demo
+    for demo in started:
+        demo.end()
+
+
+@contextlib.contextmanager
+def signed_in(demo, password):
+    """Follow the way from the notes to the sign-in page and back; what the browser shows then."""
+    with Browser(demo.address("SERVER1"), demo.address("SERVER2")) as browser:
+        yield browser.sign_in(password, browser.arrive())
+
+
+def test_the_account_that_is_printed_signs_in_and_arrives_at_the_notes(start, ports, tmp_path):
+    demo = start().wait_until_ready()
+    assert demo.address("SERVER1") == f"http://localhost:{ports[0]}"
+    assert demo.address("SERVER2") == f"http://127.0.0.1:{ports[1]}"
+    with signed_in(demo, demo.password()) as arrived:
+        assert arrived.url == f"http://127.0.0.1:{ports[1]}/notes"
+        assert "Your notes" in arrived.text
+    assert {made.name for made in (tmp_path / "instance").iterdir()} == {
+        "keys",
+        "server1",
+        "server2",
+    }
+
+
+def stalled_post(url):
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.create_connection(("127.0.0.1", int(port)))
+    connection.sendall(
+        f"POST /login HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 100\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\nx=".encode()
+    )
+    return connection
+
+
+ENDINGS = {
+    "Ctrl-C": RunningDemo.press_ctrl_c,  # SIGINT
+    "SIGTERM": lambda demo: demo.process.send_signal(signal.SIGTERM),
+    "SIGKILL": lambda demo: demo.process.kill(),
+    "the terminal closes": RunningDemo.close_terminal,  # SIGHUP
+}
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+def test_nothing_is_left_of_it(start, how):
+    demo = start().wait_until_ready()
+    ENDINGS[how](demo)
+    status = demo.wait_until_ended()
+    assert status == (-signal.SIGKILL if how == "SIGKILL" else 0)
+    until(lambda: demo.what_is_left() == [])
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGKILL"])
+def test_nothing_is_left_of_it_when_requests_stall(start, how):
+    demo = start().wait_until_ready()
+    with stalled_post(demo.address("SERVER1")), stalled_post(demo.address("SERVER2")):
+        ENDINGS[how](demo)
+        demo.wait_until_ended()
+        until(lambda: demo.what_is_left() == [])
+
+
+def test_it_can_be_ended_before_it_is_ready(start):
+    demo = start()
+    until(lambda: any(parent == demo.process.pid for _, parent, _ in processes()))
+    demo.servers = [pid for pid, parent, _ in processes() if parent == demo.process.pid]
+    demo.process.terminate()
+    assert demo.wait_until_ended() == 0
+    assert READY not in demo.written
+    until(lambda: demo.what_is_left() == [])
+
+
+@pytest.mark.parametrize("server", ["SERVER1", "SERVER2"])
+def test_a_server_that_dies_ends_the_demo(start, ports, server):
+    demo = start().wait_until_ready()
+    victim = next(pid for pid in demo.servers if server.lower() in command(pid))
+    os.kill(victim, signal.SIGKILL)
+    assert demo.wait_until_ended() == 1
+    assert f"The demo has ended. {server} has ended by itself" in demo.written
+    until(lambda: demo.what_is_left() == [])
+
+
+def command(pid):
+    listing = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(listing, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_port_in_use_is_told_in_one_sentence_and_nothing_starts(start, ports, tmp_path, number):
+    port = ports[number - 1]
+    with socket.create_server(("127.0.0.1", port)):
+        demo = start()
+        assert demo.wait_until_ended() == 1
+    assert demo.written.splitlines() == [
+        f"The demo has ended. Port {port} is taken. End what listens on it, "
+        f"or give SERVER{number} another one: make demo SERVER{number}_PORT=…"
+    ]
+    assert not (tmp_path / "instance").exists()
+
+
+def test_one_port_for_both_is_told_in_one_sentence(start, ports):
+    demo = start(SERVER2_PORT=str(ports[0]))
+    assert demo.wait_until_ended() == 1
+    assert demo.written.count("\n") == 1
+    assert f"Both servers would listen on port {ports[0]}" in demo.written
+
+
+def test_a_wrong_setting_is_told_in_one_sentence(start):
+    demo = start(SERVER2_SESSION_SAMESITE="Sometimes")
+    assert demo.wait_until_ended() == 1
+    assert demo.written.count("\n") == 1
+    assert "SERVER2_SESSION_SAMESITE" in demo.written
+
+
+def test_the_password_can_be_chosen(start):
+    demo = start(DEMO_PASSWORD="correct horse battery staple 7").wait_until_ready()
+    assert "correct horse battery staple 7" in demo.written
+    with signed_in(demo, "correct horse battery staple 7") as arrived:
+        assert arrived.url.endswith("/notes")
+
+
+def test_a_second_start_keeps_the_keys_and_makes_a_new_password(start, ports):
+    first = start().wait_until_ready()
+    keys = requests.get(f"{first.address('SERVER1')}/.well-known/jwks.json", timeout=PATIENCE)
+    first.press_ctrl_c()
+    first.wait_until_ended()
+    second = start().wait_until_ready()
+    again = requests.get(f"{second.address('SERVER1')}/.well-known/jwks.json", timeout=PATIENCE)
+    assert again.json() == keys.json()
+    assert first.password() != second.password()
+    with signed_in(second, first.password()) as refused:
+        assert refused.url.startswith(second.address("SERVER1"))
+    with signed_in(second, second.password()) as arrived:
+        assert arrived.url.endswith("/notes")
