@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
@@ -207,5 +207,5 @@ def _begin_sqlite(connection: Connection) -> None:
     statement = "BEGIN IMMEDIATE" if writing else "BEGIN"
     try:
         driver.execute(statement)
-    except sqlite3.OperationalError as error:
-        raise OperationalError(statement, None, error) from error
+    except sqlite3.Error as error:  # locked for too long, or damaged: a 503, not a 500
+        raise DatabaseError(statement, None, error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
 from flask_handoff.claims import Clock, system_clock
@@ -151,9 +152,24 @@ def _sqlite(url: str) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    for setting in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {setting}").close()
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    for setting in ("synchronous = NORMAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {setting}")
+    deadline = time.monotonic() + WAIT
+    while not _turned_to_wal(connection):
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError("another process holds the database")
+        time.sleep(0.01)
+
+
+def _turned_to_wal(connection: sqlite3.Connection) -> bool:
+    # Of several processes that turn a new file to WAL at once, all but one are told at once that
+    # it is locked: SQLite's own patience does not cover this.
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -164,8 +180,8 @@ def _begin_sqlite(connection: Connection) -> None:
     statement = "BEGIN" if reading else "BEGIN IMMEDIATE"
     try:
         driver.execute(statement)
-    except sqlite3.OperationalError as error:  # locked for too long: a 503, not a 500
-        raise OperationalError(statement, None, error) from error
+    except sqlite3.Error as error:  # locked for too long, or damaged: a 503, not a 500
+        raise DatabaseError(statement, None, error) from error
 
 
 def _postgresql(url: str) -> Engine:

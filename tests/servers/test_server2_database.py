@@ -8,7 +8,6 @@ from sqlalchemy import func, insert, inspect, select
 from server2.accounts import accounts
 from server2.db import Database
 from server2.sessions import sessions
-from tests.servers.notes_visitor import BASE_URL, Visitor
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -194,12 +193,13 @@ class TestSQLite:
             rival.execute("ROLLBACK")
         rival.close()
 
-    def test_a_file_that_is_no_database_is_a_503(
-        self, build_notes, issuer_key_ring, clock, tmp_path
-    ):
-        visitor = Visitor(build_notes(), issuer_key_ring, clock, BASE_URL)
+    @pytest.mark.parametrize("connected", [True, False])
+    def test_a_file_that_is_no_database_any_more_is_a_503(self, visitor, tmp_path, connected):
         visitor.arrive()
-        visitor.app.extensions["database"].close()
-        for left in (tmp_path / "server2").glob("server2.sqlite3*"):
+        token = visitor.csrf_token()
+        if not connected:
+            visitor.app.extensions["database"].close()
+        for left in tmp_path.glob("notes.sqlite3*"):
             left.write_bytes(b"this is not a database" * 100)
         assert visitor.get("/notes").status_code == 503
+        assert visitor.post("/logout", {"csrf_token": token}).status_code == 503
