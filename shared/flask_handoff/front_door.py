@@ -138,7 +138,8 @@ def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | Non
 
 def _is_loopback(unverified_host: str) -> bool:
     try:
-        hostname = urlsplit(f"//{unverified_host}").hostname or ""
+        parts = urlsplit(f"//{unverified_host}")
+        hostname, _port = parts.hostname or "", parts.port
     except ValueError:
         return False
     if hostname == "localhost" or hostname.endswith(".localhost"):

@@ -4,9 +4,8 @@ import pytest
 
 from flask_handoff import ConfigurationError
 from server1 import create_app
-from server1.accounts.signed_in import client_address
 from server1.config import Config
-from tests.servers.accounts_visitor import running_accounts
+from tests.servers.accounts_visitor import Visitor, running_accounts
 
 
 @pytest.fixture
@@ -175,15 +174,12 @@ def test_no_secret_is_shown_when_the_settings_are_printed():
 
 def test_proxies_in_front_tell_the_address_when_they_are_trusted(accounts_environment, clock):
     settings = {**accounts_environment, "SERVER1_TRUSTED_PROXIES": "1"}
+    forwarded = {
+        "X-Forwarded-For": "198.51.100.9, 203.0.113.7",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "https",
+    }
     with running_accounts(settings, clock) as accounts:
-        seen = []
-        accounts.app.after_request(lambda answer: seen.append(client_address()) or answer)
-        headers = {
-            "X-Forwarded-For": "198.51.100.9, 203.0.113.7",
-            "X-Forwarded-Host": "evil.example",
-            "X-Forwarded-Proto": "https",
-        }
-        client = accounts.app.test_client()
-        answer = client.get("/healthz", base_url=accounts.issuer, headers=headers)
-    assert answer.status_code == 200
-    assert seen == ["203.0.113.7"]
+        assert Visitor(accounts).sign_in(headers=forwarded).status_code == 303
+        (session,) = accounts.session_rows()
+    assert session.address == "203.0.113.7"

@@ -54,7 +54,7 @@ def test_throttling_does_not_tell_whether_there_is_an_account(accounts):
 def test_the_time_does_not_tell_whether_there_is_an_account(accounts_environment, clock):
     dear = {"SERVER1_ARGON2_MEMORY_KIB": "8192", "SERVER1_ARGON2_TIME_COST": "2"}
     with running_accounts({**accounts_environment, **dear}, clock) as accounts:
-        times = {EMAIL: [], NOBODY: []}
+        times: dict[str, list[float]] = {EMAIL: [], NOBODY: []}
         for _ in range(15):
             clock.tick(minutes=2)
             for email, taken in times.items():

@@ -1,0 +1,75 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server1.accounts.email_addresses import EmailAddressError, check_address, fold
+
+
+@pytest.mark.parametrize(
+    ("address", "folded"),
+    [
+        ("ada@example.com", "ada@example.com"),
+        ("Ada.Lovelace+notes@Example.COM", "ada.lovelace+notes@example.com"),
+        ("  ada@example.com ", "ada@example.com"),
+        ("o'neill@xn--bcher-kva.example", "o'neill@xn--bcher-kva.example"),
+        ("a@localhost", "a@localhost"),
+        ("x" * 64 + "@example.com", "x" * 64 + "@example.com"),
+    ],
+)
+def test_an_address_is_unique_whatever_its_case(address, folded):
+    assert fold(address) == folded
+    assert check_address(address) == address.strip()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "ada",
+        "@example.com",
+        "ada@",
+        "ada@@example.com",
+        "ada@example.com, eve@example.com",
+        "ada@example.com;eve@example.com",
+        "ada@example.com\r\nBcc: eve@example.com",
+        "ada@example.com\n",
+        "\tada@example.com",
+        "Ada <ada@example.com>",
+        '"ada"@example.com',
+        "ada smith@example.com",
+        "ada@exa mple.com",
+        "ada@-example.com",
+        "ada@example-.com",
+        "ada@example..com",
+        ".ada@example.com",
+        "ada.@example.com",
+        "a..da@example.com",
+        "ada@[127.0.0.1]",
+        "ad\u0131a@example.com",
+        "\u212aada@example.com",
+        "ada@ex\u00e4mple.com",
+        "ada@example\u3002com",
+        "ada\0@example.com",
+        "\ud800@example.com",
+        "x" * 65 + "@example.com",
+        "x@" + "y" * 64 + ".com",
+        "x@" + ".".join(["y" * 60] * 5),
+        "ada%",
+    ],
+)
+def test_what_is_no_plain_address_is_refused(address):
+    with pytest.raises(EmailAddressError):
+        fold(address)
+
+
+@given(st.text() | st.emails())
+def test_what_is_taken_is_ascii_on_one_line_with_one_at_sign(text):
+    try:
+        folded = fold(text)
+    except EmailAddressError:
+        return
+    assert folded.isascii()
+    assert folded.isprintable()
+    assert folded.count("@") == 1
+    assert " " not in folded
+    assert fold(folded) == fold(folded.upper()) == folded

@@ -1,0 +1,95 @@
+import pytest
+
+from tests.servers.accounts_visitor import EMAIL, PASSWORD, REQUEST, Visitor, hidden_fields
+
+FIELDS = {"email": EMAIL, "password": PASSWORD}
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout"])
+def test_a_form_without_a_token_is_refused(browser1, path):
+    answer = browser1.post(path, FIELDS)
+    assert answer.status_code == 403
+    assert "This form is too old" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout"])
+def test_a_form_with_another_browsers_token_is_refused(accounts, browser1, path):
+    foreign = hidden_fields(Visitor(accounts).get("/login").text)
+    browser1.get("/login")
+    assert browser1.post(path, {**FIELDS, **foreign}).status_code == 403
+
+
+@pytest.mark.parametrize("token", ["", "x", b"\xed\xa0\x80", "é", "a.b.c", "\0"])
+def test_a_form_with_a_broken_token_is_refused(browser1, token):
+    browser1.get("/login")
+    assert browser1.post("/login", {**FIELDS, "csrf_token": token}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["null", "", "http://127.0.0.1:5001", "https://localhost:5001", "http://localhost:5001.evil"],
+)
+@pytest.mark.parametrize("path", ["/login", "/logout"])
+def test_a_form_sent_from_another_origin_is_refused(browser1, path, origin):
+    answer = browser1.submit(path, FIELDS, headers={"Origin": origin})
+    assert answer.status_code == 403
+    assert not browser1.is_signed_in
+
+
+def test_a_form_sent_from_our_origin_is_taken(browser1):
+    browser1.sign_in(headers={"Origin": "http://localhost:5001"})
+    assert browser1.is_signed_in
+
+
+def test_a_signed_in_user_stays_signed_in_when_a_stranger_posts_a_sign_out(browser1):
+    browser1.sign_in()
+    browser1.post("/logout", {}, headers={"Origin": "http://evil.example"})
+    browser1.post("/logout", {})
+    assert browser1.is_signed_in
+
+
+def test_nobody_is_signed_in_to_an_attackers_account(accounts, browser1):
+    accounts.create("mallory@example.com")
+    mallory = Visitor(accounts)
+    form = hidden_fields(mallory.get("/login").text)
+    answer = browser1.post("/login", {**form, "email": "mallory@example.com", "password": PASSWORD})
+    assert answer.status_code == 403
+    assert not browser1.is_signed_in
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "text/xml"])
+def test_another_kind_of_content_than_a_form_is_refused(browser1, content_type):
+    token = hidden_fields(browser1.get("/login").text)["csrf_token"]
+    answer = browser1.post(
+        "/login", '{"email": "x"}', content_type=content_type, headers={"X-CSRFToken": token}
+    )
+    assert answer.status_code == 415
+
+
+def test_the_old_page_of_a_browser_that_signed_in_elsewhere_is_refused_and_said_so(browser1):
+    old = hidden_fields(browser1.get("/login").text)
+    browser1.sign_in()
+    answer = browser1.post("/login", {**FIELDS, **old})
+    assert answer.status_code == 403
+    assert "load the page anew" in answer.text
+
+
+def test_a_clients_request_by_post_needs_no_token_of_ours(browser1):
+    answer = browser1.post("/authorize", REQUEST, headers={"Origin": "http://127.0.0.1:5002"})
+    assert answer.status_code == 303
+    assert answer.location.startswith("/authorize?continue=")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
+@pytest.mark.parametrize("path", ["/", "/login", "/logout"])
+def test_other_methods_are_refused_and_the_good_ones_named(browser1, path, method):
+    answer = browser1.client.open(path, base_url="http://localhost:5001", method=method)
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_looking_only_signs_nobody_out(browser1):
+    browser1.sign_in()
+    browser1.client.head("/logout", base_url="http://localhost:5001")
+    browser1.get("/logout?csrf_token=x")
+    assert browser1.is_signed_in
