@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, make_response, render_template
+from flask import Flask, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from flask_handoff.front_door import request_id
+
+from .accounts.signed_in import holds_session
+from .handoff import handoff
 
 RETRY_AFTER = 5  # seconds
 
@@ -53,6 +56,9 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def _forged(_error: CSRFError) -> Response:
+    if request.endpoint == "login.judge_login" and holds_session() and handoff.pending_client():
+        # A sign-in in another tab made this tab's form too old: what it waited for can go on.
+        return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
     return _page(403, *_OLD_FORM)
 
 

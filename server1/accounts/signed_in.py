@@ -30,6 +30,11 @@ def current_session() -> Session | None:
     return found
 
 
+def holds_session() -> bool:
+    """Tell whether this request's browser was given a session, which may be over by now."""
+    return _ID in session
+
+
 def sign_in(connection: Connection, user: User) -> None:
     """Open a session for *user* in this browser, with a new identifier, and end the one before.
 
