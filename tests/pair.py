@@ -9,15 +9,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 
 PATIENCE = 30  # seconds until a server has to answer, or to be gone
 PASSWORD = "a demo password of the tests"
 CHECKOUT = Path(__file__).parents[1]
+
+CHEAP_HASHES = {
+    "SERVER1_ARGON2_MEMORY_KIB": "1024",
+    "SERVER1_ARGON2_TIME_COST": "1",
+    "SERVER1_ARGON2_PARALLELISM": "1",
+}
 
 
 @dataclass
@@ -27,15 +34,27 @@ class Server:
     Args:
         name: ``server1`` or ``server2``.
         base_url: How browsers reach it.
+        port: Where it listens; behind a proxy it is another one than in ``base_url``.
         environment: Its settings; nothing of the other server's is among them.
         folder: Where it keeps what it makes, and where its log goes.
     """
 
     name: str
     base_url: str
+    port: int
     environment: Mapping[str, str]
     folder: Path
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def host(self) -> str:
+        """What browsers send as ``Host``."""
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def address(self) -> str:
+        """Where it is reached, whatever browsers call it."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
@@ -44,44 +63,78 @@ class Server:
 
     @property
     def log_file(self) -> Path:
-        return self.folder / f"{self.name}.log"
+        return self.folder / f"{self.name}-{self.port}.log"
 
     def start(self) -> None:
+        self.launch()
+        self.wait_until_it_answers()
+
+    def launch(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.name],
-                cwd=CHECKOUT,
-                env={**_bare_environment(), **self.environment},
+                [sys.executable, "-W", "error", "-m", self.name],
+                cwd=self.folder,
+                env=self._whole_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait_until_it_answers()
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(PATIENCE)
-            self.process = None
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(PATIENCE)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def restart(self) -> None:
         self.stop()
         self.start()
 
-    def _wait_until_it_answers(self) -> None:
+    def flask(self, *command: str) -> str:
+        """Run ``flask --app server1 COMMAND`` as its operator does, and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "flask", "--app", self.name, *command],
+            cwd=self.folder,
+            env=self._whole_environment(),
+            input=PASSWORD,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def wait_until_it_answers(self) -> None:
         assert self.process is not None
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"{self.name} ended by itself:\n{self.log}"
             try:
-                requests.get(f"{self.base_url}/healthz", timeout=1).close()
+                requests.get(
+                    f"{self.address}/healthz",
+                    headers={"Host": self.host},
+                    timeout=1,
+                    allow_redirects=False,
+                ).close()
             except requests.RequestException:
-                time.sleep(0.05)
+                time.sleep(0.03)
             else:
                 return
         raise AssertionError(f"{self.name} did not answer in {PATIENCE} s:\n{self.log}")
+
+    def _whole_environment(self) -> dict[str, str]:
+        # A developer's own settings, also those in the checkout's .env, reach no server under test.
+        ours = ("HANDOFF_", "SERVER1_", "SERVER2_", "DEMO_", "FLASK_")
+        bare = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return {**bare, **self.environment, "PYTHONPATH": str(CHECKOUT)}
 
 
 @dataclass
@@ -91,6 +144,15 @@ class Pair:
     server1: Server
     server2: Server
     password: str = PASSWORD
+
+    def replica(self, **settings: str) -> Server:
+        """Describe one more process of SERVER2, for the same public address and directory.
+
+        It is reached at its own ``address``, with the ``host`` that both share, as a proxy does.
+        """
+        (port,) = free_ports(1)
+        environment = {**self.server2.environment, "SERVER2_PORT": str(port), **settings}
+        return Server("server2", self.server2.base_url, port, environment, self.server2.folder)
 
 
 @contextmanager
@@ -110,37 +172,39 @@ def running_pair(
     port1, port2 = free_ports(2)
     url1, url2 = f"http://localhost:{port1}", f"http://127.0.0.1:{port2}"
     common = {"HANDOFF_ISSUER": url1, "HANDOFF_BASE_URL": url2}
-    one = Server(
-        "server1",
-        url1,
-        {
-            **common,
-            "SERVER1_PORT": str(port1),
-            "SERVER1_INSTANCE": str(folder / "server1"),
-            "HANDOFF_KEYS_DIRECTORY": str(folder / "server1" / "keys"),
-            "SERVER1_DEMO": "1",
-            "DEMO_PASSWORD": PASSWORD,
-            **(server1 or {}),
-        },
-        folder / "server1",
-    )
-    two = Server(
-        "server2",
-        url2,
-        {
-            **common,
-            "SERVER2_PORT": str(port2),
-            "SERVER2_INSTANCE": str(folder / "server2"),
-            "SERVER2_DEMO": "1",
-            **(server2 or {}),
-        },
-        folder / "server2",
-    )
-    with ExitStack() as stack:
-        for server in (one, two):
-            stack.callback(server.stop)
-            server.start()
+    environment1 = {
+        **common,
+        "SERVER1_PORT": str(port1),
+        "SERVER1_INSTANCE": str(folder / "server1"),
+        "HANDOFF_KEYS_DIRECTORY": str(folder / "server1" / "keys"),
+        "SERVER1_DEMO": "1",
+        "DEMO_PASSWORD": PASSWORD,
+        **CHEAP_HASHES,
+        **(server1 or {}),
+    }
+    environment2 = {
+        **common,
+        "SERVER2_PORT": str(port2),
+        "SERVER2_INSTANCE": str(folder / "server2"),
+        "SERVER2_DEMO": "1",
+        **(server2 or {}),
+    }
+    one = Server("server1", url1, port1, environment1, folder / "server1")
+    two = Server("server2", url2, port2, environment2, folder / "server2")
+    with running(one, two):
         yield Pair(one, two)
+
+
+@contextmanager
+def running(*servers: Server) -> Iterator[None]:
+    """Run servers side by side until the block ends."""
+    with ExitStack() as stack:
+        for server in servers:
+            stack.callback(server.stop)
+            server.launch()
+        for server in servers:
+            server.wait_until_it_answers()
+        yield
 
 
 def free_ports(count: int) -> list[int]:
@@ -150,9 +214,3 @@ def free_ports(count: int) -> list[int]:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
         return [probe.getsockname()[1] for probe in probes]
-
-
-def _bare_environment() -> dict[str, str]:
-    # A developer's own settings must not reach the servers under test.
-    ours = ("HANDOFF_", "SERVER1_", "SERVER2_", "DEMO_", "FLASK_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

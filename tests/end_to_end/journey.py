@@ -10,15 +10,16 @@ from __future__ import annotations
 import html
 import re
 import sys
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import requests
 
 EMAIL = "ada@example.com"
-PATIENCE = 10  # seconds for one answer
+PATIENCE = 20  # seconds for one answer
 
 _FIELD = re.compile(r"<input[^>]*\bname=\"([^\"]+)\"[^>]*\bvalue=\"([^\"]*)\"")
 _ACTION = re.compile(r"<form[^>]*\baction=\"([^\"]+)\"")
+_REFRESH = re.compile(r"<meta http-equiv=\"refresh\" content=\"0; url=([^\"]+)\"")
 
 
 class Browser:
@@ -47,32 +48,57 @@ class Browser:
     def post(self, url: str, fields: dict[str, str]) -> requests.Response:
         return self.http.post(url, data=fields, allow_redirects=False, timeout=PATIENCE)
 
+    def cookies(self, prefix: str = "") -> dict[str, str]:
+        """Return the names and values of the cookies that begin like this."""
+        return {
+            cookie.name: cookie.value or ""
+            for cookie in self.http.cookies
+            if cookie.name.startswith(prefix)
+        }
+
+    def take_cookies(self, cookies: dict[str, str]) -> None:
+        """Put cookies of SERVER2 into the jar, wherever they are from."""
+        for name, value in cookies.items():
+            self.http.cookies.set(name, value, domain=urlsplit(self.server2).hostname, path="/")
+
     def follow(self, answer: requests.Response) -> requests.Response:
-        """Go where the answer leads: redirects, and pages that post themselves on."""
+        """Go where the answer leads: redirects, and pages that go on by themselves."""
         for _ in range(12):
             if "Location" in answer.headers:
                 answer = self.get(urljoin(answer.url, answer.headers["Location"]))
             elif "document.forms[0].submit()" in answer.text:
-                answer = self.post(urljoin(answer.url, _action(answer)), fields_of(answer))
+                answer = self.post_on(answer)
+            elif refresh := _REFRESH.search(answer.text):
+                answer = self.get(urljoin(answer.url, html.unescape(refresh[1])))
             else:
                 return answer
         raise AssertionError("the way does not end")
 
-    def sign_in(self, password: str, page: requests.Response | None = None) -> requests.Response:
-        """Fill in SERVER1's sign-in page, the one given or a fresh one, and follow the answer."""
-        page = page or self.get(f"{self.server1}/login")
-        fields = {**fields_of(page), "email": EMAIL, "password": password}
-        return self.follow(self.post(urljoin(page.url, _action(page)), fields))
+    def post_on(self, page: requests.Response) -> requests.Response:
+        """Send the form of a page that posts itself on, and return the answer."""
+        return self.post(urljoin(page.url, action_of(page)), fields_of(page))
 
-    def arrive(self, target: str = "/notes") -> requests.Response:
+    def sign_in(
+        self, password: str, page: requests.Response | None = None, *, email: str = EMAIL
+    ) -> requests.Response:
+        """Fill in SERVER1's sign-in page, the one given or a fresh one, and follow the answer."""
+        if page is None:
+            page = self.get(f"{self.server1}/login")
+        fields = {**fields_of(page), "email": email, "password": password}
+        return self.follow(self.post(urljoin(page.url, action_of(page)), fields))
+
+    def begin(self, target: str = "/notes", **parameters: str) -> requests.Response:
+        """Begin at SERVER2, and return its answer, which leads to SERVER1."""
+        query = urlencode({"target_link_uri": target, **parameters})
+        return self.get(f"{self.server2}/sso/login?{query}")
+
+    def arrive(self, target: str = "/notes", **parameters: str) -> requests.Response:
         """Begin at SERVER2 and follow, signed in or not."""
-        return self.follow(self.get(f"{self.server2}/sso/login?target_link_uri={target}"))
+        return self.follow(self.begin(target, **parameters))
 
     def callback_url(self, target: str = "/notes") -> str:
         """Hand over up to the redirect back to SERVER2, and return it instead of going there."""
-        answer = self.get(f"{self.server2}/sso/login?target_link_uri={target}")
-        answer = self.get(answer.headers["Location"])
-        return answer.headers["Location"]
+        return self.get(self.begin(target).headers["Location"]).headers["Location"]
 
     def add_note(self, page: requests.Response, text: str) -> requests.Response:
         """Write a note on the page of notes, and follow the answer."""
@@ -85,9 +111,15 @@ def fields_of(page: requests.Response) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in _FIELD.findall(page.text)}
 
 
-def _action(page: requests.Response) -> str:
+def action_of(page: requests.Response) -> str:
+    """Return where the page's first form leads; without one, the page itself."""
     found = _ACTION.search(page.text)
     return html.unescape(found[1]) if found else page.url
+
+
+def parameters_of(url: str) -> dict[str, str]:
+    """Return the parameters of a URL's query, each of which is there once."""
+    return {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
 
 
 def walk(server1: str, server2: str, password: str) -> None:

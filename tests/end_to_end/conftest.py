@@ -1,0 +1,59 @@
+import re
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.end_to_end.journey import Browser
+from tests.pair import PASSWORD, Pair, running_pair
+
+JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.")
+
+
+@contextmanager
+def watched_pair(folder, **settings):
+    """Run the pair, and look through both logs at the end, whatever the tests did meanwhile."""
+    with running_pair(folder, **settings) as pair:
+        yield pair
+    for server in (pair.server1, pair.server2):
+        assert not JWT.search(server.log)
+        assert PASSWORD not in server.log
+        assert "Traceback" not in server.log, server.log
+
+
+@pytest.fixture(scope="session")
+def query_pair(tmp_path_factory):
+    """The pair as it is out of the box: the token comes in the query of a redirect."""
+    with watched_pair(tmp_path_factory.mktemp("query")) as pair:
+        yield pair
+
+
+@pytest.fixture(scope="session")
+def form_post_pair(tmp_path_factory):
+    with watched_pair(
+        tmp_path_factory.mktemp("form_post"), server2={"HANDOFF_RESPONSE_MODE": "form_post"}
+    ) as pair:
+        yield pair
+
+
+@pytest.fixture
+def pair(query_pair):
+    return query_pair
+
+
+@pytest.fixture
+def new_browser(pair: Pair):
+    """Opens one more browser, with a cookie jar of its own."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(Browser(pair.server1.base_url, pair.server2.base_url))
+
+
+@pytest.fixture
+def browser(new_browser):
+    return new_browser()
+
+
+@pytest.fixture
+def signed_in(pair, browser):
+    """A browser that is signed in at SERVER1, and nowhere else yet."""
+    browser.sign_in(pair.password)
+    return browser
