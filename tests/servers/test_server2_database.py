@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, insert, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from server2.accounts import accounts
 from server2.db import Database
@@ -164,6 +165,14 @@ def test_the_text_of_a_note_is_not_in_the_log_when_the_database_fails(visitor, d
     answer = visitor.post("/notes", {"csrf_token": token, "text": "a very private thought"})
     assert answer.status_code == 503
     assert "a very private thought" not in caplog.text
+
+
+def test_an_error_of_the_database_does_not_quote_what_was_to_be_written(database):
+    row = an_account("a-private-subject")
+    with pytest.raises(SQLAlchemyError) as failed, database.writing() as connection:
+        connection.execute(insert(accounts), row)
+        connection.execute(insert(accounts), row)
+    assert "parameters hidden" in str(failed.value)
 
 
 class TestSQLite:

@@ -1,3 +1,8 @@
+import json
+
+from itsdangerous import base64_decode
+
+
 def test_signing_out_ends_the_session_and_leads_home(visitor):
     visitor.arrive()
     answer = visitor.submit("/logout")
@@ -43,3 +48,10 @@ def test_signing_out_in_one_browser_leaves_the_other_signed_in(visitor, another_
     another_visitor.arrive()
     visitor.submit("/logout")
     assert another_visitor.get("/session").status_code == 200
+
+
+def test_after_the_sign_out_the_cookie_holds_no_session_any_more(visitor):
+    visitor.arrive()
+    visitor.submit("/logout")
+    held = json.loads(base64_decode(visitor.cookies()["s2_session"].split(".")[0]))
+    assert held.keys() == {"csrf_token"}
