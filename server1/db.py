@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -195,9 +196,23 @@ def _create_private_file(url: URL) -> None:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: see _begin_sqlite
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    deadline = time.monotonic() + PATIENCE.total_seconds()
+    while not _turned_to_wal(connection):
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError("another process holds the database")
+        time.sleep(0.01)
+
+
+def _turned_to_wal(connection: sqlite3.Connection) -> bool:
+    # Of several processes that turn a new file to WAL at once, all but one are told at once that
+    # it is locked: SQLite's own patience does not cover this.
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, make_response, redirect, render_template, request, url_for
+from flask import Flask, make_response, render_template
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from flask_handoff.front_door import request_id
-
-from .accounts.signed_in import holds_session
-from .handoff import handoff
 
 RETRY_AFTER = 5  # seconds
 
@@ -41,7 +38,7 @@ _OLD_FORM = (
 def init_app(app: Flask) -> None:
     """Answer every error of the application with a page."""
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(CSRFError, _forged)
+    app.register_error_handler(CSRFError, old_form)
     app.register_error_handler(SQLAlchemyError, _database_down)
 
 
@@ -55,10 +52,8 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
     return response
 
 
-def _forged(_error: CSRFError) -> Response:
-    if request.endpoint == "login.judge_login" and holds_session() and handoff.pending_client():
-        # A sign-in in another tab made this tab's form too old: what it waited for can go on.
-        return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
+def old_form(_error: CSRFError) -> Response:
+    """Return the page for a form whose token is not this session's."""
     return _page(403, *_OLD_FORM)
 
 
@@ -70,8 +65,8 @@ def _database_down(error: SQLAlchemyError) -> Response:
 
 
 def _describe(error: SQLAlchemyError) -> str:
-    # Only this kind speaks of the connection; others may quote a person's data.
-    if isinstance(error, OperationalError):
+    # Only these speak of the connection; others may quote a person's data.
+    if isinstance(error, OperationalError) or type(error) is DatabaseError:
         return f"{type(error).__name__}: {error.orig}"
     if isinstance(error, DBAPIError):
         return f"{type(error).__name__} ({type(error.orig).__name__})"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from server1 import error_pages
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
 from server1.headers import content_security_policy
@@ -21,7 +23,7 @@ from .passwords import (
     PasswordWrongError,
     check_password,
 )
-from .signed_in import client_address, current_session, sign_in, sign_out
+from .signed_in import client_address, current_session, holds_session, sign_in, sign_out
 from .throttles import Attempt, TooManyAttemptsError
 from .users import User, UserUnknownError
 
@@ -60,6 +62,17 @@ def judge_login() -> Response:
             503, "The server is busy. Try again in a moment.", retry_after=BUSY_RETRY_AFTER
         )
     return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
+
+
+@blueprint.errorhandler(CSRFError)
+def other_tab_was_first(error: CSRFError) -> Response:
+    """Go on where this tab was going, when the user has signed in in another tab meanwhile.
+
+    No password is judged: what follows is what a link to the same place would do.
+    """
+    if holds_session() and handoff.pending_client() is not None:
+        return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
+    return error_pages.old_form(error)
 
 
 @blueprint.get("/logout")

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, select, text
@@ -162,6 +163,14 @@ def test_nobody_is_signed_in_by_a_broken_database(accounts, browser1, sqlite_fil
     answer = browser1.sign_in()
     assert answer.status_code == 503
     assert accounts.app.test_client().get("/healthz", base_url=accounts.issuer).status_code == 200
+
+
+def test_a_damaged_file_is_answered_503(accounts, browser1, sqlite_file):
+    browser1.sign_in()
+    accounts.parts.database.close()
+    Path(sqlite_file).write_bytes(b"this is no database, however long it may be " * 1000)
+    assert browser1.get("/").status_code == 503
+    assert browser1.get("/readyz").status_code == 503
 
 
 def break_database(file):

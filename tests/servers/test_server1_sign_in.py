@@ -6,6 +6,7 @@ from tests.servers.accounts_visitor import (
     EMAIL,
     PASSWORD,
     Visitor,
+    hidden_fields,
     problem,
     running_accounts,
 )
@@ -171,6 +172,24 @@ def test_signing_in_continues_also_after_a_wrong_password(browser1):
     failed = browser1.sign_in(page=page, password="another password")
     carried = re.search(r'name="continue" value="([^"]+)"', failed.text)[1]
     assert page.endswith(carried)
+
+
+def test_a_second_tab_goes_on_to_its_client_when_the_first_has_signed_in(browser1):
+    first, second = continue_page(browser1), continue_page(browser1, state="of-the-second-tab")
+    form = hidden_fields(browser1.get(second).text)
+    browser1.sign_in(page=first)
+    answer = browser1.post("/login", {**form, "email": EMAIL, "password": "whatever it is"})
+    landing = browser1.get(answer.location)
+    assert landing.location.startswith("http://127.0.0.1:5002/sso/callback?id_token=")
+    assert landing.location.endswith("&state=of-the-second-tab")
+
+
+def test_a_waiting_handoff_does_not_make_a_foreign_form_good(browser1):
+    form = hidden_fields(browser1.get(continue_page(browser1)).text)
+    form["csrf_token"] = "foreign"
+    answer = browser1.post("/login", {**form, "email": EMAIL, "password": PASSWORD})
+    assert answer.status_code == 403
+    assert not browser1.is_signed_in
 
 
 @pytest.mark.parametrize("carried", ["https://example.com/", "//example.com", "x" * 9000, "\r\n"])
