@@ -1,0 +1,72 @@
+"""Requests as bytes on a socket, for what no well-behaved client sends."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+PATIENCE = 20  # seconds for one answer
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What came back on one connection."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def ask(address: str, request: bytes) -> RawAnswer:
+    """Send the bytes of one request, and read its answer.
+
+    Args:
+        address: ``http://127.0.0.1:PORT``.
+        request: Complete or not; a server may well answer before it has all.
+    """
+    with _connection(address) as connection:
+        connection.sendall(request)
+        return _read(connection)
+
+
+def ask_at_once(requests: Iterable[tuple[str, bytes]]) -> list[RawAnswer]:
+    """Send many requests, each to its address, so that their last bytes go out together."""
+    with ExitStack() as stack:
+        waiting = []
+        for address, request in requests:
+            connection = stack.enter_context(_connection(address))
+            connection.sendall(request[:-1])
+            waiting.append((connection, request[-1:]))
+        for connection, last_byte in waiting:
+            connection.sendall(last_byte)
+        return [_read(connection) for connection, _ in waiting]
+
+
+def get_request(url: str, *, host: str = "", headers: Iterable[str] = ()) -> bytes:
+    """Write a GET; every part of it is sent as it is given."""
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return head(f"GET {target} HTTP/1.1", f"Host: {host or parts.netloc}", *headers)
+
+
+def head(*lines: str) -> bytes:
+    """Write the head of a request after which the connection is closed."""
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+
+
+@contextmanager
+def _connection(address: str) -> Iterator[socket.socket]:
+    parts = urlsplit(address)
+    with socket.create_connection((parts.hostname or "", parts.port or 80), PATIENCE) as connection:
+        yield connection
+
+
+def _read(connection: socket.socket) -> RawAnswer:
+    response = http.client.HTTPResponse(connection)
+    with response:
+        response.begin()
+        return RawAnswer(response.status, response.headers, response.read())
