@@ -15,6 +15,9 @@ from .errors import TokenClaimError
 LATEST_DATE = 253_402_300_799  # seconds since 1970: the end of the year 9999, datetime's last
 LONGEST_TEXT = 255  # characters
 
+# Controls, line ends, and the marks that turn the direction of whatever stands behind them.
+_NEVER_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
 
 class ClaimReader:
     """Reads the claims of one payload.
@@ -50,6 +53,22 @@ class ClaimReader:
         value = self.text(claim)
         if value is None:
             raise missing(claim)
+        return value
+
+    def name(self, claim: str) -> str | None:
+        """Return a claim that is only ever shown to people, None when it is absent.
+
+        Names need more than ``text`` allows: the wide space of Japanese, the joiners of Persian.
+        """
+        value = self._payload.get(claim)
+        if value is None:
+            return None
+        if (
+            type(value) is not str
+            or not 1 <= len(value) <= LONGEST_TEXT
+            or _NEVER_IN_A_NAME.search(value)
+        ):
+            raise not_of_its_form(claim, f"a name of 1 to {LONGEST_TEXT} characters")
         return value
 
     def require_form(self, claim: str, form: re.Pattern[str]) -> None:
