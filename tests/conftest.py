@@ -3,11 +3,39 @@ import secrets
 
 import pytest
 import sqlalchemy
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import settings
+
+from flask_handoff.keys import KeyRing, new_key
+from tests.clock import FakeClock
 
 # Two busy cores make an honest example slow now and then; the time an example takes is no verdict.
 settings.register_profile("flask-handoff", deadline=None)
 settings.load_profile("flask-handoff")
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def key_directory(tmp_path_factory):
+    """The directory of a key ring that nobody changes."""
+    directory = tmp_path_factory.mktemp("issuer") / "keys"
+    new_key(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def key_ring(key_directory):
+    return KeyRing.open(key_directory)
+
+
+@pytest.fixture(scope="session")
+def strangers_key():
+    """A good private key that no issuer publishes."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 @pytest.fixture(scope="session")

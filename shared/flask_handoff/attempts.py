@@ -132,11 +132,15 @@ class AttemptCookies:
         """
         if _STATE.fullmatch(unverified_state) is None:
             raise RequestMalformedError("state: not of its form")
-        values: list[str] = request.cookies.getlist(self._name(unverified_state))
-        # Another port or a subdomain can plant a second cookie of the name: then neither is ours.
-        if len(values) != 1:
-            raise AttemptUnknownError(f"{len(values)} cookies of this attempt in this browser")
-        return Attempt.read(unverified_state, values[0], self.clock())
+        name = self._name(unverified_state)
+        sent = request.headers.get("Cookie", "").split(";")
+        names = [pair.partition("=")[0].removeprefix(" ") for pair in sent]
+        ours = [each for each in names if each.strip() == name]
+        # A neighbour can plant a second cookie of the name, or one with a space behind the name,
+        # which Werkzeug takes for ours: then none is.
+        if ours != [name]:
+            raise AttemptUnknownError(f"{len(ours)} cookies of this attempt in this browser")
+        return Attempt.read(unverified_state, request.cookies.get(name, ""), self.clock())
 
     def keep(self, request: Request, response: Response, attempt: Attempt) -> None:
         """Set the attempt's cookie, and make room among those that are there (best effort)."""
@@ -165,14 +169,14 @@ class AttemptCookies:
     def _superfluous(self, request: Request) -> Iterator[str]:
         readable: list[tuple[datetime, str, int]] = []
         for name, value in request.cookies.items(multi=True):
-            if not name.startswith(self._name("")):
-                continue
             state = name.removeprefix(self._name(""))
+            # A name that no attempt of ours can have is left alone: it must not enter a header.
+            if state == name or _STATE.fullmatch(state) is None:
+                continue
             try:
                 attempt = Attempt.read(state, value, self.clock())
             except AttemptUnknownError:
-                if _STATE.fullmatch(state):
-                    yield name
+                yield name
             else:
                 readable.append((attempt.started_at, name, len(name) + len(value)))
         readable.sort()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -209,7 +209,7 @@ class _SettingReader:
         if value is None or value == "":
             return None
         if isinstance(value, timedelta):
-            return value
+            value = int(value.total_seconds())
         if not re.fullmatch(r"[0-9]{1,8}", str(value), re.ASCII):
             raise ConfigurationError(f"{name}: not a number of seconds.", "Use such as 3600.")
         return timedelta(seconds=int(value))
@@ -244,6 +244,8 @@ class _SettingReader:
     def hosts(self, name: str) -> frozenset[str]:
         value = self._values[name] or ""
         hosts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(hosts, Collection) or not all(isinstance(host, str) for host in hosts):
+            raise ConfigurationError(f"{name} is no list of hosts.", "Use such as: server1:5001.")
         names = frozenset(host.strip().lower() for host in hosts if host.strip())
         if not all(_HOST.fullmatch(host) for host in names):
             raise ConfigurationError(

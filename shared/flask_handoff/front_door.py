@@ -59,11 +59,12 @@ def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) ->
             "Give HANDOFF_ISSUER and HANDOFF_BASE_URL the same value in it.",
         )
 
-    def check_host() -> Response | None:
+    def check_address() -> Response | None:
+        _check_query()
         return _check_host(base_url, internal_hosts)
 
     # First of all: a guard that comes after somebody's before_request is none.
-    app.before_request_funcs.setdefault(None, []).insert(0, check_host)
+    app.before_request_funcs.setdefault(None, []).insert(0, check_address)
 
 
 def limit_bodies(app: Flask, maximum: int = MAXIMUM_BODY) -> None:
@@ -134,6 +135,14 @@ def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | Non
     ):
         return redirect(base_url + _raw_path(), 303)
     abort(400)
+
+
+def _check_query() -> None:
+    try:
+        request.query_string.decode()
+    except UnicodeDecodeError:
+        # Browsers send ASCII. Whoever reads parameters from raw octets would fail with a 500.
+        abort(400)
 
 
 def _is_loopback(unverified_host: str) -> bool:

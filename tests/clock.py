@@ -1,0 +1,16 @@
+"""A clock for tests."""
+
+from datetime import UTC, datetime, timedelta
+
+
+class FakeClock:
+    """A clock that stands until it is told to go on."""
+
+    def __init__(self):
+        self.now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+    def tick(self, **duration):
+        self.now += timedelta(**duration)
