@@ -24,6 +24,7 @@ from .errors import (
     DependencyUnavailableError,
     HandoffError,
     HandoffRejectedError,
+    Refusal,
     RequestMalformedError,
     ResponseIssuerError,
     TokenClaimError,
@@ -43,6 +44,7 @@ _EXTENSION = "handoff_receiver"
 _RETRY_AFTER = "5"  # seconds
 _CALLBACK_FIELDS = ("id_token", "error", "state", "iss")
 _LONGEST_FIELD = 4096  # characters
+_NO_CHECK = Refusal(check="-")  # refused, or not told, before a token was looked at
 _log = logging.getLogger("flask_handoff")
 
 SignInHook = Callable[[Arrival], str]
@@ -342,11 +344,15 @@ def _unavailable(error: DependencyUnavailableError) -> Response:
 
 
 def _report(error: HandoffError) -> None:
-    claim = error.claim if isinstance(error, TokenClaimError) else "-"
+    refusal = error.refusal or _NO_CHECK
     _log.warning(
-        "handoff rejected: code=%s claim=%s reason=%s request_id=%s",
+        "handoff rejected: code=%s check=%s claim=%s kid=%s jti=%s iss=%s reason=%s request_id=%s",
         error.code,
-        claim,
+        refusal.check,
+        error.claim if isinstance(error, TokenClaimError) else "-",
+        refusal.kid or "-",
+        refusal.jwt_id or "-",
+        refusal.issuer or "-",
         error,
         request_id(),
     )
