@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
 from collections.abc import Callable
@@ -23,6 +24,11 @@ from .jwks_renewal import (
     uptime,
 )
 from .keys import VerificationKey, parse_jwks
+from .profiles import HANDOFF
+
+CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
+
+_logger = logging.getLogger("flask_handoff")
 
 
 class JWKSClient:
@@ -149,9 +155,25 @@ class JWKSClient:
 
 
 def _obtain(fetch: Callable[[], FetchedJWKS], clock: Clock) -> KeySet:
+    asked_at = clock()
     fetched = fetch()
-    difference = fetched.server_date - clock() if fetched.server_date is not None else None
-    return KeySet(parse_jwks(fetched.unverified_document), difference)
+    keys = parse_jwks(fetched.unverified_document)
+    if fetched.server_date is None:
+        return KeySet(keys, None)
+    # The answer was written somewhere between the question and now.
+    difference = fetched.server_date - (asked_at + (clock() - asked_at) / 2)
+    _warn_of_clocks(difference)
+    return KeySet(keys, difference)
+
+
+def _warn_of_clocks(difference: timedelta) -> None:
+    # A Date header is cut to the second, so on average it is half a second old.
+    if abs(difference + timedelta(seconds=0.5)) >= CLOCK_WARNING:
+        _logger.warning(
+            "issuer_clock_differs seconds=%.1f sign_ins_fail_from_seconds=%.0f",
+            difference.total_seconds(),
+            HANDOFF.leeway.total_seconds(),
+        )
 
 
 def _check_ca_file(ca_file: Path | None) -> None:

@@ -320,6 +320,17 @@ def test_the_difference_between_the_clocks_is_measured(endpoint):
         assert client.clock_difference == timedelta(seconds=7)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "warned"), [(-4, True), (-2, False), (0, False), (1, False), (2, True), (7, True)]
+)
+def test_a_difference_of_half_the_leeway_is_warned_of(endpoint, caplog, seconds, warned):
+    endpoint.answer = sends(response(jwks("one"), "Date: Wed, 25 Nov 2026 10:00:10 GMT"))
+    ours = datetime(2026, 11, 25, 10, 0, 10, tzinfo=UTC) - timedelta(seconds=seconds)
+    with closing(JWKSClient(endpoint.uri, clock=lambda: ours)) as client:
+        client.ready()
+    assert ("issuer_clock_differs" in caplog.text) is warned
+
+
 def test_without_a_date_the_difference_between_the_clocks_is_not_known(client):
     client.ready()
     assert client.clock_difference is None
