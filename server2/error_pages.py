@@ -43,8 +43,11 @@ def init_app(app: Flask, config: Config) -> None:
     """Answer every error of *app* with a page of this site."""
 
     @app.errorhandler(CSRFError)
-    def form_too_old(_error: CSRFError) -> tuple[str, int]:
-        return _unsaved(config, signed_out=current_session() is None)
+    def form_too_old(_error: CSRFError) -> tuple[str, int] | tuple[str, int, dict[str, str]]:
+        try:
+            return _unsaved(config, signed_out=current_session() is None)
+        except SQLAlchemyError as error:  # raised in here, no handler would see it
+            return _database_error(error)
 
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, _database_error)
