@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import requests
 
 PATIENCE = 30  # seconds until a server has to answer, or to be gone
 PASSWORD = "a demo password of the tests"
+PORTS = (20_000, 32_000)
 CHECKOUT = Path(__file__).parents[1]
 
 CHEAP_HASHES = {
@@ -134,7 +136,8 @@ class Server:
         # A developer's own settings, also those in the checkout's .env, reach no server under test.
         ours = ("HANDOFF_", "SERVER1_", "SERVER2_", "DEMO_", "FLASK_")
         bare = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        return {**bare, **self.environment, "PYTHONPATH": str(CHECKOUT)}
+        path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH"))))
+        return {**bare, **self.environment, "PYTHONPATH": path}
 
 
 @dataclass
@@ -208,9 +211,18 @@ def running(*servers: Server) -> Iterator[None]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return loopback ports that nobody listens on."""
+    """Return loopback ports that nobody listens on.
+
+    None is of the range from which the system takes ports for connections: a server that is down
+    for a moment would lose its own to one of them.
+    """
     with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        ports: list[int] = []
+        for port in random.SystemRandom().sample(range(*PORTS), 1000):
+            probe = stack.enter_context(socket.socket())
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise AssertionError("no port is free")

@@ -1,0 +1,175 @@
+import resource
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import watched_pair
+from tests.end_to_end.journey import fields_of
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A pair of this module's own: its servers come and go."""
+    with watched_pair(tmp_path_factory.mktemp("outages")) as pair:
+        yield pair
+
+
+@contextmanager
+def down(server):
+    server.stop()
+    yield
+    server.start()
+
+
+def assert_unavailable(answer):
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "s2_session" not in answer.headers.get("Set-Cookie", "")
+
+
+def test_a_token_that_was_used_is_refused_after_a_restart(pair, signed_in):
+    callback = signed_in.callback_url()
+    attempt = signed_in.cookies("s2_tx_")
+    assert signed_in.get(callback).status_code == 303
+    pair.server2.restart()
+    signed_in.http.cookies.clear(domain="127.0.0.1")
+    signed_in.take_cookies(attempt)
+    assert signed_in.get(callback).status_code == 403
+    assert "code=token_replayed" in pair.server2.log.rpartition("handoff rejected:")[2]
+
+
+def test_sessions_on_both_sides_survive_a_restart(pair, signed_in):
+    signed_in.arrive()
+    pair.server1.restart()
+    pair.server2.restart()
+    assert signed_in.get(f"{pair.server2.base_url}/notes").status_code == 200
+    assert signed_in.arrive("/session").status_code == 200
+
+
+def test_a_handoff_that_waits_at_the_sign_in_survives_a_restart_of_both(pair, browser):
+    login = browser.arrive("/session")
+    pair.server1.restart()
+    pair.server2.restart()
+    assert browser.sign_in(pair.password, login).url == f"{pair.server2.base_url}/session"
+
+
+def test_who_is_signed_in_works_on_while_server1_is_down(pair, signed_in):
+    notes = signed_in.arrive()
+    with down(pair.server1):
+        written = signed_in.add_note(notes, "Written without SERVER1.")
+        assert "Written without SERVER1." in written.text
+        assert signed_in.get(f"{pair.server2.base_url}/session").status_code == 200
+        signed_out = signed_in.post(f"{pair.server2.base_url}/logout", fields_of(notes))
+        assert signed_out.status_code == 303
+
+
+def test_a_token_that_was_minted_before_server1_went_down_is_taken_with_the_keys_held(
+    pair, signed_in
+):
+    signed_in.arrive()
+    callback = signed_in.callback_url("/session")
+    with down(pair.server1):
+        assert signed_in.get(callback).headers["Location"] == "/session"
+
+
+def test_without_any_key_nobody_is_sent_to_sign_in(pair, browser):
+    with down(pair.server1):
+        pair.server2.restart()
+        assert_unavailable(browser.begin())
+        assert not browser.cookies()
+        assert browser.get(f"{pair.server2.base_url}/").status_code == 200
+        assert browser.get(f"{pair.server2.base_url}/healthz").status_code == 200
+        readiness = browser.get(f"{pair.server2.base_url}/readyz")
+        assert (readiness.status_code, readiness.json()["keys"]) == (503, "unavailable")
+    pair.server2.restart()  # else it would wait ten seconds before it asks again
+    assert browser.get(f"{pair.server2.base_url}/readyz").status_code == 200
+
+
+def test_a_callback_that_cannot_be_checked_for_want_of_keys_works_when_loaded_again(
+    pair, signed_in
+):
+    callback = signed_in.callback_url("/session")
+    with down(pair.server1):
+        pair.server2.restart()
+        assert_unavailable(signed_in.get(callback))
+        assert not signed_in.cookies("s2_session")
+    pair.server2.restart()  # else it would wait ten seconds before it asks again
+    assert signed_in.get(callback).headers["Location"] == "/session"
+
+
+def test_a_callback_that_cannot_be_remembered_works_when_loaded_again(pair, signed_in):
+    callback = signed_in.callback_url("/session")
+    with locked(pair.server2.folder / "server2.sqlite3"):
+        assert_unavailable(signed_in.get(callback))
+    assert not signed_in.cookies("s2_session")
+    assert "code=replay_store_unavailable" in pair.server2.log.rpartition("handoff rejected:")[2]
+    assert signed_in.get(callback).headers["Location"] == "/session"
+
+
+@contextmanager
+def locked(database_file):
+    with closing(sqlite3.connect(database_file, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+        database.execute("ROLLBACK")
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits a running process")
+def test_a_full_disk_signs_nobody_in(pair, signed_in):
+    callback = signed_in.callback_url("/session")
+    with full_disk(pair.server2):
+        assert_unavailable(signed_in.get(callback))
+    assert not signed_in.cookies("s2_session")
+    assert signed_in.get(callback).headers["Location"] == "/session"
+
+
+@contextmanager
+def full_disk(server):
+    """Let no file of the server grow, as on a full disk."""
+    processes = [server.process.pid, *children(server.process.pid)]
+    before = [resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in processes]
+    for pid, (_soft, hard) in zip(processes, before, strict=True):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+    yield
+    for pid, limits in zip(processes, before, strict=True):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+def children(pid):
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    direct = [int(child) for thread in threads for child in thread.read_text().split()]
+    return [*direct, *(grandchild for child in direct for grandchild in children(child))]
+
+
+def test_a_database_that_is_away_is_a_503_on_every_page_that_needs_it(pair, signed_in):
+    notes = signed_in.arrive()
+    with lost(pair.server2.folder / "server2.sqlite3", "sessions"):
+        for path in ("/notes", "/session", "/logout", "/"):
+            assert_unavailable(signed_in.get(f"{pair.server2.base_url}{path}"))
+        for fields in (fields_of(notes), {"csrf_token": "forged"}):
+            answer = signed_in.post(f"{pair.server2.base_url}/notes", {**fields, "text": "lost"})
+            assert_unavailable(answer)
+        assert signed_in.get(f"{pair.server2.base_url}/healthz").status_code == 200
+    assert signed_in.get(f"{pair.server2.base_url}/notes").status_code == 200
+
+
+def test_a_database_of_server1_that_is_away_is_a_503_there(pair, signed_in):
+    with lost(pair.server1.folder / "server1.sqlite3", "sessions"):
+        for path in ("/", "/login", "/logout", "/readyz"):
+            assert signed_in.get(f"{pair.server1.base_url}{path}").status_code == 503
+        begun = signed_in.begin().headers["Location"]
+        assert signed_in.get(begun).status_code == 503
+        assert signed_in.get(f"{pair.server1.base_url}/healthz").status_code == 200
+        assert signed_in.get(f"{pair.server1.base_url}/.well-known/jwks.json").status_code == 200
+    assert signed_in.get(begun).status_code == 303
+
+
+@contextmanager
+def lost(database_file, table):
+    with closing(sqlite3.connect(database_file)) as database:
+        database.execute(f"ALTER TABLE {table} RENAME TO lost_{table}")
+        yield
+        database.execute(f"ALTER TABLE lost_{table} RENAME TO {table}")
