@@ -167,6 +167,15 @@ class HandoffReceiver:
         receiver.keys.ready()
         receiver.replay_store.ready()
 
+    def clock_difference(self) -> timedelta | None:
+        """Return the issuer's clock minus ours, to a second or two.
+
+        Sign-ins fail from five seconds on. None when the keys are not fetched, or not yet, or when
+        the issuer tells no time.
+        """
+        keys = _receiver().keys
+        return keys.clock_difference if isinstance(keys, JWKSClient) else None
+
     def _blueprint(self) -> Blueprint:
         blueprint = Blueprint(
             "handoff_receiver", __name__, url_prefix="/sso", template_folder="templates"

@@ -105,3 +105,10 @@ def test_the_request_names_its_mode_and_carries_nothing_about_the_person(pair, s
         *("client_id", "redirect_uri", "response_type", "response_mode"),
         *("scope", "state", "nonce"),
     }
+
+
+def test_readiness_tells_how_far_the_clocks_are_apart(pair, browser):
+    browser.arrive()
+    ready = browser.get(f"{pair.server2.base_url}/readyz")
+    assert ready.status_code == 200
+    assert abs(ready.json()["clock_difference_seconds"]) < 2
