@@ -46,7 +46,17 @@ def test_another_name_of_this_machine_leads_to_the_right_one(accounts):
     assert "Set-Cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["//evil.example", "//evil.example/login", "/login//", "/login/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.example",
+        "//evil.example/login",
+        "/login//",
+        "/static//style.css",
+        "/.well-known//jwks.json",
+        "/login/",
+    ],
+)
 def test_no_path_is_mended_by_a_redirect(browser1, path):
     answer = browser1.client.get(
         "/", base_url="http://localhost:5001", environ_overrides={"PATH_INFO": path}

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from server1.logs import OneLineFormatter
-from tests.servers.accounts_visitor import PASSWORD, REQUEST
+from tests.servers.accounts_visitor import PASSWORD, REQUEST, Visitor
 
 
 @pytest.fixture
@@ -83,3 +83,12 @@ def test_a_database_error_is_logged_without_the_data_in_it(accounts, browser1, l
     assert answer.status_code == 503
     assert "database error: OperationalError: no such table: throttles request_id=" in log.text
     assert "mallory" not in log.text
+
+
+def test_a_refusal_by_the_database_is_logged_without_the_statement(accounts, browser1, log):
+    with accounts.parts.database.writing() as connection:
+        connection.execute(text("CREATE UNIQUE INDEX broken ON sessions (address)"))
+    Visitor(accounts).sign_in()
+    assert browser1.sign_in().status_code == 503
+    assert "database error: IntegrityError (IntegrityError) request_id=" in log.text
+    assert "INSERT" not in log.text

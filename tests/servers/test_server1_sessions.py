@@ -1,5 +1,6 @@
 import pytest
 
+from server1.accounts.users import users
 from tests.servers.accounts_visitor import Visitor, hidden_fields
 
 
@@ -56,6 +57,13 @@ def test_disabling_an_account_ends_its_sessions_at_once(accounts_on, visitor1):
     accounts_on.disable()
     assert not visitor1.is_signed_in
     assert visitor1.authorize().location.startswith("/login")
+
+
+def test_a_disabled_account_is_not_signed_in_even_where_its_session_is_left(accounts_on, visitor1):
+    with accounts_on.parts.database.writing() as connection:
+        connection.execute(users.update().values(disabled=True))
+    assert len(accounts_on.session_rows()) == 1
+    assert not visitor1.is_signed_in
 
 
 def test_enabling_an_account_again_does_not_revive_its_sessions(accounts_on, visitor1):

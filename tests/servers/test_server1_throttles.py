@@ -156,6 +156,16 @@ def test_the_owner_signs_in_elsewhere_while_one_address_is_throttled(accounts):
     assert Visitor(accounts, "203.0.113.1").sign_in().status_code == 303
 
 
+def test_where_the_owner_has_signed_in_before_is_known(accounts):
+    home, elsewhere = Visitor(accounts, "203.0.113.1"), Visitor(accounts, "203.0.113.2")
+    home.sign_in()
+    home.sign_out()
+    for number in range(100):
+        fail(accounts, Attempt(EMAIL, f"198.51.100.{number}"))
+    assert elsewhere.sign_in().status_code == 429
+    assert home.sign_in().status_code == 303
+
+
 def test_signing_in_often_is_no_failure(accounts):
     for _ in range(25):
         assert Visitor(accounts).sign_in().status_code == 303
