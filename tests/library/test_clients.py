@@ -1,0 +1,188 @@
+import pytest
+
+from flask_handoff import Client
+from flask_handoff.clients import ClientRegistry, check_public_url, origin_of
+from flask_handoff.errors import (
+    ClientUnknownError,
+    ConfigurationError,
+    RedirectURIMismatchError,
+    ResponseModeError,
+)
+
+CALLBACK = "https://notes.example.com/sso/callback"
+ENTRY = {
+    "client_id": "notes",
+    "name": "Notes",
+    "redirect_uris": [CALLBACK],
+    "initiate_login_uri": "https://notes.example.com/sso/login",
+}
+
+
+def registry(*entries):
+    return ClientRegistry.from_settings(entries or [ENTRY])
+
+
+def client(**changed):
+    return registry({**ENTRY, **changed}).client("notes")
+
+
+def test_a_client_is_found_by_its_name():
+    assert registry().client("notes").name == "Notes"
+
+
+def test_clients_come_in_the_order_in_which_they_are_written():
+    entries = [{**ENTRY, "client_id": name} for name in ("b", "a", "c")]
+    assert [each.client_id for each in registry(*entries)] == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("client_id", ["", "Notes", "notes ", "note", "notes2"])
+def test_an_unknown_client_is_refused(client_id):
+    with pytest.raises(ClientUnknownError) as refused:
+        registry().client(client_id)
+    assert refused.value.code == "client_unknown"
+
+
+def test_unless_it_is_said_otherwise_a_client_gets_its_token_by_post_and_strict():
+    assert client().response_modes == {"form_post"}
+    assert client().policy == "handoff"
+
+
+def test_a_client_may_be_given_as_an_object():
+    given = Client("notes", "Notes", (CALLBACK,), "https://notes.example.com/sso/login")
+    assert registry(given).client("notes") is given
+    assert given == client()
+
+
+def test_a_registered_redirect_uri_is_returned():
+    assert client().check_redirect_uri(CALLBACK) == CALLBACK
+
+
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        *("", CALLBACK + "/", CALLBACK + "?x=1", CALLBACK + "#x", CALLBACK[:-1], CALLBACK.upper()),
+        *("https://notes.example.com", "https://NOTES.example.com/sso/callback"),
+        *("http://notes.example.com/sso/callback", "https://notes.example.com:443/sso/callback"),
+        *("https://notes.example.com.evil.example/sso/callback", f"{CALLBACK}/../x"),
+        *("https://evil@notes.example.com/sso/callback", "//notes.example.com/sso/callback"),
+        *("https://notes.example.com/sso/%63allback", "/sso/callback", f" {CALLBACK}"),
+        *("https://sub.notes.example.com/sso/callback", "https://notes.example.com/sso//callback"),
+    ],
+)
+def test_a_redirect_uri_is_compared_character_by_character(redirect_uri):
+    with pytest.raises(RedirectURIMismatchError) as refused:
+        client().check_redirect_uri(redirect_uri)
+    assert refused.value.code == "redirect_uri_mismatch"
+
+
+@pytest.mark.parametrize(
+    "response_mode", [None, "", "query", "fragment", "web_message", "FORM_POST"]
+)
+def test_a_response_mode_that_is_not_registered_is_refused(response_mode):
+    with pytest.raises(ResponseModeError) as refused:
+        client().check_response_mode(response_mode)
+    assert refused.value.code == "response_mode"
+
+
+@pytest.mark.parametrize("response_mode", ["query", "form_post"])
+def test_a_client_may_register_both_response_modes(response_mode):
+    both = client(response_modes=["query", "form_post"])
+    assert both.check_response_mode(response_mode) == response_mode
+
+
+def test_the_origins_of_redirect_uris_are_told_once_each():
+    uris = [CALLBACK, "https://notes.example.com/other", "http://localhost:5002/sso/callback"]
+    assert client(redirect_uris=uris).redirect_origins == (
+        "https://notes.example.com",
+        "http://localhost:5002",
+    )
+
+
+def test_two_clients_of_one_name_are_refused():
+    with pytest.raises(ConfigurationError, match="two clients are called 'notes'"):
+        registry(ENTRY, ENTRY)
+
+
+WRONG_FIELDS = {
+    "client_id empty": {"client_id": ""},
+    "client_id with a space": {"client_id": "not es"},
+    "client_id too long": {"client_id": "n" * 129},
+    "client_id a number": {"client_id": 7},
+    "name empty": {"name": ""},
+    "name blank": {"name": "  "},
+    "name with a line end": {"name": "No\ntes"},
+    "name a list": {"name": ["Notes"]},
+    "no redirect_uri": {"redirect_uris": []},
+    "redirect_uris a text": {"redirect_uris": CALLBACK},
+    "redirect_uris of numbers": {"redirect_uris": [7]},
+    "redirect_uri of another machine by http": {"redirect_uris": ["http://notes.example.com/"]},
+    "redirect_uri with a fragment": {"redirect_uris": [CALLBACK + "#x"]},
+    "redirect_uri of a script": {"redirect_uris": ["javascript:alert(1)"]},
+    "redirect_uri without a host": {"redirect_uris": ["/sso/callback"]},
+    "initiate_login_uri relative": {"initiate_login_uri": "/sso/login"},
+    "initiate_login_uri null": {"initiate_login_uri": None},
+    "no response_mode": {"response_modes": []},
+    "response_mode fragment": {"response_modes": ["fragment"]},
+    "response_mode unknown beside a known": {"response_modes": ["form_post", "x"]},
+    "response_modes a text": {"response_modes": "query"},
+    "policy unknown": {"policy": "lax"},
+    "policy null": {"policy": None},
+    "an unknown field": {"redirect_uri": CALLBACK},
+}
+
+
+@pytest.mark.parametrize("changed", WRONG_FIELDS.values(), ids=list(WRONG_FIELDS))
+def test_a_client_that_is_registered_wrongly_is_refused_with_a_remedy(changed):
+    with pytest.raises(ConfigurationError) as refused:
+        client(**changed)
+    assert "HANDOFF_CLIENTS" in refused.value.problem
+    assert refused.value.remedy.endswith(".")
+
+
+@pytest.mark.parametrize("field", ["client_id", "name", "redirect_uris", "initiate_login_uri"])
+def test_a_client_without_a_field_is_refused_by_the_field_s_name(field):
+    entry = {name: value for name, value in ENTRY.items() if name != field}
+    with pytest.raises(ConfigurationError, match=rf"missing \['{field}'\]"):
+        registry(entry)
+
+
+@pytest.mark.parametrize("entry", ["notes", 7, None, [ENTRY]])
+def test_a_client_that_is_no_object_is_refused(entry):
+    with pytest.raises(ConfigurationError, match="an entry is no object"):
+        registry(entry)
+
+
+PUBLIC_URLS = (
+    *(
+        "https://notes.example.com",
+        "https://notes.example.com:8443/a/b?c=d",
+        "https://[2001:db8::1]/",
+    ),
+    *("http://localhost:5001", "http://127.0.0.1:5002/x", "http://[::1]:5002", "HTTPS://a.example"),
+)
+UNFIT_URLS = (
+    *("", "notes.example.com", "//notes.example.com", "https://", "https:///x", "https:notes"),
+    *("http://notes.example.com", "http://127.0.0.2", "http://localhost.evil.example"),
+    *("http://127.0.0.1.nip.example", "ftp://notes.example.com", "javascript:alert(1)"),
+    *("https://user@notes.example.com", "https://user:pw@notes.example.com", "https://@a.example"),
+    *("https://notes.example.com#x", "https://notes.example.com/\\evil", "https://a b.example"),
+    *("https://notes.example.com/\n", "https://nötes.example.com", "https://a.example:99999"),
+    *("https://a.example:port", "https://[::1", "file:///etc/passwd", "data:text/html,x"),
+    *("https://a.example/<script>", 'https://a.example/"', "https://" + "a" * 1024),
+)
+
+
+@pytest.mark.parametrize("url", PUBLIC_URLS)
+def test_a_browser_may_be_sent_by_https_or_on_loopback(url):
+    assert check_public_url(url, setting="HANDOFF_ISSUER") == url
+
+
+@pytest.mark.parametrize("url", UNFIT_URLS)
+def test_a_browser_is_sent_nowhere_else(url):
+    with pytest.raises(ConfigurationError, match=r"^HANDOFF_ISSUER: ") as refused:
+        check_public_url(url, setting="HANDOFF_ISSUER")
+    assert "https://" in refused.value.remedy
+
+
+def test_an_origin_is_scheme_host_and_port():
+    assert origin_of("https://notes.example.com:8443/a?b=c") == "https://notes.example.com:8443"
