@@ -198,7 +198,8 @@ def pip_install(installation, package, versions=None):
     return subprocess.run(
         [
             *(sys.executable, "-m", "pip", "--python", installation.python, "install"),
-            *("--disable-pip-version-check", "--no-input", "--quiet", "--retries", "1"),
+            *("--disable-pip-version-check", "--no-input", "--quiet"),
+            *("--retries", "1", "--timeout", "20"),
             *pinned,
             package,
         ],

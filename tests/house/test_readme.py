@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from flask_handoff.cli import handoff_keys
+from flask_handoff.verification import CHECKS
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config
@@ -84,6 +85,22 @@ def test_every_flask_command_in_a_document_exists(document):
     )
     groups = {group.name: group for group in (handoff_keys, users_group, grants_group)}
     assert [pair for pair in named if pair[1] not in groups[pair[0]].commands] == []
+
+
+def test_every_module_in_the_picture_of_the_layers_exists():
+    (picture,) = [
+        each.text for each in blocks(CHECKOUT / "CONTRIBUTING.md") if each.language == "text"
+    ]
+    modules = re.findall(r"[a-z_]+", " ".join(line[:38] for line in picture.splitlines()))
+    library = CHECKOUT / "shared" / "flask_handoff"
+    assert [name for name in modules if not list(library.glob(f"{name}*"))] == []
+
+
+def test_the_checks_of_a_token_are_listed_in_their_order():
+    listed = rows(section(DOCS / "how-it-works.md", "6. SERVER2 judges"))
+    assert [(codes(name)[0], question) for name, question in listed] == [
+        (check.name, check.question) for check in CHECKS
+    ]
 
 
 def test_every_folder_that_the_readme_names_exists():
