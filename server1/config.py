@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -110,7 +111,7 @@ class Config:
                 current directory where that is silent.
 
         Raises:
-            ConfigurationError: A setting is unknown or wrong.
+            ConfigurationError: A setting is misspelt or wrong.
         """
         read = _SettingReader(read_environment() if environment is None else environment)
         issuer = read.issuer()
@@ -155,12 +156,9 @@ class _SettingReader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = environment
         given = {name: value for name, value in environment.items() if name.startswith("SERVER1_")}
-        unknown = sorted(given.keys() - SETTINGS.keys())
-        if unknown:
-            raise ConfigurationError(
-                f"There is no setting {unknown[0]}.", f"There are: {', '.join(SETTINGS)}."
-            )
-        self._values = {**SETTINGS, **{name: value for name, value in given.items() if value}}
+        _check_spelling(given.keys() - SETTINGS.keys())
+        known = {name: value for name, value in given.items() if value and name in SETTINGS}
+        self._values = {**SETTINGS, **known}
 
     def text(self, name: str) -> str:
         value = self._values[name]
@@ -277,3 +275,10 @@ class _SettingReader:
             "response_modes": ["query", "form_post"],
             "initiate_login_uri": f"{base_url}/sso/login",
         }
+
+
+def _check_spelling(unknown: Iterable[str]) -> None:
+    # A name that resembles none of ours belongs to somebody else, such as a container platform.
+    for name in sorted(unknown):
+        for meant in get_close_matches(name, SETTINGS, n=1, cutoff=0.85):
+            raise ConfigurationError(f"There is no setting {name}.", f"Perhaps {meant} was meant.")

@@ -1,7 +1,7 @@
 """``HANDOFF_…`` settings: read once, checked whole, frozen. A wrong one refuses to start.
 
-Each setting is taken from ``app.config``, else from the environment. An unknown ``HANDOFF_…`` name
-is refused as well: a misspelt setting must not leave a default in force.
+Each setting is taken from ``app.config``, else from the environment. A ``HANDOFF_…`` name that is
+nearly one of ours is refused as well: a misspelt setting must not leave a default in force.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -150,11 +151,7 @@ class _SettingReader:
             for name, value in source.items()
             if name.startswith("HANDOFF_")
         }
-        unknown = sorted(given.keys() - known)
-        if unknown:
-            raise ConfigurationError(
-                f"There is no setting {unknown[0]}.", "docs/settings.md lists those that exist."
-            )
+        _check_spelling(given.keys() - known, known)
         self._values = {**defaults, **given}
 
     def value(self, name: str) -> Any:
@@ -252,6 +249,13 @@ class _SettingReader:
                 f"{name} holds something that is no host.", "Use such as: server1:5001,server1."
             )
         return names
+
+
+def _check_spelling(unknown: Iterable[str], known: Iterable[str]) -> None:
+    # A name that resembles none of ours belongs to somebody else, such as a container platform.
+    for name in sorted(unknown):
+        for meant in get_close_matches(name, known, n=1, cutoff=0.85):
+            raise ConfigurationError(f"There is no setting {name}.", f"Perhaps {meant} was meant.")
 
 
 def _client_entries(value: object) -> Iterable[Client | Mapping[str, Any]]:

@@ -113,7 +113,7 @@ def unverified_parameters() -> dict[str, list[str]]:
     if request.method != "POST":
         return request.args.to_dict(flat=False)
     check_body()
-    if request.mimetype != "application/x-www-form-urlencoded":
+    if request.content_length and request.mimetype != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType
     if request.query_string:
         raise BadRequest

@@ -183,3 +183,8 @@ def test_proxies_in_front_tell_the_address_when_they_are_trusted(accounts_enviro
         assert Visitor(accounts).sign_in(headers=forwarded).status_code == 303
         (session,) = accounts.session_rows()
     assert session.address == "203.0.113.7"
+
+
+def test_a_name_that_resembles_no_setting_is_left_alone():
+    # Container platforms name the address of a service so.
+    Config.from_environment({"SERVER1_SERVICE_HOST": "10.0.0.1", "SERVER1_PORT_5001_TCP": "x"})
