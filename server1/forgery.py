@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, request
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.exceptions import Forbidden, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, Forbidden, UnsupportedMediaType
 
 from .config import Config
 
@@ -37,6 +37,8 @@ def init_app(app: Flask, config: Config) -> None:
             raise Forbidden
         if request.mimetype not in _FORM_TYPES | {""}:
             raise UnsupportedMediaType
+        if None in request.form:  # a multipart field without a name, at which Flask-WTF stumbles
+            raise BadRequest
 
     app.config["WTF_CSRF_TIME_LIMIT"] = None  # a token lives as long as the cookie it belongs to
     csrf = CSRFProtect(app)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from flask import Flask
-from flask_wtf.csrf import CSRFProtect
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import limit_bodies
 from flask_handoff.replay_sql import SQLReplayStore, replay_table
 
-from . import access_log, error_pages, headers, health, notes, pages, session_cookie
+from . import access_log, error_pages, forgery, headers, health, notes, pages, session_cookie
 from .config import Config
 from .db import Database, metadata
 from .handoff import handoff
@@ -35,7 +34,6 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"] = read_secret_keys(
         config.instance / "secret_key"
     )
-    app.config["WTF_CSRF_TIME_LIMIT"] = None  # the value dies with the session it belongs to
     database = Database(config.database_url, clock=clock)
     app.extensions["database"] = database
 
@@ -44,8 +42,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     session_cookie.init_app(app, config)
     limit_bodies(app)
     handoff.init_app(app, replay_store=SQLReplayStore(database.engine), clock=clock)
-    csrf = CSRFProtect(app)
-    csrf.exempt(app.blueprints["handoff_receiver"])
+    forgery.init_app(app)
     error_pages.init_app(app, config)
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)
