@@ -20,6 +20,11 @@ class RawAnswer:
     headers: http.client.HTTPMessage
     body: bytes
 
+    @property
+    def text(self) -> str:
+        """Headers and body, wherever something may have been repeated."""
+        return f"{self.headers}{self.body.decode('latin-1')}"
+
 
 def ask(address: str, request: bytes) -> RawAnswer:
     """Send the bytes of one request, and read its answer.
@@ -30,7 +35,7 @@ def ask(address: str, request: bytes) -> RawAnswer:
     """
     with _connection(address) as connection:
         connection.sendall(request)
-        return _read(connection)
+        return _read(connection, request)
 
 
 def ask_at_once(requests: Iterable[tuple[str, bytes]]) -> list[RawAnswer]:
@@ -40,10 +45,10 @@ def ask_at_once(requests: Iterable[tuple[str, bytes]]) -> list[RawAnswer]:
         for address, request in requests:
             connection = stack.enter_context(_connection(address))
             connection.sendall(request[:-1])
-            waiting.append((connection, request[-1:]))
-        for connection, last_byte in waiting:
-            connection.sendall(last_byte)
-        return [_read(connection) for connection, _ in waiting]
+            waiting.append((connection, request))
+        for connection, request in waiting:
+            connection.sendall(request[-1:])
+        return [_read(connection, request) for connection, request in waiting]
 
 
 def get_request(url: str, *, host: str = "", headers: Iterable[str] = ()) -> bytes:
@@ -65,8 +70,9 @@ def _connection(address: str) -> Iterator[socket.socket]:
         yield connection
 
 
-def _read(connection: socket.socket) -> RawAnswer:
-    response = http.client.HTTPResponse(connection)
+def _read(connection: socket.socket, request: bytes) -> RawAnswer:
+    method = request.partition(b" ")[0].decode("latin-1")
+    response = http.client.HTTPResponse(connection, method=method)
     with response:
         response.begin()
         return RawAnswer(response.status, response.headers, response.read())
