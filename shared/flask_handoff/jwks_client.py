@@ -100,6 +100,11 @@ class JWKSClient:
         """
         return self._renewal().clock_difference
 
+    @property
+    def kids(self) -> frozenset[str]:
+        """The names of the keys that are held, as of the last good answer; nothing is fetched."""
+        return self._renewal().kids
+
     def key(self, kid: str) -> VerificationKey:
         """Find the key of this name.
 

@@ -124,6 +124,12 @@ class KeyRenewal:
         held = self._held
         return held.key_set.clock_difference if held is not None else None
 
+    @property
+    def kids(self) -> frozenset[str]:
+        """The names of the keys of the last good answer."""
+        held = self._held
+        return frozenset(held.key_set.keys) if held is not None else frozenset()
+
     def keys(self) -> Mapping[str, VerificationKey]:
         """Return the keys that may be used now, by ``kid``.
 

@@ -99,7 +99,7 @@ class Verification:
     authenticated_after: datetime | None = None
     remember_until: datetime | None = None
 
-    form: re.Match[str] = field(init=False)
+    unverified_segments: Mapping[str, str] = field(init=False, default_factory=dict)
     unverified_kid: str = field(init=False)
     key: VerificationKey = field(init=False)
     is_genuine: bool = field(init=False, default=False)  # signed by the issuer; not yet for us
@@ -157,11 +157,11 @@ def _check_form(case: Verification) -> None:
     form = _COMPACT_FORM.fullmatch(case.unverified_token)
     if form is None:
         raise TokenMalformedError("not a compact JWS")
-    case.form = form
+    case.unverified_segments = form.groupdict()
 
 
 def _check_header(case: Verification) -> None:
-    header, profile = read_header(case.form["header"]), case.expected.profile
+    header, profile = read_header(case.unverified_segments["header"]), case.expected.profile
     if not header.keys() <= profile.header_parameters:
         # Embedded keys, key addresses, crit, b64, zip, cty: none has a use here (RFC 8725, 3.10).
         raise TokenMalformedError("header: a parameter other than alg, kid and typ")
@@ -185,7 +185,7 @@ def _check_key(case: Verification) -> None:
 
 def _check_signature(case: Verification) -> None:
     length = case.key.signature_length
-    if len(case.form["signature"]) != length:
+    if len(case.unverified_segments["signature"]) != length:
         raise TokenSignatureError(f"a signature by this key has {length} characters")
     case.signed_octets = verify_signature(case.unverified_token, case.key)
     case.is_genuine = True

@@ -62,6 +62,11 @@ class PinnedKeys:
             problem = f"The pinned key file {path} cannot be used: {error}."
             raise ConfigurationError(problem, _REMEDY) from error
 
+    @property
+    def kids(self) -> frozenset[str]:
+        """The names of the keys that are held."""
+        return frozenset(self._keys)
+
     def key(self, kid: str) -> VerificationKey:
         """Find the key of this name.
 
