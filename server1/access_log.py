@@ -27,8 +27,8 @@ def init_app(app: Flask) -> None:
         _log.info(
             "%s %s %s %d %dms request_id=%s",
             request.remote_addr or "-",
-            quote(request.method, safe="")[:16],
-            quote(request.path, safe="/~:@!$&'()*+,;=")[:_LONGEST_PATH],
+            quote(request.method[:16], safe=""),
+            quote(request.path[:_LONGEST_PATH], safe="/~:@!$&'()*+,;="),
             response.status_code,
             (time.monotonic() - g.started_at) * 1000,
             request_id(),

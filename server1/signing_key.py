@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask_handoff.keys import new_key
+from flask_handoff.keys.ring_file import ring_exists
 
 from .config import Config
 
@@ -16,5 +17,5 @@ def make_first_signing_key(config: Config) -> None:
         ConfigurationError: The key cannot be written.
     """
     directory = Path(str(config.handoff["HANDOFF_KEYS_DIRECTORY"]))
-    if config.demo and not any(directory.glob("*.pem")):
+    if config.demo and not ring_exists(directory):
         new_key(directory)

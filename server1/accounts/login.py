@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
@@ -96,6 +97,12 @@ def _sign_in(unverified_email: str, unverified_password: str) -> None:
     password = check_password(unverified_password)
     now = parts().clock()
     attempt = Attempt(_account(unverified_email), client_address())
+    # Side by side, good attempts that are not judged yet would count as failures of each other.
+    with parts().hasher.one_at_a_time(f"{attempt.account} {attempt.network}"):
+        _judge(attempt, password, now)
+
+
+def _judge(attempt: Attempt, password: str, now: datetime) -> None:
     with parts().database.writing() as connection:
         throttles.count_failure(connection, attempt, now)
         user = _find_user(connection, attempt.account)

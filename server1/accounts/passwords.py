@@ -18,6 +18,8 @@ LONGEST_PASSWORD = 1024  # bytes of UTF-8
 
 _OUT_OF_MEMORY = error_to_str(-22)  # ARGON2_MEMORY_ALLOCATION_ERROR of the C library
 
+_QUEUES = 256  # different keys may share one, and then wait for each other
+
 LONGEST_WAIT = timedelta(seconds=3)
 
 
@@ -80,6 +82,7 @@ class PasswordHasher:
             type=argon2.Type.ID,
         )
         self._turns = threading.BoundedSemaphore(config.concurrent)
+        self._queues = [threading.BoundedSemaphore() for _ in range(_QUEUES)]
         self._longest_wait = longest_wait.total_seconds()
         # Compared with when there is no account, so that both answers take the same time.
         self._nobodys_hash = self._argon2.hash("nobody's password")
@@ -90,7 +93,7 @@ class PasswordHasher:
         Raises:
             HasherBusyError: No turn came in time, or memory is short.
         """
-        with self._turn():
+        with self._wait_for(self._turns):
             try:
                 return self._argon2.hash(password)
             except HashingError as error:
@@ -104,7 +107,7 @@ class PasswordHasher:
             HasherBusyError: No turn came in time, or memory is short.
         """
         stored_hash = self._nobodys_hash if password_hash is None else password_hash
-        with self._turn():
+        with self._wait_for(self._turns):
             try:
                 self._argon2.verify(stored_hash, password)
             except VerifyMismatchError:
@@ -121,10 +124,20 @@ class PasswordHasher:
         return self._argon2.check_needs_rehash(password_hash)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=self._longest_wait):
+    def one_at_a_time(self, key: str) -> Iterator[None]:
+        """Let those who give the same key in one after another.
+
+        Raises:
+            HasherBusyError: No turn came in time.
+        """
+        with self._wait_for(self._queues[hash(key) % len(self._queues)]):
+            yield
+
+    @contextmanager
+    def _wait_for(self, turn: threading.Semaphore) -> Iterator[None]:
+        if not turn.acquire(timeout=self._longest_wait):
             raise HasherBusyError
         try:
             yield
         finally:
-            self._turns.release()
+            turn.release()

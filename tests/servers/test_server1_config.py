@@ -98,7 +98,7 @@ def test_a_wrong_setting_is_refused_with_a_sentence(settings, problem):
     with pytest.raises(ConfigurationError) as refusal:
         Config.from_environment(settings)
     assert problem in refusal.value.problem
-    assert refusal.value.remedy.endswith(".")
+    assert refusal.value.remedy.endswith((".", "?"))
     assert "secret" not in str(refusal.value)
 
 

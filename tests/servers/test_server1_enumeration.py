@@ -52,7 +52,7 @@ def test_throttling_does_not_tell_whether_there_is_an_account(accounts):
 
 
 def test_the_time_does_not_tell_whether_there_is_an_account(accounts_environment, clock):
-    dear = {"SERVER1_ARGON2_MEMORY_KIB": "8192", "SERVER1_ARGON2_TIME_COST": "2"}
+    dear = {"SERVER1_ARGON2_MEMORY_KIB": "16384", "SERVER1_ARGON2_TIME_COST": "2"}
     with running_accounts({**accounts_environment, **dear}, clock) as accounts:
         times: dict[str, list[float]] = {EMAIL: [], NOBODY: []}
         for _ in range(15):
@@ -64,4 +64,5 @@ def test_the_time_does_not_tell_whether_there_is_an_account(accounts_environment
                 assert visitor.sign_in(email, "a wrong password").status_code == 403
                 taken.append(time.perf_counter() - start)
     known, unknown = (statistics.median(taken) for taken in times.values())
-    assert unknown == pytest.approx(known, rel=0.3)
+    # Without a hash to compare with, the unknown one takes a fifth; a busy machine wavers too.
+    assert unknown == pytest.approx(known, rel=0.4)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_handoff.claims import system_clock
+from server1.accounts.passwords import PasswordHasher
 from server1.parts import install
 from tests.servers.accounts_visitor import CHEAP_HASHES, Visitor, running_accounts
 
@@ -84,13 +85,15 @@ def test_nothing_that_was_sent_stands_on_a_page(browser1):
         assert "hostile" not in page.text
 
 
-class BrokenHasher:
+class BrokenHasher(PasswordHasher):
     def check(self, password_hash, password):
         raise ZeroDivisionError("a secret detail")
 
 
 def test_a_programming_error_is_a_page_without_details(accounts, browser1):
-    install(accounts.app, replace(accounts.parts, hasher=BrokenHasher()))
+    install(
+        accounts.app, replace(accounts.parts, hasher=BrokenHasher(accounts.parts.config.hashing))
+    )
     answer = browser1.sign_in()
     assert answer.status_code == 500
     assert "Something went wrong here" in answer.text

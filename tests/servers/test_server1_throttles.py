@@ -128,6 +128,12 @@ def test_guesses_side_by_side_all_count(accounts_on):
     assert answers.count(429) == 45
 
 
+def test_good_attempts_side_by_side_are_no_failures(accounts_on):
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: Visitor(accounts_on).sign_in().status_code, range(16)))
+    assert answers == [303] * 16
+
+
 def test_a_throttled_person_is_told_how_long_to_wait(browser1, clock):
     for _ in range(5):
         browser1.sign_in(password="a wrong password")
