@@ -1,0 +1,258 @@
+"""Two minimal applications with the extensions in them, and a browser that walks between them."""
+
+import secrets
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from flask import Flask, redirect, request, session
+
+from flask_handoff import (
+    HandoffIssuer,
+    HandoffReceiver,
+    LiveSession,
+    SignedInUser,
+    handoff_accepted,
+    handoff_issued,
+    handoff_refused,
+    handoff_rejected,
+)
+
+ISSUER = "http://localhost:5001"
+RECEIVER = "http://127.0.0.1:5002"
+CALLBACK = f"{RECEIVER}/sso/callback"
+SIGNALS = {
+    "issued": handoff_issued,
+    "refused": handoff_refused,
+    "accepted": handoff_accepted,
+    "rejected": handoff_rejected,
+}
+CLIENT = {
+    "client_id": "notes",
+    "name": "Notes",
+    "redirect_uris": [CALLBACK],
+    "response_modes": ["query", "form_post"],
+    "initiate_login_uri": f"{RECEIVER}/sso/login",
+}
+
+
+class IssuerHooks:
+    """What an application of SERVER1's kind answers to the extension."""
+
+    def __init__(self):
+        self.denies = None  # an AccessDeniedError to raise
+        self.grants = None  # the scope, where it is not all that was asked for
+        self.about: dict[str, Any] = {
+            "name": "Ada",
+            "email": "ada@example.com",
+            "email_verified": True,
+        }
+
+    def signed_in_user(self):
+        if "subject" not in session:
+            return None
+        auth_time = datetime.fromtimestamp(session["at"], UTC)
+        return SignedInUser(session["subject"], "a-session-at-server1", auth_time, **self.about)
+
+    def granted_scope(self, user, client, requested_scope):
+        if self.denies is not None:
+            raise self.denies
+        return requested_scope if self.grants is None else self.grants
+
+
+def issuer_app(key_directory, clock, **settings):
+    """SERVER1: whoever posts a name to /login is signed in as that person."""
+    app = Flask("issuer")
+    app.config.update(
+        SECRET_KEY="of the issuer in a test",
+        HANDOFF_ISSUER=ISSUER,
+        HANDOFF_KEYS_DIRECTORY=key_directory,
+        HANDOFF_CLIENTS=[CLIENT],
+    )
+    app.config.update(settings)
+    hooks = app.extensions["hooks"] = IssuerHooks()
+    handoff = HandoffIssuer(
+        signed_in_user=hooks.signed_in_user,
+        granted_scope=hooks.granted_scope,
+        login_endpoint="login",
+    )
+    handoff.init_app(app, clock=clock)
+
+    @app.route("/login", methods=["GET", "POST"])
+    def login():
+        if request.method == "POST":
+            session.update(subject=request.form["subject"], at=clock().timestamp())
+            return redirect(handoff.after_sign_in(default="/"), 303)
+        client = handoff.pending_client()
+        return {"client": client and client.name, "login_hint": handoff.login_hint()}
+
+    @app.get("/")
+    def home():
+        return {client.name: handoff.continue_url(client, "/notes") for client in handoff.clients()}
+
+    app.extensions["handoff"] = handoff
+    return app
+
+
+def receiver_app(keys, replay_store, clock, **settings):
+    """SERVER2: keeps its sessions in a dictionary, and the page of whoever is signed in."""
+    app = Flask("receiver")
+    app.config.update(
+        SECRET_KEY="of the receiver in a test",
+        HANDOFF_ISSUER=ISSUER,
+        HANDOFF_BASE_URL=RECEIVER,
+        HANDOFF_CLIENT_ID="notes",
+        HANDOFF_RESPONSE_MODE="query",
+    )
+    app.config.update(settings)
+    sessions = app.extensions["sessions"] = {}
+
+    def sign_in(arrival):
+        sessions.pop(session.get("id"), None)
+        session["id"] = secrets.token_urlsafe(32)
+        sessions[session["id"]] = arrival
+        return f"session-{len(sessions)}"
+
+    def live_session():
+        arrival = sessions.get(session.get("id"))
+        return arrival and LiveSession("session", arrival.token_sha256, arrival.target)
+
+    handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session)
+    handoff.init_app(app, replay_store=replay_store, keys=keys, clock=clock)
+
+    @app.get("/me")
+    def me():
+        arrival = sessions.get(session.get("id"))
+        return (arrival.claims.subject if arrival else "nobody"), 200
+
+    app.extensions["handoff"] = handoff
+    return app
+
+
+class Browser:
+    """One browser with a cookie jar for each server, which keeps to ``SameSite=Lax``."""
+
+    def __init__(self, issuer, receiver):
+        self.apps = {ISSUER: issuer, RECEIVER: receiver}
+        self._jars = {origin: app and app.test_client() for origin, app in self.apps.items()}
+
+    def another(self):
+        """Another browser before the same servers."""
+        return Browser(*self.apps.values())
+
+    @classmethod
+    def at_receiver(cls, app):
+        """A browser that visits only SERVER2."""
+        return cls(None, app)
+
+    def get(self, url, **options):
+        return self.open(url, method="GET", **options)
+
+    def post(self, url, data=None, **options):
+        return self.open(url, method="POST", data=data, **options)
+
+    def open(self, url, *, sends_cookies=True, **options):
+        origin, path = split(url)
+        without_jar = self.apps[origin].test_client(use_cookies=False)
+        client = self._jars[origin] if sends_cookies else without_jar
+        return client.open(path, base_url=origin, **options)
+
+    def cookies(self, origin=RECEIVER):
+        return {cookie.key: cookie.value for cookie in self._jars[origin]._cookies.values()}
+
+    def attempts(self, prefix="handoff_tx_"):
+        return {name: value for name, value in self.cookies().items() if name.startswith(prefix)}
+
+    def plant(self, name, value, **options):
+        self._jars[RECEIVER].set_cookie(name, value, domain="127.0.0.1", **options)
+
+    def sign_in(self, subject="ada", **form):
+        return self.post(f"{ISSUER}/login", {"subject": subject, **form})
+
+    def begin(self, target=None, **asked):
+        """Begin a handoff and return where it leads."""
+        asked = {"target_link_uri": target, **asked}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        return self.get(f"{RECEIVER}/sso/login?{query}").location
+
+    def come_back(self, target=None, **asked):
+        """Begin a handoff as somebody who is signed in, and return the answer of SERVER1."""
+        return self.get(self.begin(target, **asked))
+
+    def arrive(self, target=None, **asked):
+        """Go the whole way, and return SERVER2's last answer."""
+        return self.follow(self.come_back(target, **asked))
+
+    def follow(self, answer):
+        """Go on from an answer of SERVER1 until SERVER2 sends to a page of its own."""
+        if answer.status_code == 303:
+            return self.get(answer.location)
+        form = Form(answer.text)
+        crossing = self.post(form.action, form.fields, sends_cookies=False)
+        return self.repost(crossing)
+
+    def repost(self, page):
+        form = Form(page.text)
+        return self.post(RECEIVER + form.action, form.fields)
+
+
+class Form(HTMLParser):
+    """The only form of a page: where it goes, and with which fields."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.action = ""
+        self.fields = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag == "form":
+            self.action = given["action"]
+        if tag == "input":
+            self.fields[given["name"]] = given["value"]
+
+
+def split(url):
+    """Split a URL into its origin and the rest."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}", url.removeprefix(f"{parts.scheme}://{parts.netloc}")
+
+
+def query_of(url):
+    """Return the parameters of a URL, each of which must be there once."""
+    return {name: one for name, (one,) in parse_qs(urlsplit(url).query).items()}
+
+
+def with_query(url, **changed):
+    """Return a URL with other parameters; None leaves one out."""
+    fields = {**query_of(url), **changed}
+    given = {name: value for name, value in fields.items() if value is not None}
+    return f"{url.partition('?')[0]}?{urlencode(given)}"
+
+
+def is_signed_in(browser):
+    return browser.get(f"{RECEIVER}/me").text != "nobody"
+
+
+def is_uniform_refusal(answer):
+    """Tell whether an answer is the one page that every fault of a token gets."""
+    return answer.status_code == 403 and "<h1>You are not signed in</h1>" in answer.text
+
+
+class Heard:
+    """Hears the four signals of one application."""
+
+    def __init__(self, app):
+        self.events = []
+        # blinker forgets a receiver that nobody else holds.
+        self._hears = {name: self._listener(name) for name in SIGNALS}
+        for name, signal in SIGNALS.items():
+            signal.connect(self._hears[name], sender=app)
+
+    def _listener(self, name):
+        return lambda sender, **told: self.events.append((name, told))
+
+    def errors(self):
+        return [told["error"].code for _, told in self.events if "error" in told]
