@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -34,7 +34,8 @@ def ask(address: str, request: bytes) -> RawAnswer:
         request: Complete or not; a server may well answer before it has all.
     """
     with _connection(address) as connection:
-        connection.sendall(request)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(request)
         return _read(connection, request)
 
 

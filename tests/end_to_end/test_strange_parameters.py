@@ -1,0 +1,170 @@
+"""Every endpoint of both servers, with parameters that are missing, doubled, too long or broken."""
+
+import itertools
+from urllib.parse import quote
+
+import pytest
+
+from tests.end_to_end.conftest import watched_pair
+from tests.end_to_end.endpoints import endpoints_of
+from tests.end_to_end.journey import Browser, fields_of, parameters_of
+from tests.end_to_end.raw_http import ask, head
+
+CANARY = "<x-canary>"
+
+# As they stand in a query or a form, after the sign of equality.
+STRANGE = {
+    "empty": "",
+    "NUL": "a%00b",
+    "CR and LF": "a%0d%0aSet-Cookie:%20planted=1%0d%0a%0d%0a",
+    "not UTF-8": "%ff%fe",
+    "overlong UTF-8": "%c0%ae%c0%af",
+    "half of a surrogate pair": "%ed%a0%80",
+    "beyond Unicode": "%f4%90%80%80",
+    "not ASCII": quote("Ŝärã ﷽ \N{FULLWIDTH SOLIDUS} \N{KELVIN SIGN} 😀"),
+    "foreign digits": quote("١٢³"),
+    "a broken escape": "%zz%",
+    "markup": quote(f"\"'></textarea></script>{CANARY}<script>alert(1)</script>"),
+    "a template": quote("{{7*7}}${7*7}<%=7*7%>"),
+    "a large number": "9" * 400,
+    "a number below zero": "-1",
+    "no number": "1e999",
+    "another site": quote("https://evil.example/%0d%0a"),
+    "backslashes": quote("/\\evil.example\\..\\"),
+    "JSON": quote('{"a": [null, NaN]}'),
+    "5,000 characters": "x" * 5_000,
+    "60,000 characters": "x" * 60_000,
+}
+
+NAMES = [
+    *("id_token", "state", "iss", "error", "error_description", "target_link_uri", "prompt"),
+    *("max_age", "login_hint", "client_id", "redirect_uri", "response_type", "response_mode"),
+    *("scope", "nonce", "request", "request_uri", "continue", "email", "password"),
+    *("csrf_token", "text", "before"),
+]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A pair of this module's own, behind a proxy: each request comes from another address.
+
+    SERVER1 slows down an address that guesses passwords, and would look at nothing after that.
+    """
+    with watched_pair(
+        tmp_path_factory.mktemp("strange"), server1={"SERVER1_TRUSTED_PROXIES": "1"}
+    ) as pair:
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def signed_in(pair):
+    with Browser(pair.server1.base_url, pair.server2.base_url) as browser:
+        browser.sign_in(pair.password)
+        yield browser
+
+
+@pytest.fixture(params=["server1", "server2"])
+def server(request, pair):
+    return getattr(pair, request.param)
+
+
+class Sender:
+    """Sends requests with the cookies given, each from another address, and judges the answers."""
+
+    def __init__(self, server, pair, cookies):
+        self.server = server
+        self.places = (f"{pair.server1.base_url}/", f"{pair.server2.base_url}/")
+        self.cookies = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        self.faults: dict[str, str] = {}
+        self.sent = 0
+
+    def send(self, method, path, fields, what):
+        self.sent += 1
+        target, body = (path, fields) if method == "POST" else (f"{path}?{fields}", "")
+        lines = [
+            f"{method} {target} HTTP/1.1",
+            f"Host: {self.server.host}",
+            f"Cookie: {self.cookies}",
+            f"X-Forwarded-For: 10.0.{self.sent // 256}.{self.sent % 256}",
+            f"Content-Length: {len(body)}",
+            "Content-Type: application/x-www-form-urlencoded",
+        ]
+        answer = ask(self.server.address, head(*lines) + body.encode())
+        if fault := self._fault(answer):
+            self.faults[f"{method} {path} {what}"] = fault
+
+    def _fault(self, answer):
+        if answer.status >= 500:
+            return f"status {answer.status}"
+        if CANARY in answer.text or "<script>alert(1)" in answer.text:
+            return "repeats markup"
+        if "planted" in str(answer.headers):
+            return f"planted header: {answer.headers}"
+        place = answer.headers.get("Location", "/")
+        if not place.startswith(self.places) and (place[:1] != "/" or place[:2] == "//"):
+            return f"leads to {place}"
+        return None
+
+
+def written(fields):
+    return "&".join(f"{name}={value}" for name, value in fields.items())
+
+
+def variations(good):
+    """Return the request with each of its fields spoilt in each way, and what was done to it."""
+    for name in good:
+        others = {key: value for key, value in good.items() if key != name}
+        yield written(others), f"without {name}"
+        yield written({**good, name: f"{good[name]}&{name}={good[name]}"}), f"{name} twice"
+        for kind, value in STRANGE.items():
+            yield written({**others, name: value}), f"{name}: {kind}"
+
+
+def test_no_endpoint_stumbles_over_any_parameter(pair, server, signed_in):
+    endpoints = endpoints_of(server)
+    for cookies in ({}, signed_in.cookies()):
+        sender = Sender(server, pair, cookies)
+        for endpoint, (kind, value) in itertools.product(endpoints, STRANGE.items()):
+            names = NAMES if len(value) < 1000 else NAMES[:1]
+            for method in endpoint.methods & {"GET", "POST"}:
+                sender.send(method, endpoint.path, written(dict.fromkeys(names, value)), kind)
+                sender.send(method, endpoint.path, f"{value}={value}&{value}", f"a name: {kind}")
+        assert sender.faults == {}
+
+
+def quoted(fields):
+    return {name: quote(value) for name, value in fields.items()}
+
+
+def requests_to_server1(browser):
+    asked = parameters_of(browser.begin(login_hint="ada@example.com").headers["Location"])
+    yield "/authorize", {**asked, "prompt": "login", "max_age": "60"}
+    yield "/authorize", {"continue": fields_of(browser.arrive(prompt="login"))["continue"]}
+    login = fields_of(browser.arrive(prompt="login"))
+    yield "/login", {**login, "email": "ada@example.com", "password": "wrong"}
+    yield "/logout", {"csrf_token": fields_of(browser.arrive(prompt="login"))["csrf_token"]}
+
+
+def requests_to_server2(browser):
+    spent = parameters_of(browser.callback_url())
+    begin = {"target_link_uri": "/notes", "prompt": "login", "max_age": "60", "login_hint": "ada"}
+    yield "/sso/login", {"iss": browser.server1, **begin}
+    for path in ("/sso/callback", "/sso/finish"):
+        yield path, spent
+        yield path, {"error": "access_denied", "state": spent["state"], "iss": spent["iss"]}
+    for path in ("/notes", "/notes/1/delete", "/logout"):
+        csrf_token = fields_of(browser.arrive())["csrf_token"]
+        yield path, {"csrf_token": csrf_token, "text": "a note", "before": "1"}
+
+
+def test_no_request_of_the_journey_stumbles_over_one_spoilt_parameter(pair, server, signed_in):
+    requests = {"server1": requests_to_server1, "server2": requests_to_server2}[server.name]
+    methods = {endpoint.path: endpoint.methods for endpoint in endpoints_of(server)}
+    for path, good in requests(signed_in):
+        sender = Sender(server, pair, signed_in.cookies())
+        for method in methods[path] & {"GET", "POST"}:
+            for fields, what in variations(quoted(good)):
+                sender.send(method, path, fields, what)
+        assert sender.faults == {}
+        # One of them may have signed in or out, here or there.
+        signed_in.sign_in(pair.password, signed_in.arrive(prompt="login"))
