@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -164,6 +165,7 @@ def running_pair(
     *,
     server1: Mapping[str, str] | None = None,
     server2: Mapping[str, str] | None = None,
+    client: Mapping[str, object] | None = None,
 ) -> Iterator[Pair]:
     """Run the pair until the block ends.
 
@@ -171,6 +173,7 @@ def running_pair(
         folder: An empty directory for both.
         server1: Settings of SERVER1 beside the usual ones.
         server2: Settings of SERVER2 beside the usual ones.
+        client: How SERVER2 is registered with SERVER1, where that is not as usual.
     """
     port1, port2 = free_ports(2)
     url1, url2 = f"http://localhost:{port1}", f"http://127.0.0.1:{port2}"
@@ -183,6 +186,7 @@ def running_pair(
         "SERVER1_DEMO": "1",
         "DEMO_PASSWORD": PASSWORD,
         **CHEAP_HASHES,
+        **({} if client is None else {"HANDOFF_CLIENTS": _registration(url2, client)}),
         **(server1 or {}),
     }
     environment2 = {
@@ -208,6 +212,17 @@ def running(*servers: Server) -> Iterator[None]:
         for server in servers:
             server.wait_until_it_answers()
         yield
+
+
+def _registration(url2: str, client: Mapping[str, object]) -> str:
+    usual = {
+        "client_id": "server2",
+        "name": "Notes",
+        "redirect_uris": [f"{url2}/sso/callback"],
+        "response_modes": ["query"],
+        "initiate_login_uri": f"{url2}/sso/login",
+    }
+    return json.dumps([{**usual, **client}])
 
 
 def free_ports(count: int) -> list[int]:

@@ -11,6 +11,7 @@ from tests.end_to_end.journey import Browser, fields_of, parameters_of
 from tests.end_to_end.raw_http import ask, head
 
 CANARY = "<x-canary>"
+NOBODY: dict[str, str] = {}  # cookies
 
 # As they stand in a query or a form, after the sign of equality.
 STRANGE = {
@@ -122,7 +123,7 @@ def variations(good):
 
 def test_no_endpoint_stumbles_over_any_parameter(pair, server, signed_in):
     endpoints = endpoints_of(server)
-    for cookies in ({}, signed_in.cookies()):
+    for cookies in (NOBODY, signed_in.cookies()):
         sender = Sender(server, pair, cookies)
         for endpoint, (kind, value) in itertools.product(endpoints, STRANGE.items()):
             names = NAMES if len(value) < 1000 else NAMES[:1]
