@@ -270,7 +270,7 @@ class _SettingReader:
         base_url = self.environment.get("HANDOFF_BASE_URL") or server2
         return {
             "client_id": "server2",
-            "name": "Notes",
+            "name": "SERVER2",
             "redirect_uris": [f"{base_url}/sso/callback"],
             "response_modes": ["query", "form_post"],
             "initiate_login_uri": f"{base_url}/sso/login",

@@ -25,7 +25,7 @@ def test_without_settings_it_is_the_demos_pair_on_loopback():
     assert config.handoff["HANDOFF_CLIENTS"] == [
         {
             "client_id": "server2",
-            "name": "Notes",
+            "name": "SERVER2",
             "redirect_uris": ["http://127.0.0.1:5002/sso/callback"],
             "response_modes": ["query", "form_post"],
             "initiate_login_uri": "http://127.0.0.1:5002/sso/login",
