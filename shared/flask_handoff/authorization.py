@@ -107,7 +107,10 @@ class AuthorizationRequest:
         for parameter, error in _UNSUPPORTED.items():
             if parameter in unverified:
                 raise AuthorizationReturnedError(f"{parameter}: not supported", error=error)
-        if _parameter(unverified, "response_type") != "id_token":
+        response_type = _parameter(unverified, "response_type")
+        if response_type is None:
+            raise _invalid("response_type: missing")
+        if response_type != "id_token":
             raise AuthorizationReturnedError(
                 "response_type: expected id_token", error="unsupported_response_type"
             )

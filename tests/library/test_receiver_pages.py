@@ -20,7 +20,6 @@ from tests.minimal_pair import (
 )
 from tests.token_trial import TokenTrial
 
-
 GOOD = {"id_token": "a.b.c", "state": "s" * 43, "iss": ISSUER}
 
 

@@ -1,0 +1,266 @@
+from datetime import timedelta
+
+import pytest
+
+from flask_handoff import SignedInUser
+from flask_handoff.authorization import (
+    LIFETIME,
+    LONGEST_STATE,
+    AuthorizationRequest,
+    RequestCarrier,
+    ReturnAddress,
+)
+from flask_handoff.clients import ClientRegistry
+from flask_handoff.errors import (
+    AuthorizationExpiredError,
+    AuthorizationRequestError,
+    AuthorizationReturnedError,
+    ClientUnknownError,
+    RedirectURIMismatchError,
+    ResponseModeError,
+)
+from tests.minimal_pair import CALLBACK, CLIENT
+
+ASKED = {
+    "client_id": ["notes"],
+    "redirect_uri": [CALLBACK],
+    "response_type": ["id_token"],
+    "response_mode": ["form_post"],
+    "scope": ["openid profile notes:read"],
+    "state": ["a state"],
+    "nonce": ["a-nonce"],
+}
+
+
+@pytest.fixture
+def clients():
+    return ClientRegistry.from_settings([CLIENT])
+
+
+@pytest.fixture
+def carrier(clients):
+    return RequestCarrier([b"secret"], clients)
+
+
+@pytest.fixture
+def read(clients, clock):
+    """Reads a whole request; a parameter changed to None is left out."""
+
+    def read(**changed):
+        given = {**ASKED, **{name: [one] for name, one in changed.items() if one is not None}}
+        unverified = {name: values for name, values in given.items() if changed.get(name, 1)}
+        address = ReturnAddress.read(unverified, clients)
+        return AuthorizationRequest.read(unverified, address, clock())
+
+    return read
+
+
+def test_a_request_is_read_as_it_was_sent(read, clock):
+    request = read(prompt="login", max_age="90", login_hint="ada@example.com")
+    assert request.address == ReturnAddress("notes", CALLBACK, "form_post", "a state")
+    assert request.scope == {"openid", "profile", "notes:read"}
+    assert (request.nonce, request.prompt) == ("a-nonce", "login")
+    assert request.max_age == timedelta(seconds=90)
+    assert request.login_hint == "ada@example.com"
+    assert request.arrived_at == clock()
+
+
+def test_what_is_optional_may_be_left_out(read):
+    request = read(state=None)
+    assert request.address.state is None
+    assert (request.prompt, request.max_age, request.login_hint) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", ["prompt", "max_age", "login_hint"])
+def test_a_parameter_without_a_value_counts_as_absent(clients, clock, name):
+    unverified = {**ASKED, name: [""]}
+    address = ReturnAddress.read(unverified, clients)
+    assert getattr(AuthorizationRequest.read(unverified, address, clock()), name) is None
+
+
+# The return address: until it is known, an error is a page.
+
+
+ADDRESS_FAULTS = {
+    "client unknown": ("client_id", "evil", ClientUnknownError),
+    "client in capitals": ("client_id", "NOTES", ClientUnknownError),
+    "no redirect_uri": ("redirect_uri", None, RedirectURIMismatchError),
+    "another redirect_uri": ("redirect_uri", f"{CALLBACK}/x", RedirectURIMismatchError),
+    "no mode": ("response_mode", None, ResponseModeError),
+    "mode of the standard's default": ("response_mode", "fragment", ResponseModeError),
+    "state too long": ("state", "s" * (LONGEST_STATE + 1), AuthorizationRequestError),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"), ADDRESS_FAULTS.values(), ids=list(ADDRESS_FAULTS)
+)
+def test_a_fault_of_the_return_address_is_told_to_nobody_else(read, name, value, error):
+    with pytest.raises(AuthorizationRequestError) as refused:
+        read(**{name: value})
+    assert refused.type is error
+
+
+def test_no_client_is_a_fault_of_the_return_address(read):
+    with pytest.raises(ClientUnknownError):
+        read(client_id=None)
+
+
+@pytest.mark.parametrize("name", ["client_id", "redirect_uri", "response_mode", "state"])
+def test_a_part_of_the_return_address_that_comes_twice_is_refused(clients, name):
+    unverified = {**ASKED, name: [*ASKED[name], *ASKED[name]]}
+    with pytest.raises(AuthorizationRequestError) as refused:
+        ReturnAddress.read(unverified, clients)
+    assert refused.type is AuthorizationRequestError
+
+
+def test_a_state_of_1024_characters_of_any_kind_is_carried(read):
+    state = "\u00df \r\n<>" + "s" * (LONGEST_STATE - 6)
+    assert read(state=state).address.state == state
+
+
+# The rest: the client is told.
+
+
+RETURNED_FAULTS = {
+    "no response_type": ("response_type", None, "invalid_request"),
+    "response_type code": ("response_type", "code", "unsupported_response_type"),
+    "response_type of two": ("response_type", "id_token token", "unsupported_response_type"),
+    "no nonce": ("nonce", None, "invalid_request"),
+    "nonce with a space": ("nonce", "a b", "invalid_request"),
+    "nonce too long": ("nonce", "n" * 256, "invalid_request"),
+    "nonce not ASCII": ("nonce", "\u00df", "invalid_request"),
+    "no scope": ("scope", None, "invalid_scope"),
+    "scope without openid": ("scope", "profile", "invalid_scope"),
+    "scope of another case": ("scope", "OpenID", "invalid_scope"),
+    "scope with two spaces": ("scope", "openid  profile", "invalid_scope"),
+    "scope with a quote": ("scope", 'openid "', "invalid_scope"),
+    "scope too long": ("scope", "openid " + "s" * 1024, "invalid_scope"),
+    "prompt unknown": ("prompt", "consent", "invalid_request"),
+    "prompt none and more": ("prompt", "none login", "invalid_request"),
+    "max_age negative": ("max_age", "-1", "invalid_request"),
+    "max_age a fraction": ("max_age", "1.5", "invalid_request"),
+    "max_age endless": ("max_age", "1" * 9, "invalid_request"),
+    "max_age in other digits": ("max_age", "\u0663", "invalid_request"),
+    "login_hint too long": ("login_hint", "h" * 256, "invalid_request"),
+    "login_hint with a line end": ("login_hint", "ada\r\nBcc: x", "invalid_request"),
+    "a request object": ("request", "eyJ", "request_not_supported"),
+    "a request by address": ("request_uri", "https://x.example", "request_uri_not_supported"),
+    "a registration": ("registration", "{}", "registration_not_supported"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"), RETURNED_FAULTS.values(), ids=list(RETURNED_FAULTS)
+)
+def test_another_fault_is_told_to_the_client(read, name, value, error):
+    with pytest.raises(AuthorizationReturnedError) as refused:
+        read(**{name: value})
+    assert refused.value.error == error
+
+
+REPEATED = ("response_type", "nonce", "scope", "prompt", "max_age", "login_hint")
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_parameter_that_comes_twice_is_an_invalid_request(clients, clock, name):
+    unverified = {**ASKED, name: [*ASKED.get(name, ["1"]), "1"]}
+    address = ReturnAddress.read(unverified, clients)
+    with pytest.raises(AuthorizationReturnedError) as refused:
+        AuthorizationRequest.read(unverified, address, clock())
+    assert refused.value.error == "invalid_request"
+
+
+# Who has to sign in.
+
+
+@pytest.mark.parametrize(
+    ("asked", "age", "needed"),
+    [
+        ({}, 10**6, False),
+        ({"prompt": "none"}, 10**6, False),
+        ({"prompt": "login"}, 1, True),
+        ({"prompt": "login"}, 0, False),
+        ({"prompt": "login"}, -30, False),
+        ({"max_age": "60"}, 60, False),
+        ({"max_age": "60"}, 61, True),
+        ({"max_age": "0"}, 1, True),
+        ({"max_age": "0"}, -1, False),
+        ({"prompt": "login", "max_age": "3600"}, 1, True),
+    ],
+)
+def test_a_sign_in_is_needed_when_the_last_one_is_too_old(read, clock, asked, age, needed):
+    user = SignedInUser("ada", "sid", auth_time=clock() - timedelta(seconds=age))
+    assert read(**asked).needs_sign_in(user) is needed
+
+
+def test_who_is_not_signed_in_needs_to(read):
+    assert read().needs_sign_in(None)
+
+
+# Carried through the sign-in.
+
+
+@pytest.mark.parametrize("asked", [{}, {"prompt": "login", "max_age": "90", "login_hint": "ada"}])
+def test_a_request_comes_out_as_it_went_in(read, carrier, clock, asked):
+    request = read(**asked)
+    assert carrier.unpack(carrier.pack(request), clock()) == request
+    assert carrier.client_of(request).name == "Notes"
+
+
+def test_a_request_is_carried_for_ten_minutes(read, carrier, clock):
+    carried = carrier.pack(read())
+    clock.tick(seconds=599)
+    assert carrier.unpack(carried, clock())
+    clock.tick(seconds=1)
+    with pytest.raises(AuthorizationExpiredError):
+        carrier.unpack(carried, clock())
+    assert timedelta(minutes=10) == LIFETIME
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda carried: "",
+        lambda carried: "a.b",
+        lambda carried: carried[:-1],
+        lambda carried: "x" + carried,
+        lambda carried: carried.rpartition(".")[0],
+        lambda carried: carried + " ",
+        lambda carried: "\u00df" + carried,
+        lambda carried: "x" * 8193,
+        lambda carried: "https://evil.example.com",
+    ],
+)
+def test_what_was_not_signed_here_is_not_continued(read, carrier, clock, change):
+    with pytest.raises(AuthorizationExpiredError):
+        carrier.unpack(change(carrier.pack(read())), clock())
+
+
+def test_what_another_application_signed_is_not_continued(read, carrier, clients, clock):
+    with pytest.raises(AuthorizationExpiredError):
+        carrier.unpack(RequestCarrier([b"another"], clients).pack(read()), clock())
+
+
+def test_an_older_secret_still_reads_and_no_longer_signs(read, clients, clock):
+    before = RequestCarrier([b"old"], clients)
+    both = RequestCarrier([b"old", b"new"], clients)
+    assert both.unpack(before.pack(read()), clock())
+    with pytest.raises(AuthorizationExpiredError):
+        before.unpack(both.pack(read()), clock())
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"client_id": "renamed"}, ClientUnknownError),
+        ({"redirect_uris": [f"{CALLBACK}/new"]}, RedirectURIMismatchError),
+        ({"response_modes": ["query"]}, ResponseModeError),
+    ],
+)
+def test_a_carried_request_ends_with_the_registration_it_relied_on(
+    read, carrier, clock, changed, error
+):
+    later = RequestCarrier([b"secret"], ClientRegistry.from_settings([{**CLIENT, **changed}]))
+    with pytest.raises(error):
+        later.unpack(carrier.pack(read()), clock())

@@ -1,0 +1,168 @@
+from datetime import timedelta
+
+import pytest
+
+from flask_handoff.attempts import Attempt
+from flask_handoff.config import ReceiverConfig
+from flask_handoff.errors import RequestMalformedError
+from flask_handoff.login_request import LoginRequest, single
+from tests.minimal_pair import CALLBACK, ISSUER, RECEIVER, query_of
+
+
+@pytest.fixture
+def read(build_receiver):
+    """Reads a request to begin, with the receiver's settings given as ``HANDOFF_…``."""
+
+    def read(**given):
+        settings = {name: given.pop(name) for name in list(given) if name.startswith("HANDOFF_")}
+        config = ReceiverConfig.from_app(build_receiver(**settings))
+        return LoginRequest.read({name: [value] for name, value in given.items()}, config)
+
+    return read
+
+
+def test_a_handoff_may_begin_without_any_wish(read):
+    assert read() == LoginRequest(target="/", prompt=None, max_age=None, login_hint=None)
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("/notes", "/notes"),
+        ("/notes?page=2&x=%20", "/notes?page=2&x=%20"),
+        (f"{RECEIVER}/notes", "/notes"),
+        (f"{RECEIVER}/notes?a=b", "/notes?a=b"),
+        (RECEIVER, "/"),
+        (f"{RECEIVER}/", "/"),
+        ("/ssomething", "/ssomething"),
+        ("/logouts", "/logouts"),
+    ],
+)
+def test_a_page_of_this_site_is_kept_as_a_path(read, target, kept):
+    assert read(target_link_uri=target).target == kept
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "/sso",
+            "/sso/",
+            "/sso/login",
+            "/sso/callback?x=1",
+            "/logout",
+            "/logout?x",
+            "/logout/all",
+        ),
+        *("/%73so/login", "/sso%2Flogin", f"{RECEIVER}/sso/login", f"{RECEIVER}/logout"),
+        *("https://evil.example.com/", "//evil.example.com", "/\\evil.example.com", "https:evil"),
+        *(f"{RECEIVER}.evil.example.com/", f"{RECEIVER}@evil.example.com/", f"{RECEIVER}:80/"),
+        *("http://localhost:5001/", "javascript:alert(1)", "/\t/evil.example.com", "notes", "?x"),
+        *(
+            "/a/../sso/login",
+            "/./sso/login",
+            "/a//b",
+            "/a\r\nSet-Cookie: x=y",
+            "/\u00e4",
+            "/" * 513,
+        ),
+        *(f"{RECEIVER.upper()}/notes", "/notes#fragment", "/a b", "/%00", "///x", ""),
+    ],
+)
+def test_another_target_is_replaced_by_the_default_one(read, target):
+    assert read(target_link_uri=target, HANDOFF_DEFAULT_TARGET="/home").target == "/home"
+
+
+def test_the_issuer_may_be_named_and_has_to_be_ours(read):
+    assert read(iss=ISSUER)
+    for iss in ("https://evil.example.com", f"{ISSUER}/", ISSUER.upper(), " "):
+        with pytest.raises(RequestMalformedError, match="iss: not the issuer"):
+            read(iss=iss)
+
+
+@pytest.mark.parametrize("prompt", ["consent", "none login", "LOGIN", "select_account"])
+def test_another_prompt_is_refused(read, prompt):
+    with pytest.raises(RequestMalformedError, match="prompt"):
+        read(prompt=prompt)
+
+
+@pytest.mark.parametrize("max_age", ["-1", "1.5", "1" * 9, "\u0663", " 1", "x"])
+def test_another_age_is_refused(read, max_age):
+    with pytest.raises(RequestMalformedError, match="max_age"):
+        read(max_age=max_age)
+
+
+@pytest.mark.parametrize("login_hint", ["h" * 256, "ada\nx", "\x00", "\u202e"])
+def test_a_hint_that_forges_what_stands_beside_it_is_refused(read, login_hint):
+    with pytest.raises(RequestMalformedError, match="login_hint"):
+        read(login_hint=login_hint)
+
+
+def test_a_hint_is_passed_on(read):
+    assert read(login_hint="ada@example.com").login_hint == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("asked", "setting", "age"),
+    [
+        ({}, "", None),
+        ({}, "60", 60),
+        ({"max_age": "30"}, "60", 30),
+        ({"max_age": "90"}, "60", 60),
+        ({"max_age": "90"}, "", 90),
+        ({"prompt": "login"}, "60", 0),
+        ({"prompt": "login", "max_age": "90"}, "", 0),
+        ({"prompt": "none", "max_age": "0"}, "", 0),
+    ],
+)
+def test_a_link_may_ask_for_a_younger_sign_in_than_the_setting_never_for_an_older(
+    read, asked, setting, age
+):
+    expected = None if age is None else timedelta(seconds=age)
+    assert read(**asked, HANDOFF_MAX_AGE=setting).max_age == expected
+
+
+def test_the_issuer_is_asked_for_a_token_bound_to_the_attempt(build_receiver, clock):
+    config = ReceiverConfig.from_app(build_receiver(HANDOFF_SCOPE="openid notes:read"))
+    attempt = Attempt.begin("/notes", None, clock())
+    request = LoginRequest("/notes", "login", timedelta(0), "ada")
+    url = request.authorization_url(config, attempt)
+    assert url.startswith(f"{ISSUER}/authorize?")
+    assert query_of(url) == {
+        "client_id": "notes",
+        "redirect_uri": CALLBACK,
+        "response_type": "id_token",
+        "response_mode": "query",
+        "scope": "notes:read openid",
+        "state": attempt.state,
+        "nonce": attempt.nonce,
+        "prompt": "login",
+        "max_age": "0",
+        "login_hint": "ada",
+    }
+
+
+def test_what_was_not_asked_for_is_not_in_the_request(read, build_receiver, clock):
+    config = ReceiverConfig.from_app(build_receiver())
+    url = read().authorization_url(config, Attempt.begin("/", None, clock()))
+    assert not {"prompt", "max_age", "login_hint"} & query_of(url).keys()
+
+
+@pytest.mark.parametrize(
+    ("values", "one"), [((), None), (("",), None), (("x",), "x"), ((" ",), " ")]
+)
+def test_a_parameter_is_there_once_or_absent(values, one):
+    assert single({"state": values}, "state") == one
+
+
+@pytest.mark.parametrize("values", [("x", "x"), ("", "x"), ("", "")])
+def test_a_parameter_that_comes_twice_is_refused_whatever_it_says(values):
+    with pytest.raises(RequestMalformedError, match="state: sent twice"):
+        single({"state": values}, "state")
+
+
+@pytest.mark.parametrize("name", ["iss", "target_link_uri", "prompt", "max_age", "login_hint"])
+def test_each_parameter_of_the_request_may_come_once(build_receiver, name):
+    config = ReceiverConfig.from_app(build_receiver())
+    with pytest.raises(RequestMalformedError, match=f"{name}: sent twice"):
+        LoginRequest.read({name: ["", ""]}, config)
