@@ -17,7 +17,7 @@ def flask(query_pair):
 
 @pytest.fixture
 def grace_may(flask):
-    """Says what Grace may do at Notes; each test that knows her says so first."""
+    """Says what Grace may do at SERVER2; each test that knows her says so first."""
     return lambda *scope: flask("grants", "set", GRACE, "server2", *scope)
 
 
