@@ -99,7 +99,7 @@ class Sender:
             return f"status {answer.status}"
         if CANARY in answer.text or "<script>alert(1)" in answer.text:
             return "repeats markup"
-        if "planted" in str(answer.headers):
+        if any(cookie.startswith("planted") for cookie in answer.headers.get_all("Set-Cookie", [])):
             return f"planted header: {answer.headers}"
         place = answer.headers.get("Location", "/")
         if not place.startswith(self.places) and (place[:1] != "/" or place[:2] == "//"):
