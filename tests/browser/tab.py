@@ -1,0 +1,96 @@
+"""One tab of a real browser, and what people do in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.pair import Pair
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+EMAIL = "ada@example.com"
+CONTINUE = re.compile("^Continue to ")
+
+# The browser's own note about a page with an error status; whether there may be one, tests decide.
+_STATUS_NOTE = "Failed to load resource: the server responded with a status of"
+_REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => {
+  console.error("policy violation", event.effectiveDirective, event.blockedURI, location.href);
+});
+"""
+
+
+class Tab:
+    """A tab, which notes whatever the browser complains about in its profile.
+
+    Args:
+        page: Playwright's page.
+        pair: The servers to visit.
+    """
+
+    def __init__(self, page: Page, pair: Pair) -> None:
+        self.page = page
+        self.pair = pair
+        self.complaints: list[str] = []
+        context = page.context
+        context.add_init_script(_REPORT_VIOLATIONS)
+        context.on("console", self._note)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+
+    @property
+    def context(self) -> BrowserContext:
+        return self.page.context
+
+    @property
+    def home1(self) -> str:
+        return f"{self.pair.server1.base_url}/"
+
+    @property
+    def home2(self) -> str:
+        return f"{self.pair.server2.base_url}/"
+
+    @property
+    def notes(self) -> str:
+        return f"{self.pair.server2.base_url}/notes"
+
+    def another(self) -> Tab:
+        """Open one more tab of the same profile."""
+        return Tab(self.context.new_page(), self.pair)
+
+    def fill_in_sign_in(self, password: str | None = None) -> None:
+        """Fill in SERVER1's sign-in page, which is open, and send it."""
+        self.page.get_by_label("E-mail address").fill(EMAIL)
+        self.page.get_by_label("Password").fill(password or self.pair.password)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def sign_in_at_server1(self) -> None:
+        self.page.goto(f"{self.home1}login")
+        self.fill_in_sign_in()
+        self.page.wait_for_url(self.home1)
+
+    def continue_to_notes(self) -> None:
+        self.page.get_by_role("link", name=CONTINUE).click()
+        self.page.wait_for_url(self.notes)
+
+    def arrive(self) -> None:
+        """Come to the notes as most people do: by SERVER1's page."""
+        self.sign_in_at_server1()
+        self.continue_to_notes()
+
+    def write_note(self, text: str) -> None:
+        self.page.get_by_label("New note").fill(text)
+        self.page.get_by_role("button", name="Add note").click()
+        self.page.get_by_role("listitem").filter(has_text=text).wait_for()
+
+    def scrolls_sideways(self) -> bool:
+        return bool(
+            self.page.evaluate(
+                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            )
+        )
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not message.text.startswith(_STATUS_NOTE):
+            self.complaints.append(f"{message.text} ({message.location.get('url')})")
