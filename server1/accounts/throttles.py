@@ -112,6 +112,9 @@ class Attempt:
             return self.address
         if address.version == 4:
             return self.address
+        if address.ipv4_mapped is not None:
+            # A socket for both versions writes IPv4 so: all of IPv4 would be one network.
+            return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
 
 

@@ -8,11 +8,13 @@ from urllib.parse import quote, urlsplit
 
 from flask import Flask, abort, g, redirect, request
 from werkzeug.exceptions import (
+    BadHost,
     BadRequest,
     LengthRequired,
     RequestEntityTooLarge,
     UnsupportedMediaType,
 )
+from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
 from .clients import LOOPBACK_HOSTS
@@ -22,6 +24,7 @@ MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
 
 _EXTENSION = "handoff_front_door"
 _INTERNAL_PATHS = ("/.well-known/", "/healthz", "/readyz", "/sso/backchannel-logout")
+_DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -60,6 +63,8 @@ def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) ->
         )
 
     def check_address() -> Response | None:
+        _check_routable()
+        _drop_impossible_dates()
         _check_query()
         return _check_host(base_url, internal_hosts)
 
@@ -135,6 +140,21 @@ def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | Non
     ):
         return redirect(base_url + _raw_path(), 303)
     abort(400)
+
+
+def _check_routable() -> None:
+    # Flask cannot build a URL where it could not read the host, and an error page may want one.
+    if isinstance(request.routing_exception, BadHost):
+        abort(Response("This server is not known by that name.\n", 400, mimetype="text/plain"))
+
+
+def _drop_impossible_dates() -> None:
+    for name in _DATES:
+        try:
+            parse_date(request.environ.get(name))
+        except OverflowError:
+            # Werkzeug would fail with a 500 (RFC 9110, section 13.1.3: ignore what is no date).
+            del request.environ[name]
 
 
 def _check_query() -> None:

@@ -63,8 +63,13 @@ def test_a_request_for_another_host_is_refused_everywhere_before_any_cookie(ask_
         ["{host}." + EVIL],
         ["{host}@" + EVIL],
         ["{host}, " + EVIL],
+        ["a" * 64],
+        ["a" * 64 + ".localhost"],
     ],
-    ids=["missing", "empty", "first", "second", "twice", "longer", "behind @", "list"],
+    ids=[
+        *("missing", "empty", "first", "second", "twice", "longer", "behind @", "list"),
+        *("long label", "long label of loopback"),
+    ],
 )
 def test_a_host_that_is_not_ours_alone_is_refused(server, hosts):
     lines = [f"Host: {host.format(host=server.host)}" for host in hosts]
@@ -181,6 +186,9 @@ def test_another_method_is_refused_and_the_good_ones_are_told(ask_everywhere, en
         ["Content-Type: application/x-www-form-urlencoded; charset=utf-7", "Content-Length: 0"],
         ["Content-Type: ;;=\xff", "Content-Length: 0"],
         ["Range: bytes=9-1", "If-Modified-Since: never", "If-None-Match: \xff"],
+        ["If-Modified-Since: Mon, 01 Jan 99999999999999 00:00:00 GMT"],
+        ["If-Modified-Since: Mon, 01 Jan 2024 00:00:00 +99999999999999999999"],
+        ["Range: bytes=0-0", "If-Range: Mon, 01 Jan 99999999999999 00:00:00 GMT"],
         ["X-Forwarded-For: \xff, ,", "X-Forwarded-Proto: javascript"],
         ["Authorization: Bearer \xff", "Authorization: Basic !"],
         [f"X-{number}: y" for number in range(90)],

@@ -87,6 +87,13 @@ def test_an_ipv6_network_counts_as_one_address(accounts_on):
     fail(accounts_on, Attempt(EMAIL, "2001:db8:1:3::1"))
 
 
+def test_ipv4_addresses_written_as_ipv6_are_not_one_network(accounts_on):
+    for _ in range(5):
+        fail(accounts_on, Attempt(EMAIL, "::ffff:203.0.113.1"))
+    wait_of(accounts_on, Attempt(EMAIL, "203.0.113.1"))
+    fail(accounts_on, Attempt(EMAIL, "::ffff:203.0.113.2"))
+
+
 def test_what_is_taken_back_does_not_count(accounts_on, clock):
     attempt = Attempt(EMAIL, "203.0.113.1")
     for _ in range(30):
