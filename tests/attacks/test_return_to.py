@@ -26,6 +26,7 @@ ATTACKS = {
     "two backslashes": "\\\\evil.example",
     "an encoded backslash": "/%5Cevil.example",
     "an encoded second slash": "/%2F/evil.example",
+    "an encoded slash inside": "/notes%2Fedit",
     "a slash encoded twice": "/%252Fevil.example",
     "a scheme without slashes": "https:evil.example",
     "a whole address": "https://evil.example/",
