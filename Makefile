@@ -7,7 +7,7 @@ BENCH_ARGS ?=
 LOCK_ARGS ?=
 
 BIN := .venv/bin
-TYPED := $(wildcard shared/flask_handoff server1 server2 lab benchmarks demo.py tests)
+TYPED := $(wildcard shared/flask_handoff server1 server2 lab benchmarks vectors demo.py tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench lock clean .venv-ready

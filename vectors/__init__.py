@@ -1,0 +1,1 @@
+"""Hostile and good tokens for any receiver, made again byte for byte by ``python -m vectors``."""
