@@ -273,7 +273,7 @@ def _client_document(value: str | os.PathLike[str]) -> object:
         if not text.lstrip().startswith("["):
             text = Path(text).read_text(encoding="utf-8")
         document: object = json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"HANDOFF_CLIENTS cannot be read ({type(error).__name__}).",
             "Give a list as JSON, or the path of a JSON file that holds one.",

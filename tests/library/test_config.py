@@ -1,0 +1,273 @@
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_handoff import Client
+from flask_handoff.config import IssuerConfig, ReceiverConfig
+from flask_handoff.errors import ConfigurationError
+
+CLIENT = {
+    "client_id": "notes",
+    "name": "Notes",
+    "redirect_uris": ["https://notes.example.com/sso/callback"],
+    "initiate_login_uri": "https://notes.example.com/sso/login",
+}
+ISSUER = {
+    "HANDOFF_ISSUER": "https://accounts.example.com",
+    "HANDOFF_KEYS_DIRECTORY": "keys",
+    "HANDOFF_CLIENTS": [CLIENT],
+}
+RECEIVER = {
+    "HANDOFF_ISSUER": "https://accounts.example.com",
+    "HANDOFF_BASE_URL": "https://notes.example.com",
+    "HANDOFF_CLIENT_ID": "notes",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch):
+    for name in os.environ:
+        if name.startswith("HANDOFF_"):
+            monkeypatch.delenv(name)
+
+
+def configured(side, settings):
+    app = Flask("config")
+    app.config.update({name: value for name, value in settings.items() if value is not ...})
+    return side.from_app(app)
+
+
+def issuer(**changed):
+    return configured(IssuerConfig, {**ISSUER, **changed})
+
+
+def receiver(**changed):
+    return configured(ReceiverConfig, {**RECEIVER, **changed})
+
+
+# What holds unless something else is said.
+
+
+def test_an_issuer_needs_three_settings():
+    config = issuer()
+    assert config.issuer == "https://accounts.example.com"
+    assert config.keys_directory == Path("keys")
+    assert [client.name for client in config.clients] == ["Notes"]
+    assert config.internal_hosts == frozenset()
+
+
+def test_a_receiver_needs_three_settings():
+    config = receiver()
+    assert config.redirect_uri == "https://notes.example.com/sso/callback"
+    assert config.response_mode == "form_post"
+    assert config.scope == {"openid", "profile", "email"}
+    assert config.policy == "handoff"
+    assert config.authorization_endpoint == "https://accounts.example.com/authorize"
+    assert config.jwks_uri == "https://accounts.example.com/.well-known/jwks.json"
+    assert (config.jwks_allow_http, config.pinned_keys, config.max_age) == (False, None, None)
+    assert (config.default_target, config.landing) == ("/", "redirect")
+    assert (config.attempt_cookie, config.internal_hosts) == ("handoff_tx_", frozenset())
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [*((issuer, name) for name in ISSUER), *((receiver, name) for name in RECEIVER)],
+)
+@pytest.mark.parametrize("missing", [..., None, ""])
+def test_what_has_to_be_set_is_named(read, name, missing):
+    with pytest.raises(ConfigurationError) as refused:
+        read(**{name: missing})
+    assert refused.value.problem == f"{name} is not set."
+    assert "docs/settings.md" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("HANDOFF_ISUER", "HANDOFF_ISSUER"),
+        ("HANDOFF_RESPONSEMODE", "HANDOFF_RESPONSE_MODE"),
+        ("HANDOFF_CLIENT", "HANDOFF_CLIENTS"),
+        ("HANDOFF_KEY_DIRECTORY", "HANDOFF_KEYS_DIRECTORY"),
+    ],
+)
+@pytest.mark.parametrize("read", [issuer, receiver])
+def test_a_misspelt_setting_is_refused_with_the_one_that_was_meant(read, name, meant):
+    with pytest.raises(ConfigurationError) as refused:
+        read(**{name: "x"})
+    assert refused.value.problem == f"There is no setting {name}."
+    assert refused.value.remedy == f"Perhaps {meant} was meant."
+
+
+@pytest.mark.parametrize("read", [issuer, receiver])
+def test_a_setting_that_resembles_none_of_ours_is_somebody_else_s(read):
+    assert read(HANDOFF_SERVICE_PORT_80_TCP="tcp://10.0.0.1:80")
+
+
+def test_a_misspelt_setting_is_refused_in_the_environment_too(monkeypatch):
+    monkeypatch.setenv("HANDOFF_RESPONSEMODE", "query")
+    with pytest.raises(ConfigurationError, match="There is no setting HANDOFF_RESPONSEMODE"):
+        receiver()
+
+
+def test_the_environment_is_read_and_the_application_s_own_settings_come_first(monkeypatch):
+    monkeypatch.setenv("HANDOFF_DEFAULT_TARGET", "/from-the-environment")
+    assert receiver().default_target == "/from-the-environment"
+    assert receiver(HANDOFF_DEFAULT_TARGET="/mine").default_target == "/mine"
+
+
+def test_one_application_may_have_the_settings_of_both_sides():
+    both = {**ISSUER, **RECEIVER, "HANDOFF_BASE_URL": "https://accounts.example.com"}
+    assert configured(IssuerConfig, both).issuer == configured(ReceiverConfig, both).issuer
+
+
+# Each setting, well and badly.
+
+
+GOOD = {
+    "HANDOFF_ISSUER": ["https://idp.example.com/realms/one", "https://idp.example.com/"],
+    "HANDOFF_BASE_URL": ["http://127.0.0.1:5002", "https://notes.example.com:8443"],
+    "HANDOFF_RESPONSE_MODE": ["query", "form_post"],
+    "HANDOFF_POLICY": ["handoff", "oidc"],
+    "HANDOFF_LANDING": ["redirect", "refresh"],
+    "HANDOFF_SCOPE": ["openid", "openid notes:read"],
+    "HANDOFF_AUTHORIZATION_ENDPOINT": ["https://idp.example.com/o/authorize"],
+    "HANDOFF_JWKS_URI": ["http://server1:5001/.well-known/jwks.json"],
+    "HANDOFF_JWKS_ALLOW_HTTP": ["0", "1", True, False, 0, 1],
+    "HANDOFF_PINNED_KEYS": ["", "keys.pem", Path("keys.pem")],
+    "HANDOFF_DEFAULT_TARGET": ["/notes?page=1"],
+    "HANDOFF_MAX_AGE": ["", None, "0", "3600", 3600, timedelta(hours=1), timedelta(0)],
+    "HANDOFF_ATTEMPT_COOKIE": ["tx_", "s2_tx_", "T"],
+    "HANDOFF_INTERNAL_HOSTS": [
+        *("", "server2", "server2:5002, SERVER2 ,", "[::1]:5002", None),
+        *(["server2"], ("a", "b"), {"a"}, frozenset()),
+    ],
+}
+BAD = {
+    "HANDOFF_ISSUER": [
+        *("accounts.example.com", "http://accounts.example.com", "https://a.example/?x=1"),
+        *("https://a.example/#x", "https://user@a.example", "https://a.example\n", 7, b"https://a"),
+    ],
+    "HANDOFF_BASE_URL": [
+        *(
+            "https://notes.example.com/",
+            "https://notes.example.com/app",
+            "http://10.0.0.1",
+            "notes",
+        ),
+    ],
+    "HANDOFF_CLIENT_ID": ["a\nb", 7, ["notes"], b"notes"],
+    "HANDOFF_RESPONSE_MODE": ["fragment", "QUERY", "query,form_post", 1, ["query"]],
+    "HANDOFF_POLICY": ["lax", "HANDOFF", "none", True],
+    "HANDOFF_LANDING": ["", "meta", 0],
+    "HANDOFF_SCOPE": [
+        "profile",
+        "OPENID",
+        'openid "',
+        "openid ß",
+        "openid " + "s" * 65,
+        ["openid"],
+    ],
+    "HANDOFF_AUTHORIZATION_ENDPOINT": [
+        "/authorize",
+        "http://idp.example.com/",
+        "https://a.example?x",
+    ],
+    "HANDOFF_JWKS_ALLOW_HTTP": ["yes", "true", "", None, 2, "on"],
+    "HANDOFF_PINNED_KEYS": [7, "a\x00b"],
+    "HANDOFF_DEFAULT_TARGET": ["notes", "//evil.example", "https://notes.example.com/", "/a/../b"],
+    "HANDOFF_MAX_AGE": [
+        *("-1", "1.5", "1h", "1" * 9, -1, 1.5, True, timedelta(seconds=-1), timedelta(days=10**6)),
+    ],
+    "HANDOFF_ATTEMPT_COOKIE": ["__Host-tx_", "tx-", "tx ", "1tx", "t" * 33, "tx;", "ß", 7],
+    "HANDOFF_INTERNAL_HOSTS": ["http://server2", "a b", "server2/", "ß", [7], 7, b"a", True],
+}
+
+
+def cases(table):
+    return [(name, value) for name, values in table.items() for value in values]
+
+
+@pytest.mark.parametrize(("name", "value"), cases(GOOD), ids=str)
+def test_a_good_setting_is_accepted(name, value):
+    assert receiver(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), cases(BAD), ids=ascii)
+def test_a_bad_setting_is_refused_by_its_name_with_a_remedy(name, value):
+    with pytest.raises(ConfigurationError) as refused:
+        receiver(**{name: value})
+    assert refused.value.problem.startswith(name)
+    assert refused.value.problem.endswith(".")
+    assert refused.value.remedy.endswith(".")
+
+
+def test_settings_are_read_as_what_they_mean():
+    config = receiver(
+        HANDOFF_MAX_AGE="3600",
+        HANDOFF_JWKS_ALLOW_HTTP="1",
+        HANDOFF_PINNED_KEYS="keys.pem",
+        HANDOFF_INTERNAL_HOSTS=" server2:5002, SERVER2 ,",
+        HANDOFF_ISSUER="https://idp.example.com/",
+    )
+    assert config.max_age == timedelta(hours=1)
+    assert config.jwks_allow_http is True
+    assert config.pinned_keys == Path("keys.pem")
+    assert config.internal_hosts == {"server2:5002", "server2"}
+    assert config.issuer == "https://idp.example.com/"
+    assert config.authorization_endpoint == "https://idp.example.com/authorize"
+
+
+@pytest.mark.parametrize("age", [timedelta(minutes=5), 300, "300"])
+def test_an_age_may_be_written_in_three_ways(age):
+    assert receiver(HANDOFF_MAX_AGE=age).max_age == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("url", ["https://accounts.example.com/", "https://a.example/path"])
+def test_an_issuer_of_our_own_has_no_path(url):
+    with pytest.raises(ConfigurationError, match="has a path"):
+        issuer(HANDOFF_ISSUER=url)
+
+
+# Clients.
+
+
+def test_clients_may_be_objects_tables_json_or_a_file(tmp_path):
+    document = json.dumps([CLIENT])
+    (tmp_path / "clients.json").write_text(document, encoding="utf-8")
+    client = Client(
+        "notes", "Notes", (CLIENT["redirect_uris"][0],), str(CLIENT["initiate_login_uri"])
+    )
+    ways = [client], (CLIENT,), document, f"\n {document}", tmp_path / "clients.json"
+    for way in (*ways, str(tmp_path / "clients.json")):
+        assert list(issuer(HANDOFF_CLIENTS=way).clients) == [client]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [*("nothing.json", "[", "[{]", "{}", "\x00"), *(7, {"client_id": "notes"}, b"[]", Path("/"))],
+    ids=ascii,
+)
+def test_clients_that_cannot_be_read_are_refused(value, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"^HANDOFF_CLIENTS (cannot be read|is no list)"):
+        issuer(HANDOFF_CLIENTS=value)
+
+
+@pytest.mark.parametrize("document", [b"\xff[]", b"{}", b"null", b"", b"[" * 100_000])
+def test_a_file_that_holds_no_list_of_clients_is_refused(tmp_path, document):
+    (tmp_path / "clients.json").write_bytes(document)
+    with pytest.raises(ConfigurationError, match="HANDOFF_CLIENTS"):
+        issuer(HANDOFF_CLIENTS=tmp_path / "clients.json")
+
+
+def test_a_mistake_in_a_client_is_a_mistake_in_the_settings():
+    with pytest.raises(ConfigurationError, match="missing"):
+        issuer(HANDOFF_CLIENTS=[{"client_id": "notes"}])
+
+
+def test_a_configuration_cannot_be_changed_afterwards():
+    with pytest.raises(AttributeError):
+        issuer().issuer = "https://evil.example.com"
