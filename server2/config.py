@@ -6,6 +6,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,10 @@ from sqlalchemy.exc import ArgumentError
 from flask_handoff.clients import LOOPBACK_HOSTS, check_public_url
 from flask_handoff.errors import ConfigurationError
 
+SETTINGS = (
+    *("SERVER2_INSTANCE", "SERVER2_DATABASE_URL", "SERVER2_BIND", "SERVER2_PORT"),
+    *("SERVER2_SESSION_SAMESITE", "SERVER2_DEMO"),
+)
 DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 SAME_SITE = ("Lax", "Strict")
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -56,6 +61,7 @@ class Config:
             ConfigurationError: A value is wrong; the text says which one and what to do.
         """
         settings = _settings(environment)
+        _check_spelling(settings)
         instance = Path(settings.get("SERVER2_INSTANCE", "instance/server2")).absolute()
         port = _port(settings, "SERVER2_PORT", 5002)
         base_url = check_public_url(
@@ -84,6 +90,14 @@ def _settings(environment: Mapping[str, str] | None) -> dict[str, str]:
     merged = {**dotenv_values(".env"), **os.environ} if environment is None else environment
     # Compose files hand on a variable that is not set as an empty one.
     return {name: value.strip() for name, value in merged.items() if value and value.strip()}
+
+
+def _check_spelling(settings: Mapping[str, str]) -> None:
+    # A name that resembles none of ours belongs to somebody else, such as a container platform.
+    unknown = {name for name in settings if name.startswith("SERVER2_")} - set(SETTINGS)
+    for name in sorted(unknown):
+        for meant in get_close_matches(name, SETTINGS, n=1, cutoff=0.85):
+            raise ConfigurationError(f"There is no setting {name}.", f"Perhaps {meant} was meant.")
 
 
 def _port(settings: Mapping[str, str], name: str, default: int) -> int:

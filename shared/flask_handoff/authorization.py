@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData, URLSafeSerializer
 
 from .claims import SignedInUser
 from .clients import Client, ClientRegistry
@@ -174,9 +174,13 @@ class RequestCarrier:
             raise AuthorizationExpiredError("the carried request is too long")
         try:
             fields: dict[str, Any] = self._serializer.loads(unverified_carried)
-        except BadSignature as error:
+        except BadData as error:
             raise AuthorizationExpiredError("the carried request was not signed here") from error
-        request = self._restore(fields)
+        try:
+            request = self._restore(fields)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # Signed by another version of this library, before or after an update.
+            raise AuthorizationExpiredError("the carried request has another form") from error
         if now - request.arrived_at >= LIFETIME:
             raise AuthorizationExpiredError("the sign-in took longer than ten minutes")
         return request

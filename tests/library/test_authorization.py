@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from itsdangerous import URLSafeSerializer
 
 from flask_handoff import SignedInUser
 from flask_handoff.authorization import (
@@ -235,6 +236,15 @@ def test_a_request_is_carried_for_ten_minutes(read, carrier, clock):
 def test_what_was_not_signed_here_is_not_continued(read, carrier, clock, change):
     with pytest.raises(AuthorizationExpiredError):
         carrier.unpack(change(carrier.pack(read())), clock())
+
+
+@pytest.mark.parametrize("fields", [{}, [], "text", {"address": {}}, {"address": {"new": 1}}, ...])
+def test_what_another_version_signed_is_too_late(read, carrier, clock, fields):
+    signer = URLSafeSerializer(b"secret", salt="flask_handoff.authorization_request")
+    if fields is ...:
+        fields = {**signer.loads(carrier.pack(read())), "added_later": 1}
+    with pytest.raises(AuthorizationExpiredError):
+        carrier.unpack(signer.dumps(fields), clock())
 
 
 def test_what_another_application_signed_is_not_continued(read, carrier, clients, clock):

@@ -36,6 +36,13 @@ def test_a_wrong_value_is_refused_with_its_name_and_a_remedy(name, value):
     assert refused.value.remedy.endswith(".")
 
 
+def test_a_misspelt_setting_is_refused_and_a_platforms_own_is_not():
+    with pytest.raises(ConfigurationError, match="SERVER2_SESSION_SAMESITE was meant"):
+        Config.from_environment({"SERVER2_SESSION_SAMESTE": "Strict"})
+    platform = {"SERVER2_PORT_5002_TCP_ADDR": "10.0.0.2", "SERVER2_SERVICE_HOST": "10.0.0.2"}
+    assert Config.from_environment(platform) == Config.from_environment({})
+
+
 @pytest.mark.parametrize(
     "setting",
     [
