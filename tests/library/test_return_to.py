@@ -1,9 +1,7 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flask_handoff.errors import UnsafeReturnToError
-from flask_handoff.return_to import LONGEST_TARGET, check_return_to, target_path
+from flask_handoff.return_to import check_return_to, target_path
 
 BASE_URL = "https://notes.example.com"
 EXCLUDED = ("/sso", "/logout")
@@ -15,81 +13,131 @@ EXCLUDED = ("/sso", "/logout")
         "/",
         "/notes",
         "/notes/",
-        "/notes?page=2&sort=-date",
-        "/notes?next=//elsewhere.example.com/",
-        "/a/b/c;v=1/@me:x",
-        "/caf%C3%A9",
-        "/notes?q=%2F%2e%2e",
-        "/..notes/.hidden/a..b",
-        "/" + "n" * (LONGEST_TARGET - 1),
+        "/notes/12?sort=new&page=2",
+        "/notes?",
+        "/?next=//evil.example&at=https://evil.example",
+        "/notes?q=what%3F%20%2F%2F%5C..%2F",
+        "/a.b/..c/d../...",
+        "/.well-known/change-password",
+        "/~ada/it's(1)*2;a=b,c:d@e!$&+",
+        "/caf%C3%A9/%F0%9F%93%9D",
+        "/100%25",
+        "/why%3F%23",
+        "/" + "n" * 511,
     ],
 )
-def test_a_plain_path_comes_back_as_it_went_in(target):
+def test_a_plain_path_is_safe(target):
     assert check_return_to(target) == target
 
 
 @pytest.mark.parametrize(
-    "target", ["", "notes", "?x=1", "#top", " /notes", "/notes ", "/notes#top"]
+    "target",
+    [
+        *("", "notes", "?next=/notes", "#top", " /notes", "/notes ", "/notes\n", "/no tes"),
+        *("/notes#top", "/a?b#c", '/"', "/<b>", "/{a}", "/a|b", "/a^b", "/a`b", "/[::1]"),
+        "/" + "n" * 512,
+    ],
 )
-def test_what_is_no_path_is_refused(target):
+def test_what_is_no_path_and_query_is_unsafe(target):
     with pytest.raises(UnsafeReturnToError):
         check_return_to(target)
 
 
-def test_a_longer_target_is_refused():
-    with pytest.raises(UnsafeReturnToError):
-        check_return_to("/" + "n" * LONGEST_TARGET)
-
-
-@pytest.mark.parametrize("target", [None, 7, b"/notes", ["/notes"]])
-def test_what_is_no_text_is_refused(target):
+@pytest.mark.parametrize("target", ["/%", "/%2", "/%zz", "/%u0041", "/a?%", "/a?b=%G0", "/%%32%66"])
+def test_a_broken_percent_encoding_is_unsafe(target):
     with pytest.raises(UnsafeReturnToError):
         check_return_to(target)
 
 
-def test_a_text_that_answers_for_itself_is_refused():
-    class Liar(str):
-        def __str__(self):
-            return "//evil.example"
-
+@pytest.mark.parametrize("target", ["/%FF", "/%C3", "/%C0%AE%C0%AE/", "/%ED%A0%80", "/a?b=%FF"])
+def test_octets_that_are_no_utf_8_are_unsafe(target):
     with pytest.raises(UnsafeReturnToError):
-        check_return_to(Liar("/notes"))
+        check_return_to(target)
 
 
-def test_the_error_does_not_repeat_what_came():
-    with pytest.raises(UnsafeReturnToError) as refusal:
-        check_return_to("//evil.example/secret")
-    assert "evil" not in str(refusal.value)
+@pytest.mark.parametrize("segment", [".", "..", "%2e", "%2E", "%2e%2e", ".%2e", "%2E.", "%252e."])
+@pytest.mark.parametrize("target", ["/{}", "/{}/a", "/a/{}", "/a/{}/b", "/a/{}?b"])
+def test_a_dot_segment_is_unsafe(target, segment):
+    with pytest.raises(UnsafeReturnToError):
+        check_return_to(target.format(segment))
+
+
+@pytest.mark.parametrize("slash", ["//", "\\", "%2f", "%2F", "%5c", "%5C", "%252f", "%25255C"])
+@pytest.mark.parametrize("target", ["{}a", "/{}a", "/a{}b", "/a/{}"])
+def test_a_second_slash_in_any_spelling_is_unsafe(target, slash):
+    with pytest.raises(UnsafeReturnToError):
+        check_return_to(target.format(slash))
+
+
+@pytest.mark.parametrize("number", [*range(0x20), *range(0x7F, 0xA0)])
+@pytest.mark.parametrize("target", ["{}/a", "/{}", "/a{}b", "/a?{}", "/a?b={}"])
+def test_a_control_character_is_unsafe(target, number):
+    once = "".join(f"%{octet:02X}" for octet in chr(number).encode())
+    for spelling in (chr(number), once, once.replace("%", "%25")):
+        with pytest.raises(UnsafeReturnToError):
+            check_return_to(target.format(spelling))
+
+
+class Lying(str):
+    __slots__ = ()
+
+    def __len__(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    "target", [None, b"/notes", 7, ["/notes"], object(), Lying("/notes")], ids=repr
+)
+def test_what_is_no_text_is_unsafe(target):
+    with pytest.raises(UnsafeReturnToError):
+        check_return_to(target)
+    with pytest.raises(UnsafeReturnToError):
+        target_path(target, base_url=BASE_URL, excluded=EXCLUDED)
+
+
+def test_the_error_does_not_repeat_the_target():
+    with pytest.raises(UnsafeReturnToError) as refused:
+        check_return_to("//evil.example/")
+    assert "evil" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("target", "path"),
     [
-        ("/notes", "/notes"),
-        (BASE_URL, "/"),
+        ("/notes?a=b", "/notes?a=b"),
+        (f"{BASE_URL}/notes?a=b", "/notes?a=b"),
         (f"{BASE_URL}/", "/"),
-        (f"{BASE_URL}/notes?page=2", "/notes?page=2"),
-        ("/ssoish", "/ssoish"),
+        (BASE_URL, "/"),
+        (f"{BASE_URL}/{'n' * 511}", "/" + "n" * 511),
+        ("/notes?next=/sso/login", "/notes?next=/sso/login"),
+        ("/ssold", "/ssold"),
+        ("/logouts/1", "/logouts/1"),
         ("/notes/sso", "/notes/sso"),
     ],
 )
-def test_a_target_may_begin_with_the_sites_own_base_url(target, path):
+def test_a_page_of_this_site_is_told_by_its_path(target, path):
     assert target_path(target, base_url=BASE_URL, excluded=EXCLUDED) == path
 
 
 @pytest.mark.parametrize(
     "target",
     [
-        f"{BASE_URL}.evil.example/notes",
+        "https://evil.example/",
+        "http://notes.example.com/",
+        f"{BASE_URL}.evil.example/",
         f"{BASE_URL}@evil.example/",
-        f"{BASE_URL}:444/notes",
+        f"{BASE_URL}:444/",
+        f"{BASE_URL}?a=b",
         f"{BASE_URL}//evil.example",
-        "http://notes.example.com/notes",
-        "HTTPS://NOTES.EXAMPLE.COM/notes",
+        f"{BASE_URL}/\\evil.example",
+        f"{BASE_URL}/../notes",
+        f"{BASE_URL}{BASE_URL}/notes",
+        f" {BASE_URL}/notes",
         "//notes.example.com/notes",
+        "",
     ],
 )
-def test_another_base_url_is_refused(target):
+def test_another_site_or_no_plain_path_is_unsafe(target):
     with pytest.raises(UnsafeReturnToError):
         target_path(target, base_url=BASE_URL, excluded=EXCLUDED)
 
@@ -97,28 +145,11 @@ def test_another_base_url_is_refused(target):
 @pytest.mark.parametrize(
     "target",
     [
-        "/sso",
-        "/sso/login",
-        "/sso/callback?id_token=x",
-        "/%73so/login",
-        "/%2573so/login",
-        "/logout",
-        "/logout/",
-        "/log%6Fut",
-        f"{BASE_URL}/sso/login",
+        *("/sso", "/sso/", "/sso/login", "/sso?a=b", "/sso/callback?id_token=a", "/logout"),
+        *("/logout/", "/logout?a", "/%73so", "/s%73%6F/login", "/%6Cogout", "/%256Cogout"),
     ],
 )
-def test_a_place_that_begins_again_or_signs_out_is_refused(target):
+@pytest.mark.parametrize("base", ["", BASE_URL])
+def test_a_place_that_begins_again_or_signs_out_is_excluded(base, target):
     with pytest.raises(UnsafeReturnToError):
-        target_path(target, base_url=BASE_URL, excluded=EXCLUDED)
-
-
-@given(st.text(alphabet="/\\.%2fF5cCeE0:@?#a \t\r\n\x00", max_size=24))
-def test_what_is_accepted_is_made_of_harmless_characters(unverified_target):
-    try:
-        target = check_return_to("/" + unverified_target)
-    except UnsafeReturnToError:
-        return
-    path = target.partition("?")[0]
-    assert "//" not in path
-    assert not set(target) & set("\\# \t\r\n\x00")
+        target_path(base + target, base_url=BASE_URL, excluded=EXCLUDED)
