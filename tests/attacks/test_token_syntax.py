@@ -444,6 +444,23 @@ def test_unused_bits_of_the_signature_are_refused(trial):
     refused(trial, rewritten(with_last_bit_flipped), MALFORMED)
 
 
+def signed_in_segments_of_impossible_length(part):
+    """Sign segments of which one has a single character too many, so that no octets fit it."""
+
+    def change(draft):
+        segments = [base64url(to_json(draft.header)), base64url(to_json(draft.payload))]
+        segments[part] += "A" * (1 + -len(segments[part]) % 4)
+        signature = rs256(draft.private_key, ".".join(segments).encode())
+        return ".".join([*segments, base64url(signature)])
+
+    return change
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["header", "payload"])
+def test_a_segment_of_an_impossible_length_is_refused_though_it_is_signed(trial, part):
+    refused(trial, signed_in_segments_of_impossible_length(part), MALFORMED)
+
+
 @table(
     {
         "a line end behind it": (rewritten(lambda token: token + "\n"), MALFORMED),

@@ -211,6 +211,19 @@ def test_no_cookie_is_an_error_of_ours(browser, cookie):
         assert answer.status_code < 500
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("host", ["notes.example.com:x", "[", "notes..example.com"])
+def test_a_host_that_cannot_be_routed_is_a_bad_request(host, method):
+    assert ask(application(PUBLIC), host=host, method=method).status_code == 400
+
+
+@pytest.mark.parametrize("header", ["IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "DATE", "IF_RANGE"])
+@pytest.mark.parametrize("date", ["Sun, 06 Nov 99999999999999999999 08:49:37 GMT", "x", "\xff"])
+def test_an_impossible_date_counts_as_no_date(header, date):
+    answer = ask(application(), **{f"HTTP_{header}": date})
+    assert answer.status_code == 200
+
+
 # Parameters.
 
 

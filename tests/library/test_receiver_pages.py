@@ -210,6 +210,18 @@ def test_keys_are_fetched_from_the_issuer_unless_others_are_given(build_receiver
     keys.close()
 
 
+def test_the_issuer_s_clock_is_not_known_from_keys_at_hand(receiver):
+    with receiver.app_context():
+        assert receiver.extensions["handoff"].clock_difference() is None
+
+
+def test_the_issuer_s_clock_is_not_known_before_its_keys_are_fetched(build_receiver):
+    app = build_receiver(keys=None)
+    with app.app_context():
+        assert app.extensions["handoff"].clock_difference() is None
+    app.extensions["handoff_receiver"].keys.close()
+
+
 def test_keys_may_be_pinned_in_a_file(build_receiver, key_ring, tmp_path):
     (tmp_path / "keys.json").write_bytes(key_ring.jwks_json)
     app = build_receiver(keys=None, HANDOFF_PINNED_KEYS=tmp_path / "keys.json")
