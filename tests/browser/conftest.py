@@ -7,7 +7,7 @@ import pytest
 from tests.browser.tab import Tab
 from tests.pair import running_pair
 
-PATIENCE = 4_000  # milliseconds for one step
+PATIENCE = 20_000  # milliseconds for one step
 NEEDED = os.environ.get("REQUIRE_BROWSER") == "1"
 FLAGS = [
     "--no-sandbox",  # in a container the browser runs as root, and sees our own pages only
@@ -57,34 +57,46 @@ def form_post_pair(tmp_path_factory):
         yield pair
 
 
+@pytest.fixture(scope="session")
+def strict_pair(tmp_path_factory):
+    with running_pair(
+        tmp_path_factory.mktemp("strict"), server2={"SERVER2_SESSION_SAMESITE": "Strict"}
+    ) as pair:
+        yield pair
+
+
 @pytest.fixture
 def pair(query_pair):
     return query_pair
 
 
-@pytest.fixture
-def new_person(chromium, pair):
+@pytest.fixture(scope="session")
+def new_profile(chromium):
     """Opens a fresh browser profile and its first tab; what it complains about fails the test."""
+
+    @contextmanager
+    def open_profile(pair, browser=chromium, **options):
+        context = browser.new_context(**options)
+        context.set_default_timeout(PATIENCE)
+        try:
+            tab = Tab(context.new_page(), pair)
+            yield tab
+            assert tab.complaints == []
+        finally:
+            context.close()
+
+    return open_profile
+
+
+@pytest.fixture
+def new_person(new_profile, pair):
+    """Opens profiles that last as long as the test, with a tab in each."""
     with ExitStack() as stack:
-
-        def open_tab(browser=chromium, **options):
-            return stack.enter_context(_profile(browser, pair, options))
-
-        yield open_tab
+        yield lambda *browser, **options: stack.enter_context(
+            new_profile(pair, *browser, **options)
+        )
 
 
 @pytest.fixture
 def tab(new_person):
     return new_person()
-
-
-@contextmanager
-def _profile(browser, pair, options):
-    context = browser.new_context(**options)
-    context.set_default_timeout(PATIENCE)
-    try:
-        tab = Tab(context.new_page(), pair)
-        yield tab
-        assert tab.complaints == []
-    finally:
-        context.close()

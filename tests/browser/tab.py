@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import TYPE_CHECKING
 
@@ -57,11 +58,17 @@ class Tab:
 
     def another(self) -> Tab:
         """Open one more tab of the same profile."""
-        return Tab(self.context.new_page(), self.pair)
+        return self.beside(self.context.new_page())
 
-    def fill_in_sign_in(self, password: str | None = None) -> None:
+    def beside(self, page: Page) -> Tab:
+        """Take a tab that was opened in the same profile, whose complaints are noted already."""
+        other = copy.copy(self)
+        other.page = page
+        return other
+
+    def fill_in_sign_in(self, password: str | None = None, email: str = EMAIL) -> None:
         """Fill in SERVER1's sign-in page, which is open, and send it."""
-        self.page.get_by_label("E-mail address").fill(EMAIL)
+        self.page.get_by_label("E-mail address").fill(email)
         self.page.get_by_label("Password").fill(password or self.pair.password)
         self.page.get_by_role("button", name="Sign in").click()
 
@@ -70,8 +77,12 @@ class Tab:
         self.fill_in_sign_in()
         self.page.wait_for_url(self.home1)
 
-    def continue_to_notes(self) -> None:
+    def start(self) -> None:
+        """Begin the handoff on SERVER1's page."""
         self.page.get_by_role("link", name=CONTINUE).click()
+
+    def continue_to_notes(self) -> None:
+        self.start()
         self.page.wait_for_url(self.notes)
 
     def arrive(self) -> None:

@@ -1,0 +1,105 @@
+import time
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def remembering_chromium(launch):
+    """Keeps pages for the back button as people's browsers do; Playwright switches that off."""
+    return launch(ignore_default_args=["--disable-back-forward-cache"])
+
+
+@pytest.fixture
+def tab(new_person, remembering_chromium):
+    tab = new_person(remembering_chromium)
+    tab.context.add_init_script(
+        'addEventListener("pageshow", (event) => event.persisted && console.log("kept page"))'
+    )
+    return tab
+
+
+def sign_out_everywhere(tab):
+    """Sign out at SERVER1 in another tab, then at SERVER2 in this one."""
+    other = tab.another()
+    other.page.goto(tab.home1)
+    other.page.get_by_role("button", name="Sign out").click()
+    other.page.get_by_role("link", name="Sign in").wait_for()
+    other.page.close()
+    tab.page.get_by_role("button", name="Sign out").click()
+    tab.page.wait_for_url(tab.home2)
+
+
+def shown(tab):
+    return tab.page.locator("body").inner_text()
+
+
+def test_this_browser_does_keep_pages(tab):
+    tab.arrive()
+    tab.page.get_by_role("link", name="Signed in as Ada").click()
+    tab.page.wait_for_url(f"{tab.home2}session")
+    with tab.page.expect_console_message(lambda message: message.text == "kept page"):
+        tab.page.go_back()
+
+
+def test_back_after_the_sign_out_shows_nothing_protected(tab):
+    tab.arrive()
+    tab.write_note("Only for those who are signed in.")
+    sign_out_everywhere(tab)
+    tab.page.go_back()
+    tab.page.wait_for_url(f"{tab.home1}login?*")
+    assert "Only for those" not in shown(tab)
+
+
+def test_back_after_a_sign_out_in_another_tab_shows_nothing_protected(tab):
+    tab.arrive()
+    tab.write_note("Not for those who come later.")
+    tab.page.goto(f"{tab.home2}favicon.ico")
+    other = tab.another()
+    other.page.goto(tab.notes)
+    sign_out_everywhere(other)
+    tab.page.go_back()
+    tab.page.wait_for_url(f"{tab.home1}login?*")
+    assert "Not for those" not in shown(tab)
+
+
+def test_back_after_the_sign_out_at_server1_does_not_show_who_was_there(tab):
+    tab.sign_in_at_server1()
+    tab.page.get_by_role("button", name="Sign out").click()
+    tab.page.get_by_role("link", name="Sign in").wait_for()
+    tab.page.go_back()
+    tab.page.get_by_label("Password").or_(
+        tab.page.get_by_role("link", name="Sign in")
+    ).first.wait_for()
+    assert "Hello, Ada" not in shown(tab)
+
+
+def test_a_form_from_before_the_sign_out_keeps_its_text_until_one_is_back(tab):
+    tab.arrive()
+    tab.page.get_by_label("New note").fill("Typed for a long time.")
+    other = tab.another()
+    other.page.goto(tab.notes)
+    sign_out_everywhere(other)
+    tab.page.get_by_role("button", name="Add note").click()
+    tab.page.get_by_role("heading", name="You are signed out").wait_for()
+    with tab.context.expect_page() as opened:
+        tab.page.get_by_role("link", name="Sign in with SERVER1").click()
+    other.page.close()
+    again = tab.beside(opened.value)
+    again.fill_in_sign_in()
+    again.page.wait_for_url(tab.notes)
+    save = tab.page.get_by_role("button", name="Save this note")
+    save.click()
+    tab.page.get_by_role("heading", name="That page was too old").wait_for()
+    save.click()
+    tab.page.get_by_role("listitem").filter(has_text="Typed for a long time.").wait_for()
+
+
+def test_an_attempt_that_took_too_long_can_be_started_again(tab):
+    tab.page.goto(tab.notes)
+    (attempt,) = [each for each in tab.context.cookies() if each["name"].startswith("s2_tx_")]
+    assert 590 < attempt["expires"] - time.time() <= 600
+    tab.context.clear_cookies(name=attempt["name"])  # as the browser does by then
+    tab.fill_in_sign_in()
+    tab.page.get_by_role("heading", name="You are not signed in").wait_for()
+    tab.page.get_by_role("link", name="Start again").click()
+    tab.page.wait_for_url(tab.notes)

@@ -1,0 +1,54 @@
+HAS_A_RING = """
+() => {
+  const style = getComputedStyle(document.activeElement);
+  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0
+    || style.boxShadow !== "none";
+}
+"""
+
+
+def press_tab_until(tab, role, name):
+    """Move the focus to a control, as people without a mouse do; it must be seen where it is."""
+    wanted = tab.page.get_by_role(role, name=name).first
+    wanted.wait_for()
+    for _ in range(30):
+        tab.page.keyboard.press("Tab")
+        assert tab.page.evaluate(HAS_A_RING), "the focus is not to be seen"
+        if wanted.evaluate("(control) => control === document.activeElement"):
+            return
+    raise AssertionError(f"the {role} {name!r} cannot be reached by Tab")
+
+
+def test_the_whole_journey_can_be_made_with_the_keyboard_alone(tab):
+    keyboard = tab.page.keyboard
+    tab.page.goto(tab.home1)
+    press_tab_until(tab, "link", "Sign in")
+    keyboard.press("Enter")
+    press_tab_until(tab, "textbox", "E-mail address")
+    keyboard.type("ada@example.com")
+    press_tab_until(tab, "textbox", "Password")
+    keyboard.type(tab.pair.password)
+    keyboard.press("Enter")
+    press_tab_until(tab, "link", "Continue to SERVER2")
+    keyboard.press("Enter")
+    tab.page.wait_for_url(tab.notes)
+    press_tab_until(tab, "textbox", "New note")
+    keyboard.type("Written by keyboard.")
+    press_tab_until(tab, "button", "Add note")
+    keyboard.press("Enter")
+    tab.page.get_by_role("listitem").filter(has_text="Written by keyboard.").wait_for()
+    tab.page.goto(tab.notes)
+    press_tab_until(tab, "button", "Sign out")
+    keyboard.press("Space")
+    tab.page.wait_for_url(tab.home2)
+
+
+def test_the_first_tab_leads_past_the_navigation(tab):
+    for home in (tab.home1, tab.home2):
+        tab.page.goto(home)
+        tab.page.keyboard.press("Tab")
+        link = tab.page.get_by_role("link", name="Skip to the content")
+        assert link.evaluate("(link) => link === document.activeElement")
+        assert link.bounding_box()["y"] >= 0
+        tab.page.keyboard.press("Enter")
+        assert tab.page.evaluate("location.hash") == link.get_attribute("href")

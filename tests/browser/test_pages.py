@@ -1,0 +1,233 @@
+"""The pages of both servers: for everybody, on small screens, by day and by night."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+LONG_WORD = "Donaudampfschiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
+
+
+def welcome(tab):
+    tab.page.goto(tab.home1)
+
+
+def sign_in(tab):
+    tab.page.goto(f"{tab.home1}login")
+
+
+def sign_in_for_notes(tab):
+    tab.page.goto(f"{tab.notes}?before=9")
+
+
+def wrong_password(tab):
+    sign_in_for_notes(tab)
+    # Nobody's account, or those who follow would have to wait for Ada's.
+    tab.fill_in_sign_in("not the password", email="nobody@example.com")
+    tab.page.get_by_role("alert").wait_for()
+
+
+def spoil_form(tab):
+    for field in tab.page.locator("[name=csrf_token]").all():
+        field.evaluate("(field) => { field.value = '' }")
+
+
+def sign_in_form_too_old(tab):
+    sign_in(tab)
+    spoil_form(tab)
+    tab.fill_in_sign_in()
+    tab.page.get_by_role("heading", name="This form is too old").wait_for()
+
+
+def no_such_page_at_server1(tab):
+    tab.page.goto(f"{tab.home1}nowhere")
+
+
+def refused_request(tab):
+    tab.page.goto(f"{tab.home1}authorize?client_id=nobody")
+
+
+def front_page(tab):
+    tab.page.goto(tab.home2)
+
+
+def no_such_page_at_server2(tab):
+    tab.page.goto(f"{tab.home2}nowhere")
+
+
+def not_signed_in_after_all(tab):
+    forged = f"id_token=a.b.c&state={'x' * 43}&iss={tab.pair.server1.base_url}"
+    tab.page.goto(f"{tab.home2}sso/callback?{forged}")
+
+
+def incomplete_callback(tab):
+    tab.page.goto(f"{tab.home2}sso/callback")
+
+
+def denied(tab):
+    tab.page.goto(f"{tab.home2}sso/login?prompt=none")
+
+
+def signed_out_already(tab):
+    tab.page.goto(f"{tab.home2}logout")
+
+
+def unsaved_text(tab):
+    tab.page.goto(tab.home2)
+    tab.page.evaluate(
+        """(text) => {
+            const form = document.createElement("form");
+            Object.assign(form, {method: "post", action: "/notes"});
+            const field = document.createElement("input");
+            form.append(Object.assign(field, {name: "text", value: text}));
+            document.body.append(form);
+            form.submit();
+        }""",
+        LONG_WORD,
+    )
+    tab.page.get_by_label("Your text, not saved yet").wait_for()
+
+
+def home(tab):
+    tab.page.goto(tab.home1)
+
+
+def sign_out_of_server1(tab):
+    tab.page.goto(f"{tab.home1}logout")
+
+
+def notes(tab):
+    tab.page.goto(tab.notes)
+
+
+def no_older_notes(tab):
+    tab.page.goto(f"{tab.notes}?before=1")
+
+
+def empty_note(tab):
+    tab.page.goto(tab.notes)
+    tab.page.get_by_label("New note").fill("   ")
+    tab.page.get_by_role("button", name="Add note").click()
+    tab.page.get_by_role("alert").wait_for()
+
+
+def note_form_too_old(tab):
+    tab.page.goto(tab.notes)
+    spoil_form(tab)
+    tab.page.get_by_label("New note").fill(LONG_WORD)
+    tab.page.get_by_role("button", name="Add note").click()
+    tab.page.get_by_role("button", name="Save this note").wait_for()
+
+
+def session(tab):
+    tab.page.goto(f"{tab.home2}session")
+
+
+def sign_out_of_server2(tab):
+    tab.page.goto(f"{tab.home2}logout")
+
+
+# Each with its heading, which tells that it is the page that is meant.
+STRANGERS = {
+    welcome: "One place for your password",
+    sign_in: "Sign in",
+    sign_in_for_notes: "Sign in",
+    wrong_password: "Sign in",
+    sign_in_form_too_old: "This form is too old",
+    no_such_page_at_server1: "There is no such page",
+    refused_request: "This request cannot be answered",
+    front_page: "A quiet place for short notes",
+    no_such_page_at_server2: "There is no such page",
+    not_signed_in_after_all: "You are not signed in",
+    incomplete_callback: "This request is not complete",
+    denied: "You are not signed in here",
+    signed_out_already: "You are signed out",
+    unsaved_text: "You are signed out",
+}
+MEMBERS = {
+    home: "Hello, Ada",
+    sign_out_of_server1: "Sign out?",
+    front_page: "A quiet place for short notes",
+    notes: "Your notes",
+    no_older_notes: "Your notes",
+    empty_note: "Your notes",
+    note_form_too_old: "That page was too old",
+    session: "Who you are here",
+    sign_out_of_server2: "Sign out?",
+}
+PAGES = [
+    pytest.param((who, page, heading), id=f"{who}-{page.__name__}")
+    for who, pages in (("stranger", STRANGERS), ("member", MEMBERS))
+    for page, heading in pages.items()
+]
+
+
+@pytest.fixture(scope="module")
+def stranger(new_profile, query_pair):
+    with new_profile(query_pair) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def member(new_profile, query_pair):
+    with new_profile(query_pair) as tab:
+        tab.arrive()
+        for text in (LONG_WORD, "<b>not bold</b>", "مرحبا بالعالم", "Ein\nMehrzeiler"):
+            tab.write_note(text)
+        yield tab
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def tab(request):
+    """A tab with the page open; opened once for all tests."""
+    who, page, heading = request.param
+    tab = request.getfixturevalue(who)
+    set_screen(tab)
+    page(tab)
+    assert tab.page.locator("h1").all_inner_texts() == [heading]
+    return tab
+
+
+def set_screen(tab, *, width=1000, color_scheme="light"):
+    tab.page.set_viewport_size({"width": width, "height": 800})
+    # A colour that is on its way to another one has no contrast of its own.
+    tab.page.emulate_media(color_scheme=color_scheme, reduced_motion="reduce")
+
+
+def violations(tab, **options):
+    found = Axe().run(tab.page, options=options)
+    return [
+        f"{each['id']}: {node['html']}"
+        for each in found.response["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def test_everybody_can_use_the_page(tab):
+    set_screen(tab)
+    assert violations(tab) == []
+
+
+def test_the_page_can_be_read_at_night(tab):
+    set_screen(tab, color_scheme="dark")
+    assert violations(tab, runOnly=["color-contrast"]) == []
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_the_page_fits_a_small_screen(tab, width):
+    set_screen(tab, width=width)
+    assert not tab.scrolls_sideways()
+
+
+def test_the_page_has_a_title_of_its_own(tab):
+    assert re.fullmatch(".{4,} [\N{EN DASH}·] (?:SERVER1|Notes)", tab.page.title())
+
+
+def test_times_are_told_in_the_readers_own_zone(new_person):
+    tab = new_person(timezone_id="Asia/Tokyo", locale="en-GB")
+    tab.arrive()
+    tab.write_note("When was this?")
+    written = tab.page.locator("time").first
+    utc = written.get_attribute("datetime")
+    hour = (int(utc[11:13]) + 9) % 24
+    assert f"{hour:02}:{utc[14:16]}" in written.inner_text()

@@ -1,0 +1,39 @@
+import pytest
+
+
+@pytest.fixture
+def pair(strict_pair):
+    return strict_pair
+
+
+def test_the_session_is_there_on_arrival_and_when_the_page_is_loaded_again(tab):
+    tab.arrive()
+    assert tab.page.get_by_label("New note").is_visible()
+    (session,) = [each for each in tab.context.cookies() if each["name"] == "s2_session"]
+    assert session["sameSite"] == "Strict"
+    tab.page.reload()
+    assert tab.page.get_by_label("New note").is_visible()
+    tab.write_note("Written with a strict cookie.")
+
+
+def test_a_deep_link_is_reached_through_the_sign_in(tab):
+    tab.page.goto(f"{tab.home2}session")
+    tab.fill_in_sign_in()
+    tab.page.wait_for_url(f"{tab.home2}session")
+    tab.page.get_by_text("ada@example.com").first.wait_for()
+
+
+def test_back_leads_to_server1_and_not_into_a_trap(tab):
+    tab.arrive()
+    tab.page.go_back()
+    tab.page.wait_for_url(tab.home1)
+
+
+def test_a_link_on_another_site_does_not_bring_the_session_along(tab):
+    tab.arrive()
+    tab.page.goto(tab.home1)
+    with tab.page.expect_request(f"{tab.home2}session") as seen:
+        tab.page.evaluate("(address) => { location.href = address }", f"{tab.home2}session")
+    assert "s2_session" not in seen.value.all_headers().get("cookie", "")
+    tab.page.wait_for_url(f"{tab.home2}session")
+    tab.page.get_by_text("ada@example.com").first.wait_for()
