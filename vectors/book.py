@@ -208,6 +208,11 @@ def first_member(text: str) -> Octets:
     return lambda document: b"{" + text.encode() + b"," + document[1:]
 
 
+def spaces_up_to(length: int) -> Octets:
+    """Append spaces to a JSON document until it has this many octets."""
+    return lambda document: document.ljust(length)
+
+
 def _octets(good: dict[str, Any], change: Mapping[str, Any] | bytes) -> bytes:
     if isinstance(change, bytes):
         return change

@@ -6,9 +6,9 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 
-from vectors.book import Group, Part, Text
-from vectors.jose import always, base64url, rs
-from vectors.seeded_keys import ISSUER
+from vectors.book import KID, Group, Part, Text, by, jwks, spaces_up_to
+from vectors.jose import always, base64url, rs, rsa_jwk
+from vectors.seeded_keys import ISSUER, ISSUER_4096
 
 _BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -172,11 +172,22 @@ def _large(group: Group) -> None:
         "a hundred thousand brackets": lambda good: [_times("[", 100_000)],
     }
     _refuse(group, "T12", texts)
-    for comment, letters in {
-        "signed, one character more than 4,096": 2260,
-        "signed, with a claim of 10,000 characters": 10_000,
-    }.items():
-        group.refuse(comment, attack="T12", check="form", claims={"x": "x" * letters})
+    keys = group.keys("a key of 4096 bits", jwks(rsa_jwk(ISSUER_4096, KID)))
+    group.refuse(
+        "signed, 4,097 characters long",
+        attack="T12",
+        check="form",
+        keys=keys,
+        sign=by(ISSUER_4096),
+        rewrite_header=spaces_up_to(255),
+        rewrite_payload=spaces_up_to(2304),
+    )
+    group.refuse(
+        "signed, with a claim of 10,000 characters",
+        attack="T12",
+        check="form",
+        claims={"x": "x" * 10_000},
+    )
     _refuse(group, "T7", {"a kid of 120,000 characters": _long_kid})
     group.refuse("a signature of 4,104 bits", attack="K2", check="form", sign=always(b"\x5a" * 513))
 

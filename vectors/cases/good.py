@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from vectors.book import AUDIENCE, KID, NOW, WITHOUT, Group, by, jwks, member
+from vectors.book import AUDIENCE, KID, NOW, WITHOUT, Group, by, jwks, member, spaces_up_to
 from vectors.jose import ec_jwk, okp_jwk, rsa_jwk
 from vectors.seeded_keys import ISSUER, ISSUER_3072, ISSUER_4096, STRANGER
 
@@ -78,6 +78,13 @@ def _keys(group: Group) -> None:
     for key in (ISSUER_3072, ISSUER_4096):
         keys = group.keys(f"a key of {key.bits} bits", jwks(rsa_jwk(key, KID)))
         group.accept(f"signed by a key of {key.bits} bits", keys=keys, sign=by(key))
+    group.accept(
+        "4,096 characters long",
+        keys="a key of 4096 bits",
+        sign=by(ISSUER_4096),
+        rewrite_header=spaces_up_to(254),
+        rewrite_payload=spaces_up_to(2304),
+    )
     bare = rsa_jwk(ISSUER, KID)
     del bare["use"], bare["alg"]
     long_kid = "K" * 64
