@@ -22,6 +22,7 @@
     │   ├── AuthorizationExpiredError        authorization_expired   answered with a page
     │   └── AuthorizationReturnedError       authorization_returned  the client is told ``error``
     │       └── AccessDeniedError            access_denied
+    ├── KeyLifeCycleError                a key's next step is refused    carries ``again_at``
     ├── KeyMaterialError                 a key or key set may not be used
     │   ├── KeyUnusableError                 key_unusable
     │   └── JWKSMalformedError               jwks_malformed
@@ -244,6 +245,21 @@ class AccessDeniedError(AuthorizationReturnedError):
 
     def __init__(self, message: str = "no grant for this client") -> None:
         super().__init__(message, error="access_denied")
+
+
+class KeyLifeCycleError(HandoffError):
+    """A signing key may not take this step of its life, or not yet.
+
+    Args:
+        message: Why, and what to do.
+        again_at: When it will be allowed; None if time does not help.
+    """
+
+    code = "key_life_cycle"
+
+    def __init__(self, message: str, *, again_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.again_at = again_at
 
 
 class KeyMaterialError(HandoffError):

@@ -28,13 +28,12 @@ from .errors import (
     ConfigurationError,
 )
 from .front_door import answer_only_to, request_id, unverified_parameters
-from .keys import KeyRing
+from .keys import JWKS_MAX_AGE, WatchedKeyRing
 from .profiles import PROFILES
 from .signals import handoff_issued, handoff_refused
 from .tokens import TokenMinter
 
 _EXTENSION = "handoff_issuer"
-_JWKS_MAX_AGE = 300  # seconds; receivers keep keys as long
 _log = logging.getLogger("flask_handoff")
 
 SignedInUserHook = Callable[[], SignedInUser | None]
@@ -46,7 +45,7 @@ class _Issuer:
     """What belongs to one application."""
 
     config: IssuerConfig
-    key_ring: KeyRing
+    key_ring: WatchedKeyRing
     minter: TokenMinter
     carrier: RequestCarrier
     clock: Clock
@@ -82,7 +81,7 @@ class HandoffIssuer:
             ConfigurationError: A setting or a key is missing or wrong.
         """
         config = IssuerConfig.from_app(app)
-        key_ring = KeyRing.open(config.keys_directory)
+        key_ring = WatchedKeyRing(config.keys_directory)
         app.extensions[_EXTENSION] = _Issuer(
             config=config,
             key_ring=key_ring,
@@ -250,7 +249,7 @@ def jwks() -> Response:
 
 def _public_json(document: bytes) -> Response:
     response = current_app.response_class(document, mimetype="application/json")
-    response.headers["Cache-Control"] = f"public, max-age={_JWKS_MAX_AGE}"
+    response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE.total_seconds():.0f}"
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

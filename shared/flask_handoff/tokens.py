@@ -13,7 +13,7 @@ from datetime import datetime
 import jwt
 
 from .claims import Clock, HandoffClaims, UnverifiedToken, system_clock
-from .keys import KeyRing, KeySource
+from .keys import KeySource, SigningKeySource
 from .profiles import HANDOFF, TokenProfile
 from .replay import ReplayStore
 from .strict_jwt import ALGORITHM
@@ -25,11 +25,13 @@ class TokenMinter:
 
     Args:
         issuer: The ``iss`` of every token: SERVER1's public base URL.
-        key_ring: Where the signing key comes from.
+        key_ring: Where the signing key comes from: a ``KeyRing``, or a ``WatchedKeyRing``.
         clock: Tells the time.
     """
 
-    def __init__(self, *, issuer: str, key_ring: KeyRing, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, *, issuer: str, key_ring: SigningKeySource, clock: Clock = system_clock
+    ) -> None:
         self._issuer = issuer
         self._key_ring = key_ring
         self._clock = clock

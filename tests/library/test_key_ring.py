@@ -100,6 +100,14 @@ def test_a_key_of_a_size_that_would_be_refused_is_not_made(tmp_path, bits):
     assert not (tmp_path / "keys").exists()
 
 
+def test_of_two_active_keys_the_older_counts_as_replaced_by_the_newer(directory):
+    newer = {"state": "active", "activated_at": "2026-02-01T00:00:00Z"}
+    rewrite(directory, lambda keys: keys[1].update(newer))
+    first, second = read_ring(directory)
+    assert (first.signs, first.replaced_at) == (False, second.activated_at)
+    assert (second.signs, second.replaced_at) == (True, None)
+
+
 @pytest.mark.parametrize("newest", [0, 1])
 def test_the_key_that_was_activated_last_signs(directory, newest):
     def activate_both(keys):
@@ -119,15 +127,28 @@ def test_of_two_keys_activated_in_one_second_the_later_one_signs(directory):
     assert KeyRing.open(directory).signing_key.kid == staged
 
 
-def test_active_staged_and_retired_keys_are_published(directory):
-    third = new_key(directory)
-    rewrite(
-        directory, lambda keys: keys[1].update(state="retired", retired_at="2026-02-01T00:00:00Z")
-    )
+def test_active_and_staged_keys_are_published(ring_of_two):
+    published = [jwk["kid"] for jwk in KeyRing.open(ring_of_two).jwks()["keys"]]
+    assert published == [entry.kid for entry in read_ring(ring_of_two)]
+    assert len(published) == 2
+
+
+@pytest.mark.parametrize("state", ["retired", "revoked"])
+def test_a_withdrawn_key_is_not_published_and_needs_no_file(directory, state):
+    withdrawn = {"state": state, f"{state}_at": "2026-02-01T00:00:00Z"}
+    rewrite(directory, lambda keys: keys[1].update(withdrawn))
+    pem_of(directory, position=1).unlink()
     published = [jwk["kid"] for jwk in KeyRing.open(directory).jwks()["keys"]]
-    assert published == [entry.kid for entry in read_ring(directory)]
-    assert third.kid in published
-    assert len(published) == 3
+    assert published == [read_ring(directory)[0].kid]
+
+
+def test_a_ring_of_before_the_life_cycle_is_read(directory):
+    later = ("published_at", "replaced_at", "revoked_at")
+    rewrite(directory, lambda keys: [key.pop(member) for key in keys for member in later])
+    active, staged = read_ring(directory)
+    assert (active.published_at, active.signs) == (active.created_at, True)
+    assert (staged.published_at, staged.signs) == (staged.created_at, False)
+    assert KeyRing.open(directory).signing_key.kid == active.kid
 
 
 def test_the_published_keys_show_the_public_members_only(ring_of_two):
@@ -167,7 +188,14 @@ def test_a_kid_outside_the_ring_is_unknown(ring_of_two):
 
 def test_a_signing_key_under_a_wrong_name_cannot_exist(private_key):
     with pytest.raises(KeyUnusableError, match="kid"):
-        SigningKey(kid="x" * 43, state="active", created_at=NOON, private_key=private_key)
+        SigningKey(
+            kid="x" * 43,
+            state="active",
+            created_at=NOON,
+            published_at=NOON,
+            activated_at=NOON,
+            private_key=private_key,
+        )
 
 
 def test_a_signing_key_shows_nothing_secret_in_its_text(directory):
@@ -335,6 +363,11 @@ def test_a_ring_json_that_is_no_ring_is_refused_and_left_alone(directory, text):
         {"retired_at": "2026-02-01T00:00:00Z"},
         {"state": "staged"},
         {"state": "retired"},
+        {"state": "revoked"},
+        {"state": "revoked", "retired_at": "2026-02-01T00:00:00Z"},
+        {"revoked_at": "2026-02-01T00:00:00Z"},
+        {"state": "staged", "activated_at": None, "replaced_at": "2026-02-01T00:00:00Z"},
+        {"published_at": 1_769_860_800},
         {"an unknown member": 1},
     ],
 )

@@ -1,17 +1,31 @@
 """The keys: one pair signs at SERVER1, its public half verifies at SERVER2."""
 
+from .guards import PUBLICATION_TIME as PUBLICATION_TIME
+from .guards import RETENTION_TIME as RETENTION_TIME
+from .guards import activation_allowed_at as activation_allowed_at
+from .guards import check_is_published as check_is_published
+from .guards import retirement_allowed_at as retirement_allowed_at
+from .jwks import JWKS_MAX_AGE as JWKS_MAX_AGE
 from .jwks import MAXIMUM_JWKS_KEYS as MAXIMUM_JWKS_KEYS
 from .jwks import parse_jwks as parse_jwks
+from .life_cycle import Revocation as Revocation
+from .life_cycle import activate_key as activate_key
+from .life_cycle import find_key as find_key
+from .life_cycle import new_key as new_key
+from .life_cycle import retire_key as retire_key
+from .life_cycle import revoke_keys as revoke_keys
+from .life_cycle import stage_key as stage_key
 from .pinned import PinnedKeys as PinnedKeys
 from .ring import KeyRing as KeyRing
 from .ring import SigningKey as SigningKey
-from .ring import new_key as new_key
 from .ring_file import KeyState as KeyState
 from .ring_file import RingEntry as RingEntry
 from .ring_file import read_ring as read_ring
 from .source import KeySource as KeySource
+from .source import SigningKeySource as SigningKeySource
 from .verification_key import VerificationKey as VerificationKey
 from .verification_key import thumbprint as thumbprint
+from .watched_ring import WatchedKeyRing as WatchedKeyRing
 from .weakness import MAXIMUM_KEY_BITS as MAXIMUM_KEY_BITS
 from .weakness import MINIMUM_KEY_BITS as MINIMUM_KEY_BITS
 from .weakness import PUBLIC_EXPONENT as PUBLIC_EXPONENT

@@ -31,6 +31,18 @@ def exists(path: Path) -> bool:
     return True
 
 
+def file_stamp(path: Path) -> tuple[int, ...] | None:
+    """Tell one state of a file from another without reading it; None if it is not there.
+
+    The time of the last change of mode counts as well: a ``chmod`` can mend a file.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def check_private_directory(directory: Path) -> None:
     """Make sure that only the owner may look into a directory.
 
@@ -47,6 +59,22 @@ def check_private_directory(directory: Path) -> None:
     except OSError as error:
         raise _unreadable(directory, error) from error
     _check_mode(directory, mode, allowed="700")
+
+
+def check_is_ours(directory: Path) -> None:
+    """Make sure that what is written to a directory can be read by its owner.
+
+    Raises:
+        ConfigurationError: It belongs to another user. ``root`` could write there all the same,
+            and the server would find files that it may not read.
+        OSError: It is out of reach.
+    """
+    owner = directory.stat().st_uid
+    if owner != os.geteuid():
+        raise ConfigurationError(
+            f"{directory} belongs to another user (uid {owner}), who could not read new keys.",
+            "Run this as the user who owns it.",
+        )
 
 
 def read_private_file(path: Path) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 
 from flask_handoff.errors import JWKSMalformedError, KeyUnusableError
 from flask_handoff.strict_json import StrictJSONError, load_strict_json
@@ -12,6 +13,7 @@ from flask_handoff.strict_json import StrictJSONError, load_strict_json
 from .verification_key import VerificationKey, holds_a_secret, is_meant_for_rs256
 
 MAXIMUM_JWKS_KEYS = 16  # entries; a set in the middle of a rotation has 3
+JWKS_MAX_AGE = timedelta(seconds=300)  # how long a receiver may use a set without a question
 
 _logger = logging.getLogger("flask_handoff")
 

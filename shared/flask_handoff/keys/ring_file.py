@@ -1,12 +1,12 @@
-"""``ring.json``: which keys there are, in which state, since when."""
+"""``ring.json``: which keys there are and were, in which state, since when."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self, cast, get_args
@@ -14,13 +14,21 @@ from typing import Literal, Self, cast, get_args
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.strict_json import load_strict_json
 
-from .files import check_private_directory, exists, read_private_file, write_private_file
+from .files import (
+    check_private_directory,
+    exists,
+    file_stamp,
+    read_private_file,
+    write_private_file,
+)
 
-KeyState = Literal["staged", "active", "retired"]
-"""Staged: published, not signing yet. Active: may sign. Retired: published for its last tokens."""
+KeyState = Literal["staged", "active", "retired", "revoked"]
+"""Staged: published, not signing yet. Active: published, and the newest of them signs. Retired and
+revoked: neither published nor on the disk any more, kept as history."""
 
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
-_MEMBERS = ("kid", "state", "created_at", "activated_at", "retired_at")
+_FIRST_MEMBERS = ("kid", "state", "created_at", "activated_at", "retired_at")
+_LATER_MEMBERS = ("published_at", "replaced_at", "revoked_at")  # a ring of before 0.1 lacks them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +39,21 @@ class RingEntry:
         kid: The key's RFC 7638 thumbprint.
         state: Where it is in its life.
         created_at: When it was made.
+        published_at: Since when receivers can see it, where an issuer runs.
         activated_at: When it became active; None before.
-        retired_at: When it was retired; None before.
+        replaced_at: When another key began to sign in its place; None before.
+        retired_at: When it was withdrawn after use; None before.
+        revoked_at: When it was withdrawn in an emergency; None before.
     """
 
     kid: str
     state: KeyState
     created_at: datetime
+    published_at: datetime
     activated_at: datetime | None = None
+    replaced_at: datetime | None = None
     retired_at: datetime | None = None
+    revoked_at: datetime | None = None
 
     @classmethod
     def from_json(cls, unverified_entry: object) -> Self:
@@ -49,23 +63,27 @@ class RingEntry:
             ValueError: Members, name, state or dates are not of their form, or the dates do not
                 fit the state.
         """
-        if not isinstance(unverified_entry, dict) or set(unverified_entry) != set(_MEMBERS):
-            raise ValueError(f"expected the members {', '.join(_MEMBERS)}")
-        kid, state, *dates = (unverified_entry[member] for member in _MEMBERS)
+        members = _members(unverified_entry)
+        kid, state = members["kid"], members["state"]
         if not isinstance(kid, str) or _THUMBPRINT.fullmatch(kid) is None:
             raise ValueError("expected the key's thumbprint as kid")
         if state not in get_args(KeyState):
             raise ValueError(f"expected a state out of {', '.join(get_args(KeyState))}")
-        created_at, activated_at, retired_at = (_instant(date) for date in dates)
-        if created_at is None or not _fits(state, activated_at, retired_at):
-            raise ValueError("the dates do not fit the state")
-        return cls(
+        created_at = _instant(members["created_at"])
+        if created_at is None:
+            raise ValueError("expected the date when the key was made")
+        entry = cls(
             kid=kid,
             state=cast(KeyState, state),
             created_at=created_at,
-            activated_at=activated_at,
-            retired_at=retired_at,
+            published_at=_instant(members["published_at"]) or created_at,
+            activated_at=_instant(members["activated_at"]),
+            replaced_at=_instant(members["replaced_at"]),
+            retired_at=_instant(members["retired_at"]),
+            revoked_at=_instant(members["revoked_at"]),
         )
+        entry._check_dates()
+        return entry
 
     def to_json(self) -> dict[str, str | None]:
         """Write the entry as an object of ``ring.json``."""
@@ -73,9 +91,33 @@ class RingEntry:
             "kid": self.kid,
             "state": self.state,
             "created_at": _iso_8601(self.created_at),
+            "published_at": _iso_8601(self.published_at),
             "activated_at": _iso_8601(self.activated_at),
+            "replaced_at": _iso_8601(self.replaced_at),
             "retired_at": _iso_8601(self.retired_at),
+            "revoked_at": _iso_8601(self.revoked_at),
         }
+
+    @property
+    def is_published(self) -> bool:
+        """Whether receivers are told of this key."""
+        return self.state in {"staged", "active"}
+
+    @property
+    def signs(self) -> bool:
+        """Whether tokens are signed with this key: true of one key of a ring at most."""
+        return self.state == "active" and self.replaced_at is None
+
+    def _check_dates(self) -> None:
+        fits = (
+            (self.state != "staged" or self.activated_at is None)
+            and (self.state != "active" or self.activated_at is not None)
+            and (self.state == "retired") == (self.retired_at is not None)
+            and (self.state == "revoked") == (self.revoked_at is not None)
+            and (self.replaced_at is None or self.activated_at is not None)
+        )
+        if not fits:
+            raise ValueError("the dates do not fit the state")
 
 
 def ring_exists(directory: Path) -> bool:
@@ -87,8 +129,13 @@ def ring_exists(directory: Path) -> bool:
     return exists(_path(directory))
 
 
+def ring_stamp(directory: Path) -> tuple[int, ...] | None:
+    """Tell one state of ``ring.json`` from another without reading it."""
+    return file_stamp(_path(directory))
+
+
 def read_ring(directory: Path) -> tuple[RingEntry, ...]:
-    """Read which keys a directory holds, in the order in which they were made.
+    """Read which keys a directory holds and held, in the order in which they were made.
 
     Raises:
         ConfigurationError: There is no ring, it is open to other users, or it is malformed. The
@@ -134,10 +181,32 @@ def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:
     document = load_strict_json(unverified_ring)
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
         raise ValueError("expected an object with a list of keys")
-    ring = tuple(RingEntry.from_json(entry) for entry in document["keys"])
+    ring = [RingEntry.from_json(entry) for entry in document["keys"]]
     if len({entry.kid for entry in ring}) != len(ring):
         raise ValueError("a key is listed twice")
-    return ring
+    return tuple(_replaced_by_the_newest(ring))
+
+
+def _replaced_by_the_newest(ring: Sequence[RingEntry]) -> Iterable[RingEntry]:
+    # A ring that was written by hand may not say which of its active keys were replaced. Of two
+    # that were activated in one second, the later in the list is the newer.
+    active = [entry for entry in reversed(ring) if entry.signs]
+    newest = max(active, key=lambda entry: entry.activated_at or entry.created_at, default=None)
+    for entry in ring:
+        if entry.signs and newest is not None and entry is not newest:
+            yield replace(entry, replaced_at=newest.activated_at)
+        else:
+            yield entry
+
+
+def _members(unverified_entry: object) -> dict[str, object]:
+    if (
+        not isinstance(unverified_entry, dict)
+        or not set(_FIRST_MEMBERS) <= set(unverified_entry)
+        or not set(unverified_entry) <= {*_FIRST_MEMBERS, *_LATER_MEMBERS}
+    ):
+        raise ValueError(f"expected the members {', '.join((*_FIRST_MEMBERS, *_LATER_MEMBERS))}")
+    return dict.fromkeys(_LATER_MEMBERS) | unverified_entry
 
 
 def _instant(unverified_date: object) -> datetime | None:
@@ -153,11 +222,3 @@ def _instant(unverified_date: object) -> datetime | None:
 
 def _iso_8601(instant: datetime | None) -> str | None:
     return None if instant is None else f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _fits(state: str, activated_at: datetime | None, retired_at: datetime | None) -> bool:
-    if state == "staged":
-        return activated_at is None and retired_at is None
-    if state == "active":
-        return activated_at is not None and retired_at is None
-    return retired_at is not None

@@ -1,9 +1,10 @@
-"""Where a verifier finds the issuer's public keys."""
+"""Where a verifier finds the issuer's public keys, and a minter the key to sign with."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from .ring import SigningKey
 from .verification_key import VerificationKey
 
 
@@ -25,4 +26,13 @@ class KeySource(Protocol):
         Raises:
             JWKSUnavailableError: There is none.
         """
+        ...
+
+
+class SigningKeySource(Protocol):
+    """Where a minter finds the key to sign with: a ring, or one that follows its directory."""
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """The key with which tokens are signed now."""
         ...
