@@ -77,7 +77,7 @@ class Config:
             port=port,
             session_samesite=samesite,
             demo=_demo(settings, base_url),
-            handoff=_handoff(settings, base_url, samesite),
+            handoff=_handoff(settings, instance, base_url, samesite),
         )
 
     @property
@@ -155,7 +155,9 @@ def _database_url(settings: Mapping[str, str], instance: Path) -> str:
     return url.set(drivername=driver).render_as_string(hide_password=False)
 
 
-def _handoff(settings: Mapping[str, str], base_url: str, samesite: str) -> dict[str, object]:
+def _handoff(
+    settings: Mapping[str, str], instance: Path, base_url: str, samesite: str
+) -> dict[str, object]:
     issuer_port = _port(settings, "SERVER1_PORT", 5001)
     defaults = {
         "HANDOFF_ISSUER": f"http://localhost:{issuer_port}",
@@ -164,6 +166,7 @@ def _handoff(settings: Mapping[str, str], base_url: str, samesite: str) -> dict[
         "HANDOFF_SCOPE": "openid profile email notes:read notes:write",
         "HANDOFF_ATTEMPT_COOKIE": "s2_tx_",
         "HANDOFF_DEFAULT_TARGET": "/notes",
+        "HANDOFF_JWKS_FLUSH_FILE": instance / "flush_keys",
         # A Strict cookie does not travel on a redirect that began at SERVER1.
         "HANDOFF_LANDING": "refresh" if samesite == "Strict" else "redirect",
     }

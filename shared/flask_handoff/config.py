@@ -42,6 +42,7 @@ RECEIVER_SETTINGS: Mapping[str, str | None] = {
     "HANDOFF_AUTHORIZATION_ENDPOINT": "",
     "HANDOFF_JWKS_URI": "",
     "HANDOFF_JWKS_ALLOW_HTTP": "0",
+    "HANDOFF_JWKS_FLUSH_FILE": "",
     "HANDOFF_PINNED_KEYS": "",
     "HANDOFF_DEFAULT_TARGET": "/",
     "HANDOFF_MAX_AGE": "",
@@ -96,6 +97,7 @@ class ReceiverConfig:
     authorization_endpoint: str
     jwks_uri: str
     jwks_allow_http: bool
+    jwks_flush_file: Path | None
     pinned_keys: Path | None
     default_target: str
     max_age: timedelta | None
@@ -126,6 +128,7 @@ class ReceiverConfig:
             # Where keys come from may be an address of the inside: JWKSClient checks it.
             jwks_uri=read.text("HANDOFF_JWKS_URI", default=f"{base}/.well-known/jwks.json"),
             jwks_allow_http=read.switch("HANDOFF_JWKS_ALLOW_HTTP"),
+            jwks_flush_file=read.path("HANDOFF_JWKS_FLUSH_FILE"),
             pinned_keys=read.path("HANDOFF_PINNED_KEYS"),
             default_target=read.target("HANDOFF_DEFAULT_TARGET"),
             max_age=read.seconds("HANDOFF_MAX_AGE"),

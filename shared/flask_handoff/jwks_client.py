@@ -24,6 +24,7 @@ from .jwks_renewal import (
     uptime,
 )
 from .keys import VerificationKey, parse_jwks
+from .keys.files import file_stamp
 from .profiles import HANDOFF
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
@@ -50,13 +51,15 @@ class JWKSClient:
         attempt_interval: Between the starts of two fetches, whatever became of the first.
         deadline: For one fetch, and for a caller who waits for one.
         ca_file: PEM file of the authorities to trust in place of the public ones.
+        flush_file: When this file is made, touched or deleted, the keys held are forgotten at
+            once, in every process that watches it.
         fetch: Stands in for the HTTP request.
         clock: Compared with the ``Date`` header.
         monotonic: Tells seconds that never run backwards, in every process alike.
 
     Raises:
-        ConfigurationError: The address may not be used, ``ca_file`` is no file, or the lifetime is
-            too short for the interval.
+        ConfigurationError: The address may not be used, ``ca_file`` is no file, ``flush_file`` is
+            in no directory, or the lifetime is too short for the interval.
 
     Sources: OpenID Connect Core 1.0, section 10.1.1 (rotation of signing keys); RFC 7517,
     section 4.5; RFC 5861 (stale-if-error).
@@ -71,17 +74,21 @@ class JWKSClient:
         attempt_interval: timedelta = ATTEMPT_INTERVAL,
         deadline: timedelta = FETCH_DEADLINE,
         ca_file: Path | None = None,
+        flush_file: Path | None = None,
         fetch: Callable[[], FetchedJWKS] | None = None,
         clock: Clock = system_clock,
         monotonic: Callable[[], float] = uptime,
     ) -> None:
         check_jwks_uri(jwks_uri, allow_http=allow_http)
         _check_ca_file(ca_file)
+        _check_flush_file(flush_file)
         _check_lifetime(cache_lifetime, attempt_interval)
         if fetch is None:
             fetch = partial(fetch_jwks, jwks_uri, deadline=deadline, ca_file=ca_file)
         self._deadline = deadline
         self._closed = False
+        self._flush_file = flush_file
+        self._flushed = self._flush_stamp()
         self._renewals: dict[int, KeyRenewal] = {}
         self._adopt(
             KeyRenewal(
@@ -149,7 +156,14 @@ class JWKSClient:
         renewal = self._renewals.get(os.getpid())
         if renewal is None:
             renewal = self._adopt(list(self._renewals.values())[-1].for_child())
+        if (stamp := self._flush_stamp()) != self._flushed:
+            # In this order: no other thread may take the old keys for the flushed ones.
+            renewal.forget()
+            self._flushed = stamp
         return renewal
+
+    def _flush_stamp(self) -> tuple[int, ...] | None:
+        return None if self._flush_file is None else file_stamp(self._flush_file)
 
     def _adopt(self, renewal: KeyRenewal) -> KeyRenewal:
         # Atomic without a lock, which the fork could have copied in its locked state.
@@ -186,6 +200,14 @@ def _check_ca_file(ca_file: Path | None) -> None:
         raise ConfigurationError(
             f"The file of trusted authorities {ca_file} is not there.",
             "Put their certificates there as PEM.",
+        )
+
+
+def _check_flush_file(flush_file: Path | None) -> None:
+    if flush_file is not None and not flush_file.parent.is_dir():
+        raise ConfigurationError(
+            f"The directory of the file to flush keys by, {flush_file.parent}, is not there.",
+            "Make it, or name a file in another one.",
         )
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from .errors import HandoffError, JWKSUnavailableError
-from .keys import VerificationKey
+from .keys import JWKS_MAX_AGE, VerificationKey
 
-CACHE_LIFETIME = timedelta(seconds=300)
+CACHE_LIFETIME = JWKS_MAX_AGE
 RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an expired set
 STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer can be had
 ATTEMPT_INTERVAL = timedelta(seconds=10)  # at least, from one attempt to the next
@@ -109,6 +109,7 @@ class KeyRenewal:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._in_flight = False
+        self._obsolete = False
         self._finished = 0
         self._stopped = False
 
@@ -168,6 +169,18 @@ class KeyRenewal:
                 lambda: self._stopped or self._finished != finished,
                 timeout=self._pace.patience.total_seconds(),
             )
+
+    def forget(self) -> None:
+        """Drop the keys that are held; the next question fetches at once.
+
+        An answer that is on its way may be older than the reason to forget: it is dropped as well,
+        and asked for again.
+        """
+        _logger.info("jwks_keys_forgotten jwks_uri=%s", self._source)
+        with self._changed:
+            self._held = None
+            self._begun_at = -math.inf
+            self._obsolete = self._in_flight
 
     def stop(self, *, patience: timedelta = timedelta()) -> None:
         """End the thread. Harmless when there is none, and in another process than its own.
@@ -249,6 +262,10 @@ class KeyRenewal:
                 ",".join(sorted(removed)) or "-",
             )
         with self._changed:
+            if self._obsolete:
+                self._obsolete = False
+                self._begin()
+                return
             self._hold(_Held(key_set, self._begun_at))
             self._end()
 
@@ -268,5 +285,6 @@ class KeyRenewal:
 
     def _end(self) -> None:
         self._in_flight = False
+        self._obsolete = False
         self._finished += 1
         self._changed.notify_all()

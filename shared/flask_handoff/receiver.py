@@ -375,7 +375,9 @@ def _report(error: HandoffError) -> None:
 def _keys(config: ReceiverConfig) -> KeySource:
     if config.pinned_keys is not None:
         return PinnedKeys.from_file(config.pinned_keys)
-    return JWKSClient(config.jwks_uri, allow_http=config.jwks_allow_http)
+    return JWKSClient(
+        config.jwks_uri, allow_http=config.jwks_allow_http, flush_file=config.jwks_flush_file
+    )
 
 
 def _receiver() -> _Receiver:

@@ -63,16 +63,13 @@ def test_a_first_key_is_made_where_there_is_no_application(flask, tmp_path):
 
 def test_a_second_key_is_staged_and_both_are_listed(flask, tmp_path):
     flask("handoff-keys", "new", "--directory", "x")
-    assert (
-        "It is staged: start the issuer again"
-        in flask("handoff-keys", "new", "--directory", "x").stdout
-    )
+    assert "It is staged" in flask("handoff-keys", "new", "--directory", "x").stdout
     answer = flask("handoff-keys", "list", "--directory", "x")
     first, second = read_ring(tmp_path / "x")
     heading, *rows = answer.stdout.splitlines()
-    assert heading.split() == ["KID", "STATE", "CREATED", "ACTIVATED"]
-    assert re.fullmatch(rf"{first.kid}  active  {A_DATE}  {A_DATE}", rows[0])
-    assert re.fullmatch(rf"{second.kid}  staged  {A_DATE}  -", rows[1])
+    assert heading.split() == ["KID", "STATE", "CREATED", "ACTIVATED", "REMARK"]
+    assert re.fullmatch(rf"{first.kid}  active  {A_DATE}  {A_DATE}  signs", rows[0])
+    assert re.fullmatch(rf"{second.kid}  staged  {A_DATE}  - +  may be activated .*", rows[1])
 
 
 def test_the_size_of_a_key_can_be_chosen(flask, tmp_path):
@@ -95,7 +92,7 @@ def test_nothing_secret_is_printed(flask, tmp_path):
     assert not any(line in printed for line in pem.read_text().splitlines())
 
 
-@pytest.mark.parametrize("command", ["new", "list"])
+@pytest.mark.parametrize("command", ["new", "stage", "list", "activate", "retire"])
 def test_without_application_and_directory_the_user_is_told_what_to_give(flask, command):
     refusal = refusal_of(flask("handoff-keys", command))
     assert "--directory" in refusal
@@ -165,7 +162,7 @@ def test_a_ring_without_an_active_key_can_still_be_listed(flask, tmp_path):
     assert "staged" in flask("handoff-keys", "list", "--directory", "x").stdout
 
 
-@pytest.mark.parametrize("command", ["new", "list"])
+@pytest.mark.parametrize("command", ["new", "stage", "list", "activate", "retire"])
 def test_a_directory_open_to_others_is_refused_with_the_command(flask, tmp_path, command):
     new_key(tmp_path / "x")
     (tmp_path / "x").chmod(0o750)
