@@ -52,6 +52,7 @@ RECEIVER_SETTINGS: Mapping[str, str | None] = {
 }
 """The receiver's settings and their defaults; None has to be given."""
 
+_LONGEST_ISSUER = 255  # characters; replay stores keep it beside each token
 _COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 _HOST = re.compile(
     r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?", re.ASCII
@@ -113,7 +114,7 @@ class ReceiverConfig:
             ConfigurationError: One is missing, unknown or wrong.
         """
         read = _SettingReader(app, RECEIVER_SETTINGS)
-        issuer = read.url("HANDOFF_ISSUER")
+        issuer = read.issuer("HANDOFF_ISSUER")
         base = issuer.rstrip("/")
         return cls(
             issuer=issuer,
@@ -148,9 +149,11 @@ class _SettingReader:
 
     def __init__(self, app: Flask, defaults: Mapping[str, str | None]) -> None:
         known = ISSUER_SETTINGS.keys() | RECEIVER_SETTINGS.keys()
+        # Container platforms hand on a variable that is not set as an empty one.
+        environment = {name: value for name, value in os.environ.items() if value}
         given: dict[str, Any] = {
             name: value
-            for source in (os.environ, app.config)
+            for source in (environment, app.config)
             for name, value in source.items()
             if name.startswith("HANDOFF_")
         }
@@ -178,6 +181,14 @@ class _SettingReader:
         if "?" in url:
             raise ConfigurationError(
                 f"{name}: {url!r} has a query.", "Leave out the ? and the rest."
+            )
+        return url
+
+    def issuer(self, name: str) -> str:
+        url = self.url(name)
+        if len(url) > _LONGEST_ISSUER:
+            raise ConfigurationError(
+                f"{name} is longer than {_LONGEST_ISSUER} characters.", "Use a shorter address."
             )
         return url
 

@@ -113,6 +113,16 @@ def test_a_misspelt_setting_is_refused_in_the_environment_too(monkeypatch):
         receiver()
 
 
+def test_a_variable_that_is_empty_counts_as_not_set(monkeypatch):
+    monkeypatch.setenv("HANDOFF_LANDING", "")
+    assert receiver().landing == "redirect"
+
+
+def test_an_issuer_that_no_replay_store_could_keep_is_refused():
+    with pytest.raises(ConfigurationError, match="longer than 255"):
+        receiver(HANDOFF_ISSUER=f"https://{'a' * 250}.example.com")
+
+
 def test_the_environment_is_read_and_the_application_s_own_settings_come_first(monkeypatch):
     monkeypatch.setenv("HANDOFF_DEFAULT_TARGET", "/from-the-environment")
     assert receiver().default_target == "/from-the-environment"
