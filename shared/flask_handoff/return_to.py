@@ -60,8 +60,8 @@ def target_path(unverified_target: str, *, base_url: str, excluded: tuple[str, .
     """
     if unverified_target == base_url:
         return "/"
-    # The slash is part of it: behind "https://notes.example.com" could stand ".evil" or "@evil".
-    if type(unverified_target) is str and unverified_target.startswith(f"{base_url}/"):
+    if type(unverified_target) is str:
+        # Behind it could stand ".evil.example" or "@evil": the rest must be a path by itself.
         unverified_target = unverified_target.removeprefix(base_url)
     target = check_return_to(unverified_target)
     path = _decode(_split(target)[0])
