@@ -112,6 +112,11 @@ def test_an_algorithm_is_refused_before_a_key_is_looked_for(key_ring, clock, alg
     )
 
 
+def test_a_signature_of_another_length_is_refused_before_anything_is_computed(trial):
+    error = trial.refusal(rewritten(lambda token: token + "AA"))
+    assert str(error) == "a signature by this key has 342 characters"
+
+
 # Row 2: the public key as the secret of a symmetric signature.
 
 

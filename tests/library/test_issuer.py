@@ -313,6 +313,14 @@ def test_a_request_that_was_not_carried_by_us_is_too_late(browser, heard_at_issu
     assert heard_at_issuer.errors() == ["authorization_expired"]
 
 
+def test_of_two_carried_requests_neither_is_answered(browser, stranger):
+    carried = query_of(browser.post(AUTHORIZE, ASKED).location)["continue"]
+    twice = {"continue": [carried, carried]}
+    assert browser.get(AUTHORIZE, query_string=twice).status_code == 400
+    assert stranger.get(f"{ISSUER}/login", query_string=twice).json["client"] is None
+    assert stranger.sign_in(**twice).location == "/"
+
+
 def test_a_sign_in_that_took_over_ten_minutes_is_too_late(stranger, clock):
     resumed = stranger.sign_in(**query_of(ask(stranger).location))
     clock.tick(minutes=10)
