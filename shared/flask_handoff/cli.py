@@ -66,7 +66,7 @@ def handoff_keys() -> None:
 @_bits_option
 @click.pass_context
 def _new(context: click.Context, directory: Path | None, bits: str) -> None:
-    """Make a key.
+    """Make a key: one that signs, or else a staged one.
 
     It is active at once, and signs, where no other key is. Else it is staged.
     """
@@ -78,7 +78,10 @@ def _new(context: click.Context, directory: Path | None, bits: str) -> None:
 @_bits_option
 @click.pass_context
 def _stage(context: click.Context, directory: Path | None, bits: str) -> None:
-    """Make a key and publish it, so that receivers know it before it signs."""
+    """Make a key that is published but does not sign yet.
+
+    So every receiver knows it before it signs.
+    """
     _make(context, directory, bits, stage_key)
 
 
@@ -113,9 +116,10 @@ def _activate(context: click.Context, kid: str | None, directory: Path | None) -
 @_directory_option
 @click.pass_context
 def _retire(context: click.Context, kid: str | None, directory: Path | None) -> None:
-    """Withdraw a key that signs no more, and delete its private half.
+    """Withdraw a key that signs no more.
 
-    Without KID: the one that was replaced. Refused until the last token it signed is dead.
+    Its private half is deleted; its name and dates stay in the list. Without KID: the one that was
+    replaced. Refused until the last token it signed is dead.
     """
     with _plain_refusals():
         directory = directory or _directory_of_the_application(context)
@@ -135,10 +139,11 @@ def _retire(context: click.Context, kid: str | None, directory: Path | None) -> 
 def _revoke(
     context: click.Context, kids: tuple[str, ...], directory: Path | None, bits: str, yes: bool
 ) -> None:
-    """Withdraw keys at once: in an emergency, when somebody may have seen them.
+    """Withdraw keys at once, in an emergency.
 
-    Another key signs from then on: the staged one that is published the longest, else a new one
-    of --bits. Who has seen one file of the directory may have seen them all: name every key then.
+    For keys that somebody may have seen. Another key signs from then on: the staged one that is
+    published the longest, else a new one of --bits. Who has seen one file of the directory may have
+    seen them all: name every key then.
     """
     with _plain_refusals():
         directory = directory or _directory_of_the_application(context)
@@ -155,7 +160,10 @@ def _revoke(
 @_directory_option
 @click.pass_context
 def _list(context: click.Context, directory: Path | None) -> None:
-    """List the keys, oldest first, withdrawn ones included. Nothing secret is shown."""
+    """List the keys, oldest first. Nothing secret is shown.
+
+    Those that were withdrawn are listed as well.
+    """
     with _plain_refusals():
         directory = directory or _directory_of_the_application(context)
         entries = read_ring(directory)
@@ -169,9 +177,10 @@ def _list(context: click.Context, directory: Path | None) -> None:
 @handoff_keys.command("flush")
 @click.pass_context
 def _flush(context: click.Context) -> None:
-    """At a receiver: forget the issuer's keys, in every running process.
+    """Have a running receiver forget the keys it holds.
 
-    Each fetches them anew before it accepts the next token; a revoked key dies at once.
+    Each of its processes fetches them anew before it accepts the next token: a revoked key dies at
+    once.
     """
     with _plain_refusals():
         path = _flush_file(context)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from flask_handoff.errors import KeyLifeCycleError
 from flask_handoff.profiles import PROFILES
@@ -25,8 +26,6 @@ PUBLICATION_TIME = PICK_UP_TIME + JWKS_MAX_AGE
 
 RETENTION_TIME = PICK_UP_TIME + LONGEST_TOKEN_LIFE + JWKS_MAX_AGE
 """From the last signature of a key until nobody needs it any more."""
-
-_SECOND = timedelta(seconds=1)
 
 
 def activation_allowed_at(entry: RingEntry) -> datetime:
@@ -112,7 +111,7 @@ def clock_time(instant: datetime, now: datetime) -> str:
 
 
 def _try_again(allowed_at: datetime, now: datetime) -> str:
-    seconds = -((now - allowed_at) // _SECOND)  # rounded up: after the wait it is really allowed
+    seconds = ceil((allowed_at - now).total_seconds())
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
