@@ -2,6 +2,8 @@ import time
 
 import pytest
 
+from tests.end_to_end.journey import Browser, fields_of
+
 
 @pytest.fixture(scope="module")
 def remembering_chromium(launch):
@@ -11,22 +13,37 @@ def remembering_chromium(launch):
 
 @pytest.fixture
 def tab(new_person, remembering_chromium):
-    tab = new_person(remembering_chromium)
-    tab.context.add_init_script(
-        'addEventListener("pageshow", (event) => event.persisted && console.log("kept page"))'
-    )
-    return tab
+    return new_person(remembering_chromium)
 
 
 def sign_out_everywhere(tab):
     """Sign out at SERVER1 in another tab, then at SERVER2 in this one."""
+    sign_out_of_server1(tab)
+    tab.page.get_by_role("button", name="Sign out").click()
+    tab.page.wait_for_url(tab.home2)
+
+
+def sign_out_of_server1(tab):
     other = tab.another()
     other.page.goto(tab.home1)
     other.page.get_by_role("button", name="Sign out").click()
     other.page.get_by_role("link", name="Sign in").wait_for()
     other.page.close()
-    tab.page.get_by_role("button", name="Sign out").click()
-    tab.page.wait_for_url(tab.home2)
+
+
+def sign_out_with_a_copy_of_the_cookies(tab):
+    """End the session at SERVER2 so that this browser's own cookies stay as they are."""
+    with Browser(tab.home1[:-1], tab.home2[:-1]) as copy:
+        copy.take_cookies(
+            {cookie["name"]: cookie["value"] for cookie in tab.context.cookies(tab.home2)}
+        )
+        page = copy.get(f"{copy.server2}/logout")
+        assert copy.post(f"{copy.server2}/logout", fields_of(page)).status_code == 303
+
+
+def go_to_session(tab):
+    tab.page.get_by_role("link", name="Signed in as Ada").click()
+    tab.page.wait_for_url(f"{tab.home2}session")
 
 
 def shown(tab):
@@ -34,20 +51,37 @@ def shown(tab):
 
 
 def test_this_browser_does_keep_pages(tab):
+    tab.context.add_init_script(
+        'addEventListener("pageshow", (event) => {'
+        '  if (event.persisted) sessionStorage.setItem("kept", "yes");'
+        "})"
+    )
     tab.arrive()
-    tab.page.get_by_role("link", name="Signed in as Ada").click()
-    tab.page.wait_for_url(f"{tab.home2}session")
-    with tab.page.expect_console_message(lambda message: message.text == "kept page"):
-        tab.page.go_back()
+    go_to_session(tab)
+    tab.page.go_back()
+    tab.page.wait_for_function('sessionStorage.getItem("kept") === "yes"')
 
 
-def test_back_after_the_sign_out_shows_nothing_protected(tab):
+@pytest.mark.parametrize("script", [True, False])
+def test_back_after_the_sign_out_shows_nothing_protected(new_person, remembering_chromium, script):
+    tab = new_person(remembering_chromium, java_script_enabled=script)
     tab.arrive()
-    tab.write_note("Only for those who are signed in.")
+    tab.write_note(f"Only for those who are signed in, {script}.")
     sign_out_everywhere(tab)
     tab.page.go_back()
     tab.page.wait_for_url(f"{tab.home1}login?*")
     assert "Only for those" not in shown(tab)
+
+
+def test_back_after_the_session_ended_elsewhere_shows_nothing_protected(tab):
+    tab.arrive()
+    tab.write_note("Not while the session is over.")
+    go_to_session(tab)
+    sign_out_of_server1(tab)
+    sign_out_with_a_copy_of_the_cookies(tab)
+    tab.page.go_back()
+    tab.page.wait_for_url(f"{tab.home1}login?*")
+    assert "Not while" not in shown(tab)
 
 
 def test_back_after_a_sign_out_in_another_tab_shows_nothing_protected(tab):
