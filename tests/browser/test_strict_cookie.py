@@ -1,9 +1,18 @@
 import pytest
 
+from tests.pair import running_pair
 
-@pytest.fixture
-def pair(strict_pair):
-    return strict_pair
+
+@pytest.fixture(scope="module")
+def strict_form_post_pair(tmp_path_factory):
+    settings = {"SERVER2_SESSION_SAMESITE": "Strict", "HANDOFF_RESPONSE_MODE": "form_post"}
+    with running_pair(tmp_path_factory.mktemp("strict_form_post"), server2=settings) as pair:
+        yield pair
+
+
+@pytest.fixture(params=["strict_pair", "strict_form_post_pair"])
+def pair(request):
+    return request.getfixturevalue(request.param)
 
 
 def test_the_session_is_there_on_arrival_and_when_the_page_is_loaded_again(tab):
