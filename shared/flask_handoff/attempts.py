@@ -23,6 +23,7 @@ from .errors import AttemptUnknownError, RequestMalformedError, UnsafeReturnToEr
 from .return_to import check_return_to
 
 LIFETIME = timedelta(minutes=10)
+CLOCK_LEEWAY = timedelta(seconds=5)  # one replica begins an attempt, another may finish it
 MOST_ATTEMPTS = 7  # side by side in one browser, beside the new one
 MOST_CHARACTERS = 3 * 1024  # of all attempts' cookies together
 
@@ -73,13 +74,13 @@ class Attempt:
 
         Raises:
             AttemptUnknownError: The value is not of its form, its target is not safe, or it was
-                begun more than ten minutes ago, or in the future.
+                begun more than ten minutes ago, or over five seconds ahead.
         """
         form = _VALUE.fullmatch(unverified_value)
         if form is None:
             raise AttemptUnknownError("the attempt's cookie is not of its form")
         started_at = datetime.fromtimestamp(int(form["started_at"]), UTC)
-        if not timedelta(seconds=-1) <= now - started_at < LIFETIME:
+        if not -CLOCK_LEEWAY <= now - started_at < LIFETIME:
             raise AttemptUnknownError("the attempt was begun too long ago")
         max_age = form["max_age"]
         return cls(
