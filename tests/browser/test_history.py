@@ -84,6 +84,19 @@ def test_back_after_the_session_ended_elsewhere_shows_nothing_protected(tab):
     assert "Not while" not in shown(tab)
 
 
+def test_back_after_the_session_at_server1_ended_elsewhere_does_not_show_who_was_there(tab):
+    tab.sign_in_at_server1()
+    tab.page.goto(f"{tab.home1}nowhere")
+    with Browser(tab.home1[:-1], tab.home2[:-1]) as copy:
+        (held,) = tab.context.cookies(tab.home1)
+        copy.http.cookies.set(held["name"], held["value"], path="/")
+        fields = fields_of(copy.get(f"{copy.server1}/logout"))
+        assert copy.post(f"{copy.server1}/logout", fields).status_code == 303
+    tab.page.go_back()
+    tab.page.get_by_role("heading", name="One place for your password").wait_for()
+    assert "Hello, Ada" not in shown(tab)
+
+
 def test_back_after_a_sign_out_in_another_tab_shows_nothing_protected(tab):
     tab.arrive()
     tab.write_note("Not for those who come later.")
