@@ -19,8 +19,10 @@ def pair(tmp_path_factory):
 @contextmanager
 def down(server):
     server.stop()
-    yield
-    server.start()
+    try:
+        yield
+    finally:
+        server.start()
 
 
 def assert_unavailable(answer):
@@ -133,9 +135,11 @@ def full_disk(server):
     before = [resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in processes]
     for pid, (_soft, hard) in zip(processes, before, strict=True):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
-    yield
-    for pid, limits in zip(processes, before, strict=True):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        for pid, limits in zip(processes, before, strict=True):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
 def children(pid):
@@ -171,5 +175,7 @@ def test_a_database_of_server1_that_is_away_is_a_503_there(pair, signed_in):
 def lost(database_file, table):
     with closing(sqlite3.connect(database_file)) as database:
         database.execute(f"ALTER TABLE {table} RENAME TO lost_{table}")
-        yield
-        database.execute(f"ALTER TABLE lost_{table} RENAME TO {table}")
+        try:
+            yield
+        finally:
+            database.execute(f"ALTER TABLE lost_{table} RENAME TO {table}")
