@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ SETTINGS: Mapping[str, str] = {
     "SERVER1_THREADS": "32",
     "SERVER1_CONNECTIONS": "512",
     "SERVER1_TRUSTED_PROXIES": "0",
+    "SERVER1_AUDIT_DAYS": "400",
     "SERVER1_ARGON2_MEMORY_KIB": "65536",
     "SERVER1_ARGON2_TIME_COST": "3",
     "SERVER1_ARGON2_PARALLELISM": "4",
@@ -86,6 +88,7 @@ class Config:
         demo_password: That password, when the demo's launcher chose it.
         contact: Whom a person may turn to; shown on pages.
         trusted_proxies: How many proxies stand in front and append to ``X-Forwarded-For``.
+        audit_kept: How long what is recorded in the audit log is kept.
         handoff: The library's settings.
     """
 
@@ -98,6 +101,7 @@ class Config:
     demo_password: str | None = field(repr=False)
     contact: str
     trusted_proxies: int
+    audit_kept: timedelta
     serving: ServingConfig
     hashing: HashingConfig
     handoff: Mapping[str, str | list[dict[str, object]]]
@@ -128,6 +132,7 @@ class Config:
             demo_password=read.environment.get("DEMO_PASSWORD") or None if demo else None,
             contact=read.text("SERVER1_CONTACT") or "the people who run this server",
             trusted_proxies=read.number("SERVER1_TRUSTED_PROXIES", 0, 10),
+            audit_kept=timedelta(days=read.number("SERVER1_AUDIT_DAYS", 1, 36500)),
             serving=read.serving(issuer),
             hashing=read.hashing(issuer),
             handoff=read.handoff(issuer),

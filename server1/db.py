@@ -6,7 +6,7 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -112,8 +112,21 @@ class Database:
             RuntimeError: This thread has a transaction open already.
             sqlalchemy.exc.SQLAlchemyError: The database is out of reach, or locked for too long.
         """
-        with self._one_at_a_time(), self._writer.begin() as connection:
+        afterwards: list[Callable[[], None]] = []
+        with self._one_at_a_time(afterwards), self._writer.begin() as connection:
             yield connection
+        for act in afterwards:
+            act()
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do something once this thread's writing transaction is committed; never if it is not.
+
+        Raises:
+            RuntimeError: No such transaction is open.
+        """
+        if self._thread.__dict__.get("afterwards") is None:
+            raise RuntimeError("no writing transaction is open in this thread")
+        self._thread.afterwards.append(act)
 
     def check(self) -> None:
         """Make sure that every table can be read.
@@ -139,15 +152,17 @@ class Database:
             metadata.create_all(connection)
 
     @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
+    def _one_at_a_time(self, afterwards: list[Callable[[], None]] | None = None) -> Iterator[None]:
         # On SQLite the inner transaction would wait for the outer one, which waits for it.
         if getattr(self._thread, "busy", False):
             raise RuntimeError("a transaction is already open in this thread")
         self._thread.busy = True
+        self._thread.afterwards = afterwards
         try:
             yield
         finally:
             self._thread.busy = False
+            self._thread.afterwards = None
 
 
 def _sqlite_engine(url: URL, patience: float) -> Engine:

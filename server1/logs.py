@@ -24,7 +24,7 @@ class OneLineFormatter(logging.Formatter):
             f"{instant:%Y-%m-%dT%H:%M:%SZ} {record.levelname} {record.name} {record.getMessage()}"
         )
         traceback = self.formatException(record.exc_info) if record.exc_info else ""
-        return "\n  | ".join(_escape(each) for each in (line, *traceback.splitlines()))
+        return "\n  | ".join(escape(each) for each in (line, *traceback.splitlines()))
 
 
 def init_logs() -> None:
@@ -38,7 +38,8 @@ def init_logs() -> None:
             logger.addHandler(handler)
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Return the text with control characters, marks of direction and the like escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

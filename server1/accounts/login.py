@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from server1 import error_pages
+from server1.client_address import client_address
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
 from server1.headers import content_security_policy
@@ -24,7 +25,7 @@ from .passwords import (
     PasswordWrongError,
     check_password,
 )
-from .signed_in import client_address, current_session, holds_session, sign_in, sign_out
+from .signed_in import current_session, holds_session, sign_in, sign_out
 from .throttles import Attempt, TooManyAttemptsError
 from .users import User, UserUnknownError
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from flask import g, request, session
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection
 
+from server1.client_address import client_address
 from server1.parts import parts
 
 from . import sessions
@@ -56,18 +55,6 @@ def sign_out(connection: Connection) -> None:
     g.pop("csrf_token", None)
     session.clear()
     generate_csrf()
-
-
-def client_address() -> str:
-    """Return the address of this request's other end, in its shortest form.
-
-    It is the connection's, unless SERVER1_TRUSTED_PROXIES says that proxies are in front.
-    """
-    unverified_address = request.remote_addr or ""
-    try:
-        return str(ipaddress.ip_address(unverified_address.partition("%")[0]))
-    except ValueError:
-        return "unknown"
 
 
 def _find_session() -> Session | None:

@@ -1,0 +1,170 @@
+"""The audit log: who did what to which account, as a row and as a line of JSON.
+
+The row is written in the transaction of what it is about, so that both stand or fall together. The
+line goes to the logger ``server1.audit`` once that transaction is committed: what was undone is in
+neither. It is a JSON object in ASCII with these keys, always all of them and in this order, null
+where there is nothing to say:
+
+* ``at``: when, in UTC;
+* ``event``: a value of ``Event``;
+* ``request_id``: the one on error pages and in the access log; null for a command;
+* ``account``: the subject of the account, where there is one;
+* ``address``: the client's, or ``command line``;
+* ``client``: the ``client_id`` of the receiver that it is about;
+* ``detail``: our own words, or values that were checked.
+
+Nothing that a stranger typed is recorded: what stands in the field for the address may be a
+password.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from flask import has_request_context
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+)
+
+from flask_handoff.front_door import request_id
+
+from .client_address import client_address
+from .db import Instant, metadata
+from .logs import escape
+from .parts import parts
+
+COMMAND_LINE = "command line"
+"""The address of what no request asked for."""
+
+LONGEST_CLIENT_ID = 128  # characters
+LONGEST_DETAIL = 1000  # characters: a scope may have as many
+SWEPT_AT_ONCE = 2  # rows go for one that comes, so that none pile up
+
+_log = logging.getLogger(__name__)
+
+
+class Event(StrEnum):
+    """What happened."""
+
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGN_IN_THROTTLED = "sign_in_throttled"
+    SESSION_ENDED = "session_ended"
+    SIGNED_UP = "signed_up"
+    VERIFICATION_REQUESTED = "verification_requested"
+    EMAIL_VERIFIED = "email_verified"
+    RESET_REQUESTED = "reset_requested"
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    EMAIL_CHANGE_REQUESTED = "email_change_requested"
+    EMAIL_CHANGED = "email_changed"
+    NAME_CHANGED = "name_changed"
+    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_CREATED = "account_created"
+    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_ENABLED = "account_enabled"
+    GRANT_CHANGED = "grant_changed"
+    HANDOFF_ISSUED = "handoff_issued"
+    HANDOFF_REFUSED = "handoff_refused"
+
+
+audit = Table(
+    "audit",
+    metadata,
+    # SQLite counts by itself in a column of exactly this type.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("event", String(40), nullable=False),
+    Column("request_id", String(16)),
+    # No foreign key: what happened to an account outlives it.
+    Column("subject", String(64)),
+    Column("address", String(64), nullable=False),
+    Column("client_id", String(LONGEST_CLIENT_ID)),
+    Column("detail", String(LONGEST_DETAIL)),
+    Index("audit_by_at", "at"),
+    Index("audit_by_subject", "subject", "at"),
+)
+
+# Built once: building a statement takes longer than running it.
+_INSERT = insert(audit).inline()
+_SWEEP = delete(audit).where(
+    audit.c.id.in_(
+        select(audit.c.id)
+        .where(audit.c.at < bindparam("kept_from"))
+        .order_by(audit.c.at)
+        .limit(SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+)
+
+
+def record(
+    connection: Connection,
+    event: Event,
+    *,
+    subject: str | None = None,
+    client_id: str | None = None,
+    detail: str | None = None,
+) -> None:
+    """Record an event of this request, or of this command.
+
+    Args:
+        connection: Of the writing transaction that does what is recorded.
+        event: What happens.
+        subject: Whose account it is about; None where there is none.
+        client_id: A registered client's.
+        detail: Our own words, or values that were checked: nothing secret, nothing typed by a
+            stranger.
+
+    Raises:
+        RuntimeError: No writing transaction is open in this thread.
+        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded. Nothing of the transaction holds.
+    """
+    now = parts().clock()
+    in_request = has_request_context()
+    about = {
+        "event": event.value,
+        "request_id": request_id() if in_request else None,
+        "subject": subject,
+        "address": client_address() if in_request else COMMAND_LINE,
+        "client_id": _one_line(client_id, LONGEST_CLIENT_ID),
+        "detail": _one_line(detail, LONGEST_DETAIL),
+    }
+    connection.execute(_INSERT, {"at": now, **about})
+    connection.execute(_SWEEP, {"kept_from": now - parts().config.audit_kept})
+    line = as_json(now, about)
+    parts().database.after_commit(lambda: _log.info("%s", line))
+
+
+def as_json(at: datetime, about: Mapping[str, str | None]) -> str:
+    """Return the line of a row: a JSON object in ASCII, with the keys that are described above."""
+    instant = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps(
+        {
+            "at": instant,
+            "event": about["event"],
+            "request_id": about["request_id"],
+            "account": about["subject"],
+            "address": about["address"],
+            "client": about["client_id"],
+            "detail": about["detail"],
+        }
+    )
+
+
+def _one_line(text: str | None, longest: int) -> str | None:
+    return None if text is None else escape(text)[:longest]
