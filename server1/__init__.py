@@ -9,11 +9,15 @@ from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import limit_bodies
 
 from . import access_log, cli, error_pages, forgery, headers, health, logs, pages, session_cookie
-from .accounts import login
+from .accounts import (
+    links,  # noqa: F401 - its table
+    login,
+)
 from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import Database
 from .handoff import handoff
+from .mail import queue  # noqa: F401 - its table
 from .parts import Parts, install
 from .secret_key import load_secret_keys
 from .signing_key import make_first_signing_key

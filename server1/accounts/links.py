@@ -1,0 +1,301 @@
+"""Links in mails: whoever opens one has read a mail that was sent to its address.
+
+A link is good once, until its time is over, and only while it is the newest of its account and
+purpose. The token exists in the mail alone: here lies its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import RowMapping
+
+from server1.db import Instant, metadata
+
+from .users import User, from_row, users
+
+REMEMBERED_FOR = timedelta(days=7)  # after its time: whoever is late is told so
+SWEPT_AT_ONCE = 20  # rows; each new link clears away a few that nobody asks for any more
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # 256 bits in base64url
+
+mail_links = Table(
+    "mail_links",
+    metadata,
+    # Only the hash: whoever reads the database cannot set anybody's password.
+    Column("token_sha256", String(64), primary_key=True),
+    Column("purpose", String(32), nullable=False),
+    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False),
+    Column("address", String(254), nullable=False),
+    Column("browser_sha256", String(64)),
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    # The hash of the link that came next; the newest has none.
+    Column("replaced_by", String(64)),
+    Index("mail_links_by_subject", "subject", "purpose"),
+    Index("mail_links_by_expires_at", "expires_at"),
+)
+
+
+class Purpose(StrEnum):
+    """What a link is for; also the name of the page that it leads to."""
+
+    VERIFY_EMAIL = "verify-email"
+    RESET_PASSWORD = "reset-password"  # noqa: S105 - the name of a page
+    CHANGE_EMAIL = "change-email"
+
+    @property
+    def life(self) -> timedelta:
+        """How long such a link is good."""
+        return _LIVES[self]
+
+
+_LIVES = {
+    Purpose.VERIFY_EMAIL: timedelta(hours=24),
+    Purpose.RESET_PASSWORD: timedelta(minutes=60),
+    Purpose.CHANGE_EMAIL: timedelta(hours=24),
+}
+
+
+class LinkUnknownError(LookupError):
+    """There is no such link: mistyped, used already, void, or of an account that is closed."""
+
+
+class LinkExpiredError(LookupError):
+    """The link's time is over, and there is no newer one that is still good."""
+
+
+class LinkReplacedError(LookupError):
+    """A newer mail holds the link that is good.
+
+    Args:
+        newest_made_at: When that mail was sent.
+    """
+
+    def __init__(self, newest_made_at: datetime) -> None:
+        super().__init__("a newer link has replaced this one")
+        self.newest_made_at = newest_made_at
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that is good.
+
+    Args:
+        purpose: What it is for.
+        user: Whose it is.
+        address: Where its mail went; for ``CHANGE_EMAIL`` the address that is to be.
+        browser_sha256: The browser that asked for it, as whoever asked for the mail wrote it down.
+        made_at: When its mail was sent.
+        expires_at: When its time is over.
+    """
+
+    token_sha256: str = field(repr=False)
+    purpose: Purpose
+    user: User
+    address: str
+    browser_sha256: str | None
+    made_at: datetime
+    expires_at: datetime
+
+
+def url(issuer: str, purpose: Purpose, token: str) -> str:
+    """Return the address of a link. Its host is the setting's, never a request's."""
+    return f"{issuer}/{purpose}?token={token}"
+
+
+def make(
+    connection: Connection,
+    *,
+    purpose: Purpose,
+    user: User,
+    address: str,
+    browser_sha256: str | None,
+    now: datetime,
+) -> str:
+    """Make the newest link of an account and purpose; from the commit on, older ones are not good.
+
+    Args:
+        connection: Of a writing transaction.
+        purpose: What it is for.
+        user: Whose it is.
+        address: Where its mail goes.
+        browser_sha256: The browser that asked for it, if that matters.
+        now: When its life begins.
+
+    Returns:
+        The token, 256 random bits. Only its hash is kept.
+    """
+    token = secrets.token_urlsafe(32)
+    _lock(connection, user)
+    older = (mail_links.c.subject == user.subject) & (mail_links.c.purpose == purpose)
+    connection.execute(
+        update(mail_links)
+        .where(older, mail_links.c.replaced_by.is_(None))
+        .values(replaced_by=_sha256(token))
+    )
+    connection.execute(
+        insert(mail_links).values(
+            token_sha256=_sha256(token),
+            purpose=purpose,
+            subject=user.subject,
+            address=address,
+            browser_sha256=browser_sha256,
+            made_at=now,
+            expires_at=now + purpose.life,
+        )
+    )
+    _sweep(connection, now)
+    return token
+
+
+def withdraw(connection: Connection, token: str) -> None:
+    """Take back a link whose mail was not sent: the one before it is good again."""
+    this_one = mail_links.c.token_sha256 == _sha256(token)
+    connection.execute(
+        select(users.c.subject)
+        .join_from(mail_links, users)
+        .where(this_one)
+        .with_for_update(of=users)
+    )
+    withdrawn = delete(mail_links).where(this_one).returning(mail_links.c.replaced_by)
+    row = connection.execute(withdrawn).one_or_none()
+    if row is not None:
+        # It may have been replaced itself meanwhile; then so is the one before it.
+        connection.execute(
+            update(mail_links)
+            .where(mail_links.c.replaced_by == _sha256(token))
+            .values(replaced_by=row.replaced_by)
+        )
+
+
+def find(connection: Connection, unverified_token: str, purpose: Purpose, now: datetime) -> Link:
+    """Find the link of a token, and leave it as it is.
+
+    Raises:
+        LinkUnknownError: There is none for this purpose, its account is disabled, or the account
+            has another address by now.
+        LinkReplacedError: A newer one is good.
+        LinkExpiredError: Its time is over, and so is that of newer ones.
+    """
+    row = _row(connection, unverified_token, purpose)
+    if row["replaced_by"] is not None:
+        raise _newer_link_error(connection, row, now)
+    if row["expires_at"] <= now:
+        raise LinkExpiredError
+    return Link(
+        token_sha256=row["token_sha256"],
+        purpose=purpose,
+        user=from_row(row),
+        address=row["address"],
+        browser_sha256=row["browser_sha256"],
+        made_at=row["made_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def spend(connection: Connection, link: Link) -> None:
+    """Use a link up, and with it all others of its account and purpose.
+
+    Of any number that spend it at once, one does.
+
+    Args:
+        connection: Of the writing transaction that does what the link is for.
+        link: As ``find`` returned it.
+
+    Raises:
+        LinkUnknownError: It was spent, made void or replaced meanwhile. Nothing was changed.
+    """
+    _lock(connection, link.user)
+    spent = (
+        delete(mail_links)
+        .where(mail_links.c.token_sha256 == link.token_sha256, mail_links.c.replaced_by.is_(None))
+        .returning(mail_links.c.token_sha256)
+    )
+    if connection.execute(spent).one_or_none() is None:
+        raise LinkUnknownError
+    void(connection, link.user, [link.purpose])
+
+
+def void(connection: Connection, user: User, purposes: Iterable[Purpose]) -> None:
+    """Make every link of an account for these purposes useless."""
+    _lock(connection, user)
+    connection.execute(
+        delete(mail_links).where(
+            mail_links.c.subject == user.subject, mail_links.c.purpose.in_(list(purposes))
+        )
+    )
+
+
+def _row(connection: Connection, unverified_token: str, purpose: Purpose) -> RowMapping:
+    if _TOKEN.fullmatch(unverified_token) is None:
+        raise LinkUnknownError
+    query = (
+        select(users, mail_links)
+        .join_from(mail_links, users)
+        .where(
+            mail_links.c.token_sha256 == _sha256(unverified_token),
+            mail_links.c.purpose == purpose,
+            users.c.disabled.is_(False),
+        )
+    )
+    if purpose is not Purpose.CHANGE_EMAIL:
+        # A mail to an address that the account has left proves nothing about the new one.
+        query = query.where(mail_links.c.address == users.c.email)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise LinkUnknownError
+    return row
+
+
+def _newer_link_error(
+    connection: Connection, row: RowMapping, now: datetime
+) -> LinkReplacedError | LinkExpiredError:
+    query = select(mail_links.c.made_at).where(
+        mail_links.c.subject == row["subject"],
+        mail_links.c.purpose == row["purpose"],
+        mail_links.c.replaced_by.is_(None),
+        mail_links.c.expires_at > now,
+    )
+    newest_made_at = connection.execute(query).scalar_one_or_none()
+    return LinkExpiredError() if newest_made_at is None else LinkReplacedError(newest_made_at)
+
+
+def _lock(connection: Connection, user: User) -> None:
+    # On PostgreSQL two links made at once would both be the newest. Whoever changes links takes
+    # this lock first, so that nobody waits for somebody who waits for them.
+    connection.execute(
+        select(users.c.subject).where(users.c.subject == user.subject).with_for_update()
+    )
+
+
+def _sweep(connection: Connection, now: datetime) -> None:
+    forgotten = (
+        select(mail_links.c.token_sha256)
+        .where(mail_links.c.expires_at <= now - REMEMBERED_FOR)
+        .limit(SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(delete(mail_links).where(mail_links.c.token_sha256.in_(forgotten)))
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
