@@ -18,7 +18,8 @@ from .accounts import grants, sessions, users
 from .accounts.administration import create_account, find_account, replace_password
 from .accounts.email_addresses import EmailAddressError
 from .accounts.grants import ScopeError
-from .accounts.passwords import HasherBusyError, PasswordUnusableError, check_new_password
+from .accounts.password_rules import check_new_password
+from .accounts.passwords import HasherBusyError, PasswordUnusableError
 from .accounts.users import UserExistsError, UserNameError, UserUnknownError
 from .handoff import handoff
 from .parts import parts

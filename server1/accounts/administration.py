@@ -5,14 +5,15 @@ from __future__ import annotations
 from server1.parts import parts
 
 from . import sessions, users
-from .passwords import PasswordWrongError, check_new_password
+from .password_rules import check_length
+from .passwords import PasswordWrongError
 from .users import User
 
 
 def create_account(
     *, email: str, name: str, unverified_password: str, email_verified: bool
 ) -> User:
-    """Create an account.
+    """Create an account. What the password rules say beside its length is for the caller to ask.
 
     Raises:
         PasswordUnusableError, EmailAddressError, UserNameError: One of them cannot be used.
@@ -20,7 +21,7 @@ def create_account(
         HasherBusyError: The password could not be hashed in time.
         sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
     """
-    password_hash = parts().hasher.hash(check_new_password(unverified_password))
+    password_hash = parts().hasher.hash(check_length(unverified_password))
     with parts().database.writing() as connection:
         return users.create(
             connection,
@@ -46,11 +47,13 @@ def find_account(email: str) -> User:
 def replace_password(user: User, unverified_password: str) -> None:
     """Give an account a password, and end its sessions; if it has that password, do nothing.
 
+    What the password rules say beside its length is for the caller to ask.
+
     Raises:
         PasswordUnusableError: The password may not be used.
         HasherBusyError: The password could not be hashed in time.
     """
-    password = check_new_password(unverified_password)
+    password = check_length(unverified_password)
     hasher = parts().hasher
     try:
         hasher.check(user.password_hash, password)

@@ -1,4 +1,4 @@
-"""Passwords: which may be used, and how they are kept and compared (Argon2id)."""
+"""Passwords: how they are kept and compared (Argon2id)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from argon2.low_level import error_to_str
 
 from server1.config import HashingConfig
 
-SHORTEST_PASSWORD = 8  # characters
 LONGEST_PASSWORD = 1024  # bytes of UTF-8
 
 _OUT_OF_MEMORY = error_to_str(-22)  # ARGON2_MEMORY_ALLOCATION_ERROR of the C library
@@ -24,7 +23,7 @@ LONGEST_WAIT = timedelta(seconds=3)
 
 
 class PasswordUnusableError(ValueError):
-    """The password is too short, too long, or not text; the message may be shown."""
+    """The password may not be used; the message may be shown."""
 
 
 class PasswordWrongError(Exception):
@@ -33,20 +32,6 @@ class PasswordWrongError(Exception):
 
 class HasherBusyError(Exception):
     """Too many passwords are being compared already; try again shortly (HTTP 503)."""
-
-
-def check_new_password(unverified_password: str) -> str:
-    """Return a password that an account may get: 8 characters or more, 1,024 bytes or less.
-
-    It is taken exactly as typed: nothing is cut off, folded or normalised.
-
-    Raises:
-        PasswordUnusableError: It may not be used.
-    """
-    password = check_password(unverified_password)
-    if len(password) < SHORTEST_PASSWORD:
-        raise PasswordUnusableError(f"The password needs at least {SHORTEST_PASSWORD} characters.")
-    return password
 
 
 def check_password(unverified_password: str) -> str:
@@ -88,7 +73,7 @@ class PasswordHasher:
         self._nobodys_hash = self._argon2.hash("nobody's password")
 
     def hash(self, password: str) -> str:
-        """Hash a password that ``check_new_password`` has passed.
+        """Hash a password that is allowed by the password rules.
 
         Raises:
             HasherBusyError: No turn came in time, or memory is short.

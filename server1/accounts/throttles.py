@@ -37,9 +37,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from server1.db import Instant, metadata
+from server1.db import Instant, insert_into, metadata
 
 from .users import User, users
 
@@ -144,9 +143,8 @@ def take_back(connection: Connection, attempt: Attempt, now: datetime) -> None:
 
 def note_known(connection: Connection, attempt: Attempt, user: User, now: datetime) -> None:
     """Note that the account was signed in to from this address, which is known to it from now."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(known_addresses)
+        insert_into(connection, known_addresses)
         .values(subject=user.subject, network=attempt.network, last_signed_in_at=now)
         .on_conflict_do_update(
             index_elements=[known_addresses.c.subject, known_addresses.c.network],
@@ -191,10 +189,9 @@ def _is_known(connection: Connection, attempt: Attempt, now: datetime) -> bool:
 
 def _count(connection: Connection, limit: Limit, key: str, now: datetime) -> tuple[int, datetime]:
     over_at = now + limit.period
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     begins_anew = throttles.c.over_at <= now
     statement = (
-        dialect.insert(throttles)
+        insert_into(connection, throttles)
         .values(key_sha256=key, failures=1, over_at=over_at)
         .on_conflict_do_update(
             index_elements=[throttles.c.key_sha256],

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Boolean, Column, Connection, String, Table, Text, insert, select, update
+from sqlalchemy import Boolean, Column, Connection, String, Table, Text, select, update
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import IntegrityError
 
-from server1.db import Instant, metadata
+from server1.db import Instant, insert_into, metadata
 
 from .email_addresses import check_address, fold
 
@@ -38,6 +37,10 @@ class UserUnknownError(LookupError):
 
 class UserExistsError(ValueError):
     """There is an account with this e-mail address already."""
+
+
+class UserChangedError(LookupError):
+    """The account is no longer as it was read: changed, disabled or closed meanwhile."""
 
 
 class UserNameError(ValueError):
@@ -88,10 +91,15 @@ def create(
         created_at=now,
     )
     values = {column: getattr(user, column) for column in User.__dataclass_fields__}
-    try:
-        connection.execute(insert(users).values(email_folded=fold(email), **values))
-    except IntegrityError:
-        raise UserExistsError(f"There is an account for {user.email} already.") from None
+    # No error of the database's: on PostgreSQL it would end the whole transaction.
+    made = connection.execute(
+        insert_into(connection, users)
+        .values(email_folded=fold(email), **values)
+        .on_conflict_do_nothing(index_elements=[users.c.email_folded])
+        .returning(users.c.subject)
+    )
+    if made.one_or_none() is None:
+        raise UserExistsError(f"There is an account for {user.email} already.")
     return user
 
 
@@ -105,8 +113,22 @@ def by_email(connection: Connection, unverified_email: str) -> User:
     query = select(users).where(users.c.email_folded == fold(unverified_email))
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
-        raise UserUnknownError(f"There is no account for {check_address(unverified_email)}.")
+        raise UserUnknownError(f"There is no account for {fold(unverified_email)}.")
     return from_row(row)
+
+
+def hold(connection: Connection, user: User) -> None:
+    """Make sure that an account is still as it was read, and keep it so until the transaction ends.
+
+    What follows from a password that was right a moment ago must not outlive a new one.
+
+    Raises:
+        UserChangedError: It was changed, disabled or closed meanwhile.
+    """
+    query = select(users).where(users.c.subject == user.subject).with_for_update()
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None or from_row(row) != user:
+        raise UserChangedError
 
 
 def everyone(connection: Connection) -> Sequence[User]:

@@ -12,7 +12,8 @@ from server1.accounts.email_addresses import EmailAddressError, check_address, f
         ("Ada.Lovelace+notes@Example.COM", "ada.lovelace+notes@example.com"),
         ("  ada@example.com ", "ada@example.com"),
         ("o'neill@xn--bcher-kva.example", "o'neill@xn--bcher-kva.example"),
-        ("a@localhost", "a@localhost"),
+        ("a@intranet", "a@intranet"),
+        ("ada@mail.test", "ada@mail.test"),
         ("x" * 64 + "@example.com", "x" * 64 + "@example.com"),
     ],
 )
@@ -58,14 +59,23 @@ def test_an_address_is_unique_whatever_its_case(address, folded):
     ],
 )
 def test_what_is_no_plain_address_is_refused(address):
+    with pytest.raises(EmailAddressError) as refusal:
+        check_address(address)
+    assert str(refusal.value) == "That is not an e-mail address, such as name@example.com."
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "\u212aada@example.com", "a\n", "\0", "x" * 255, "\ud800"]
+)
+def test_what_no_account_can_have_is_not_looked_up(text):
     with pytest.raises(EmailAddressError):
-        fold(address)
+        fold(text)
 
 
 @given(st.text() | st.emails())
 def test_what_is_taken_is_ascii_on_one_line_with_one_at_sign(text):
     try:
-        folded = fold(text)
+        folded = fold(check_address(text))
     except EmailAddressError:
         return
     assert folded.isascii()

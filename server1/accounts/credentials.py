@@ -1,0 +1,85 @@
+"""Credentials: an e-mail address and a password, judged as often as the throttles allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from server1.client_address import client_address
+from server1.parts import parts
+
+from . import throttles, users
+from .email_addresses import EmailAddressError, fold
+from .passwords import HasherBusyError, PasswordWrongError, check_password
+from .throttles import Attempt
+from .users import User, UserChangedError, UserUnknownError
+
+Consequence = Callable[[Connection, User], None]
+"""What follows from the right password, in the transaction in which the account is held."""
+
+
+def judge(unverified_email: str, unverified_password: str, then: Consequence) -> None:
+    """Compare a password with that of the account, and do *then* when it is right.
+
+    Raises:
+        PasswordUnusableError: Nobody can have this password; the message may be shown.
+        PasswordWrongError: Wrong, or there is no such account, or it is disabled.
+        TooManyAttemptsError: A limit is reached; nothing was compared.
+        HasherBusyError: The password could not be compared in time; nothing was counted.
+        sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
+    """
+    password = check_password(unverified_password)
+    now = parts().clock()
+    attempt = Attempt(_account(unverified_email), client_address())
+    # Side by side, good attempts that are not judged yet would count as failures of each other.
+    with parts().hasher.one_at_a_time(f"{attempt.account} {attempt.network}"):
+        _judge(attempt, password, now, then)
+
+
+def _judge(attempt: Attempt, password: str, now: datetime, then: Consequence) -> None:
+    with parts().database.writing() as connection:
+        throttles.count_failure(connection, attempt, now)
+        user = _find_user(connection, attempt.account)
+    new_hash = _check(attempt, user, password)
+    with parts().database.writing() as connection:
+        if user is None:
+            raise PasswordWrongError
+        try:
+            users.hold(connection, user)
+        except UserChangedError as error:
+            raise PasswordWrongError("the account changed meanwhile") from error
+        throttles.take_back(connection, attempt, now)
+        throttles.note_known(connection, attempt, user, now)
+        if new_hash is not None:
+            users.set_password_hash(connection, user, new_hash)
+        then(connection, user)
+
+
+def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
+    """Check the password, outside any transaction. Return a new hash where the old is outdated."""
+    hasher = parts().hasher
+    try:
+        hasher.check(None if user is None else user.password_hash, password)
+        if user is None or user.disabled:
+            raise PasswordWrongError
+        return hasher.hash(password) if hasher.is_outdated(user.password_hash) else None
+    except HasherBusyError:
+        with parts().database.writing() as connection:
+            throttles.take_back(connection, attempt, parts().clock())
+        raise
+
+
+def _account(unverified_email: str) -> str:
+    try:
+        return fold(unverified_email)
+    except EmailAddressError:
+        return ""  # no account has it, and all such texts are throttled as one
+
+
+def _find_user(connection: Connection, account: str) -> User | None:
+    try:
+        return users.by_email(connection, account) if account else None
+    except UserUnknownError:
+        return None

@@ -1,0 +1,89 @@
+"""Password rules: which password an account may get, and how hard it is to guess.
+
+Length counts, and nothing else is demanded: no digits, no capitals, no regular change. Refused is
+what an attacker tries first: the passwords that are seen most often, and what is known about the
+account. Both are told by zxcvbn, which brings a list of 30,000 passwords from leaks.
+
+Sources: NIST SP 800-63B, section 5.1.1.2; OWASP Authentication Cheat Sheet, "Implement Proper
+Password Strength Controls".
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import cache
+
+from .passwords import PasswordUnusableError, check_password
+
+SHORTEST_PASSWORD = 8  # characters
+ADVISED_LENGTH = 15  # characters
+
+_LONGEST_ESTIMATED = 72  # characters; the estimate's time grows fast with the length
+
+# zxcvbn keeps what is known about the account in a global place while it estimates.
+_estimating = threading.Lock()
+
+
+class Strength(StrEnum):
+    """How hard a password is to guess, in a word for people."""
+
+    WEAK = "weak"
+    FAIR = "fair"
+    GOOD = "good"
+    STRONG = "strong"
+
+
+def check_new_password(unverified_password: str, about: Iterable[str] = ()) -> str:
+    """Return a password that an account may get.
+
+    It is taken exactly as typed: nothing is cut off, folded or normalised.
+
+    Args:
+        unverified_password: 8 characters or more, 1,024 bytes or less.
+        about: What an attacker knows about the account, such as its e-mail address and name.
+
+    Raises:
+        PasswordUnusableError: It may not be used; the message may be shown.
+    """
+    password = check_length(unverified_password)
+    if password.lower() in _common_passwords() or _score(password, about) == 0:
+        raise PasswordUnusableError(
+            "That password is among the first that are guessed. "
+            "Use another one, such as four words that have nothing to do with each other."
+        )
+    return password
+
+
+def check_length(unverified_password: str) -> str:
+    """Return a password of which nothing is asked but its length.
+
+    Raises:
+        PasswordUnusableError: Under 8 characters, over 1,024 bytes, or not Unicode text.
+    """
+    password = check_password(unverified_password)
+    if len(password) < SHORTEST_PASSWORD:
+        raise PasswordUnusableError(f"The password needs at least {SHORTEST_PASSWORD} characters.")
+    return password
+
+
+def strength(password: str, about: Iterable[str] = ()) -> Strength:
+    """Estimate how hard a password is to guess, which ``check_new_password`` has passed."""
+    return list(Strength)[max(_score(password, about) - 1, 0)]
+
+
+def _score(password: str, about: Iterable[str]) -> int:
+    # Imported when it is needed: its lists take 14 MB and 40 ms, and most commands ask nothing.
+    from zxcvbn import zxcvbn
+
+    known = [part for text in about for part in (text, *text.split("@"))]
+    with _estimating:
+        return int(zxcvbn(password[:_LONGEST_ESTIMATED], user_inputs=known)["score"])
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])

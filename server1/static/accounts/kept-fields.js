@@ -1,0 +1,20 @@
+// An answer never repeats what was typed. This browser keeps the fields that are marked for it, and
+// puts them back when the same form comes again with a problem.
+const form = document.querySelector("form[data-keep]");
+
+try {
+  const name = `server1.${form.dataset.keep}`;
+  const fields = [...form.elements].filter((field) => field.dataset.kept !== undefined);
+  const kept = JSON.parse(sessionStorage.getItem(name) ?? "{}");
+  sessionStorage.removeItem(name);
+  if (document.getElementById("problem")) {
+    for (const field of fields) field.value = kept[field.name] || field.value;
+    [...form.elements].find((field) => field.required && !field.value)?.focus();
+  }
+  form.addEventListener("submit", () => {
+    const typed = Object.fromEntries(fields.map((field) => [field.name, field.value]));
+    sessionStorage.setItem(name, JSON.stringify(typed));
+  });
+} catch {
+  // Storage is switched off: the fields are filled in again by hand.
+}

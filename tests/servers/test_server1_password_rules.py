@@ -1,0 +1,100 @@
+import threading
+
+import pytest
+
+from server1.accounts.password_rules import (
+    Strength,
+    check_length,
+    check_new_password,
+    strength,
+)
+from server1.accounts.passwords import PasswordHasher, PasswordUnusableError
+from server1.config import HashingConfig
+
+CHEAP = HashingConfig(memory_kib=64, time_cost=1, parallelism=1, concurrent=1)
+ABOUT = ("Ada.Lovelace@example.com", "Ada Lovelace", "SERVER1")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "kV3-x_8q",
+        "Gr\u00fc\u00dfe aus K\u00f6ln",
+        "lilac " * 170,
+        "null\0byte",
+        "\u6d77\u8c5a\u304c\u7a7a\u3092\u98db\u3076\u3088",
+    ],
+)
+def test_any_characters_make_a_password_and_it_is_taken_as_it_is(password):
+    hasher = PasswordHasher(CHEAP)
+    hasher.check(hasher.hash(check_new_password(password)), password)
+
+
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("", "The password needs at least 8 characters."),
+        ("1234567", "The password needs at least 8 characters."),
+        ("\u00e9\u00e9\u00e9\u00e9", "The password needs at least 8 characters."),
+        ("x" * 1025, "A password has at most 1024 bytes."),
+        ("\u00e9" * 513, "A password has at most 1024 bytes."),
+        ("surrogate\ud800", "The password holds characters that are not Unicode text."),
+        ("\udcff" * 2000, "The password holds characters that are not Unicode text."),
+    ],
+)
+def test_a_password_of_a_length_that_cannot_be_is_refused_with_a_sentence(password, sentence):
+    for check in (check_length, check_new_password):
+        with pytest.raises(PasswordUnusableError) as refusal:
+            check(password)
+        assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password", "12345678", "qwertyuiop", "iloveyou", "Password1", "PASSWORD123", "hunter22"],
+)
+def test_a_password_that_is_seen_often_is_refused_in_any_case(password):
+    check_length(password)
+    with pytest.raises(PasswordUnusableError, match="among the first that are guessed"):
+        check_new_password(password)
+
+
+@pytest.mark.parametrize("password", ["aaaaaaaa", " " * 8, "abcdefgh", "trustno1trustno1"])
+def test_a_repetition_or_a_row_is_refused(password):
+    with pytest.raises(PasswordUnusableError, match="among the first that are guessed"):
+        check_new_password(password)
+
+
+@pytest.mark.parametrize(
+    "password", ["ada.lovelace@example.com", "Ada.Lovelace", "ada lovelace", "server1server1"]
+)
+def test_what_is_known_about_the_account_is_refused(password):
+    check_new_password(password)
+    with pytest.raises(PasswordUnusableError, match="among the first that are guessed"):
+        check_new_password(password, ABOUT)
+
+
+def test_the_strength_is_told_in_a_word():
+    passwords = ["kitchen7", "mk4kitchen", "kV3-x_8qpS", "kV3-x_8qpS_t"]
+    assert [strength(password) for password in passwords] == [
+        Strength.WEAK,
+        Strength.FAIR,
+        Strength.GOOD,
+        Strength.STRONG,
+    ]
+
+
+def test_what_is_known_about_one_account_is_not_held_against_another():
+    outcomes = []
+
+    def choose(about):
+        for _ in range(20):
+            outcomes.append((about, strength("montgomery scott plays", about)))
+
+    people = [("Montgomery Scott plays",), ()]
+    threads = [threading.Thread(target=choose, args=(about,)) for about in people * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(outcomes)) == 2
