@@ -5,7 +5,7 @@ import pytest
 
 from flask_handoff import MemoryReplayStore, TokenVerifier, UnverifiedToken
 from flask_handoff.keys import KeyRing
-from tests.servers.accounts_visitor import EMAIL, REQUEST, Visitor, running_accounts
+from tests.servers.accounts_visitor import EMAIL, PASSWORD, REQUEST, Visitor, running_accounts
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def test_the_subject_is_random_and_stays(accounts, browser1, verify):
 
 def test_an_address_that_is_not_verified_is_said_to_be_so(accounts, verify):
     accounts.run(
-        "users", "create", "bob@example.com", "--unverified", "--password-stdin", input="x" * 9
+        "users", "create", "bob@example.com", "--unverified", "--password-stdin", input=PASSWORD
     )
     visitor = Visitor(accounts)
-    visitor.sign_in("bob@example.com", "x" * 9)
+    visitor.sign_in("bob@example.com")
     assert verify(visitor.authorize()).email_verified is False
 
 
