@@ -143,6 +143,13 @@ def close_all_sessions(connection: Connection, user: User) -> None:
     connection.execute(delete(sessions).where(sessions.c.subject == user.subject))
 
 
+def close_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
+    """End every session of an account but one; all of them for None."""
+    of_user = sessions.c.subject == user.subject
+    others = of_user if kept is None else of_user & (sessions.c.sid != kept.sid)
+    connection.execute(delete(sessions).where(others))
+
+
 def _sweep(connection: Connection, now: datetime) -> None:
     over = (
         select(sessions.c.id_sha256)

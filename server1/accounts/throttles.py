@@ -1,13 +1,17 @@
-"""Throttles: how often a password may be guessed. They delay, and never lock an owner out.
+"""Throttles: how often a password may be guessed, and a mail asked for. None locks an owner out.
 
-Only failures count, and they are counted in the database, so that several workers share one count
-and a restart forgets nothing. Three limits hold at once:
+All is counted in the database, so that several workers share one count and a restart forgets
+nothing. Of sign-ins only failures count. Three limits hold at once:
 
 * 5 a minute for one account from one address: the ordinary guesser;
 * 20 a minute from one address, whatever the account: one password tried on many accounts;
 * 100 an hour for one account from all addresses together: many machines on one account. An address
   from which the account has been signed in to before is exempt, so that a stranger's guesses keep
-  its owner out neither at home nor at work; elsewhere the owner waits until the hour is over.
+  its owner out neither at home nor at work; elsewhere the owner waits until the hour is over, or
+  sets a new password by mail, which makes that address a known one.
+
+Of mails that anybody may ask for, each account gets 3 an hour of a kind, and one address may ask for
+120 an hour of a kind, whoever they are for.
 
 An account that does not exist is throttled as one that does. An IPv6 address counts as its /64
 network, which is what one customer gets.
@@ -48,16 +52,19 @@ SWEPT_AT_ONCE = 20  # rows; each failure clears away a few counts that are over
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many failures in such a time, counted from the first of them."""
+    """So many failures, or requests, in such a time, counted from the first of them."""
 
     name: str
-    failures: int
+    most: int
     period: timedelta
 
 
 ACCOUNT_AT_ADDRESS = Limit("account at address", 5, timedelta(minutes=1))
 ADDRESS = Limit("address", 20, timedelta(minutes=1))
 ACCOUNT = Limit("account", 100, timedelta(hours=1))
+
+MAILS_TO_ACCOUNT = Limit("mails to account", 3, timedelta(hours=1))
+MAILS_FROM_ADDRESS = Limit("mails from address", 120, timedelta(hours=1))
 
 throttles = Table(
     "throttles",
@@ -92,7 +99,7 @@ class TooManyAttemptsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to sign in, before it is known how it ends.
+    """One attempt to sign in, or to have a mail sent, before it is known how it ends.
 
     Args:
         account: The e-mail address in its folded form, whether there is such an account or not.
@@ -126,7 +133,23 @@ def count_failure(connection: Connection, attempt: Attempt, now: datetime) -> No
     """
     for limit, key in _counts(connection, attempt, now):
         failures, over_at = _count(connection, limit, key, now)
-        if failures > limit.failures:
+        if failures > limit.most:
+            raise TooManyAttemptsError(over_at - now)
+    _sweep(connection, now)
+
+
+def count_mail(connection: Connection, kind: str, attempt: Attempt, now: datetime) -> None:
+    """Count a mail of a kind that somebody asks for, whether there is such an account or not.
+
+    Raises:
+        TooManyAttemptsError: A limit is reached. The transaction is to be undone then, so that
+            refused requests do not lengthen the wait.
+    """
+    from_address = _key(MAILS_FROM_ADDRESS, kind, attempt.network)
+    to_account = _key(MAILS_TO_ACCOUNT, kind, attempt.account)
+    for limit, key in ((MAILS_FROM_ADDRESS, from_address), (MAILS_TO_ACCOUNT, to_account)):
+        requests, over_at = _count(connection, limit, key, now)
+        if requests > limit.most:
             raise TooManyAttemptsError(over_at - now)
     _sweep(connection, now)
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Boolean, Column, Connection, String, Table, Text, select, update
+from sqlalchemy import Boolean, Column, Connection, String, Table, Text, delete, select, update
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import IntegrityError
 
 from server1.db import Instant, insert_into, metadata
 
@@ -149,6 +150,46 @@ def set_password_hash(connection: Connection, user: User, password_hash: str) ->
     connection.execute(
         update(users).where(users.c.subject == user.subject).values(password_hash=password_hash)
     )
+
+
+def set_email_verified(connection: Connection, user: User) -> None:
+    """Note that the address on file is known to be the account's owner's."""
+    connection.execute(
+        update(users).where(users.c.subject == user.subject).values(email_verified=True)
+    )
+
+
+def set_name(connection: Connection, user: User, unverified_name: str) -> None:
+    """Change what the person is called.
+
+    Raises:
+        UserNameError: The name cannot be used.
+    """
+    name = check_name(unverified_name)
+    connection.execute(update(users).where(users.c.subject == user.subject).values(name=name))
+
+
+def set_email(connection: Connection, user: User, address: str) -> None:
+    """Give an account another address, which is known to be its owner's.
+
+    Raises:
+        EmailAddressError: The address cannot be used.
+        UserExistsError: Another account has it. The transaction is to be undone then.
+    """
+    values = {"email": check_address(address), "email_folded": fold(address)}
+    try:
+        connection.execute(
+            update(users)
+            .where(users.c.subject == user.subject)
+            .values(email_verified=True, **values)
+        )
+    except IntegrityError:
+        raise UserExistsError(f"There is an account for {address} already.") from None
+
+
+def delete_user(connection: Connection, user: User) -> None:
+    """Delete an account with all that belongs to it. Its subject is never used again."""
+    connection.execute(delete(users).where(users.c.subject == user.subject))
 
 
 def check_name(unverified_name: str) -> str:
