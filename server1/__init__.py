@@ -9,10 +9,7 @@ from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import limit_bodies
 
 from . import access_log, cli, error_pages, forgery, headers, health, logs, pages, session_cookie
-from .accounts import (
-    links,  # noqa: F401 - its table
-    login,
-)
+from .accounts import login, recovery, signup, verification
 from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import Database
@@ -44,7 +41,14 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         database = Database.open(config.database_url)
     install(app, Parts(config, database, PasswordHasher(config.hashing), clock))
     _add_guards(app, config)
-    for blueprint in (pages.blueprint, login.blueprint, health.blueprint):
+    for blueprint in (
+        pages.blueprint,
+        login.blueprint,
+        signup.blueprint,
+        verification.blueprint,
+        recovery.blueprint,
+        health.blueprint,
+    ):
         app.register_blueprint(blueprint)
     cli.init_app(app)
     return app

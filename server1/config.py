@@ -28,6 +28,8 @@ SETTINGS: Mapping[str, str] = {
     "SERVER1_DATABASE_URL": "",
     "SERVER1_SECRET_KEY_FILE": "",
     "SERVER1_DEMO": "0",
+    "SERVER1_SIGNUP": "1",
+    "SERVER1_REQUIRE_VERIFIED_EMAIL": "1",
     "SERVER1_CONTACT": "",
     "SERVER1_BIND": "127.0.0.1",
     "SERVER1_PORT": "",
@@ -86,6 +88,8 @@ class Config:
         creates_secret_key: Whether it is made at first run; not when its place was named.
         demo: Whether this is the demo on one machine, which shows its account's password.
         demo_password: That password, when the demo's launcher chose it.
+        signup: Whether anybody may make an account for themselves.
+        requires_verified_email: Whether a receiver gets only users whose address is verified.
         contact: Whom a person may turn to; shown on pages.
         trusted_proxies: How many proxies stand in front and append to ``X-Forwarded-For``.
         audit_kept: How long what is recorded in the audit log is kept.
@@ -99,6 +103,8 @@ class Config:
     creates_secret_key: bool
     demo: bool
     demo_password: str | None = field(repr=False)
+    signup: bool
+    requires_verified_email: bool
     contact: str
     trusted_proxies: int
     audit_kept: timedelta
@@ -130,6 +136,8 @@ class Config:
             creates_secret_key=not own_key_file,
             demo=demo,
             demo_password=read.environment.get("DEMO_PASSWORD") or None if demo else None,
+            signup=read.switch("SERVER1_SIGNUP"),
+            requires_verified_email=read.switch("SERVER1_REQUIRE_VERIFIED_EMAIL"),
             contact=read.text("SERVER1_CONTACT") or "the people who run this server",
             trusted_proxies=read.number("SERVER1_TRUSTED_PROXIES", 0, 10),
             audit_kept=timedelta(days=read.number("SERVER1_AUDIT_DAYS", 1, 36500)),
@@ -192,18 +200,20 @@ class _SettingReader:
             self.environment.get("HANDOFF_ISSUER") or default, setting="HANDOFF_ISSUER"
         )
 
-    def demo(self, issuer: str) -> bool:
-        value = self._values["SERVER1_DEMO"]
+    def switch(self, name: str) -> bool:
+        value = self._values[name]
         if value not in {"0", "1"}:
-            raise ConfigurationError(
-                f"SERVER1_DEMO: {value!r} is neither on nor off.", "Use 1 or 0."
-            )
-        if value == "1" and not is_loopback(issuer):
+            raise ConfigurationError(f"{name}: {value!r} is neither on nor off.", "Use 1 or 0.")
+        return value == "1"
+
+    def demo(self, issuer: str) -> bool:
+        demo = self.switch("SERVER1_DEMO")
+        if demo and not is_loopback(issuer):
             raise ConfigurationError(
                 f"Demo mode shows a password to everyone, and {issuer} is not this machine alone.",
                 "Remove SERVER1_DEMO, or set HANDOFF_ISSUER to http://localhost:5001.",
             )
-        return value == "1"
+        return demo
 
     def database_url(self, instance: Path) -> URL:
         text = self.text("SERVER1_DATABASE_URL")

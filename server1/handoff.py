@@ -4,6 +4,7 @@ from flask_handoff import AccessDeniedError, Client, HandoffIssuer, SignedInUser
 
 from .accounts.grants import granted
 from .accounts.signed_in import current_session
+from .parts import parts
 
 
 def signed_in_user() -> SignedInUser | None:
@@ -21,6 +22,8 @@ def granted_scope(
     user: SignedInUser, client: Client, requested_scope: frozenset[str]
 ) -> frozenset[str]:
     """Say what they may do at the client."""
+    if parts().config.requires_verified_email and not user.email_verified:
+        raise AccessDeniedError
     scope = granted(user.subject, client.client_id)
     if not scope:
         raise AccessDeniedError

@@ -34,13 +34,16 @@ class Card:
         name: What people call it.
         host: Where it runs, as the address bar will say.
         permissions: What it may do, in words.
-        continue_url: Where a handoff to it begins; None when this user may not enter it.
+        continue_url: Where a handoff to it begins; None when this user may not enter it, now or
+            at all.
+        granted: Whether this user may enter it, once their address is confirmed.
     """
 
     name: str
     host: str
     permissions: Sequence[str]
     continue_url: str | None
+    granted: bool
 
 
 @blueprint.get("/")
@@ -48,10 +51,13 @@ def home() -> str:
     """Show the home page."""
     session = current_session()
     if session is None:
-        return render_template("pages/welcome.html", clients=handoff.clients())
+        return render_template(
+            "pages/welcome.html", clients=handoff.clients(), signup=parts().config.signup
+        )
     return render_template(
         "pages/home.html",
         session=session,
+        must_verify=_must_verify(session.user),
         cards=_cards(session.user),
         contact=parts().config.contact,
     )
@@ -60,20 +66,26 @@ def home() -> str:
 def _cards(user: User) -> Sequence[Card]:
     with parts().database.reading() as connection:
         return [
-            _card(client, scope_of(connection, user.subject, client.client_id))
+            _card(client, scope_of(connection, user.subject, client.client_id), user)
             for client in handoff.clients()
         ]
 
 
-def _card(client: Client, scope: frozenset[str]) -> Card:
+def _card(client: Client, scope: frozenset[str], user: User) -> Card:
+    may_enter = bool(scope) and not _must_verify(user)
     return Card(
         name=client.name,
         host=urlsplit(client.initiate_login_uri).netloc,
         permissions=[
             _SCOPE_IN_WORDS.get(value, value) for value in sorted(scope - {"openid"}, key=_order)
         ],
-        continue_url=handoff.continue_url(client) if scope else None,
+        continue_url=handoff.continue_url(client) if may_enter else None,
+        granted=bool(scope),
     )
+
+
+def _must_verify(user: User) -> bool:
+    return parts().config.requires_verified_email and not user.email_verified
 
 
 def _order(scope_value: str) -> tuple[int, str]:

@@ -79,6 +79,7 @@ def _login_page(problem: Problem | None = None) -> Response:
         client=client,
         carried=None if client is None else request.values.get("continue"),
         email=handoff.login_hint() or "",
+        signup=parts().config.signup,
         demo_email=DEMO_EMAIL,
         demo_password=parts().config.demo_password,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from flask import g, request, session
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection
@@ -55,6 +57,15 @@ def sign_out(connection: Connection) -> None:
     g.pop("csrf_token", None)
     session.clear()
     generate_csrf()
+
+
+def browser_mark() -> str:
+    """Return what this browser is known by until it signs in or out, as 64 hexadecimal digits.
+
+    It is the hash of the random value in its cookie that its forms are checked against.
+    """
+    generate_csrf()
+    return hashlib.sha256(session["csrf_token"].encode()).hexdigest()
 
 
 def _find_session() -> Session | None:

@@ -10,7 +10,7 @@ nothing. Of sign-ins only failures count. Three limits hold at once:
   its owner out neither at home nor at work; elsewhere the owner waits until the hour is over, or
   sets a new password by mail, which makes that address a known one.
 
-Of mails that anybody may ask for, each account gets 3 an hour of a kind, and one address may ask for
+Of mails that anybody may ask for, an account gets 3 an hour of a kind, and an address may ask for
 120 an hour of a kind, whoever they are for.
 
 An account that does not exist is throttled as one that does. An IPv6 address counts as its /64
@@ -145,12 +145,19 @@ def count_mail(connection: Connection, kind: str, attempt: Attempt, now: datetim
         TooManyAttemptsError: A limit is reached. The transaction is to be undone then, so that
             refused requests do not lengthen the wait.
     """
-    from_address = _key(MAILS_FROM_ADDRESS, kind, attempt.network)
-    to_account = _key(MAILS_TO_ACCOUNT, kind, attempt.account)
-    for limit, key in ((MAILS_FROM_ADDRESS, from_address), (MAILS_TO_ACCOUNT, to_account)):
-        requests, over_at = _count(connection, limit, key, now)
-        if requests > limit.most:
-            raise TooManyAttemptsError(over_at - now)
+    count_request(connection, MAILS_FROM_ADDRESS, kind, attempt.network, now=now)
+    count_request(connection, MAILS_TO_ACCOUNT, kind, attempt.account, now=now)
+
+
+def count_request(connection: Connection, limit: Limit, *what: str, now: datetime) -> None:
+    """Count a request towards a limit.
+
+    Raises:
+        TooManyAttemptsError: The limit is reached.
+    """
+    requests, over_at = _count(connection, limit, _key(limit, *what), now)
+    if requests > limit.most:
+        raise TooManyAttemptsError(over_at - now)
     _sweep(connection, now)
 
 

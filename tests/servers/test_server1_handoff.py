@@ -10,7 +10,11 @@ from tests.servers.accounts_visitor import EMAIL, PASSWORD, REQUEST, Visitor, ru
 
 @pytest.fixture
 def verify(accounts, server1_keys, clock):
-    """Verifies a token as SERVER2 would."""
+    return verifier(accounts, server1_keys, clock)
+
+
+def verifier(accounts, server1_keys, clock):
+    """Return what verifies a token as SERVER2 would."""
     verifier = TokenVerifier(
         issuer=accounts.issuer,
         audience="server2",
@@ -24,6 +28,15 @@ def verify(accounts, server1_keys, clock):
         return verifier.verify(UnverifiedToken(token), nonce=REQUEST["nonce"])
 
     return check
+
+
+def sign_in_unverified(accounts):
+    accounts.run(
+        "users", "create", "bob@example.com", "--unverified", "--password-stdin", input=PASSWORD
+    )
+    visitor = Visitor(accounts)
+    visitor.sign_in("bob@example.com")
+    return visitor
 
 
 def response(answer):
@@ -54,13 +67,26 @@ def test_the_subject_is_random_and_stays(accounts, browser1, verify):
     assert len(first.subject) == 22
 
 
-def test_an_address_that_is_not_verified_is_said_to_be_so(accounts, verify):
-    accounts.run(
-        "users", "create", "bob@example.com", "--unverified", "--password-stdin", input=PASSWORD
-    )
-    visitor = Visitor(accounts)
-    visitor.sign_in("bob@example.com")
-    assert verify(visitor.authorize()).email_verified is False
+def test_nobody_is_handed_on_whose_address_is_not_verified(accounts):
+    visitor = sign_in_unverified(accounts)
+    answer = response(visitor.authorize())
+    assert answer["error"] == ["access_denied"]
+    assert "id_token" not in answer
+    page = visitor.get("/").text
+    assert "Confirm your e-mail address" in page
+    assert "You can go on to SERVER2 when your e-mail address is confirmed." in page
+    assert "/sso/login" not in page
+
+
+def test_by_setting_an_address_that_is_not_verified_is_said_to_be_so(
+    accounts_environment, server1_keys, clock
+):
+    settings = {**accounts_environment, "SERVER1_REQUIRE_VERIFIED_EMAIL": "0"}
+    with running_accounts(settings, clock) as accounts:
+        visitor = sign_in_unverified(accounts)
+        assert "Continue to SERVER2" in visitor.get("/").text
+        claims = verifier(accounts, server1_keys, clock)(visitor.authorize())
+    assert claims.email_verified is False
 
 
 def test_a_client_gets_no_more_than_was_granted(accounts, browser1, verify):
