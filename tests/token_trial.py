@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from flask_handoff import HANDOFF, MemoryReplayStore, TokenVerifier
 from flask_handoff.errors import HandoffRejectedError, ReplayStoreUnavailableError
+from flask_handoff.profiles import LOGOUT, LOGOUT_EVENT
+from flask_handoff.tokens import LogoutTokenVerifier
 
 ISSUER = "https://server1.example.com"
 CLIENT_ID = "server2"
@@ -76,12 +78,14 @@ class RecordingStore:
 class TokenTrial:
     """A verifier with its clock, its store and the key that signs for it."""
 
+    verifier_class: type[TokenVerifier] | type[LogoutTokenVerifier] = TokenVerifier
+
     def __init__(self, key_ring, clock, profile=HANDOFF, keys=None):
         self.clock = clock
         self.profile = profile
         self.store = RecordingStore()
         self.signing_key = key_ring.signing_key
-        self.verifier = TokenVerifier(
+        self.verifier = self.verifier_class(
             issuer=ISSUER,
             audience=CLIENT_ID,
             keys=keys or key_ring,
@@ -132,6 +136,35 @@ class TokenTrial:
         except HandoffRejectedError as error:
             return error
         return None
+
+
+class LogoutTrial(TokenTrial):
+    """The same for logout tokens."""
+
+    verifier_class = LogoutTokenVerifier
+
+    def __init__(self, key_ring, clock, profile=LOGOUT, keys=None):
+        super().__init__(key_ring, clock, profile, keys)
+
+    def draft(self):
+        return Draft(
+            {"alg": "RS256", "kid": self.signing_key.kid, "typ": self.profile.typ},
+            {
+                "iss": ISSUER,
+                "aud": CLIENT_ID,
+                "iat": self.now,
+                "exp": self.now + 120,
+                "jti": "l" * 43,
+                "sid": "a-session-at-server1",
+                "sub": "u-7d9f2c",
+                "toe": self.now - 30,
+                "events": {LOGOUT_EVENT: {}},
+            },
+            self.signing_key.private_key,
+        )
+
+    def verify(self, token, **asked):
+        return self.verifier.verify(token, **asked)
 
 
 def header(**members) -> Change:

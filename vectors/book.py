@@ -11,23 +11,12 @@ from typing import Any
 from .jose import Sign, base64url, compact_json, rs, rsa_jwk
 from .seeded_keys import ISSUER, SeededRSAKey
 
-FORMAT = 1
 NOW = 1_800_000_000  # 2027-01-15T08:00:00Z
 ISSUER_URL = "https://issuer.example"
 AUDIENCE = "receiver"
 NONCE = "the-nonce-that-this-browser-asked-for"
 KID = "issuer-key"
-TYP = "handoff+jwt"
-RECEIVER: Mapping[str, Any] = {
-    "issuer": ISSUER_URL,
-    "audience": AUDIENCE,
-    "nonce": NONCE,
-    "algorithm": "RS256",
-    "typ": TYP,
-    "leeway": 5,
-    "maximum_lifetime": 120,
-    "maximum_length": 4096,
-}
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 GOOD_KEYS = "the issuer's key"
 
 CODES = {
@@ -72,12 +61,31 @@ class Recipe:
     sign: Sign = _BY_THE_ISSUER
     rewrite: Callable[[str], Text] = str
 
-    def token(self, identifier: str) -> Text:
+    def token(self, kind: Kind, identifier: str) -> Text:
         """Write the token; its ``jti`` is made from the vector's identifier."""
-        header = self.rewrite_header(_octets(good_header(), self.header))
-        payload = self.rewrite_payload(_octets(good_claims(identifier), self.claims))
+        header = self.rewrite_header(_octets(good_header(kind.typ), self.header))
+        payload = self.rewrite_payload(_octets(kind.claims(_jwt_id(identifier)), self.claims))
         signed = f"{base64url(header)}.{base64url(payload)}"
         return self.rewrite(f"{signed}.{base64url(self.sign(signed.encode()))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of token.
+
+    Args:
+        format: Of its files: a reader that knows a lower number does not know this kind.
+        typ: What its header says.
+        bound_to: What its receiver expects beside issuer and audience.
+        leeway: Seconds by which the clocks may differ.
+        claims: From a ``jti`` to the claims of a good token.
+    """
+
+    format: int
+    typ: str
+    bound_to: Mapping[str, str]
+    leeway: int
+    claims: Callable[[str], dict[str, Any]]
 
 
 class Group:
@@ -86,11 +94,13 @@ class Group:
     Args:
         name: Of the file.
         about: What they have in common, as one sentence.
+        kind: Of token.
     """
 
-    def __init__(self, name: str, about: str) -> None:
+    def __init__(self, name: str, about: str, kind: Kind | None = None) -> None:
         self.name = name
         self.about = about
+        self.kind = HANDOFF if kind is None else kind
         self.vectors: list[dict[str, Any]] = []
         self._key_sets: dict[str, str] = {GOOD_KEYS: jwks(rsa_jwk(ISSUER, KID))}
 
@@ -141,9 +151,18 @@ class Group:
         """Return what is written to the file."""
         used = {vector["keys"] for vector in self.vectors}
         return {
-            "format": FORMAT,
+            "format": self.kind.format,
             "about": self.about,
-            "receiver": RECEIVER,
+            "receiver": {
+                "issuer": ISSUER_URL,
+                "audience": AUDIENCE,
+                **self.kind.bound_to,
+                "algorithm": "RS256",
+                "typ": self.kind.typ,
+                "leeway": self.kind.leeway,
+                "maximum_lifetime": 120,
+                "maximum_length": 4096,
+            },
             "key_sets": {name: text for name, text in self._key_sets.items() if name in used},
             "vectors": self.vectors,
         }
@@ -161,31 +180,50 @@ class Group:
                 **verdict,
                 "keys": keys,
                 "now": now,
-                "token": recipe.token(identifier),
+                "token": recipe.token(self.kind, identifier),
             }
         )
 
 
-def good_header() -> dict[str, Any]:
+def good_header(typ: str = "handoff+jwt") -> dict[str, Any]:
     """Return the header of a good token."""
-    return {"alg": "RS256", "kid": KID, "typ": TYP}
+    return {"alg": "RS256", "kid": KID, "typ": typ}
 
 
-def good_claims(identifier: str) -> dict[str, Any]:
-    """Return the claims of a good token."""
+def good_handoff(jwt_id: str) -> dict[str, Any]:
+    """Return the claims of a good handoff token."""
     return {
         "iss": ISSUER_URL,
         "sub": "account-5f3a9c",
         "aud": AUDIENCE,
         "iat": NOW,
         "exp": NOW + 60,
-        "jti": base64url(hashlib.sha256(identifier.encode()).digest()),
+        "jti": jwt_id,
         "nonce": NONCE,
         "sid": "session-71be04",
         "auth_time": NOW - 30,
         "scope": "openid profile",
         "name": "Ada",
     }
+
+
+def good_logout(jwt_id: str) -> dict[str, Any]:
+    """Return the claims of a good logout token."""
+    return {
+        "iss": ISSUER_URL,
+        "aud": AUDIENCE,
+        "iat": NOW,
+        "exp": NOW + 120,
+        "jti": jwt_id,
+        "sid": "session-71be04",
+        "sub": "account-5f3a9c",
+        "toe": NOW - 1,
+        "events": {LOGOUT_EVENT: {}},
+    }
+
+
+HANDOFF = Kind(1, "handoff+jwt", {"nonce": NONCE}, 5, good_handoff)
+LOGOUT = Kind(2, "logout+jwt", {}, 10, good_logout)
 
 
 def jwks(*keys: Mapping[str, object]) -> str:
@@ -218,6 +256,10 @@ def _octets(good: dict[str, Any], change: Mapping[str, Any] | bytes) -> bytes:
         return change
     changed = {name: value for name, value in {**good, **change}.items() if value is not WITHOUT}
     return compact_json(changed)
+
+
+def _jwt_id(identifier: str) -> str:
+    return base64url(hashlib.sha256(identifier.encode()).digest())
 
 
 def _slug(comment: str) -> str:

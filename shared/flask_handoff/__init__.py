@@ -3,6 +3,7 @@
 from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims
 from .claims import LiveSession as LiveSession
+from .claims import Logout as Logout
 from .claims import SignedInUser as SignedInUser
 from .claims import UnverifiedToken as UnverifiedToken
 from .clients import Client as Client
@@ -16,7 +17,9 @@ from .jwks_client import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing
 from .keys import PinnedKeys as PinnedKeys
 from .profiles import HANDOFF as HANDOFF
+from .profiles import LOGOUT as LOGOUT
 from .profiles import OIDC as OIDC
+from .profiles import OIDC_LOGOUT as OIDC_LOGOUT
 from .receiver import HandoffReceiver as HandoffReceiver
 from .replay import MemoryReplayStore as MemoryReplayStore
 from .replay import ReplayStore as ReplayStore
@@ -24,5 +27,6 @@ from .signals import handoff_accepted as handoff_accepted
 from .signals import handoff_issued as handoff_issued
 from .signals import handoff_refused as handoff_refused
 from .signals import handoff_rejected as handoff_rejected
+from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier

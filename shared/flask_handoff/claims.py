@@ -44,6 +44,27 @@ class HandoffClaims:
 
 
 @dataclass(frozen=True, slots=True)
+class Logout:
+    """Which sessions at the issuer have ended, as a logout token proved it.
+
+    Args:
+        issuer: Whose sessions they were.
+        subject: The account; None where the issuer named the session only.
+        session_id: The one session that ended (``sid``); None for all of the account's.
+        ended_at: When, by the issuer's clock, to the second: no handoff of these sessions that was
+            issued up to then counts any more.
+
+    Sources: OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.7; RFC 8417, section 2.2
+    (``toe``, the time of the event, where the issuer tells it).
+    """
+
+    issuer: str
+    subject: str | None
+    session_id: str | None
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SignedInUser:
     """Who is signed in at SERVER1, as the application tells the issuer.
 

@@ -6,7 +6,7 @@ Nothing is spent: the token is not claimed, and can still be used by the browser
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,8 @@ from .claims import UnverifiedToken
 from .errors import DependencyUnavailableError, HandoffError, JWKSUnavailableError, TokenClaimError
 from .keys import KeySource
 from .strict_jwt import read_header, read_segment
-from .tokens import TokenVerifier
-from .verification import AUTHENTICATION, BROWSER, CHECKS, ONE_USE, Check, Verification
+from .tokens import LogoutTokenVerifier, TokenVerifier
+from .verification import Check, Verification
 
 Outcome = Literal["ok", "refused", "cannot be told", "not checked", "not reached"]
 Verdict = Literal["accepted", "refused", "cannot be told"]
@@ -27,10 +27,10 @@ SHOWN_HEADER = ("typ", "kid")
 SHOWN_CLAIMS = ("iss", "aud", "sub", "jti", "iat", "exp")
 LONGEST_SHOWN = 100  # characters of one value
 
-_LEFT_TO_OTHERS: Mapping[Check, str] = {
-    ONE_USE: "not claimed: explaining spends nothing",
-    BROWSER: "not checked here: only the browser that began it can tell",
-    AUTHENTICATION: "not checked here: only that browser knows whether it was asked for",
+_LEFT_TO_OTHERS: Mapping[str, str] = {
+    "one_use": "not claimed: explaining spends nothing",
+    "browser": "not checked here: only the browser that began it can tell",
+    "authentication": "not checked here: only that browser knows whether it was asked for",
 }
 
 
@@ -94,7 +94,9 @@ class _KnowsTheIssuersClock(Protocol):
     def clock_difference(self) -> timedelta | None: ...
 
 
-def explain(verifier: TokenVerifier, unverified_token: UnverifiedToken) -> Explanation:
+def explain(
+    verifier: TokenVerifier | LogoutTokenVerifier, unverified_token: UnverifiedToken
+) -> Explanation:
     """Run the checks that ``verifier.verify`` runs, but for those that need the browser.
 
     Args:
@@ -106,8 +108,8 @@ def explain(verifier: TokenVerifier, unverified_token: UnverifiedToken) -> Expla
     expected = verifier.expected
     # Fetched before the clock is read, so that a slow issuer does not age the token.
     keys = _describe_keys(expected.keys)
-    case = Verification(expected, unverified_token)
-    results = tuple(_run(case))
+    case = verifier.case(unverified_token)
+    results = tuple(_run(case, verifier.checks))
     now = expected.clock()
     return Explanation(
         results=results,
@@ -124,13 +126,13 @@ def explain(verifier: TokenVerifier, unverified_token: UnverifiedToken) -> Expla
     )
 
 
-def _run(case: Verification) -> Iterator[CheckResult]:
+def _run(case: Verification, checks: Sequence[Check[Any]]) -> Iterator[CheckResult]:
     refused = False
-    for check in CHECKS:
+    for check in checks:
         if refused:
             yield CheckResult(check.name, check.question, "not reached")
-        elif check in _LEFT_TO_OTHERS:
-            reason = _LEFT_TO_OTHERS[check]
+        elif check.name in _LEFT_TO_OTHERS:
+            reason = _LEFT_TO_OTHERS[check.name]
             yield CheckResult(check.name, check.question, "not checked", reason)
         else:
             result = _run_one(check, case)
@@ -138,7 +140,7 @@ def _run(case: Verification) -> Iterator[CheckResult]:
             yield result
 
 
-def _run_one(check: Check, case: Verification) -> CheckResult:
+def _run_one(check: Check[Any], case: Verification) -> CheckResult:
     try:
         check.run(case)
     except HandoffError as error:

@@ -20,7 +20,8 @@ class TokenProfile:
         lifetime: From ``iat`` to ``exp`` when minted.
         maximum_lifetime: The longest from ``iat`` to ``exp`` that is accepted.
         leeway: How far the two clocks may differ.
-        required_claims: Beside ``iss aud sub exp iat nonce``, which are always required.
+        required_claims: All that must be there, in the order in which they are looked for.
+        strict_jwt_id: Whether ``jti`` has to be of the form in which it is minted here.
 
     Sources: RFC 8725, sections 3.11 and 3.12; RFC 7515, section 4.1.9.
     """
@@ -33,7 +34,11 @@ class TokenProfile:
     maximum_lifetime: timedelta
     leeway: timedelta
     required_claims: tuple[str, ...]
+    strict_jwt_id: bool
 
+
+_ID_TOKEN_CLAIMS = ("iss", "aud", "sub", "exp", "iat", "nonce")
+_LOGOUT_CLAIMS = ("iss", "aud", "exp", "iat", "jti", "events")
 
 HANDOFF = TokenProfile(
     name="handoff token",
@@ -43,7 +48,8 @@ HANDOFF = TokenProfile(
     lifetime=timedelta(seconds=60),
     maximum_lifetime=timedelta(seconds=120),
     leeway=timedelta(seconds=5),
-    required_claims=("jti", "sid", "auth_time", "scope"),
+    required_claims=(*_ID_TOKEN_CLAIMS, "jti", "sid", "auth_time", "scope"),
+    strict_jwt_id=True,
 )
 
 OIDC = TokenProfile(
@@ -54,7 +60,39 @@ OIDC = TokenProfile(
     lifetime=timedelta(seconds=60),
     maximum_lifetime=timedelta(hours=1),
     leeway=timedelta(seconds=5),
-    required_claims=(),
+    required_claims=_ID_TOKEN_CLAIMS,
+    strict_jwt_id=False,
 )
 
+LOGOUT = TokenProfile(
+    name="logout token",
+    typ="logout+jwt",
+    accepted_types=frozenset({"logout+jwt"}),
+    header_parameters=frozenset({"alg", "kid", "typ"}),
+    lifetime=timedelta(seconds=120),
+    maximum_lifetime=timedelta(seconds=120),
+    leeway=timedelta(seconds=10),
+    required_claims=_LOGOUT_CLAIMS,
+    strict_jwt_id=True,
+)
+
+OIDC_LOGOUT = TokenProfile(
+    name="OpenID Connect logout token",
+    typ="logout+jwt",
+    accepted_types=frozenset({"logout+jwt", "jwt", None}),
+    header_parameters=OIDC.header_parameters,
+    lifetime=LOGOUT.lifetime,
+    maximum_lifetime=OIDC.maximum_lifetime,
+    leeway=LOGOUT.leeway,
+    required_claims=_LOGOUT_CLAIMS,
+    strict_jwt_id=False,
+)
+
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+"""The member of ``events`` that makes a logout token one; a name, never opened.
+
+Source: OpenID Connect Back-Channel Logout 1.0, section 2.4.
+"""
+
 PROFILES: Mapping[str, TokenProfile] = {"handoff": HANDOFF, "oidc": OIDC}
+LOGOUT_PROFILES: Mapping[str, TokenProfile] = {"handoff": LOGOUT, "oidc": OIDC_LOGOUT}

@@ -1,7 +1,8 @@
 """Minting and verifying: where an application that has no use for the extensions begins.
 
 What PyJWT accepts by default and is refused here is listed in ``docs/threat-model.md``. The checks
-themselves stand in ``verification.py``.
+themselves stand in ``verification.py``, and each kind's own in ``handoff_checks.py`` and
+``logout_checks.py``.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from datetime import datetime
 
 import jwt
 
-from .claims import Clock, HandoffClaims, UnverifiedToken, system_clock
+from .claims import Clock, HandoffClaims, Logout, UnverifiedToken, system_clock
+from .handoff_checks import HANDOFF_CHECKS, HandoffVerification
 from .keys import KeySource, SigningKeySource
-from .profiles import HANDOFF, TokenProfile
+from .logout_checks import LOGOUT_CHECKS, LogoutVerification
+from .profiles import HANDOFF, LOGOUT, LOGOUT_EVENT, TokenProfile
 from .replay import ReplayStore
 from .strict_jwt import ALGORITHM
-from .verification import Expectations, Verification
+from .verification import Expectations, run_checks
 
 
 class TokenMinter:
@@ -62,19 +65,56 @@ class TokenMinter:
 
         Sources: OpenID Connect Core 1.0, section 2; RFC 7519, section 4.1.
         """
-        issued_at = int(self._clock().timestamp())
-        payload = {
+        claims = {
             **about,
-            "iss": self._issuer,
             "sub": subject,
-            "aud": audience,
-            "iat": issued_at,
-            "exp": issued_at + int(profile.lifetime.total_seconds()),
-            "jti": secrets.token_urlsafe(32),
             "nonce": nonce,
             "sid": session_id,
             "auth_time": int(auth_time.timestamp()),
             "scope": " ".join(sorted(scope)),
+        }
+        return self._sign(profile, audience, int(self._clock().timestamp()), claims)
+
+    def mint_logout(
+        self,
+        *,
+        audience: str,
+        ended_at: datetime,
+        session_id: str | None = None,
+        subject: str | None = None,
+    ) -> str:
+        """Mint one logout token: it tells one client which of its users' sessions have ended.
+
+        Args:
+            audience: The receiver's ``client_id``.
+            ended_at: When they ended. A later session of the same account is not meant.
+            session_id: The ``sid`` of the one session that ended; None for all of the account's.
+            subject: The account; it may be left out where the session is named.
+
+        Raises:
+            ValueError: Neither a session nor an account is named.
+
+        Sources: OpenID Connect Back-Channel Logout 1.0, section 2.4; RFC 8417, section 2.2.
+        """
+        whose = {"sid": session_id, "sub": subject}
+        claims: dict[str, object] = {name: value for name, value in whose.items() if value}
+        if not claims:
+            raise ValueError("a logout token names a session or an account")
+        issued_at = int(self._clock().timestamp())
+        claims["events"] = {LOGOUT_EVENT: {}}
+        claims["toe"] = min(int(ended_at.timestamp()), issued_at)
+        return self._sign(LOGOUT, audience, issued_at, claims)
+
+    def _sign(
+        self, profile: TokenProfile, audience: str, issued_at: int, claims: Mapping[str, object]
+    ) -> str:
+        payload = {
+            **claims,
+            "iss": self._issuer,
+            "aud": audience,
+            "iat": issued_at,
+            "exp": issued_at + int(profile.lifetime.total_seconds()),
+            "jti": secrets.token_urlsafe(32),
         }
         key = self._key_ring.signing_key
         headers = {"kid": key.kid, "typ": profile.typ}
@@ -89,9 +129,11 @@ class TokenVerifier:
         audience: This receiver's ``client_id``, the only ``aud`` that is accepted.
         keys: The issuer's public keys; never those of another issuer.
         replay_store: Remembers what was used.
-        profile: Which kind of token is expected here.
+        profile: ``HANDOFF``, or ``OIDC`` for a foreign issuer.
         clock: Tells the time.
     """
+
+    checks = HANDOFF_CHECKS
 
     def __init__(
         self,
@@ -147,11 +189,72 @@ class TokenVerifier:
         Sources: RFC 7515, section 5.2; RFC 7519, section 7.2; RFC 8725, section 3;
         OpenID Connect Core 1.0, section 3.1.3.7.
         """
-        verification = Verification(
+        case = HandoffVerification(
             self.expected,
             unverified_token,
             nonce=nonce,
             authenticated_after=authenticated_after,
             remember_until=remember_until,
         )
-        return verification.run()
+        run_checks(case, self.checks)
+        return case.claims
+
+    def case(self, unverified_token: UnverifiedToken) -> HandoffVerification:
+        """Begin a verification without a browser, to run its checks one by one."""
+        return HandoffVerification(self.expected, unverified_token)
+
+
+class LogoutTokenVerifier:
+    """Turns a logout token from outside into what it proves, once, or raises.
+
+    Args:
+        issuer: The only ``iss`` that is accepted, compared character by character.
+        audience: This receiver's ``client_id``, the only ``aud`` that is accepted.
+        keys: The issuer's public keys; never those of another issuer.
+        replay_store: Remembers what was used; the same one as for handoffs.
+        profile: ``LOGOUT``, or ``OIDC_LOGOUT`` for a foreign issuer.
+        clock: Tells the time.
+    """
+
+    checks = LOGOUT_CHECKS
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        keys: KeySource,
+        replay_store: ReplayStore,
+        profile: TokenProfile = LOGOUT,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.expected = Expectations(
+            issuer=issuer,
+            audience=audience,
+            keys=keys,
+            replay_store=replay_store,
+            profile=profile,
+            clock=clock,
+        )
+
+    def verify(self, unverified_token: UnverifiedToken) -> Logout:
+        """Check the token completely, claim it, and return which sessions have ended.
+
+        The order is that of ``TokenVerifier.verify``: form, header, key, signature, claims, and
+        the replay last.
+
+        Args:
+            unverified_token: Compact JWS as it came, at most 4,096 characters.
+
+        Raises:
+            HandoffRejectedError, DependencyUnavailableError: As ``TokenVerifier.verify`` does.
+
+        Source: OpenID Connect Back-Channel Logout 1.0, section 2.6.
+        """
+        case = self.case(unverified_token)
+        run_checks(case, self.checks)
+        return case.logout
+
+    def case(self, unverified_token: UnverifiedToken) -> LogoutVerification:
+        """Begin a verification, to run its checks one by one."""
+        return LogoutVerification(self.expected, unverified_token)

@@ -1,22 +1,20 @@
-"""One verification of one token: its checks, listed once, in their order.
+"""One verification of one token: the engine, and the checks that every kind of token meets.
 
-``TokenVerifier.verify`` runs the list and ``explain`` runs the same list, so that what an operator
-reads is what happens to a token that arrives.
+A kind lists its checks once, in their order. The verifier runs the list and ``explain`` runs the
+same list, so that what an operator reads is what happens to a token that arrives.
 """
 
 from __future__ import annotations
 
-import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from .claim_reader import ClaimReader, missing
-from .claims import Clock, HandoffClaims, UnverifiedToken
+from .claims import Clock, UnverifiedToken
 from .errors import (
-    AttemptUnknownError,
     HandoffError,
     Refusal,
     TokenClaimError,
@@ -32,6 +30,7 @@ from .strict_jwt import ALGORITHM, read_header, read_payload, verify_signature
 
 MAXIMUM_TOKEN_LENGTH = 4096  # characters; a handoff by a key of 2048 bits is about 950
 REPLAY_MARGIN = timedelta(seconds=60)  # remembered this much longer than a token is accepted
+JWT_ID = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)  # where a profile is strict about it
 
 _COMPACT_FORM = re.compile(
     r"(?P<header>[A-Za-z0-9_-]{2,1024})\.(?P<payload>[A-Za-z0-9_-]{2,3072})"
@@ -39,16 +38,11 @@ _COMPACT_FORM = re.compile(
     re.ASCII,
 )
 _KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_JWT_ID = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
-_NONCE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
-_LONGEST_SCOPE = 1024  # characters
-_ALWAYS_REQUIRED = ("iss", "aud", "sub", "exp", "iat", "nonce")
 _FIT_FOR_A_LOG = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
 class Expectations:
-    """What one receiver expects of every token.
+    """What one receiver expects of every token of one kind.
 
     Args:
         issuer: The only ``iss`` that is accepted, compared character by character.
@@ -75,7 +69,6 @@ class Expectations:
         self.replay_store = replay_store
         self.profile = profile
         self.clock = clock
-        self.required_claims = (*_ALWAYS_REQUIRED, *profile.required_claims)
         self.leeway = profile.leeway.total_seconds()
         self.maximum_lifetime = profile.maximum_lifetime.total_seconds()
         self.remembered_after_expiry = profile.leeway + REPLAY_MARGIN
@@ -87,17 +80,11 @@ class Verification:
 
     Args:
         expected: What this receiver expects.
-        unverified_token: As it came from the browser.
-        nonce: What this browser's attempt is bound to; None when it has no attempt.
-        authenticated_after: The user must have signed in at the issuer after this instant.
-        remember_until: A token without ``jti`` is remembered until then at least.
+        unverified_token: As it came from outside.
     """
 
     expected: Expectations
     unverified_token: UnverifiedToken
-    nonce: str | None = None
-    authenticated_after: datetime | None = None
-    remember_until: datetime | None = None
 
     unverified_segments: Mapping[str, str] = field(init=False, default_factory=dict)
     unverified_kid: str = field(init=False)
@@ -106,24 +93,8 @@ class Verification:
     signed_octets: bytes = field(init=False)
     payload: Mapping[str, Any] = field(init=False, default_factory=dict)
     now: float = field(init=False)
-    claims: HandoffClaims = field(init=False)
 
-    def run(self) -> HandoffClaims:
-        """Run every check and return what the token proves.
-
-        Raises:
-            HandoffError: What a check raised; its ``refusal`` says which check it was.
-        """
-        check = CHECKS[0]
-        try:
-            for check in CHECKS:
-                check.run(self)
-        except HandoffError as error:
-            error.refusal = self.refused_by(check)
-            raise
-        return self.claims
-
-    def refused_by(self, check: Check) -> Refusal:
+    def refused_by(self, check: Check[Any]) -> Refusal:
         """Say which check refused, and of a genuine token which one it was."""
         # What is not genuine anybody can have written, to mislead whoever reads the log.
         if not self.is_genuine:
@@ -135,9 +106,22 @@ class Verification:
             issuer=_fit_for_a_log(self.payload.get("iss")),
         )
 
+    def claim(self, identifier: str, *, forget_at: datetime) -> None:
+        """Win the token's one use, see ``ReplayStore.claim``."""
+        self.expected.replay_store.claim(
+            self.expected.issuer,
+            identifier,
+            expires_at=int(forget_at.timestamp()),
+            now=int(self.now),
+        )
+
+
+_Case = TypeVar("_Case", bound=Verification)
+_Case_contra = TypeVar("_Case_contra", bound=Verification, contravariant=True)
+
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Generic[_Case_contra]):
     """One check of a token.
 
     Args:
@@ -148,7 +132,22 @@ class Check:
 
     name: str
     question: str
-    run: Callable[[Verification], None]
+    run: Callable[[_Case_contra], None]
+
+
+def run_checks(case: _Case, checks: Sequence[Check[_Case]]) -> None:
+    """Run every check, in their order.
+
+    Raises:
+        HandoffError: What a check raised; its ``refusal`` says which check it was.
+    """
+    check = checks[0]
+    try:
+        for check in checks:
+            check.run(case)
+    except HandoffError as error:
+        error.refusal = case.refused_by(check)
+        raise
 
 
 def _check_form(case: Verification) -> None:
@@ -196,7 +195,7 @@ def _check_payload(case: Verification) -> None:
 
 
 def _check_required_claims(case: Verification) -> None:
-    for claim in case.expected.required_claims:
+    for claim in case.expected.profile.required_claims:
         if case.payload.get(claim) is None:
             raise missing(claim)
 
@@ -216,34 +215,6 @@ def _check_audience(case: Verification) -> None:
         )
     if case.payload.get("azp", audience) != audience:
         raise TokenClaimError('claim "azp" (authorized party): not this receiver', claim="azp")
-
-
-def _check_claims(case: Verification) -> None:
-    expected, payload = case.expected, case.payload
-    read = ClaimReader(payload)
-    jwt_id = read.text("jti")
-    if jwt_id is not None and "jti" in expected.required_claims:
-        read.require_form("jti", _JWT_ID)
-    scope = read.text("scope", longest=_LONGEST_SCOPE)
-    if scope is not None:
-        read.require_form("scope", _SCOPE)
-    read.require_form("nonce", _NONCE)
-    case.claims = HandoffClaims(
-        issuer=expected.issuer,
-        subject=read.required_text("sub"),
-        audience=expected.audience,
-        issued_at=read.required_date("iat"),
-        expires_at=read.required_date("exp"),
-        nonce=payload["nonce"],
-        jwt_id=jwt_id,
-        session_id=read.text("sid"),
-        auth_time=read.date("auth_time"),
-        scope=frozenset(scope.split(" ")) if scope else frozenset(),
-        name=read.name("name"),
-        email=read.text("email"),
-        email_verified=read.truth("email_verified"),
-        kid=case.key.kid,
-    )
 
 
 def _check_lifetime(case: Verification) -> None:
@@ -281,54 +252,12 @@ def _check_begun(begins_at: int, spelt_out: str, claim: str, now: float, leeway:
         )
 
 
-def _check_one_use(case: Verification) -> None:
-    claims = case.claims
-    forget_at = claims.expires_at + case.expected.remembered_after_expiry
-    identifier = claims.jwt_id
-    if identifier is None:
-        # A foreign issuer's token without an identifier is known by its nonce, used once too.
-        identifier = f"nonce:{claims.nonce}"
-        forget_at = max(forget_at, case.remember_until or forget_at)
-    case.expected.replay_store.claim(
-        claims.issuer, identifier, expires_at=int(forget_at.timestamp()), now=int(case.now)
-    )
-
-
-def _check_browser(case: Verification) -> None:
-    if case.nonce is None:
-        raise AttemptUnknownError("this browser has no such attempt; the token is spent now")
-    if not hmac.compare_digest(case.claims.nonce.encode(), case.nonce.encode()):
-        raise TokenClaimError(
-            'claim "nonce": bound to another attempt; the token is spent now', claim="nonce"
-        )
-
-
-def _check_authentication(case: Verification) -> None:
-    if case.authenticated_after is None:
-        return
-    auth_time = case.claims.auth_time
-    if auth_time is None:
-        raise missing("auth_time")
-    if auth_time < case.authenticated_after - case.expected.profile.leeway:
-        raise TokenClaimError(
-            'claim "auth_time" (time of authentication): before the one that was asked for',
-            claim="auth_time",
-        )
-
-
 def _fit_for_a_log(value: object) -> str | None:
     # A space would begin another field of the line, a line break another line.
     return value if isinstance(value, str) and _FIT_FOR_A_LOG.fullmatch(value) else None
 
 
-ONE_USE = Check("one_use", "Was it never used before?", _check_one_use)
-BROWSER = Check("browser", "Did this browser ask for it?", _check_browser)
-AUTHENTICATION = Check(
-    "authentication", "Has the user signed in as lately as was asked for?", _check_authentication
-)
-
-# What this browser asked for comes last: a genuine token in the wrong browser is spent first.
-CHECKS = (
+UP_TO_THE_CLAIMS = (
     Check("form", "Is it a compact JWS of at most 4,096 characters?", _check_form),
     Check("header", "Does its header hold alg, kid and typ, as expected?", _check_header),
     Check("key", "Does the issuer publish the key that it names?", _check_key),
@@ -337,10 +266,11 @@ CHECKS = (
     Check("required_claims", "Is every required claim there?", _check_required_claims),
     Check("issuer", "Is it from the issuer that is trusted here?", _check_issuer),
     Check("audience", "Is it for this receiver, and for nobody else?", _check_audience),
-    Check("claims", "Is each claim of its type and form?", _check_claims),
+)
+"""The checks that come before a kind's own one of its claims."""
+
+DATES = (
     Check("lifetime", "Does it live no longer than is allowed?", _check_lifetime),
     Check("time", "Has its time begun, and is not over?", _check_time),
-    ONE_USE,
-    BROWSER,
-    AUTHENTICATION,
 )
+"""The checks of ``iat``, ``exp`` and ``nbf``, once they are known to be dates."""

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flask_handoff.cli import handoff_keys
-from flask_handoff.verification import CHECKS
+from flask_handoff.handoff_checks import HANDOFF_CHECKS
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config
@@ -99,7 +99,7 @@ def test_every_module_in_the_picture_of_the_layers_exists():
 def test_the_checks_of_a_token_are_listed_in_their_order():
     listed = rows(section(DOCS / "how-it-works.md", "6. SERVER2 judges"))
     assert [(codes(name)[0], question) for name, question in listed] == [
-        (check.name, check.question) for check in CHECKS
+        (check.name, check.question) for check in HANDOFF_CHECKS
     ]
 
 

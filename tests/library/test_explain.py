@@ -13,13 +13,13 @@ import pytest
 from flask_handoff import HANDOFF, MemoryReplayStore, PinnedKeys, TokenVerifier
 from flask_handoff.errors import HandoffRejectedError
 from flask_handoff.explain import explain
+from flask_handoff.handoff_checks import HANDOFF_CHECKS
 from flask_handoff.keys import parse_jwks
-from flask_handoff.verification import CHECKS
 from tests.jwks_endpoint import JWKSEndpoint, fails, response, sends
 
 ISSUER, CLIENT_ID, NONCE = "https://issuer.example", "notes", "n" * 43
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-NAMES = [check.name for check in CHECKS]
+NAMES = [check.name for check in HANDOFF_CHECKS]
 NOT_HERE = {"one_use", "browser", "authentication"}
 
 

@@ -18,8 +18,19 @@ from flask_handoff.errors import (
     TokenReplayedError,
 )
 from flask_handoff.keys import new_key
+from flask_handoff.profiles import LOGOUT, OIDC_LOGOUT
 from flask_handoff.verification import MAXIMUM_TOKEN_LENGTH, REPLAY_MARGIN
-from tests.token_trial import CLIENT_ID, ISSUER, NONCE, TokenTrial, claims, dates, header, without
+from tests.token_trial import (
+    CLIENT_ID,
+    ISSUER,
+    NONCE,
+    LogoutTrial,
+    TokenTrial,
+    claims,
+    dates,
+    header,
+    without,
+)
 
 
 @pytest.fixture
@@ -113,6 +124,52 @@ def test_what_is_minted_is_what_is_proved(key_ring, minter, clock, profile):
 def test_nothing_is_made_up_about_a_person(trial, minter):
     proved = trial.verify(mint(minter, about={}))
     assert (proved.name, proved.email, proved.email_verified) == (None, None, False)
+
+
+# Minting logout tokens.
+
+
+def test_a_minted_logout_token_says_which_session_ended_and_when(minter, clock, key_ring):
+    token = minter.mint_logout(
+        audience=CLIENT_ID,
+        session_id="a-session-at-server1",
+        subject="u-7d9f2c",
+        ended_at=datetime(2026, 1, 1, 11, 30, 0, 900_000, tzinfo=UTC),
+    )
+    head, payload = opened(token)
+    now = int(clock().timestamp())
+    assert head == {"alg": "RS256", "kid": key_ring.signing_key.kid, "typ": "logout+jwt"}
+    assert len(payload.pop("jti")) == 43
+    assert payload == {
+        "iss": ISSUER,
+        "aud": CLIENT_ID,
+        "iat": now,
+        "exp": now + 120,
+        "sid": "a-session-at-server1",
+        "sub": "u-7d9f2c",
+        "toe": now - 1800,
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    }
+
+
+@pytest.mark.parametrize("whose", [{"session_id": "s"}, {"subject": "u"}])
+@pytest.mark.parametrize("profile", [LOGOUT, OIDC_LOGOUT], ids=lambda profile: profile.name)
+def test_a_minted_logout_token_is_what_is_proved(key_ring, minter, clock, profile, whose):
+    token = minter.mint_logout(audience=CLIENT_ID, ended_at=clock(), **whose)
+    proved = LogoutTrial(key_ring, clock, profile).verify(token)
+    assert (proved.issuer, proved.ended_at) == (ISSUER, clock())
+    assert (proved.session_id, proved.subject) == (whose.get("session_id"), whose.get("subject"))
+
+
+def test_a_logout_token_about_nobody_is_not_minted(minter, clock):
+    with pytest.raises(ValueError, match="names a session or an account"):
+        minter.mint_logout(audience=CLIENT_ID, ended_at=clock())
+
+
+def test_a_clock_that_went_back_makes_no_logout_token_that_is_refused(key_ring, minter, clock):
+    later = clock() + timedelta(seconds=5)
+    token = minter.mint_logout(audience=CLIENT_ID, ended_at=later, session_id="s")
+    assert LogoutTrial(key_ring, clock).verify(token).ended_at == clock()
 
 
 # One use.

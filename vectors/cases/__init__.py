@@ -8,6 +8,7 @@ from .good import good as good
 from .header import header as header
 from .json_text import json_text as json_text
 from .keys import keys as keys
+from .logout import logout as logout
 from .signature import signature as signature
 
-GROUPS = (good, form, header, algorithms, signature, json_text, claims, dates, keys)
+GROUPS = (good, form, header, algorithms, signature, json_text, claims, dates, keys, logout)
