@@ -8,7 +8,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import limit_bodies
 
-from . import access_log, cli, error_pages, forgery, headers, health, logs, pages, session_cookie
+from . import (
+    access_log,
+    cli,
+    error_pages,
+    forgery,
+    handoff_record,
+    headers,
+    health,
+    logs,
+    pages,
+    session_cookie,
+)
 from .accounts import login, recovery, signup, verification
 from .accounts.passwords import PasswordHasher
 from .config import Config
@@ -41,6 +52,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         database = Database.open(config.database_url)
     install(app, Parts(config, database, PasswordHasher(config.hashing), clock))
     _add_guards(app, config)
+    handoff_record.init_app(app)
     for blueprint in (
         pages.blueprint,
         login.blueprint,

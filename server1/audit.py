@@ -7,11 +7,13 @@ where there is nothing to say:
 
 * ``at``: when, in UTC;
 * ``event``: a value of ``Event``;
-* ``request_id``: the one on error pages and in the access log; null for a command;
+* ``request_id``: the one on error pages and in the access log; null where there was no request;
 * ``account``: the subject of the account, where there is one;
-* ``address``: the client's, or ``command line``;
+* ``address``: the client's; else ``command line``, or ``this server`` for what it does by itself;
 * ``client``: the ``client_id`` of the receiver that it is about;
 * ``detail``: our own words, or values that were checked.
+
+A command leaves rows only: its stderr is a person's terminal, and not the log.
 
 Nothing that a stranger typed is recorded: what stands in the field for the address may be a
 password.
@@ -25,6 +27,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
+import click
 from flask import has_request_context
 from sqlalchemy import (
     BigInteger,
@@ -48,10 +51,10 @@ from .logs import escape
 from .parts import parts
 
 COMMAND_LINE = "command line"
-"""The address of what no request asked for."""
+THIS_SERVER = "this server"
 
 LONGEST_CLIENT_ID = 128  # characters
-LONGEST_DETAIL = 1000  # characters: a scope may have as many
+LONGEST_DETAIL = 1200  # characters: a session and the longest scope
 SWEPT_AT_ONCE = 2  # rows go for one that comes, so that none pile up
 
 _log = logging.getLogger(__name__)
@@ -136,18 +139,20 @@ def record(
     """
     now = parts().clock()
     in_request = has_request_context()
+    address = client_address() if in_request else _place()
     about = {
         "event": event.value,
         "request_id": request_id() if in_request else None,
         "subject": subject,
-        "address": client_address() if in_request else COMMAND_LINE,
+        "address": address,
         "client_id": _one_line(client_id, LONGEST_CLIENT_ID),
         "detail": _one_line(detail, LONGEST_DETAIL),
     }
     connection.execute(_INSERT, {"at": now, **about})
     connection.execute(_SWEEP, {"kept_from": now - parts().config.audit_kept})
     line = as_json(now, about)
-    parts().database.after_commit(lambda: _log.info("%s", line))
+    level = logging.DEBUG if address == COMMAND_LINE else logging.INFO
+    parts().database.after_commit(lambda: _log.log(level, "%s", line))
 
 
 def as_json(at: datetime, about: Mapping[str, str | None]) -> str:
@@ -164,6 +169,10 @@ def as_json(at: datetime, about: Mapping[str, str | None]) -> str:
             "detail": about["detail"],
         }
     )
+
+
+def _place() -> str:
+    return THIS_SERVER if click.get_current_context(silent=True) is None else COMMAND_LINE
 
 
 def _one_line(text: str | None, longest: int) -> str | None:

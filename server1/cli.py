@@ -14,8 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError
 
-from .accounts import grants, sessions, users
-from .accounts.administration import create_account, find_account, replace_password
+from .accounts import grants, users
+from .accounts.administration import (
+    change_grant,
+    create_account,
+    disable_account,
+    enable_account,
+    find_account,
+    replace_password,
+)
 from .accounts.email_addresses import EmailAddressError
 from .accounts.grants import ScopeError
 from .accounts.password_rules import check_new_password
@@ -130,10 +137,7 @@ def list_users() -> None:
 @plain_refusals()
 def disable_user(email: str) -> None:
     """Close the account of EMAIL: its sessions end, and nobody can sign in to it."""
-    with parts().database.writing() as connection:
-        user = users.by_email(connection, email)
-        users.set_disabled(connection, user, True)
-        sessions.close_all_sessions(connection, user)
+    user = disable_account(email)
     click.echo(f"Disabled {user.email}, and ended its sessions.")
 
 
@@ -142,9 +146,7 @@ def disable_user(email: str) -> None:
 @plain_refusals()
 def enable_user(email: str) -> None:
     """Open the account of EMAIL again."""
-    with parts().database.writing() as connection:
-        user = users.by_email(connection, email)
-        users.set_disabled(connection, user, False)
+    user = enable_account(email)
     click.echo(f"Enabled {user.email}.")
 
 
@@ -159,9 +161,7 @@ def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) ->
     _check_client(client_id)
     if bool(scope) == none:
         raise click.UsageError("Give scope values, such as notes:read, or --none.")
-    with parts().database.writing() as connection:
-        user = users.by_email(connection, email)
-        kept = grants.set_grant(connection, user, client_id, scope)
+    user, kept = change_grant(email, client_id, scope)
     click.echo(f"{user.email} at {client_id}: {_scope(kept)}.")
 
 
@@ -184,10 +184,8 @@ def list_grants() -> None:
 @plain_refusals()
 def clear_grant(email: str, client_id: str) -> None:
     """Return to the default for the user EMAIL at CLIENT_ID."""
-    with parts().database.writing() as connection:
-        user = users.by_email(connection, email)
-        grants.clear_grant(connection, user, client_id)
-    click.echo(f"{user.email} at {client_id}: {_scope(grants.DEFAULT_SCOPE)}, the default.")
+    user, kept = change_grant(email, client_id, None)
+    click.echo(f"{user.email} at {client_id}: {_scope(kept)}, the default.")
 
 
 def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:

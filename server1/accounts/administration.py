@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from server1 import audit
+from server1.audit import Event
 from server1.parts import parts
 
-from . import sessions, users
+from . import grants, sessions, users
 from .password_rules import check_length
 from .passwords import PasswordWrongError
 from .users import User
@@ -23,7 +27,7 @@ def create_account(
     """
     password_hash = parts().hasher.hash(check_length(unverified_password))
     with parts().database.writing() as connection:
-        return users.create(
+        user = users.create(
             connection,
             email=email,
             name=name,
@@ -31,6 +35,8 @@ def create_account(
             email_verified=email_verified,
             now=parts().clock(),
         )
+        audit.record(connection, Event.ACCOUNT_CREATED, subject=user.subject)
+    return user
 
 
 def find_account(email: str) -> User:
@@ -61,4 +67,69 @@ def replace_password(user: User, unverified_password: str) -> None:
         password_hash = hasher.hash(password)
         with parts().database.writing() as connection:
             users.set_password_hash(connection, user, password_hash)
+            audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
             sessions.close_all_sessions(connection, user)
+
+
+def disable_account(email: str) -> User:
+    """Close an account to everyone, and end its sessions. Return it as it was before.
+
+    Raises:
+        UserUnknownError: There is none.
+        EmailAddressError: The text is no address.
+    """
+    with parts().database.writing() as connection:
+        user = users.by_email(connection, email)
+        users.set_disabled(connection, user, True)
+        if not user.disabled:
+            audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
+        sessions.close_all_sessions(connection, user)
+    return user
+
+
+def enable_account(email: str) -> User:
+    """Open an account that was disabled. Return it as it was before.
+
+    Raises:
+        UserUnknownError: There is none.
+        EmailAddressError: The text is no address.
+    """
+    with parts().database.writing() as connection:
+        user = users.by_email(connection, email)
+        users.set_disabled(connection, user, False)
+        if user.disabled:
+            audit.record(connection, Event.ACCOUNT_ENABLED, subject=user.subject)
+    return user
+
+
+def change_grant(
+    email: str, client_id: str, unverified_scope: Iterable[str] | None
+) -> tuple[User, frozenset[str]]:
+    """Set what a user may do at a client; None for the default. Return both.
+
+    Args:
+        email: Of the user.
+        client_id: A registered client's.
+        unverified_scope: Scope values; none of them keeps the user out. ``openid`` is added.
+
+    Raises:
+        UserUnknownError, EmailAddressError: There is no such account.
+        ScopeError: A value is not of its form, or they are too long.
+    """
+    with parts().database.writing() as connection:
+        user = users.by_email(connection, email)
+        before = grants.scope_of(connection, user.subject, client_id)
+        if unverified_scope is None:
+            grants.clear_grant(connection, user, client_id)
+        else:
+            grants.set_grant(connection, user, client_id, unverified_scope)
+        scope = grants.scope_of(connection, user.subject, client_id)
+        if scope != before:
+            audit.record(
+                connection,
+                Event.GRANT_CHANGED,
+                subject=user.subject,
+                client_id=client_id,
+                detail=f"scope {' '.join(sorted(scope))}" if scope else "no access",
+            )
+    return user, scope

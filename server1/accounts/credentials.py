@@ -7,13 +7,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from server1 import audit
+from server1.audit import Event
 from server1.client_address import client_address
 from server1.parts import parts
 
 from . import throttles, users
 from .email_addresses import EmailAddressError, fold
 from .passwords import HasherBusyError, PasswordWrongError, check_password
-from .throttles import Attempt
+from .throttles import Attempt, Limit, TooManyAttemptsError
 from .users import User, UserChangedError, UserUnknownError
 
 Consequence = Callable[[Connection, User], None]
@@ -35,7 +37,14 @@ def judge(unverified_email: str, unverified_password: str, then: Consequence) ->
     attempt = Attempt(_account(unverified_email), client_address())
     # Side by side, good attempts that are not judged yet would count as failures of each other.
     with parts().hasher.one_at_a_time(f"{attempt.account} {attempt.network}"):
-        _judge(attempt, password, now, then)
+        try:
+            _judge(attempt, password, now, then)
+        except PasswordWrongError:
+            _record_failed(attempt)
+            raise
+        except TooManyAttemptsError as refusal:
+            _record_throttled(attempt, refusal, now)
+            raise
 
 
 def _judge(attempt: Attempt, password: str, now: datetime, then: Consequence) -> None:
@@ -69,6 +78,29 @@ def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
         with parts().database.writing() as connection:
             throttles.take_back(connection, attempt, parts().clock())
         raise
+
+
+def _record_failed(attempt: Attempt) -> None:
+    with parts().database.writing() as connection:
+        _record(connection, attempt, Event.SIGN_IN_FAILED)
+
+
+def _record_throttled(attempt: Attempt, refusal: TooManyAttemptsError, now: datetime) -> None:
+    once = Limit("recorded", 1, refusal.limit.period)
+    with parts().database.writing() as connection:
+        # Refused attempts are not limited in number: they must not fill the database.
+        if throttles.is_within(connection, once, refusal.key, now):
+            detail = f"limit: {refusal.limit.name}"
+            _record(connection, attempt, Event.SIGN_IN_THROTTLED, detail)
+
+
+def _record(
+    connection: Connection, attempt: Attempt, event: Event, detail: str | None = None
+) -> None:
+    # The same steps whether there is such an account or not: their time must not tell.
+    user = _find_user(connection, attempt.account)
+    subject = None if user is None else user.subject
+    audit.record(connection, event, subject=subject, detail=detail)
 
 
 def _account(unverified_email: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -21,7 +22,10 @@ from sqlalchemy import (
     update,
 )
 
+from server1 import audit
+from server1.audit import Event
 from server1.db import Instant, metadata
+from server1.parts import parts
 
 from .users import User, from_row, users
 
@@ -91,11 +95,11 @@ def open_session(connection: Connection, user: User, browser: Browser, now: date
     Returns:
         The session's identifier for the cookie, 256 random bits. Only its hash is kept.
     """
-    session_id = secrets.token_urlsafe(32)
+    session_id, sid = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
     connection.execute(
         insert(sessions).values(
             id_sha256=_sha256(session_id),
-            sid=secrets.token_urlsafe(16),
+            sid=sid,
             subject=user.subject,
             auth_time=now,
             opened_at=now,
@@ -105,6 +109,7 @@ def open_session(connection: Connection, user: User, browser: Browser, now: date
         )
     )
     _sweep(connection, now)
+    audit.record(connection, Event.SIGNED_IN, subject=user.subject, detail=f"session {sid}")
     return session_id
 
 
@@ -133,21 +138,31 @@ def note_seen(connection: Connection, session: Session, now: datetime) -> None:
 
 def close_session(connection: Connection, unverified_session_id: str) -> None:
     """End the session of a cookie, if there is one."""
-    connection.execute(
-        delete(sessions).where(sessions.c.id_sha256 == _sha256(unverified_session_id))
-    )
+    _close(connection, sessions.c.id_sha256 == _sha256(unverified_session_id))
 
 
 def close_all_sessions(connection: Connection, user: User) -> None:
     """End every session of an account."""
-    connection.execute(delete(sessions).where(sessions.c.subject == user.subject))
+    _close(connection, sessions.c.subject == user.subject)
 
 
 def close_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
     """End every session of an account but one; all of them for None."""
     of_user = sessions.c.subject == user.subject
     others = of_user if kept is None else of_user & (sessions.c.sid != kept.sid)
-    connection.execute(delete(sessions).where(others))
+    _close(connection, others)
+
+
+def _close(connection: Connection, which: ColumnElement[bool]) -> None:
+    columns = [sessions.c[column] for column in ("sid", "subject", "opened_at", "last_seen_at")]
+    closed = connection.execute(delete(sessions).where(which).returning(*columns)).all()
+    now = parts().clock()
+    for row in closed:
+        # One whose time was over had ended before.
+        if row.last_seen_at > now - IDLE_LIMIT and row.opened_at > now - ABSOLUTE_LIMIT:
+            audit.record(
+                connection, Event.SESSION_ENDED, subject=row.subject, detail=f"session {row.sid}"
+            )
 
 
 def _sweep(connection: Connection, now: datetime) -> None:

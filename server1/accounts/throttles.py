@@ -27,9 +27,12 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
+    Case,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -90,11 +93,15 @@ class TooManyAttemptsError(Exception):
 
     Args:
         retry_after: How long to wait.
+        limit: Which limit it is.
+        key: The hash of what it counts.
     """
 
-    def __init__(self, retry_after: timedelta) -> None:
+    def __init__(self, retry_after: timedelta, limit: Limit, key: str) -> None:
         super().__init__(f"too many attempts, wait {retry_after}")
         self.retry_after = retry_after
+        self.limit = limit
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +118,22 @@ class Attempt:
 
     @property
     def network(self) -> str:
-        """The address, or for IPv6 the /64 network that it is in."""
-        try:
-            address = ipaddress.ip_address(self.address)
-        except ValueError:
-            return self.address
-        if address.version == 4:
-            return self.address
-        if address.ipv4_mapped is not None:
-            # A socket for both versions writes IPv4 so: all of IPv4 would be one network.
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
+        """Where it comes from, as limits count it."""
+        return network_of(self.address)
+
+
+def network_of(address: str) -> str:
+    """Return an address, or for IPv6 the /64 network that it is in."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    if parsed.ipv4_mapped is not None:
+        # A socket for both versions writes IPv4 so: all of IPv4 would be one network.
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def count_failure(connection: Connection, attempt: Attempt, now: datetime) -> None:
@@ -134,7 +146,7 @@ def count_failure(connection: Connection, attempt: Attempt, now: datetime) -> No
     for limit, key in _counts(connection, attempt, now):
         failures, over_at = _count(connection, limit, key, now)
         if failures > limit.most:
-            raise TooManyAttemptsError(over_at - now)
+            raise TooManyAttemptsError(over_at - now, limit, key)
     _sweep(connection, now)
 
 
@@ -155,9 +167,10 @@ def count_request(connection: Connection, limit: Limit, *what: str, now: datetim
     Raises:
         TooManyAttemptsError: The limit is reached.
     """
-    requests, over_at = _count(connection, limit, _key(limit, *what), now)
+    key = _key(limit, *what)
+    requests, over_at = _count(connection, limit, key, now)
     if requests > limit.most:
-        raise TooManyAttemptsError(over_at - now)
+        raise TooManyAttemptsError(over_at - now, limit, key)
     _sweep(connection, now)
 
 
@@ -187,6 +200,30 @@ def note_known(connection: Connection, attempt: Attempt, user: User, now: dateti
             known_addresses.c.last_signed_in_at <= now - KNOWN_FOR,
         )
     )
+
+
+def is_within(connection: Connection, limit: Limit, what: str, now: datetime) -> bool:
+    """Count something that is done in any case; tell whether it is within a limit.
+
+    What is beyond the limit is not counted, and writes nothing.
+    """
+    key = _key(limit, what)
+    begins_anew = throttles.c.over_at <= now
+    over_at = now + limit.period
+    counted = connection.execute(
+        insert_into(connection, throttles)
+        .values(key_sha256=key, failures=1, over_at=over_at)
+        .on_conflict_do_update(
+            index_elements=[throttles.c.key_sha256],
+            set_=_one_more(begins_anew, over_at),
+            where=begins_anew | (throttles.c.failures < limit.most),
+        )
+        .returning(throttles.c.key_sha256)
+    )
+    if counted.one_or_none() is None:
+        return False
+    _sweep(connection, now)
+    return True
 
 
 def _counts(connection: Connection, attempt: Attempt, now: datetime) -> Sequence[tuple[Limit, str]]:
@@ -225,15 +262,19 @@ def _count(connection: Connection, limit: Limit, key: str, now: datetime) -> tup
         .values(key_sha256=key, failures=1, over_at=over_at)
         .on_conflict_do_update(
             index_elements=[throttles.c.key_sha256],
-            set_={
-                "failures": case((begins_anew, 1), else_=throttles.c.failures + 1),
-                "over_at": case((begins_anew, over_at), else_=throttles.c.over_at),
-            },
+            set_=_one_more(begins_anew, over_at),
         )
         .returning(throttles.c.failures, throttles.c.over_at)
     )
     row = connection.execute(statement).one()
     return row.failures, row.over_at
+
+
+def _one_more(begins_anew: ColumnElement[bool], over_at: datetime) -> dict[str, Case[Any]]:
+    return {
+        "failures": case((begins_anew, 1), else_=throttles.c.failures + 1),
+        "over_at": case((begins_anew, over_at), else_=throttles.c.over_at),
+    }
 
 
 def _sweep(connection: Connection, now: datetime) -> None:

@@ -268,7 +268,7 @@ def _about(user: SignedInUser, scope: frozenset[str]) -> Mapping[str, str | bool
 def _return_error(
     issuer: _Issuer, address: ReturnAddress, error: AuthorizationReturnedError
 ) -> Response:
-    _report(error)
+    _report(error, issuer.config.clients.client(address.client_id))
     return _deliver(issuer, address, {"error": error.error})
 
 
@@ -300,13 +300,14 @@ def _refused(error: AuthorizationRequestError) -> Response:
     )
 
 
-def _report(error: AuthorizationRequestError) -> None:
+def _report(error: AuthorizationRequestError, client: Client | None = None) -> None:
     _log.warning(
         "handoff refused: code=%s reason=%s request_id=%s", error.code, error, request_id()
     )
     handoff_refused.send(
         current_app._get_current_object(),  # type: ignore[attr-defined]
         error=error,
+        client=client,
         request_id=request_id(),
     )
 

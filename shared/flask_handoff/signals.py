@@ -10,10 +10,16 @@ from blinker import Namespace
 _signals = Namespace()
 
 handoff_issued = _signals.signal("handoff-issued")
-"""SERVER1 minted a token: ``user``, ``client``, ``scope``, ``request_id``."""
+"""SERVER1 minted a token: ``user``, ``client``, ``scope``, ``request_id``.
+
+It is sent before the token leaves: what a receiver of the signal raises keeps the token back.
+"""
 
 handoff_refused = _signals.signal("handoff-refused")
-"""SERVER1 refused a request: ``error``, ``request_id``."""
+"""SERVER1 refused a request: ``error``, ``client``, ``request_id``.
+
+``client`` is None where the request is not known to be a registered client's.
+"""
 
 handoff_accepted = _signals.signal("handoff-accepted")
 """SERVER2 signed someone in: ``claims``, ``handle``, ``request_id``."""

@@ -1,6 +1,6 @@
 import pytest
 
-from flask_handoff import AccessDeniedError
+from flask_handoff import AccessDeniedError, handoff_issued
 from tests.minimal_pair import CALLBACK, ISSUER, SIGNALS, Browser, Heard, query_of
 
 
@@ -21,14 +21,23 @@ def test_a_handoff_is_told_once_on_either_side(browser, both):
 def test_a_refused_request_is_told_at_the_issuer(browser, both):
     browser.get(f"{ISSUER}/authorize")
     [(name, told)] = both[0].events
-    assert (name, told["error"].code) == ("refused", "client_unknown")
-    assert told.keys() == {"error", "request_id"}
+    assert (name, told["error"].code, told["client"]) == ("refused", "client_unknown", None)
+    assert told.keys() == {"error", "client", "request_id"}
 
 
 def test_a_denied_access_is_told_on_both_sides(browser, both):
     browser.apps[ISSUER].extensions["hooks"].denies = AccessDeniedError()
     browser.arrive()
     assert [heard.errors() for heard in both] == [["access_denied"], ["authorization_failed"]]
+    assert both[0].events[0][1]["client"].client_id == "notes"
+
+
+def test_what_a_receiver_of_the_signal_raises_keeps_the_token_back(browser, issuer):
+    def refuse(_app, **_about):
+        raise AccessDeniedError
+
+    with handoff_issued.connected_to(refuse, issuer):
+        assert query_of(browser.come_back().location)["error"] == "access_denied"
 
 
 def test_a_rejected_callback_is_told_at_the_receiver(browser, both):

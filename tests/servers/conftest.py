@@ -1,9 +1,11 @@
+import logging
 import socket
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from flask_handoff.keys import KeyRing, new_key
+from server1.logs import OneLineFormatter
 from server2 import create_app
 from server2.config import Config
 from tests.servers import accounts_visitor
@@ -117,3 +119,12 @@ def accounts_on(request, accounts_environment, clock):
 @pytest.fixture
 def browser1(accounts):
     return accounts_visitor.Visitor(accounts)
+
+
+@pytest.fixture
+def log(caplog):
+    """The log lines of SERVER1 and of the library, as they are written."""
+    caplog.set_level(logging.INFO, "server1")
+    caplog.set_level(logging.INFO, "flask_handoff")
+    caplog.handler.setFormatter(OneLineFormatter())
+    return caplog

@@ -7,14 +7,6 @@ from server1.logs import OneLineFormatter
 from tests.servers.accounts_visitor import PASSWORD, REQUEST, Visitor
 
 
-@pytest.fixture
-def log(caplog):
-    caplog.set_level(logging.INFO, "server1")
-    caplog.set_level(logging.INFO, "flask_handoff")
-    caplog.handler.setFormatter(OneLineFormatter())
-    return caplog
-
-
 def test_each_request_is_one_line(browser1, log):
     browser1.get("/login")
     (line,) = log.text.splitlines()

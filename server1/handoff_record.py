@@ -1,0 +1,81 @@
+"""What is kept of each handoff: an event in the audit log, and the service that was entered."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_handoff import Client, SignedInUser, handoff_issued, handoff_refused
+from flask_handoff.errors import AuthorizationRequestError, AuthorizationReturnedError
+from flask_handoff.front_door import request_id
+
+from . import audit
+from .accounts.entered_clients import note_entered
+from .accounts.sessions import SessionOverError
+from .accounts.signed_in import current_session
+from .accounts.throttles import Limit, is_within, network_of
+from .audit import Event
+from .client_address import client_address
+from .parts import parts
+
+_log = logging.getLogger(__name__)
+
+RECORDED_REFUSALS = Limit("recorded refusals", 20, timedelta(minutes=1))
+"""How many refusals of one network are recorded: anyone can ask, and must not fill the database."""
+
+
+def init_app(app: Flask) -> None:
+    """Record the handoffs of this application."""
+    handoff_issued.connect(_record_issued, app, weak=False)
+    handoff_refused.connect(_record_refused, app, weak=False)
+
+
+def _record_issued(
+    _app: Flask, *, user: SignedInUser, client: Client, scope: frozenset[str], **_more: object
+) -> None:
+    """Record a handoff before its token leaves.
+
+    Raises:
+        AuthorizationReturnedError: The session has ended meanwhile.
+        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded; the token is not handed out then.
+            A log-out could not tell that service, and nobody would know of the sign-in there.
+    """
+    try:
+        with parts().database.writing() as connection:
+            note_entered(connection, user.session_id, client.client_id, parts().clock())
+            audit.record(
+                connection,
+                Event.HANDOFF_ISSUED,
+                subject=user.subject,
+                client_id=client.client_id,
+                detail=f"session {user.session_id}, scope {' '.join(sorted(scope))}",
+            )
+    except SessionOverError:
+        raise AuthorizationReturnedError(
+            "the session ended meanwhile", error="login_required"
+        ) from None
+
+
+def _record_refused(
+    _app: Flask, *, error: AuthorizationRequestError, client: Client | None, **_more: object
+) -> None:
+    """Record a refusal. It stays one, in the same words, when it cannot be recorded."""
+    code = error.error if isinstance(error, AuthorizationReturnedError) else error.code
+    network = network_of(client_address())
+    try:
+        session = current_session()
+        with parts().database.writing() as connection:
+            if not is_within(connection, RECORDED_REFUSALS, network, parts().clock()):
+                return
+            audit.record(
+                connection,
+                Event.HANDOFF_REFUSED,
+                subject=None if session is None else session.user.subject,
+                client_id=None if client is None else client.client_id,
+                detail=f"{code}: {error}",
+            )
+    except SQLAlchemyError as failure:
+        _log.error("not recorded: %s request_id=%s", type(failure).__name__, request_id())
