@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from flask import Request
 from werkzeug.wrappers import Response
@@ -26,6 +27,7 @@ LIFETIME = timedelta(minutes=10)
 CLOCK_LEEWAY = timedelta(seconds=5)  # one replica begins an attempt, another may finish it
 MOST_ATTEMPTS = 7  # side by side in one browser, beside the new one
 MOST_CHARACTERS = 3 * 1024  # of all attempts' cookies together
+MOST_DELETED = 20  # with one answer: proxies take no answer whose head is too long
 
 _STATE = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
 _VALUE = re.compile(
@@ -145,7 +147,7 @@ class AttemptCookies:
 
     def keep(self, request: Request, response: Response, attempt: Attempt) -> None:
         """Set the attempt's cookie, and make room among those that are there (best effort)."""
-        for name in self._superfluous(request):
+        for name in islice(self._superfluous(request), MOST_DELETED):
             self._delete(response, name)
         response.set_cookie(
             self._name(attempt.state),

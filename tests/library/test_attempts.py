@@ -9,6 +9,7 @@ from flask_handoff.attempts import (
     LIFETIME,
     MOST_ATTEMPTS,
     MOST_CHARACTERS,
+    MOST_DELETED,
     Attempt,
     AttemptCookies,
 )
@@ -246,6 +247,15 @@ def test_what_is_over_does_not_push_out_what_is_alive(cookies, clock):
     young = several(cookies, clock, MOST_ATTEMPTS)
     _, deleted = kept(cookies, sends(*old, *young), Attempt.begin("/", None, clock()))
     assert deleted == [name for name, _ in old]
+
+
+def test_a_flood_of_planted_cookies_does_not_make_the_answer_s_head_too_long_for_a_proxy(
+    cookies, clock
+):
+    planted = [(f"tx_{number:043}", "planted") for number in range(4_000)]
+    set_cookie, deleted = kept(cookies, sends(*planted), Attempt.begin("/", None, clock()))
+    assert deleted == [name for name, _ in planted[:MOST_DELETED]]
+    assert (MOST_DELETED + 1) * len(set_cookie) < 8 * 1024
 
 
 @pytest.mark.parametrize("name", ["s2_session", "tx_short", "tx_", "xtx_{}", "tx_{}.", "tx_{}\xdf"])

@@ -129,7 +129,12 @@ def test_a_form_is_not_led_elsewhere(host):
     [
         *("localhost.evil.example", "127.0.0.1.evil.example", "evil.example", "notlocalhost", ""),
         *("2130706433", "0x7f.1", "127.1", "[::1", "[::1]:port", "localhost:99999"),
+        *("evil@127.0.0.1", "u:p@localhost:5002", "@localhost", "localhost:5002/a", "localhost?x"),
+        *("localhost#x", "127.0.0.1\t:5002", "<b>.localhost", "[::1%25lo]:5002", "localhost:-1"),
+        *("localhost:+1", "localhost:1_0", "[localhost]", "localhost.", "localhost\n"),
+        "é.localhost",
     ],
+    ids=ascii,
 )
 def test_a_name_that_only_looks_like_this_machine_is_refused(host):
     assert ask(application(), host=host).status_code == 400
@@ -163,7 +168,13 @@ def test_an_internal_name_reaches_what_machines_ask_for(path, host):
     assert ask(application(PUBLIC, INTERNAL), path=path, host=host).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/page", "/sso/login", "/sso/callback", "/well-known"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/page", "/sso/login", "/sso/callback", "/well-known", "/healthzz", "/readyz/x"),
+        *("/sso/backchannel-logout/x", "//healthz/../page"),
+    ],
+)
 def test_an_internal_name_reaches_nothing_else(path):
     assert ask(application(PUBLIC, INTERNAL), path=path, host="server2").status_code == 400
 
@@ -190,6 +201,16 @@ def test_one_application_has_one_base_url():
     answer_only_to(app, PUBLIC, frozenset())
     with pytest.raises(ConfigurationError, match="cannot be both"):
         answer_only_to(app, LOOPBACK, frozenset())
+
+
+# The path.
+
+
+@pytest.mark.parametrize("path", ["//page", "///page", "//"])
+def test_a_path_that_begins_with_two_slashes_is_no_page(path):
+    # Nor is it led to another spelling: a proxy's rule for "/page" has not seen this one.
+    answer = ask(application(), PATH_INFO=path)
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (404, False)
 
 
 # The query.
