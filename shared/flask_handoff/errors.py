@@ -275,9 +275,18 @@ class KeyUnusableError(KeyMaterialError):
 
 
 class JWKSMalformedError(KeyMaterialError):
-    """A document is not a JWK Set, or one that must not be trusted as a whole."""
+    """A document is not a JWK Set, or one that must not be trusted as a whole.
+
+    Args:
+        message: What was expected and what came.
+        holds_no_key: It is a JWK Set, and its issuer has withdrawn every key that could be used.
+    """
 
     code = "jwks_malformed"
+
+    def __init__(self, message: str, *, holds_no_key: bool = False) -> None:
+        super().__init__(message)
+        self.holds_no_key = holds_no_key
 
 
 class DependencyUnavailableError(HandoffError):

@@ -38,7 +38,8 @@ class JWKSClient:
     A key that is known is found at once, whatever the endpoint does: a thread renews the set before
     its time is over. While the endpoint fails, the last good set serves for an hour past its
     lifetime. A key that is not known causes at most one fetch, and at most one fetch begins every
-    ten seconds. A withdrawn key is forgotten within the lifetime, as long as the endpoint answers.
+    ten seconds. A withdrawn key is forgotten within the lifetime, as long as the endpoint answers;
+    the last one as well: a set without any key is an answer, not an outage.
 
     Safe to share between threads and to take across a fork. Give each issuer a client of its own:
     two issuers may use one ``kid``.
@@ -115,7 +116,8 @@ class JWKSClient:
     def key(self, kid: str) -> VerificationKey:
         """Find the key of this name.
 
-        Waits at most the deadline, and only where a fetch can change the answer.
+        Waits at most the deadline, only where a fetch can change the answer, and only beside fewer
+        than ``MOST_WAITING`` others: who comes after them is told at once what is known.
 
         Args:
             kid: As the token names it, of the form that a ``kid`` has; it only chooses.

@@ -102,7 +102,7 @@ def fetch_jwks(
         JWKSUnavailableError: Not a complete, uncompressed answer 200 within the bounds. The text
             says why, and holds nothing of what came.
 
-    Source: RFC 9110, section 8.4 (Content-Encoding).
+    Sources: RFC 9110, section 8.4 (Content-Encoding); RFC 9111, section 5.2.1.4 (no-cache).
     """
     allowance = _Allowance(deadline, MAXIMUM_ENVELOPE_BYTES + MAXIMUM_JWKS_BYTES)
     try:
@@ -217,6 +217,8 @@ def _session(allowance: _Allowance, ca_file: Path | None) -> requests.Session:
         {
             "Accept": "application/jwk-set+json, application/json",
             "Accept-Encoding": "identity",
+            # A cache on the way may hold a key for its whole time that is withdrawn meanwhile.
+            "Cache-Control": "no-cache",
             "User-Agent": "flask-handoff",
         }
     )

@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .errors import HandoffError, JWKSUnavailableError
+from .errors import HandoffError, JWKSMalformedError, JWKSUnavailableError
 from .keys import JWKS_MAX_AGE, VerificationKey
 
 CACHE_LIFETIME = JWKS_MAX_AGE
 RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an expired set
 STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer can be had
 ATTEMPT_INTERVAL = timedelta(seconds=10)  # at least, from one attempt to the next
+MOST_WAITING = 16  # callers at once; a flood of strangers must not hold every thread of a server
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 _logger = logging.getLogger("flask_handoff")
@@ -55,7 +56,7 @@ class Pace:
     Args:
         lifetime: How long a set is used without a question.
         interval: Between the starts of two attempts, whatever became of the first.
-        patience: How long a caller waits for an attempt.
+        patience: How long an attempt is waited for, counted from its start.
         stale: How long past its lifetime a set is used while nothing newer can be had.
     """
 
@@ -97,12 +98,15 @@ class KeyRenewal:
         self._monotonic = monotonic
         self._lifetime = pace.lifetime.total_seconds()
         self._interval = pace.interval.total_seconds()
+        self._patience = pace.patience.total_seconds()
         self._stale = pace.stale.total_seconds()
 
         self._held: _Held | None = None
         self._due_at = -math.inf
         self._begun_at = -math.inf
+        self._awaited_until = -math.inf
         self._failed_at = -math.inf
+        self._all_withdrawn = False
         self._failure = "it has not ended"
 
         self._pid = os.getpid()
@@ -111,12 +115,14 @@ class KeyRenewal:
         self._in_flight = False
         self._obsolete = False
         self._finished = 0
+        self._waiting = 0
         self._stopped = False
 
     def for_child(self) -> KeyRenewal:
         """Begin anew in a forked process with the keys held: thread and lock did not come along."""
         child = KeyRenewal(self._obtain, self._pace, source=self._source, monotonic=self._monotonic)
         child._hold(self._held)
+        child._all_withdrawn = self._all_withdrawn
         return child
 
     @property
@@ -138,7 +144,8 @@ class KeyRenewal:
         nobody has lately tried to get a newer one.
 
         Raises:
-            JWKSUnavailableError: No set is held, or it is past its lifetime and the stale limit.
+            JWKSUnavailableError: No set is held, or it is past its lifetime and the stale limit, or
+                past its lifetime and the issuer has withdrawn all of its keys.
         """
         held, now = self._held, self._monotonic()
         if held is None or not self._may_be_used_unasked(held, now):
@@ -146,7 +153,7 @@ class KeyRenewal:
             held, now = self._held, self._monotonic()
         elif now >= self._due_at or self._thread is None:
             self._wake()
-        if held is None or now >= held.asked_at + self._lifetime + self._stale:
+        if held is None or now >= self._over_at(held):
             raise JWKSUnavailableError(
                 f"no usable key of the issuer is held; the last attempt to get one: {self._failure}"
             )
@@ -155,7 +162,8 @@ class KeyRenewal:
     def ask(self) -> None:
         """Wait for the attempt in flight, or for one that may begin now; else return at once.
 
-        Says nothing of the outcome, which ``keys`` shows. Never waits longer than the patience.
+        Says nothing of the outcome, which ``keys`` shows. Nobody waits past the attempt's patience,
+        and nobody at all beside ``MOST_WAITING`` others.
         """
         with self._changed:
             if self._stopped or not self._has_a_thread():
@@ -164,11 +172,8 @@ class KeyRenewal:
                 if self._monotonic() < self._begun_at + self._interval:
                     return
                 self._begin()
-            finished = self._finished
-            self._changed.wait_for(
-                lambda: self._stopped or self._finished != finished,
-                timeout=self._pace.patience.total_seconds(),
-            )
+            if self._waiting < MOST_WAITING:
+                self._wait()
 
     def forget(self) -> None:
         """Drop the keys that are held; the next question fetches at once.
@@ -180,6 +185,7 @@ class KeyRenewal:
         with self._changed:
             self._held = None
             self._begun_at = -math.inf
+            self._awaited_until = self._monotonic() + self._patience
             self._obsolete = self._in_flight
 
     def stop(self, *, patience: timedelta = timedelta()) -> None:
@@ -202,7 +208,23 @@ class KeyRenewal:
             return True
         # Past its time it is used only on the evidence that no newer set can be had.
         evidence = self._failed_at >= expires_at - 2 * self._interval
-        return evidence and now < expires_at + self._stale
+        return evidence and now < self._over_at(held)
+
+    def _over_at(self, held: _Held) -> float:
+        # An outage says nothing about the keys; a set without any says that none is trusted.
+        stale = 0.0 if self._all_withdrawn else self._stale
+        return held.asked_at + self._lifetime + stale
+
+    def _wait(self) -> None:
+        finished = self._finished
+        self._waiting += 1
+        try:
+            self._changed.wait_for(
+                lambda: self._stopped or self._finished != finished,
+                timeout=max(self._awaited_until - self._monotonic(), 0),
+            )
+        finally:
+            self._waiting -= 1
 
     def _wake(self) -> None:
         with self._changed:
@@ -240,6 +262,7 @@ class KeyRenewal:
         self._in_flight = True
         self._begun_at = self._monotonic()
         self._due_at = self._begun_at + self._interval
+        self._awaited_until = self._begun_at + self._patience
         self._changed.notify_all()
 
     def _attempt(self) -> None:
@@ -267,6 +290,7 @@ class KeyRenewal:
                 self._begin()
                 return
             self._hold(_Held(key_set, self._begun_at))
+            self._all_withdrawn = False
             self._end()
 
     def _hold(self, held: _Held | None) -> None:
@@ -281,6 +305,8 @@ class KeyRenewal:
         with self._changed:
             self._failed_at = self._monotonic()
             self._failure = reason
+            if isinstance(error, JWKSMalformedError) and error.holds_no_key:
+                self._all_withdrawn = True
             self._end()
 
     def _end(self) -> None:

@@ -23,6 +23,7 @@ from flask_handoff.errors import (
     TokenKeyUnknownError,
 )
 from flask_handoff.jwks_client import JWKSClient
+from flask_handoff.jwks_renewal import MOST_WAITING
 from tests.jwks_endpoint import (
     FakeMonotonic,
     JWKSEndpoint,
@@ -325,6 +326,26 @@ def test_a_flood_of_unknown_keys_at_one_moment_then_one_fetch(answer, client, en
     assert endpoint.count == 1
 
 
+def test_a_flood_while_the_endpoint_hangs_then_it_does_not_hold_every_thread_of_the_server(
+    client, endpoint, monotonic
+):
+    client.key("one")
+    endpoint.answer = drip(OK + b"Content-Length: 60000\r\n\r\n", b" ")
+    monotonic.tick(10)
+    waits = []
+
+    def wait(kid):
+        begun_at = time.perf_counter()
+        assert isinstance(_error(client, kid), TokenKeyUnknownError)
+        waits.append(time.perf_counter() - begun_at)
+
+    with ThreadPoolExecutor(4 * MOST_WAITING) as strangers:
+        list(strangers.map(wait, random_kids(4 * MOST_WAITING)))
+    held = [seconds for seconds in waits if seconds > DEADLINE.total_seconds() / 2]
+    assert 0 < len(held) <= MOST_WAITING
+    assert endpoint.count == 2
+
+
 def _error(client, kid):
     try:
         client.key(kid)
@@ -399,6 +420,41 @@ def test_a_withdrawn_key_then_it_is_refused_within_the_cache_time(client, endpoi
     monotonic.tick(300)
     with pytest.raises(TokenKeyUnknownError):
         client.key("leaked")
+
+
+@pytest.mark.parametrize("left", [[], [{**KEY, "use": "enc"}]], ids=["no key", "none for tokens"])
+def test_the_last_key_is_withdrawn_then_it_is_refused_within_the_cache_time(
+    left, client, endpoint, monotonic
+):
+    client.key("one")
+    endpoint.answer = sends(response(json.dumps({"keys": left}).encode()))
+    monotonic.tick(290)
+    with pytest.raises(TokenKeyUnknownError):
+        client.key("another one, which waits for the answer")
+    assert client.key("one").kid == "one"
+    monotonic.tick(10)
+    with pytest.raises(JWKSUnavailableError):
+        client.key("one")
+
+
+def test_the_last_key_is_withdrawn_and_then_the_endpoint_fails_then_it_stays_refused(
+    client, endpoint, monotonic
+):
+    client.key("one")
+    endpoint.answer = sends(response(b'{"keys": []}'))
+    monotonic.tick(290)
+    with pytest.raises(TokenKeyUnknownError):
+        client.key("another one, which waits for the answer")
+    endpoint.answer = fails()
+    monotonic.tick(11)
+    with pytest.raises(JWKSUnavailableError):
+        client.key("one")
+    endpoint.answer = publishes("one")
+    monotonic.tick(10)
+    assert client.key("one").kid == "one"
+    endpoint.answer = fails()
+    monotonic.tick(1000)
+    assert client.key("one").kid == "one"
 
 
 def test_a_rotation_then_tokens_signed_just_before_it_still_pass(client, endpoint, monotonic):

@@ -97,6 +97,7 @@ def test_the_request_asks_for_a_plain_answer_and_carries_nothing_of_ours():
             f"Host: {endpoint.uri.split('/')[2]}",
             "User-Agent: flask-handoff",
             "Accept-Encoding: identity",
+            "Cache-Control: no-cache",
             "Accept: application/jwk-set+json, application/json",
             "Connection: keep-alive",
         ]

@@ -113,6 +113,21 @@ def test_an_attempt_that_hangs_is_not_followed_by_a_second_one(renewal, issuer, 
     assert issuer.count == 2
 
 
+def test_an_attempt_that_hangs_is_waited_for_once_and_not_by_each_who_comes_later(
+    renewal, issuer, monotonic
+):
+    issuer.open.clear()
+    with ThreadPoolExecutor(1) as callers:
+        waiting = callers.submit(renewal.ask)
+        assert issuer.asked.wait(5)
+        monotonic.tick(21)
+        renewal.ask()
+        assert not waiting.done()
+        issuer.open.set()
+        waiting.result(timeout=5)
+    assert issuer.count == 1
+
+
 def test_the_clock_is_the_same_in_every_process_and_runs_on():
     code = "from flask_handoff.jwks_renewal import uptime; print(uptime())"
     before = jwks_renewal.uptime()

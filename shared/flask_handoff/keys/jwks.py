@@ -40,7 +40,7 @@ def parse_jwks(unverified_document: bytes) -> dict[str, VerificationKey]:
     _check_distinct_kids(candidates)
     keys = [key for jwk in candidates if (key := _usable_key(jwk)) is not None]
     if not keys:
-        raise JWKSMalformedError("the JWK Set holds no usable RS256 key")
+        raise JWKSMalformedError("the JWK Set holds no usable RS256 key", holds_no_key=True)
     return {key.kid: key for key in keys}
 
 
