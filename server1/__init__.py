@@ -20,7 +20,7 @@ from . import (
     pages,
     session_cookie,
 )
-from .accounts import login, recovery, signup, verification
+from .accounts import account, closing, login, profile, recovery, signup, verification
 from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import Database
@@ -59,6 +59,9 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         signup.blueprint,
         verification.blueprint,
         recovery.blueprint,
+        account.blueprint,
+        profile.blueprint,
+        closing.blueprint,
         health.blueprint,
     ):
         app.register_blueprint(blueprint)

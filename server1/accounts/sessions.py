@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -32,6 +34,8 @@ from .users import User, from_row, users
 IDLE_LIMIT = timedelta(minutes=30)
 ABSOLUTE_LIMIT = timedelta(hours=12)
 LAST_SEEN_INTERVAL = timedelta(minutes=1)  # a row is not written for every click
+_SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
+
 SWEPT_AT_ONCE = 20  # rows; a sign-in clears away a few sessions that are over
 
 sessions = Table(
@@ -89,6 +93,17 @@ class Session:
     last_seen_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One of the sessions of an account, as its owner may recognise it."""
+
+    sid: str
+    opened_at: datetime
+    last_seen_at: datetime
+    address: str
+    user_agent: str
+
+
 def open_session(connection: Connection, user: User, browser: Browser, now: datetime) -> str:
     """Open a session for someone who has just proved who they are.
 
@@ -136,9 +151,42 @@ def note_seen(connection: Connection, session: Session, now: datetime) -> None:
     )
 
 
+def sessions_of(connection: Connection, user: User, now: datetime) -> Sequence[OpenSession]:
+    """Return the live sessions of an account, the one that was seen last first."""
+    query = (
+        select(*(sessions.c[column] for column in OpenSession.__dataclass_fields__))
+        .where(
+            sessions.c.subject == user.subject,
+            sessions.c.last_seen_at > now - IDLE_LIMIT,
+            sessions.c.opened_at > now - ABSOLUTE_LIMIT,
+        )
+        .order_by(sessions.c.last_seen_at.desc(), sessions.c.sid)
+    )
+    return [OpenSession(*row) for row in connection.execute(query)]
+
+
+def renew_session_id(connection: Connection, session: Session) -> str:
+    """Give a session a new identifier, and return it; the old one is no longer good."""
+    session_id = secrets.token_urlsafe(32)
+    connection.execute(
+        update(sessions)
+        .where(sessions.c.id_sha256 == session.id_sha256)
+        .values(id_sha256=_sha256(session_id))
+    )
+    return session_id
+
+
 def close_session(connection: Connection, unverified_session_id: str) -> None:
     """End the session of a cookie, if there is one."""
     _close(connection, sessions.c.id_sha256 == _sha256(unverified_session_id))
+
+
+def close_session_of(connection: Connection, user: User, unverified_sid: str) -> None:
+    """End one session of an account by its public reference, if there is such a one."""
+    # What is no reference is not looked for: PostgreSQL takes no text with a NUL in it.
+    if _SID.fullmatch(unverified_sid) is not None:
+        of_user = sessions.c.subject == user.subject
+        _close(connection, of_user & (sessions.c.sid == unverified_sid))
 
 
 def close_all_sessions(connection: Connection, user: User) -> None:

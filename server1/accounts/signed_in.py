@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from flask import g, request, session
+from flask import Blueprint, g, redirect, request, session, url_for
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection
 
@@ -19,6 +19,10 @@ _LONGEST_USER_AGENT = 200  # characters
 _ID = "id"
 
 
+class NotSignedInError(Exception):
+    """Nobody is signed in in this request's browser."""
+
+
 def current_session() -> Session | None:
     """Return the live session of this request's browser; None when nobody is signed in.
 
@@ -29,6 +33,26 @@ def current_session() -> Session | None:
         g.current_session = _find_session()
     found: Session | None = g.current_session
     return found
+
+
+def session_here() -> Session:
+    """Return the live session of this request's browser.
+
+    Raises:
+        NotSignedInError: There is none.
+        sqlalchemy.exc.SQLAlchemyError: The database cannot say.
+    """
+    session_or_none = current_session()
+    if session_or_none is None:
+        raise NotSignedInError
+    return session_or_none
+
+
+def add_sign_in_redirect(blueprint: Blueprint) -> None:
+    """Have a blueprint send whoever is not signed in to the sign-in page."""
+    blueprint.register_error_handler(
+        NotSignedInError, lambda _error: redirect(url_for("login.login"), 303)
+    )
 
 
 def holds_session() -> bool:
@@ -45,6 +69,17 @@ def sign_in(connection: Connection, user: User) -> None:
     session[_ID] = sessions.open_session(connection, user, _browser(), parts().clock())
 
 
+def renew_session(connection: Connection) -> None:
+    """Give this browser's session a new identifier: who has learnt the old one holds nothing.
+
+    Raises:
+        NotSignedInError: Nobody is signed in.
+    """
+    here = session_here()
+    _clear_cookie()
+    session[_ID] = sessions.renew_session_id(connection, here)
+
+
 def sign_out(connection: Connection) -> None:
     """End this browser's session. Its cookie is replaced, not only deleted.
 
@@ -53,10 +88,7 @@ def sign_out(connection: Connection) -> None:
     unverified_session_id = session.get(_ID)
     if unverified_session_id is not None:
         sessions.close_session(connection, unverified_session_id)
-    g.pop("current_session", None)
-    g.pop("csrf_token", None)
-    session.clear()
-    generate_csrf()
+    _clear_cookie()
 
 
 def browser_mark() -> str:
@@ -66,6 +98,13 @@ def browser_mark() -> str:
     """
     generate_csrf()
     return hashlib.sha256(session["csrf_token"].encode()).hexdigest()
+
+
+def _clear_cookie() -> None:
+    g.pop("current_session", None)
+    g.pop("csrf_token", None)
+    session.clear()
+    generate_csrf()
 
 
 def _find_session() -> Session | None:

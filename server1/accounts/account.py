@@ -1,0 +1,101 @@
+"""The account page: what is on file, and the browsers that are signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from server1.handoff import handoff
+from server1.parts import parts
+
+from . import entered_clients, sessions
+from .devices import device
+from .sessions import OpenSession, Session
+from .signed_in import add_sign_in_redirect, session_here
+
+blueprint = Blueprint("account", __name__)
+add_sign_in_redirect(blueprint)
+
+_DONE = {
+    "name": "Your name is changed.",
+    "password": "Your password is changed. Other browsers have been signed out.",
+    "session": "That session has ended.",
+    "sessions": "All other sessions have ended.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEntry:
+    """A session as its owner sees it in the list.
+
+    Args:
+        session: What is noted about it.
+        device: The browser and its system.
+        services: The names of the services that it was handed on to.
+        is_this: Whether it is the one of this very request.
+    """
+
+    session: OpenSession
+    device: str
+    services: Sequence[str]
+    is_this: bool
+
+
+@blueprint.get("/account")
+def account() -> Response:
+    """Show the account."""
+    here = session_here()
+    page = render_template(
+        "accounts/account.html",
+        user=here.user,
+        entries=_entries(here),
+        done=_DONE.get(request.args.get("done", "")),
+    )
+    return make_response(page)
+
+
+def say_done(what: str) -> Response:
+    """Return to the account page, which says that something is done: a key of its texts."""
+    return redirect(url_for("account.account", done=what), 303)
+
+
+@blueprint.post("/account/sessions/end")
+def end_session() -> Response:
+    """End one session of the account; to end this very one is to sign out."""
+    here = session_here()
+    unverified_sid = request.form.get("sid", "")
+    with parts().database.writing() as connection:
+        sessions.close_session_of(connection, here.user, unverified_sid)
+    return say_done("session")
+
+
+@blueprint.post("/account/sessions/end-others")
+def end_other_sessions() -> Response:
+    """End every session of the account but this one."""
+    here = session_here()
+    with parts().database.writing() as connection:
+        sessions.close_other_sessions(connection, here.user, kept=here)
+    return say_done("sessions")
+
+
+def _entries(here: Session) -> Sequence[SessionEntry]:
+    names = {client.client_id: client.name for client in handoff.clients()}
+    with parts().database.reading() as connection:
+        found = sessions.sessions_of(connection, here.user, parts().clock())
+        entered = entered_clients.entered_by(connection, here.user.subject)
+    entries = [
+        SessionEntry(
+            session=session,
+            device=device(session.user_agent),
+            services=[
+                names.get(client.client_id, client.client_id)
+                for client in entered.get(session.sid, ())
+            ],
+            is_this=session.sid == here.sid,
+        )
+        for session in found
+    ]
+    return sorted(entries, key=lambda entry: not entry.is_this)

@@ -1,0 +1,61 @@
+"""Closing an account: all that belongs to it is deleted, and its subject is never used again."""
+
+from __future__ import annotations
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from server1 import audit
+from server1.audit import Event
+from server1.mail.queue import Letter, enqueue
+from server1.parts import parts
+
+from . import credentials, sessions, users
+from .forms import REFUSALS, Problem, form_page, problem_of
+from .signed_in import add_sign_in_redirect, session_here, sign_out
+from .users import User
+
+blueprint = Blueprint("closing", __name__)
+add_sign_in_redirect(blueprint)
+
+
+@blueprint.get("/account/close")
+def close_account() -> Response:
+    """Ask for the password, and say what is lost."""
+    return _close_page()
+
+
+@blueprint.post("/account/close")
+def confirm_close() -> Response:
+    """Close the account."""
+    here = session_here()
+    try:
+        credentials.judge(here.user.email, request.form.get("password", ""), then=_close)
+    except REFUSALS as error:
+        return _close_page(problem_of(error))
+    return redirect(url_for(".closed"), 303)
+
+
+@blueprint.get("/account/closed")
+def closed() -> Response:
+    """Say that the account is gone."""
+    return make_response(render_template("accounts/closed.html"))
+
+
+def _close(connection: Connection, user: User) -> None:
+    sign_out(connection)
+    sessions.close_all_sessions(connection, user)
+    users.delete_user(connection, user)
+    audit.record(connection, Event.ACCOUNT_CLOSED, subject=user.subject)
+    enqueue(
+        connection,
+        Letter.ACCOUNT_CLOSED,
+        address=user.email,
+        subject=user.subject,
+        now=parts().clock(),
+    )
+
+
+def _close_page(problem: Problem | None = None) -> Response:
+    return form_page("accounts/close.html", problem, user=session_here().user)

@@ -1,0 +1,213 @@
+"""The profile: a person's name, e-mail address and password, and how they change them."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, request, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from server1 import audit
+from server1.audit import Event
+from server1.client_address import client_address
+from server1.mail.queue import Letter, enqueue
+from server1.parts import parts
+
+from . import credentials, links, sessions, throttles, users
+from .account import say_done
+from .email_addresses import check_address, fold
+from .forms import REFUSALS, Problem, form_page, problem_of
+from .link_pages import add_link_errors, find_link
+from .links import Link, Purpose
+from .password_rules import check_new_password
+from .signed_in import add_sign_in_redirect, current_session, renew_session, session_here
+from .throttles import Attempt
+from .users import User, UserExistsError, UserUnknownError
+
+blueprint = Blueprint("profile", __name__)
+add_link_errors(blueprint)
+add_sign_in_redirect(blueprint)
+
+
+@blueprint.get("/account/name")
+def name() -> Response:
+    """Ask for another name."""
+    return _name_page()
+
+
+@blueprint.post("/account/name")
+def change_name() -> Response:
+    """Change the name. Services learn of it at the next handoff."""
+    here = session_here()
+    try:
+        with parts().database.writing() as connection:
+            users.set_name(connection, here.user, request.form.get("name", ""))
+            audit.record(connection, Event.NAME_CHANGED, subject=here.user.subject)
+    except REFUSALS as error:
+        return _name_page(problem_of(error))
+    return say_done("name")
+
+
+@blueprint.get("/account/password")
+def password() -> Response:
+    """Ask for the current password and the new one."""
+    return _password_page()
+
+
+@blueprint.post("/account/password")
+def change_password() -> Response:
+    """Change the password, and end every other session that the old one opened."""
+    here = session_here()
+    try:
+        about = (here.user.email, here.user.name, "SERVER1")
+        new_password = check_new_password(request.form.get("new_password", ""), about)
+        password_hash = parts().hasher.hash(new_password)
+
+        def change(connection: Connection, user: User) -> None:
+            _set_password(connection, user, password_hash)
+
+        credentials.judge(here.user.email, request.form.get("password", ""), then=change)
+    except REFUSALS as error:
+        return _password_page(problem_of(error, wrong="The current password is not right."))
+    return say_done("password")
+
+
+@blueprint.get("/account/email")
+def email() -> Response:
+    """Ask for another address."""
+    return _email_page()
+
+
+@blueprint.post("/account/email")
+def request_email_change() -> Response:
+    """Have a link sent to the new address. Until it is opened, the old one stays."""
+    here = session_here()
+    try:
+        address = check_address(request.form.get("email", ""))
+        if address == here.user.email:
+            return _email_page(Problem(400, "That is the address of this account already."))
+        attempt = Attempt(fold(address), client_address())
+        with parts().database.writing() as connection:
+            now = parts().clock()
+            throttles.count_mail(connection, Letter.CHANGE_EMAIL, attempt, now)
+
+        def send_link(connection: Connection, user: User) -> None:
+            _send_link(connection, user, address)
+
+        credentials.judge(here.user.email, request.form.get("password", ""), then=send_link)
+    except REFUSALS as error:
+        return _email_page(problem_of(error))
+    return redirect(url_for(".email_change_sent"), 303)
+
+
+@blueprint.get("/account/email/sent")
+def email_change_sent() -> Response:
+    """Say that a mail is on its way to the new address."""
+    return form_page("accounts/email_sent.html", user=session_here().user)
+
+
+@blueprint.get("/change-email")
+def new_email() -> Response:
+    """Ask to confirm the new address. A link that is only looked at does nothing."""
+    return _new_email_page(find_link(Purpose.CHANGE_EMAIL))
+
+
+@blueprint.post("/change-email")
+def change_email() -> Response:
+    """Give the account its new address."""
+    link = find_link(Purpose.CHANGE_EMAIL)
+
+    def change(connection: Connection, user: User) -> None:
+        _set_email(connection, user, link)
+
+    try:
+        if _is_signed_in(link.user):
+            with parts().database.writing() as connection:
+                users.hold(connection, link.user)
+                change(connection, link.user)
+        else:
+            credentials.judge(link.user.email, request.form.get("password", ""), then=change)
+    except UserExistsError:
+        problem = Problem(409, "Another account has this address by now.")
+        return _new_email_page(link, problem)
+    except REFUSALS as error:
+        return _new_email_page(link, problem_of(error))
+    return redirect(url_for(".email_changed"), 303)
+
+
+@blueprint.get("/change-email/done")
+def email_changed() -> Response:
+    """Say that the address is changed."""
+    return form_page("accounts/email_changed.html")
+
+
+def _set_password(connection: Connection, user: User, password_hash: str) -> None:
+    users.set_password_hash(connection, user, password_hash)
+    # A link that somebody asked for before would undo what the owner does here.
+    links.void(connection, user, [Purpose.RESET_PASSWORD])
+    sessions.close_other_sessions(connection, user, kept=current_session())
+    renew_session(connection)
+    audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
+    enqueue(
+        connection,
+        Letter.PASSWORD_CHANGED,
+        address=user.email,
+        subject=user.subject,
+        now=parts().clock(),
+    )
+
+
+def _send_link(connection: Connection, user: User, address: str) -> None:
+    now = parts().clock()
+    audit.record(connection, Event.EMAIL_CHANGE_REQUESTED, subject=user.subject)
+    try:
+        taken = users.by_email(connection, address).subject != user.subject
+    except UserUnknownError:
+        taken = False
+    if taken:
+        # Its owner is told; whoever asks here learns nothing.
+        enqueue(connection, Letter.ACCOUNT_EXISTS, address=address, now=now)
+        return
+    enqueue(connection, Letter.CHANGE_EMAIL, address=address, subject=user.subject, now=now)
+
+
+def _set_email(connection: Connection, user: User, link: Link) -> None:
+    links.spend(connection, link)
+    users.set_email(connection, user, link.address)
+    # What went to the old address is no longer the owner's alone to open.
+    links.void(connection, user, Purpose)
+    audit.record(connection, Event.EMAIL_CHANGED, subject=user.subject)
+    enqueue(
+        connection,
+        Letter.EMAIL_CHANGED,
+        address=user.email,
+        subject=user.subject,
+        now=parts().clock(),
+    )
+
+
+def _is_signed_in(user: User) -> bool:
+    session = current_session()
+    return session is not None and session.user.subject == user.subject
+
+
+def _name_page(problem: Problem | None = None) -> Response:
+    return form_page("accounts/name.html", problem, user=session_here().user)
+
+
+def _password_page(problem: Problem | None = None) -> Response:
+    return form_page("accounts/password.html", problem, user=session_here().user)
+
+
+def _email_page(problem: Problem | None = None) -> Response:
+    return form_page("accounts/email.html", problem, user=session_here().user)
+
+
+def _new_email_page(link: Link, problem: Problem | None = None) -> Response:
+    return form_page(
+        "accounts/change_email.html",
+        problem,
+        user=link.user,
+        address=link.address,
+        token=request.values["token"],
+        proven=_is_signed_in(link.user),
+    )
