@@ -1,8 +1,11 @@
 import base64
 import json
 import logging
+import random
+import time
+from functools import cache
 from itertools import count
-from math import prod
+from math import gcd, isqrt, prod
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -44,6 +47,23 @@ def primes(how_many):
             return found
         if all(number % prime for prime in found):
             found.append(number)
+
+
+def random_modulus(bits):
+    """A modulus that looks like a product of random primes, whatever its factors are."""
+    dice = random.Random(bits)  # noqa: S311 - a number for a test
+    while True:
+        number = dice.getrandbits(bits) | 1 << (bits - 1) | 1
+        if gcd(number, small_primes() % number) == 1:
+            return number
+
+
+@cache
+def small_primes():
+    """The product of all primes up to 65537."""
+    return prod(
+        n for n in range(2, 65538) if all(n % divisor for divisor in range(2, isqrt(n) + 1))
+    )
 
 
 def roca_modulus(bits, primes_in_the_product):
@@ -193,7 +213,7 @@ def test_a_generated_key_of_fewer_bits_is_refused(bits):
 
 @pytest.mark.parametrize("bits", [2048, 2049, 3072, 4096])
 def test_a_key_of_2048_to_4096_bits_is_accepted(jwk, bits):
-    modulus = base64url_integer(without_small_factors(1 << (bits - 1)))
+    modulus = base64url_integer(random_modulus(bits))
     assert VerificationKey.from_jwk(changed(jwk, n=modulus)).public_key.key_size == bits
 
 
@@ -220,11 +240,45 @@ def test_a_key_of_two_close_primes_is_refused(difference):
         VerificationKey.from_public_key(public_key)
 
 
-@pytest.mark.parametrize("factor", [3, 5, 167])
+def test_a_key_of_one_prime_taken_twice_is_refused(private_key):
+    prime = private_key.private_numbers().p
+    with pytest.raises(KeyUnusableError, match="close"):
+        VerificationKey.from_public_key(public_key_of(prime * prime))
+
+
+def test_a_key_of_a_single_prime_is_refused():
+    prime = rsa.generate_private_key(65537, 4096).private_numbers().p
+    with pytest.raises(KeyUnusableError, match="is a prime"):
+        VerificationKey.from_public_key(public_key_of(prime))
+
+
+@pytest.mark.parametrize("factor", [3, 5, 167, 173, 65537])
 def test_a_key_with_a_small_factor_is_refused(factor):
-    public_key = public_key_of(factor * without_small_factors(1 << 2047))
+    public_key = public_key_of(factor * random_modulus(2047))
     with pytest.raises(KeyUnusableError, match="small factor"):
         VerificationKey.from_public_key(public_key)
+
+
+@pytest.mark.parametrize("inverted", [False, True], ids=["zeros", "ones"])
+def test_a_key_whose_modulus_is_mostly_zeros_or_ones_is_refused(inverted):
+    # As a generator makes them that fills only some bits of each word with random ones.
+    sparse = int.from_bytes(b"\x80" + b"\x00\x01\x12" * 85, "big")
+    number = next(
+        n
+        for n in count(sparse ^ ((1 << 2047) - 1) if inverted else sparse, 1)
+        if n % 2 and gcd(n, small_primes() % n) == 1
+    )
+    with pytest.raises(KeyUnusableError, match="bits set"):
+        VerificationKey.from_public_key(public_key_of(number))
+
+
+def test_a_key_that_was_found_good_is_not_checked_again(private_key):
+    public_key = private_key.public_key()
+    VerificationKey.from_public_key(public_key)
+    begun_at = time.process_time()
+    for _ in range(100):
+        VerificationKey("again", public_key)
+    assert time.process_time() - begun_at < 0.1
 
 
 def test_a_modulus_that_is_zero_tiny_or_even_is_refused(jwk):
@@ -243,7 +297,7 @@ def test_the_signature_length_is_that_of_a_real_signature(private_key):
     ("bits", "characters"), [(2048, 342), (2049, 343), (2064, 344), (4096, 683)]
 )
 def test_the_signature_length_follows_the_size_of_the_key(bits, characters):
-    public_key = public_key_of(without_small_factors(1 << (bits - 1)))
+    public_key = public_key_of(random_modulus(bits))
     assert VerificationKey.from_public_key(public_key).signature_length == characters
 
 
