@@ -10,7 +10,15 @@ from datetime import datetime
 from .claim_reader import ClaimReader, missing
 from .claims import HandoffClaims
 from .errors import AttemptUnknownError, TokenClaimError
-from .verification import DATES, JWT_ID, UP_TO_THE_CLAIMS, Check, Verification
+from .verification import (
+    JWT_ID,
+    LIFETIME,
+    TIME,
+    UP_TO_THE_CLAIMS,
+    Check,
+    Verification,
+    check_begun,
+)
 
 _NONCE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
@@ -62,6 +70,14 @@ def _check_claims(case: HandoffVerification) -> None:
     )
 
 
+def _check_time(case: HandoffVerification) -> None:
+    TIME.run(case)
+    # A sign-in of the future would pass for a fresh one, whatever was asked for.
+    if "auth_time" in case.payload:
+        begun_at, leeway = case.payload["auth_time"], case.expected.leeway
+        check_begun(begun_at, '"auth_time" (time of sign-in)', "auth_time", case.now, leeway)
+
+
 def _check_one_use(case: HandoffVerification) -> None:
     claims = case.claims
     forget_at = claims.expires_at + case.expected.remembered_after_expiry
@@ -99,7 +115,8 @@ def _check_authentication(case: HandoffVerification) -> None:
 HANDOFF_CHECKS: tuple[Check[HandoffVerification], ...] = (
     *UP_TO_THE_CLAIMS,
     Check("claims", "Is each claim of its type and form?", _check_claims),
-    *DATES,
+    LIFETIME,
+    Check(TIME.name, TIME.question, _check_time),
     Check("one_use", "Was it never used before?", _check_one_use),
     Check("browser", "Did this browser ask for it?", _check_browser),
     Check(

@@ -166,15 +166,21 @@ def _check_header(case: Verification) -> None:
         raise TokenMalformedError("header: a parameter other than alg, kid and typ")
     if header.get("alg") != ALGORITHM:
         raise TokenMalformedError(f'header "alg" (algorithm): expected {ALGORITHM}')
-    typ = header.get("typ")
-    if type(typ) is str:
-        typ = typ.lower().removeprefix("application/")
-    if not (typ is None or type(typ) is str) or typ not in profile.accepted_types:
+    if _plain_type(header) not in profile.accepted_types:
         raise TokenMalformedError(f'header "typ" (type): not that of a {profile.name}')
     kid = header.get("kid")
     if type(kid) is not str or _KID.fullmatch(kid) is None:
         raise TokenMalformedError('header "kid" (key ID): missing or not of its form')
     case.unverified_kid = kid
+
+
+def _plain_type(header: Mapping[str, Any]) -> str | None:
+    """Return the header's type as profiles write it, None where it has none."""
+    if "typ" not in header:
+        return None
+    typ = header["typ"]
+    # A type that is null is there, and is none: only its absence may pass for "JWT".
+    return typ.lower().removeprefix("application/") if type(typ) is str else ""
 
 
 def _check_key(case: Verification) -> None:
@@ -230,12 +236,12 @@ def _check_time(case: Verification) -> None:
     payload, leeway = case.payload, case.expected.leeway
     now = case.now = case.expected.clock().timestamp()
     expires_at = payload["exp"]
-    _check_begun(payload["iat"], '"iat" (issued at)', "iat", now, leeway)
+    check_begun(payload["iat"], '"iat" (issued at)', "iat", now, leeway)
     if "nbf" in payload:
         not_before = ClaimReader(payload).seconds("nbf")
         if not_before > expires_at:
             raise TokenClaimError('claim "nbf" (not before): after "exp"', claim="nbf")
-        _check_begun(not_before, '"nbf" (not before)', "nbf", now, leeway)
+        check_begun(not_before, '"nbf" (not before)', "nbf", now, leeway)
     if now >= expires_at + leeway:
         raise TokenExpiredError(
             f'claim "exp" (expiration time): over for {now - expires_at:.0f} s',
@@ -243,7 +249,12 @@ def _check_time(case: Verification) -> None:
         )
 
 
-def _check_begun(begins_at: int, spelt_out: str, claim: str, now: float, leeway: float) -> None:
+def check_begun(begins_at: int, spelt_out: str, claim: str, now: float, leeway: float) -> None:
+    """Check that a date is not ahead of our clock by more than the leeway.
+
+    Raises:
+        TokenNotYetValidError: It is.
+    """
     if begins_at > now + leeway:
         raise TokenNotYetValidError(
             f"claim {spelt_out}: {begins_at - now:.0f} s ahead of this clock, "
@@ -269,8 +280,7 @@ UP_TO_THE_CLAIMS = (
 )
 """The checks that come before a kind's own one of its claims."""
 
-DATES = (
-    Check("lifetime", "Does it live no longer than is allowed?", _check_lifetime),
-    Check("time", "Has its time begun, and is not over?", _check_time),
-)
+LIFETIME = Check("lifetime", "Does it live no longer than is allowed?", _check_lifetime)
+TIME = Check("time", "Has its time begun, and is not over?", _check_time)
+DATES = (LIFETIME, TIME)
 """The checks of ``iat``, ``exp`` and ``nbf``, once they are known to be dates."""

@@ -121,6 +121,8 @@ def test_a_date_that_is_null_is_refused(trial, claim):
         pytest.param({"iat": -1000, "exp": -940}, EXPIRED, "exp", id="long over"),
         pytest.param({"nbf": 6}, NOT_YET, "nbf", id="not before 6 s from now"),
         pytest.param({"nbf": 61}, CLAIM, "nbf", id="not before its end"),
+        pytest.param({"auth_time": 6}, NOT_YET, "auth_time", id="signed in 6 s ahead"),
+        pytest.param({"auth_time": 10**9}, NOT_YET, "auth_time", id="signed in in 30 years"),
     ],
 )
 def test_a_token_outside_of_its_time_is_refused(trial, offsets, expected, claim):
@@ -137,6 +139,7 @@ def test_a_token_outside_of_its_time_is_refused(trial, offsets, expected, claim)
         pytest.param({"nbf": 5}, id="not before 5 s from now"),
         pytest.param({"nbf": -60}, id="not before a minute ago"),
         pytest.param({"auth_time": -(10**7)}, id="signed in long ago"),
+        pytest.param({"auth_time": 5}, id="signed in 5 s ahead"),
     ],
 )
 def test_a_token_is_accepted_up_to_its_limits(trial, offsets):
@@ -169,6 +172,13 @@ def test_another_type_is_refused(trial, typ):
 
 def test_a_type_is_required(trial):
     error = trial.refusal(lambda draft: draft.header.pop("typ") and None)
+    assert (type(error), error.code) == MALFORMED
+
+
+@pytest.mark.parametrize("typ", [None, "", [], {}, False, 0], ids=repr)
+def test_a_type_that_is_there_and_is_none_does_not_pass_for_its_absence(oidc_trial, typ):
+    assert oidc_trial.refusal(lambda draft: draft.header.pop("typ") and None) is None
+    error = oidc_trial.refusal(header(typ=typ))
     assert (type(error), error.code) == MALFORMED
 
 

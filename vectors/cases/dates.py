@@ -59,6 +59,15 @@ def _ahead(group: Group) -> None:
         code=_TOO_EARLY,
         claims={"iat": 253_402_300_739, "exp": 253_402_300_799},
     )
+    for seconds in (6, 60, 365 * 86400):
+        group.refuse(
+            f"the user signed in {seconds} s ahead of this clock",
+            attack="C7",
+            check="time",
+            claim="auth_time",
+            code=_TOO_EARLY,
+            claims={"auth_time": NOW + seconds},
+        )
 
 
 def _lifetime(group: Group) -> None:

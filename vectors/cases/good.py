@@ -33,6 +33,7 @@ def _times(group: Group) -> None:
     group.accept("nbf is long over", claims={"nbf": 1})
     group.accept("the user signed in years ago", claims={"auth_time": 1_000_000_000})
     group.accept("the user signed in this second", claims={"auth_time": NOW})
+    group.accept("the user signed in 5 s ahead of this clock", claims={"auth_time": NOW + 5})
 
 
 def _headers(group: Group) -> None:
