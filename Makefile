@@ -4,13 +4,15 @@ PYTHON ?= python3
 TESTS ?= tests
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+SERVER ?=
+MESSAGE ?=
 LOCK_ARGS ?=
 
 BIN := .venv/bin
-TYPED := $(wildcard shared/flask_handoff server1 server2 lab benchmarks vectors demo.py tests)
+TYPED := $(wildcard shared/flask_handoff server1 server2 lab benchmarks vectors demo.py draft_migration.py tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock clean .venv-ready
+.PHONY: help demo test lint format bench migration lock clean .venv-ready
 
 help:
 	@echo 'make demo     start both servers and print where to go; Ctrl-C ends them'
@@ -18,6 +20,7 @@ help:
 	@echo 'make lint     check style, types and who imports whom'
 	@echo 'make format   put the code into the form that lint asks for'
 	@echo 'make bench    run the benchmarks           (BENCH_ARGS=...)'
+	@echo "make migration  draft the next version of a database (SERVER=server1 MESSAGE='…')"
 	@echo 'make lock     renew requirements/*.txt     (LOCK_ARGS=--upgrade)'
 	@echo 'make clean    remove .venv, caches, and instance/ with the keys and databases of the demo'
 	@echo
@@ -44,6 +47,9 @@ format: .venv-ready
 
 bench: .venv-ready
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+migration: .venv-ready
+	@$(BIN)/python draft_migration.py '$(SERVER)' '$(MESSAGE)'
 
 # Without LOCK_ARGS what is pinned stays pinned, as long as pyproject.toml allows it.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \

@@ -11,6 +11,7 @@ from flask_handoff.front_door import limit_bodies
 from . import (
     access_log,
     cli,
+    database_command,
     error_pages,
     forgery,
     handoff_record,
@@ -27,6 +28,7 @@ from .db import Database
 from .handoff import handoff
 from .mail import queue  # noqa: F401 - its table
 from .parts import Parts, install
+from .schema import DatabaseVersionError
 from .secret_key import load_secret_keys
 from .signing_key import make_first_signing_key
 
@@ -41,6 +43,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     Raises:
         ConfigurationError: A setting or a key is wrong, or the database is out of reach.
     """
+    logs.init_logs()
     with cli.plain_refusals():
         config = config or Config.from_environment()
         app = Flask(__name__)
@@ -49,7 +52,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         app.config.update(config.handoff)
         make_first_signing_key(config)
         handoff.init_app(app, clock=clock)
-        database = Database.open(config.database_url)
+        database = _open_database(config)
     install(app, Parts(config, database, PasswordHasher(config.hashing), clock))
     _add_guards(app, config)
     handoff_record.init_app(app)
@@ -66,6 +69,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     ):
         app.register_blueprint(blueprint)
     cli.init_app(app)
+    database_command.init_app(app)
     return app
 
 
@@ -75,8 +79,21 @@ def _set_secret_keys(app: Flask, config: Config) -> None:
     app.config["SECRET_KEY_FALLBACKS"] = list(keys.fallbacks)
 
 
+def _open_database(config: Config) -> Database:
+    context = cli.command_to_be_found()
+    if context is None:
+        return Database.open(config.database_url, upgrade=config.demo)
+    try:
+        database = Database.open(config.database_url)
+    except DatabaseVersionError as refusal:
+        # `database upgrade` has to be found all the same; no other command gets any further.
+        database = Database(config.database_url)
+        database.refuse(refusal)
+    context.call_on_close(database.close)
+    return database
+
+
 def _add_guards(app: Flask, config: Config) -> None:
-    logs.init_logs()
     access_log.init_app(app)
     headers.init_app(app, config)
     session_cookie.init_app(app, config)

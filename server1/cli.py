@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, FlaskGroup
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError
@@ -50,6 +50,12 @@ def init_app(app: Flask) -> None:
     """Add the commands to the application."""
     app.cli.add_command(users_group)
     app.cli.add_command(grants_group)
+
+
+def command_to_be_found() -> click.Context | None:
+    """Return the context in which ``flask`` builds the application only to find a command in it."""
+    context = click.get_current_context(silent=True)
+    return context if context is not None and isinstance(context.command, FlaskGroup) else None
 
 
 @contextmanager

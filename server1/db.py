@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sqlite3
 import threading
@@ -23,7 +24,6 @@ from sqlalchemy import (
     event,
     literal,
     select,
-    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -33,14 +33,18 @@ from sqlalchemy.types import TypeDecorator
 
 from flask_handoff import ConfigurationError
 
+from .schema import Schema
+
 MOST_THREADS = 64  # of one process; each holds at most one connection
 PATIENCE = timedelta(seconds=5)  # for a lock, a connection or an answer
 
 _WRITING = "server1_writing"
-_TABLES_LOCK = 0x73657276_65723100  # PostgreSQL's advisory lock: one process makes the tables
+_log = logging.getLogger(__name__)
 
 metadata = MetaData()
 """Every table of SERVER1; each is defined in the module that is about it."""
+
+SCHEMA = Schema(metadata)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -72,25 +76,77 @@ class Database:
         build = _sqlite_engine if url.get_backend_name() == "sqlite" else _postgresql_engine
         self._engine = build(url, patience.total_seconds())
         self._writer = self._engine.execution_options(**{_WRITING: True})
+        self._url = url
+        self._refusal: ConfigurationError | None = None
         self._thread = threading.local()
 
     @classmethod
-    def open(cls, url: URL) -> Self:
-        """Reach the database, and create the tables that are missing.
+    def open(cls, url: URL, *, upgrade: bool = False, schema: Schema = SCHEMA) -> Self:
+        """Reach the database, and make its tables if it is empty.
+
+        Args:
+            url: As above.
+            upgrade: Whether an older database is brought to the newest version, or refused.
+            schema: What the tables should be.
 
         Raises:
-            ConfigurationError: It is out of reach, or its file cannot be made.
+            DatabaseVersionError: It is at another version.
+            ConfigurationError: It is out of reach, its file cannot be made, or an upgrade failed.
         """
         database = cls(url)
         try:
-            database._create_tables()
-        except SQLAlchemyError as error:
+            version = database.version(schema)
+            if version is None or (upgrade and version in schema.older):
+                before, version = version, database.migrate(upgrade=upgrade, schema=schema)
+                if before is not None:
+                    _log.info("upgraded the database to version %s", version)
+            schema.check(version)
+        except BaseException:
             database.close()
+            raise
+        return database
+
+    def version(self, schema: Schema = SCHEMA) -> str | None:
+        """Return the version that the database is at, None where it is empty.
+
+        Raises:
+            ConfigurationError: It is out of reach, or none of SERVER1's.
+        """
+        try:
+            with self.reading() as connection:
+                return schema.version_of(connection)
+        except SQLAlchemyError as error:
             raise ConfigurationError(
-                f"The database {url!r} cannot be used ({type(error).__name__}).",
+                f"The database {self._url!r} cannot be used ({type(error).__name__}).",
                 "Start it, or mend SERVER1_DATABASE_URL.",
             ) from error
-        return database
+
+    def migrate(self, *, upgrade: bool = True, schema: Schema = SCHEMA) -> str:
+        """Bring the database to the newest version in one transaction: wholly, or not at all.
+
+        Args:
+            upgrade: False makes the tables of an empty database, and leaves any other alone.
+            schema: What the tables should be.
+
+        Returns:
+            The version that it is at now; one that this code does not know is left alone.
+
+        Raises:
+            ConfigurationError: That failed, and the database is as it was.
+        """
+        try:
+            with self._one_at_a_time(), self._writer.connect() as connection:
+                return schema.migrate(connection, upgrade=upgrade)
+        except SQLAlchemyError as error:
+            raise ConfigurationError(
+                f"The database could not be brought to version {schema.newest} "
+                f"({_reason(error)}). It is as it was.",
+                "Mend that, and try again.",
+            ) from error
+
+    def refuse(self, refusal: ConfigurationError) -> None:
+        """Raise *refusal* in the place of every transaction from now on."""
+        self._refusal = refusal
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -144,20 +200,13 @@ class Database:
         """Close all connections."""
         self._engine.dispose()
 
-    def _create_tables(self) -> None:
-        with self.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                # Two processes that start at once would both find a table missing.
-                connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _TABLES_LOCK}
-                )
-            metadata.create_all(connection)
-
     @contextmanager
     def _one_at_a_time(self, afterwards: list[Callable[[], None]] | None = None) -> Iterator[None]:
         # On SQLite the inner transaction would wait for the outer one, which waits for it.
         if getattr(self._thread, "busy", False):
             raise RuntimeError("a transaction is already open in this thread")
+        if self._refusal is not None:
+            raise self._refusal
         self._thread.busy = True
         self._thread.afterwards = afterwards
         try:
@@ -240,10 +289,19 @@ def _turned_to_wal(connection: sqlite3.Connection) -> bool:
 
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get(_WRITING, False)
-    # To the driver itself: SQLAlchemy's way round costs as much as the query that follows.
-    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
     statement = "BEGIN IMMEDIATE" if writing else "BEGIN"
     try:
-        driver.execute(statement)
+        # SQLAlchemy's way round costs as much as the query that follows.
+        _driver_of(connection).execute(statement)
     except sqlite3.Error as error:  # locked for too long, or damaged: a 503, not a 500
         raise DatabaseError(statement, None, error) from error
+
+
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    # Never the text of the error: PostgreSQL's quotes the row.
+    cause = getattr(error, "orig", None) or error
+    return getattr(cause, "sqlite_errorname", None) or type(cause).__name__

@@ -8,15 +8,17 @@ from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import limit_bodies
 from flask_handoff.replay_sql import SQLReplayStore, replay_table
 
-from . import access_log, error_pages, forgery, headers, health, notes, pages, session_cookie
+from . import access_log, cli, error_pages, forgery, headers, health, notes, pages, session_cookie
 from .config import Config
 from .db import Database, metadata
 from .handoff import handoff
+from .schema import DatabaseVersionError
 from .secret_key import read_secret_keys
 
 replay_table(metadata)
 
 
+@cli.plain_refusals()
 def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> Flask:
     """Build the application.
 
@@ -25,7 +27,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         clock: Tells the time to sessions, rows and handoffs.
 
     Raises:
-        ConfigurationError: A setting is wrong, or the database cannot be reached.
+        ConfigurationError: A setting is wrong, or the database cannot be reached or worked with.
     """
     config = config or Config.from_environment()
     app = Flask(__name__, instance_path=str(config.instance))
@@ -47,5 +49,19 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)
     app.register_blueprint(health.blueprint)
-    database.create_tables()
+    cli.init_app(app)
+    _prepare(database, config)
     return app
+
+
+def _prepare(database: Database, config: Config) -> None:
+    context = cli.command_to_be_found()
+    if context is None:
+        database.prepare(upgrade=config.demo)
+        return
+    context.call_on_close(database.close)
+    try:
+        database.prepare()
+    except DatabaseVersionError as refusal:
+        # `database upgrade` has to be found all the same; no other command gets any further.
+        database.refuse(refusal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -22,7 +23,6 @@ from sqlalchemy import (
     create_engine,
     event,
     make_url,
-    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
@@ -31,11 +31,14 @@ from sqlalchemy.types import TypeDecorator
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import ConfigurationError
 
+from .schema import Schema
+
 THREADS = 32  # of one server process; each holds at most one connection
 WAIT = 5  # seconds, for a lock, a connection or an answer, before it is a 503
-SCHEMA_LOCK = 0x5E7E72  # any number that nobody else locks in this PostgreSQL database
+_log = logging.getLogger(__name__)
 
 metadata = MetaData()
+SCHEMA = Schema(metadata)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -67,6 +70,7 @@ class Database:
 
     def __init__(self, url: str, *, clock: Clock = system_clock) -> None:
         self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+        self.url = url
         self.now = clock
         self._reader = self.engine.execution_options(reading=True)
         # Makes an INSERT that knows ON CONFLICT, which both databases spell alike.
@@ -74,6 +78,7 @@ class Database:
             sqlite.insert if url.startswith("sqlite") else postgresql.insert
         )
         self._busy = threading.local()
+        self._refusal: ConfigurationError | None = None
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a short transaction that only reads.
@@ -93,24 +98,69 @@ class Database:
         """
         return self._transaction(self.engine)
 
-    def create_tables(self) -> None:
-        """Make the tables that are missing; several processes may do so at once.
+    def prepare(self, *, upgrade: bool = False, schema: Schema = SCHEMA) -> None:
+        """Make the tables of an empty database.
+
+        Args:
+            upgrade: Whether an older database is brought to the newest version, or refused.
+            schema: What the tables should be.
 
         Raises:
-            ConfigurationError: The database is out of reach.
+            DatabaseVersionError: It is at another version.
+            ConfigurationError: It is out of reach, or an upgrade failed.
         """
         try:
-            with self.writing() as connection:
-                if connection.dialect.name == "postgresql":
-                    lock = text("SELECT pg_advisory_xact_lock(:number)")
-                    connection.execute(lock, {"number": SCHEMA_LOCK})
-                metadata.create_all(connection)
-        except SQLAlchemyError as error:
+            version = self.version(schema)
+            if version is None or (upgrade and version in schema.older):
+                before, version = version, self.migrate(upgrade=upgrade, schema=schema)
+                if before is not None:
+                    _log.info("upgraded the database to version %s", version)
+            schema.check(version)
+        except BaseException:
             self.close()
+            raise
+
+    def version(self, schema: Schema = SCHEMA) -> str | None:
+        """Return the version that the database is at, None where it is empty.
+
+        Raises:
+            ConfigurationError: It is out of reach, or none of SERVER2's.
+        """
+        try:
+            with self.reading() as connection:
+                return schema.version_of(connection)
+        except SQLAlchemyError as error:
             raise ConfigurationError(
                 f"The database {self.engine.url!r} cannot be used ({type(error).__name__}).",
                 "Start it, or mend SERVER2_DATABASE_URL.",
             ) from None
+
+    def migrate(self, *, upgrade: bool = True, schema: Schema = SCHEMA) -> str:
+        """Bring the database to the newest version in one transaction: wholly, or not at all.
+
+        Args:
+            upgrade: False makes the tables of an empty database, and leaves any other alone.
+            schema: What the tables should be.
+
+        Returns:
+            The version that it is at now; one that this code does not know is left alone.
+
+        Raises:
+            ConfigurationError: That failed, and the database is as it was.
+        """
+        try:
+            with self._one_at_a_time(), self.engine.connect() as connection:
+                return schema.migrate(connection, upgrade=upgrade)
+        except SQLAlchemyError as error:
+            raise ConfigurationError(
+                f"The database could not be brought to version {schema.newest} "
+                f"({_reason(error)}). It is as it was.",
+                "Mend that, and try again.",
+            ) from error
+
+    def refuse(self, refusal: ConfigurationError) -> None:
+        """Raise *refusal* in the place of every transaction from now on."""
+        self._refusal = refusal
 
     def close(self) -> None:
         """Close all connections; the next transaction opens new ones."""
@@ -118,13 +168,19 @@ class Database:
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        with self._one_at_a_time(), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
         # A second connection would wait for the first one's lock, which waits for the second.
         if getattr(self._busy, "now", False):
             raise RuntimeError("one transaction at a time")
+        if self._refusal is not None:
+            raise self._refusal
         self._busy.now = True
         try:
-            with engine.begin() as connection:
-                yield connection
+            yield
         finally:
             self._busy.now = False
 
@@ -197,3 +253,9 @@ def _postgresql(url: str) -> Engine:
             "options": f"-c statement_timeout={WAIT}s -c lock_timeout={WAIT}s",
         },
     )
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    # Never the text of the error: PostgreSQL's quotes the row.
+    cause = getattr(error, "orig", None) or error
+    return getattr(cause, "sqlite_errorname", None) or type(cause).__name__

@@ -10,6 +10,8 @@ from flask_handoff.cli import handoff_keys
 from flask_handoff.handoff_checks import HANDOFF_CHECKS
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config
+from server1.database_command import database_group as server1_database_group
+from server2.cli import database_group as server2_database_group
 from server2.config import Config as Server2Config
 from tests.documents import (
     CHECKOUT,
@@ -81,10 +83,24 @@ def test_every_make_command_in_a_document_exists(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_flask_command_in_a_document_exists(document):
     named = re.findall(
-        r"flask (?:--app server1 )?(handoff-keys|users|grants) ([a-z]+)", document.read_text()
+        r"flask (?:--app (server[12]) )?(handoff-keys|users|grants|database) ([a-z]+)",
+        document.read_text(),
     )
-    groups = {group.name: group for group in (handoff_keys, users_group, grants_group)}
-    assert [pair for pair in named if pair[1] not in groups[pair[0]].commands] == []
+    groups = {
+        "": (handoff_keys,),
+        "server1": (handoff_keys, users_group, grants_group, server1_database_group),
+        "server2": (
+            handoff_keys,
+            server2_database_group,
+        ),
+    }
+    commands = {
+        (app, group.name, command)
+        for app, found in groups.items()
+        for group in found
+        for command in group.commands
+    }
+    assert [command for command in named if command not in commands] == []
 
 
 def test_every_module_in_the_picture_of_the_layers_exists():

@@ -58,6 +58,7 @@ def test_a_session_in_use_is_renewed(visitor, clock, database):
 def test_the_table_of_used_tokens_stands_in_the_same_database(database):
     assert set(inspect(database.engine).get_table_names()) == {
         "accounts",
+        "alembic_version",
         "handoff_replay",
         "notes",
         "sessions",
@@ -113,7 +114,7 @@ def test_tables_are_made_by_two_processes_at_once(url):
 
     def make(database):
         try:
-            database.create_tables()
+            database.prepare()
         except Exception as error:
             failed.append(error)
 

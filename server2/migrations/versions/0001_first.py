@@ -1,0 +1,58 @@
+"""The tables of 0.1.0, which kept no version: a database with them is taken for this one."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade(op: Operations) -> None:
+    """Make the tables in an empty database."""
+    number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "accounts",
+        sa.Column("id", number, primary_key=True),
+        sa.Column("issuer", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("name", sa.Text),
+        sa.Column("email", sa.Text),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.UniqueConstraint("issuer", "subject"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id_sha256", sa.String(64), primary_key=True),
+        sa.Column("handle", sa.String(32), nullable=False, unique=True),
+        sa.Column(
+            "account_id", sa.BigInteger, sa.ForeignKey("accounts.id"), nullable=False, index=True
+        ),
+        sa.Column("scope", sa.Text, nullable=False),
+        sa.Column("issuer_session_id", sa.Text),
+        sa.Column("token_sha256", sa.String(64), nullable=False),
+        sa.Column("target", sa.String(512), nullable=False),
+        sa.Column("auth_time", sa.DateTime(timezone=True)),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False, index=True),
+    )
+    op.create_table(
+        "notes",
+        sa.Column("id", number, primary_key=True),
+        sa.Column("account_id", sa.BigInteger, sa.ForeignKey("accounts.id"), nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Index("notes_of_an_account", "account_id", "id"),
+        sqlite_autoincrement=True,
+    )
+    # The library's table, in SERVER2's database and under SERVER2's versions.
+    op.create_table(
+        "handoff_replay",
+        sa.Column("issuer", sa.String(255), primary_key=True),
+        sa.Column("jwt_id", sa.String(261), primary_key=True),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.Index("handoff_replay_by_expiry", "expires_at"),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,242 @@
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+import server1
+import server2
+from flask_handoff import ConfigurationError
+from tests.servers.schemas import (
+    SERVERS,
+    STEP,
+    connected,
+    described,
+    every_module,
+    put_first_version,
+    rows_of,
+)
+
+PARENTS = {"server1": "users", "server2": "accounts"}  # the tables that sessions refer to
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgresql_url")
+    return f"sqlite:///{tmp_path / 'database.sqlite3'}"
+
+
+@pytest.fixture(params=SERVERS, ids=lambda server: server.name)
+def server(request, url):
+    every_module(server1)
+    every_module(server2)
+    return request.param(url)
+
+
+@pytest.fixture
+def first_version(server):
+    """The server whose database is as the first version left it."""
+    put_first_version(server)
+    return server
+
+
+@pytest.fixture
+def with_step(server, tmp_path):
+    """Returns the server's schema with one more step, in which *body* is done."""
+
+    def build(body):
+        schema = server.db.SCHEMA
+        migrations = tmp_path / "migrations"
+        shutil.copytree(schema.migrations, migrations)
+        step = STEP.format(before=schema.newest, body=body)
+        (migrations / "versions" / "9999_of_the_tests.py").write_text(step)
+        return replace(schema, migrations=migrations)
+
+    return build
+
+
+def differences(server):
+    """Return what Alembic would change to make the database what the modules define."""
+    with connected(server.url) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        return compare_metadata(context, server.db.SCHEMA.metadata)
+
+
+def state(url):
+    found = described(url)
+    return found, rows_of(url, found)
+
+
+def test_an_empty_database_gets_the_tables_that_the_modules_define(server):
+    server.open()
+    assert differences(server) == []
+    assert server.version() == server.db.SCHEMA.newest
+
+
+def test_the_migrations_alone_make_the_same_tables(server, tmp_path):
+    schema = server.db.SCHEMA
+    server.open()
+    made_at_once = described(server.url)
+    with connected(server.url) as connection:
+        schema.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        command.upgrade(schema.alembic_config(connection), "head")
+    assert differences(server) == [], "add a migration: CONTRIBUTING.md says how"
+    assert described(server.url) == made_at_once
+
+
+def test_a_database_of_the_first_version_keeps_its_rows(first_version):
+    tables = described(first_version.url)
+    before = rows_of(first_version.url, tables)
+    assert all(before.values())
+    first_version.open(upgrade=True)
+    after = rows_of(first_version.url, tables)
+    for table, rows in before.items():
+        pairs = zip(rows, after[table], strict=True)
+        assert all(set(old) <= set(new) for old, new in pairs)
+
+
+def test_a_database_of_the_first_version_becomes_as_a_new_one(first_version):
+    server = first_version
+    assert server.version() == "0001"
+    server.open(upgrade=True)
+    assert server.version() == server.db.SCHEMA.newest
+    assert differences(server) == []
+    upgraded = described(server.url)
+    with connected(server.url) as connection:
+        server.db.SCHEMA.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    server.open()
+    new = described(server.url)
+    # A database that the newest version was the first for has nothing to write its number down for.
+    assert upgraded | {"alembic_version": new["alembic_version"]} == new
+
+
+def test_a_step_that_fails_leaves_the_database_as_it_was(first_version, with_step):
+    server = first_version
+    before = state(server.url)
+    schema = with_step('op.execute("DELETE FROM sessions"); op.execute("SELECT nonsense")')
+    with pytest.raises(ConfigurationError, match=r"could not be brought to version 9999 .* as it"):
+        server.open(upgrade=True, schema=schema)
+    assert state(server.url) == before
+    server.open(upgrade=True)
+
+
+def test_a_step_that_is_wrongly_written_leaves_the_database_as_it_was(first_version, with_step):
+    before = state(first_version.url)
+    with pytest.raises(ZeroDivisionError):
+        first_version.open(upgrade=True, schema=with_step("1 / 0"))
+    assert state(first_version.url) == before
+
+
+def test_what_a_failed_step_says_quotes_no_row(first_version, with_step):
+    twice = "INSERT INTO of_a_test VALUES (4711)"
+    schema = with_step(f'op.execute("{twice}"); op.execute("{twice}")')
+    with pytest.raises(ConfigurationError) as failed:
+        first_version.open(upgrade=True, schema=schema)
+    assert "4711" not in str(failed.value)
+    assert "UniqueViolation" in str(failed.value) or "SQLITE_CONSTRAINT" in str(failed.value)
+
+
+def test_an_upgrade_happens_once_however_many_ask_for_it(first_version, with_step):
+    server = first_version
+    schema = with_step('op.execute("INSERT INTO of_a_test VALUES (1)")')
+    start = threading.Barrier(6)
+
+    def ask(_number):
+        start.wait()
+        server.open(upgrade=True, schema=schema)
+
+    with ThreadPoolExecutor(start.parties) as pool:
+        list(pool.map(ask, range(start.parties)))
+    assert rows_of(server.url, ["of_a_test"]) == {"of_a_test": [[("id", 1)]]}
+    assert server.version() == "9999"
+
+
+def test_an_older_database_is_refused_with_the_command_that_upgrades_it(first_version, with_step):
+    before = state(first_version.url)
+    with pytest.raises(ConfigurationError) as refused:
+        first_version.open(schema=with_step("pass"))
+    assert str(refused.value) == (
+        f"The database is at version 0001, and this {first_version.name.upper()} needs 9999. "
+        f"Back it up, then run: flask --app {first_version.name} database upgrade"
+    )
+    assert state(first_version.url) == before
+
+
+@pytest.mark.parametrize("upgrade", [False, True])
+def test_a_newer_database_is_refused_and_left_alone(server, with_step, upgrade):
+    server.open(schema=with_step("pass"))
+    before = state(server.url)
+    with pytest.raises(ConfigurationError, match=r"is at version '9999', and this SERVER. knows"):
+        server.open(upgrade=upgrade)
+    assert state(server.url) == before
+
+
+@pytest.mark.parametrize("upgrade", [False, True])
+def test_a_database_of_something_else_is_refused_and_left_alone(server, upgrade):
+    with connected(server.url) as connection:
+        connection.execute(text("CREATE TABLE sessions (id INTEGER PRIMARY KEY)"))
+    before = state(server.url)
+    with pytest.raises(ConfigurationError, match=r"is not SERVER.'s, or it was damaged: it lacks"):
+        server.open(upgrade=upgrade)
+    assert state(server.url) == before
+
+
+def test_a_database_that_lost_a_table_is_refused(server):
+    server.open()
+    with connected(server.url) as connection:
+        connection.execute(text("ALTER TABLE sessions RENAME TO gone"))
+    with pytest.raises(ConfigurationError, match="it lacks sessions"):
+        server.open(upgrade=True)
+
+
+def test_tables_of_others_in_the_same_database_are_left_alone(server):
+    with connected(server.url) as connection:
+        connection.execute(text("CREATE TABLE of_somebody_else (id INTEGER PRIMARY KEY)"))
+    server.open()
+    server.open()
+    assert "of_somebody_else" in described(server.url)
+
+
+def test_a_table_that_is_made_anew_keeps_the_rows_that_refer_to_it(first_version, with_step):
+    server = first_version
+    parent = PARENTS[server.name]
+    before = rows_of(server.url, ["sessions"])
+    assert len(before["sessions"]) == 2
+    schema = with_step(
+        f'with op.batch_alter_table("{parent}") as batch:'
+        ' batch.alter_column("created_at", nullable=True)'
+    )
+    server.open(upgrade=True, schema=schema)
+    assert rows_of(server.url, ["sessions"]) == before
+    assert described(server.url)[parent]["columns"]["created_at"]["nullable"] == "True"
+
+
+class TestSQLite:
+    @pytest.fixture
+    def url(self, tmp_path):
+        return f"sqlite:///{tmp_path / 'database.sqlite3'}"
+
+    def test_a_step_may_not_take_away_what_other_rows_refer_to(self, first_version, with_step):
+        server = first_version
+        before = state(server.url)
+        parent = PARENTS[server.name]
+        schema = with_step(f'op.execute("DELETE FROM {parent}")')  # noqa: S608
+        with pytest.raises(ConfigurationError, match="refer to others that are not there"):
+            server.open(upgrade=True, schema=schema)
+        assert state(server.url) == before
+
+    def test_rows_that_were_lost_long_ago_hinder_no_upgrade(self, first_version, with_step):
+        server = first_version
+        parent = PARENTS[server.name]
+        with connected(server.url) as connection:
+            connection.execute(text(f"DELETE FROM {parent}"))  # noqa: S608
+        server.open(upgrade=True, schema=with_step("pass"))
+        assert server.version() == "9999"

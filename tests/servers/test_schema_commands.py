@@ -1,0 +1,209 @@
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.servers.accounts_visitor import CHEAP_HASHES, PASSWORD, hidden_fields
+from tests.servers.schemas import SERVERS, STEP, Server1, described, put_first_version, rows_of
+
+CHECKOUT = Path(__file__).parents[2]
+PATIENCE = 60  # seconds
+UPGRADED = "Upgraded the database from version 0001 to 9999.\n"
+OTHER_COMMANDS = {
+    "server1": [["users", "list"], ["grants", "list"], ["routes"]],
+    "server2": [["routes"]],
+}
+NEWEST = "The database is at version 9999, the newest.\n"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgresql_url")
+    return f"sqlite:///{tmp_path / 'database.sqlite3'}"
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def environment(tmp_path, port, server1_keys, issuer_public_key, url):
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(tmp_path / "code"),
+        "SERVER1_PORT": str(port),
+        "SERVER2_PORT": str(port),
+        "SERVER1_DATABASE_URL": url,
+        "SERVER2_DATABASE_URL": url,
+        "HANDOFF_ISSUER": f"http://localhost:{port}",
+        "HANDOFF_KEYS_DIRECTORY": str(server1_keys),
+        "HANDOFF_PINNED_KEYS": str(issuer_public_key),
+        **CHEAP_HASHES,
+    }
+
+
+@pytest.fixture
+def run(tmp_path, environment):
+    """Runs Python in an empty directory; what is left of it is ended."""
+    started = []
+
+    def start(*arguments, **settings):
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", *arguments],
+            cwd=tmp_path,
+            env={**environment, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=PATIENCE)
+
+
+@pytest.fixture
+def flask(run, server):
+    """Runs a command of the server; returns its status and what it wrote."""
+
+    def run_command(*arguments):
+        process = run("flask", "--app", server.name, *arguments)
+        written = process.communicate(timeout=PATIENCE)[0]
+        return process.returncode, written
+
+    return run_command
+
+
+@pytest.fixture(params=SERVERS, ids=lambda server: server.name)
+def server(request, url, tmp_path):
+    """A server, its code copied to where a test may add a step."""
+    name = request.param.name
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(CHECKOUT / name, tmp_path / "code" / name, ignore=ignored)
+    return request.param(url)
+
+
+@pytest.fixture
+def older(server, tmp_path):
+    """A server whose database is as the first version left it, and whose code has one step more."""
+    put_first_version(server)
+    step = STEP.format(before=server.db.SCHEMA.newest, body="pass")
+    versions = tmp_path / "code" / server.name / "migrations" / "versions"
+    (versions / "9999_of_the_tests.py").write_text(step)
+    return server
+
+
+def wait_until_it_answers(process, port):
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and not answers(port):
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()[0]
+
+
+def answers(port):
+    # By the address: SERVER1's other name leads to the page by way of a redirect.
+    with contextlib.suppress(requests.ConnectionError):
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE).ok
+    return False
+
+
+def test_a_command_shows_the_version_and_upgrades_it(older, flask):
+    assert flask("database", "show") == (0, "Current version: 0001\nNewest version:  9999\n")
+    assert flask("database", "upgrade") == (0, UPGRADED)
+    assert flask("database", "show") == (0, "Current version: 9999\nNewest version:  9999\n")
+    assert flask("database", "upgrade") == (0, NEWEST)
+
+
+def test_the_commands_make_a_database_where_there_is_none(server, flask):
+    newest = server.db.SCHEMA.newest
+    assert flask("database", "show") == (
+        0,
+        f"Current version: {newest}\nNewest version:  {newest}\n",
+    )
+
+
+def test_upgrades_in_many_processes_at_once_do_not_hinder_each_other(older, run):
+    processes = [run("flask", "--app", older.name, "database", "upgrade") for _ in range(4)]
+    written = [process.communicate(timeout=PATIENCE)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, written
+    assert set(written) <= {UPGRADED, NEWEST}
+    assert UPGRADED in written
+
+
+def test_outside_of_the_demo_an_older_database_is_refused_in_one_line(older, run):
+    before = rows_of(older.url, described(older.url))
+    process = run(older.name)
+    written = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 1
+    assert written.count("\n") == 1
+    assert f"then run: flask --app {older.name} database upgrade\n" in written
+    assert rows_of(older.url, described(older.url)) == before
+
+
+def test_other_commands_refuse_an_older_database_in_one_line(older, flask):
+    for command in OTHER_COMMANDS[older.name]:
+        assert flask(*command) == (
+            1,
+            f"Error: The database is at version 0001, and this {older.name.upper()} needs 9999. "
+            f"Back it up, then run: flask --app {older.name} database upgrade\n",
+        )
+
+
+def test_the_commands_are_listed_whatever_the_version(older, flask):
+    status, written = flask("--help")
+    assert status == 0
+    assert "Show the version of the database, or upgrade it." in written
+
+
+def test_the_demo_upgrades_an_older_database_when_it_starts(older, run, port):
+    settings = {f"{older.name.upper()}_DEMO": "1", "SERVER1_WORKERS": "2"}
+    process = run(older.name, **settings)
+    wait_until_it_answers(process, port)
+    assert older.version() == "9999"
+    process.terminate()
+    assert "upgraded the database to version 9999" in (process.communicate(timeout=PATIENCE)[0])
+
+
+def test_an_account_of_the_first_version_signs_in_after_the_upgrade(run, port, url, tmp_path):
+    put_first_version(Server1(url))
+    process = run("server1", SERVER1_DEMO="1", PYTHONPATH=str(CHECKOUT))
+    wait_until_it_answers(process, port)
+    base_url = f"http://localhost:{port}"
+    with requests.Session() as session:
+        fields = hidden_fields(session.get(f"{base_url}/login", timeout=PATIENCE).text)
+        form = {**fields, "email": "zoe@example.com", "password": PASSWORD}
+        answer = session.post(f"{base_url}/login", form, timeout=PATIENCE, allow_redirects=False)
+        assert answer.status_code == 303
+        assert "You are signed in" in session.get(base_url, timeout=PATIENCE).text
+
+
+def test_a_start_does_not_load_alembic(server, tmp_path, environment):
+    code = (
+        f"import sys; from {server.name} import create_app; create_app(); "
+        "sys.exit(any(name.partition('.')[0] in {'alembic', 'mako'} for name in sys.modules))"
+    )
+    for _start in ("with an empty database", "with the newest"):
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=environment,
+            timeout=PATIENCE,
+            check=True,
+        )
