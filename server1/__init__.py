@@ -10,6 +10,7 @@ from flask_handoff.front_door import limit_bodies
 
 from . import (
     access_log,
+    audit_command,
     cli,
     database_command,
     error_pages,
@@ -69,6 +70,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     ):
         app.register_blueprint(blueprint)
     cli.init_app(app)
+    audit_command.init_app(app)
     database_command.init_app(app)
     return app
 

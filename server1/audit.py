@@ -26,6 +26,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 import click
 from flask import has_request_context
@@ -55,7 +56,8 @@ THIS_SERVER = "this server"
 
 LONGEST_CLIENT_ID = 128  # characters
 LONGEST_DETAIL = 1200  # characters: a session and the longest scope
-SWEPT_AT_ONCE = 2  # rows go for one that comes, so that none pile up
+SWEPT_AT_ONCE = 20  # rows: two for each that came since the last sweep, so that none pile up
+SWEPT_EVERY = 10  # rows: to look for old ones costs as much as to write a new one
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +105,7 @@ audit = Table(
 )
 
 # Built once: building a statement takes longer than running it.
-_INSERT = insert(audit).inline()
+_INSERT = insert(audit).inline().returning(audit.c.id)
 _SWEEP = delete(audit).where(
     audit.c.id.in_(
         select(audit.c.id)
@@ -148,14 +150,15 @@ def record(
         "client_id": _one_line(client_id, LONGEST_CLIENT_ID),
         "detail": _one_line(detail, LONGEST_DETAIL),
     }
-    connection.execute(_INSERT, {"at": now, **about})
-    connection.execute(_SWEEP, {"kept_from": now - parts().config.audit_kept})
+    number = connection.execute(_INSERT, {"at": now, **about}).scalar_one()
+    if number % SWEPT_EVERY == 0:
+        connection.execute(_SWEEP, {"kept_from": now - parts().config.audit_kept})
     line = as_json(now, about)
     level = logging.DEBUG if address == COMMAND_LINE else logging.INFO
     parts().database.after_commit(lambda: _log.log(level, "%s", line))
 
 
-def as_json(at: datetime, about: Mapping[str, str | None]) -> str:
+def as_json(at: datetime, about: Mapping[str, Any]) -> str:
     """Return the line of a row: a JSON object in ASCII, with the keys that are described above."""
     instant = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps(

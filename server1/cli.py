@@ -123,7 +123,7 @@ def list_users() -> None:
     """List the accounts by e-mail address."""
     with parts().database.reading() as connection:
         found = users.everyone(connection)
-    _echo_table(
+    echo_table(
         ("EMAIL", "NAME", "VERIFIED", "STATE", "CREATED"),
         [
             (
@@ -178,7 +178,7 @@ def list_grants() -> None:
     with parts().database.reading() as connection:
         found = grants.all_grants(connection)
     click.echo(f"Everyone else may do at every client: {_scope(grants.DEFAULT_SCOPE)}.")
-    _echo_table(
+    echo_table(
         ("EMAIL", "CLIENT", "SCOPE"),
         [(grant.email, grant.client_id, _scope(grant.scope)) for grant in found],
     )
@@ -219,7 +219,8 @@ def _scope(scope: frozenset[str]) -> str:
     return " ".join(sorted(scope)) or "no access"
 
 
-def _echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of cells, its columns one below the other."""
     table = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
