@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,9 +16,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-PATIENCE = 30  # seconds until a server has to answer, or to be gone
+from tests.ports import free_port
+
+PATIENCE = 60  # seconds until a server has to answer, or to be gone
 PASSWORD = "a demo password of the tests"
-PORTS = (20_000, 32_000)
 CHECKOUT = Path(__file__).parents[1]
 
 CHEAP_HASHES = {
@@ -154,7 +153,7 @@ class Pair:
 
         It is reached at its own ``address``, with the ``host`` that both share, as a proxy does.
         """
-        (port,) = free_ports(1)
+        port = free_port()
         environment = {**self.server2.environment, "SERVER2_PORT": str(port), **settings}
         return Server("server2", self.server2.base_url, port, environment, self.server2.folder)
 
@@ -175,7 +174,7 @@ def running_pair(
         server2: Settings of SERVER2 beside the usual ones.
         client: How SERVER2 is registered with SERVER1, where that is not as usual.
     """
-    port1, port2 = free_ports(2)
+    port1, port2 = free_port(), free_port()
     url1, url2 = f"http://localhost:{port1}", f"http://127.0.0.1:{port2}"
     common = {"HANDOFF_ISSUER": url1, "HANDOFF_BASE_URL": url2}
     environment1 = {
@@ -223,21 +222,3 @@ def _registration(url2: str, client: Mapping[str, object]) -> str:
         "initiate_login_uri": f"{url2}/sso/login",
     }
     return json.dumps([{**usual, **client}])
-
-
-def free_ports(count: int) -> list[int]:
-    """Return loopback ports that nobody listens on.
-
-    None is of the range from which the system takes ports for connections: a server that is down
-    for a moment would lose its own to one of them.
-    """
-    with ExitStack() as stack:
-        ports: list[int] = []
-        for port in random.SystemRandom().sample(range(*PORTS), 1000):
-            probe = stack.enter_context(socket.socket())
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                ports.append(port)
-            if len(ports) == count:
-                return ports
-    raise AssertionError("no port is free")

@@ -1,7 +1,6 @@
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -13,9 +12,10 @@ import pytest
 import requests
 
 from tests.documents import CHECKOUT, DOCS, README, blocks, named_files
+from tests.ports import free_port
 
 INSTALLATION = 180  # seconds
-START = 20  # seconds
+START = 60  # seconds
 PASSWORD = secrets.token_urlsafe(12)
 ACCOUNTS = f"""
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class Service:
             assert self._process.poll() is None, self.log.read_text()
             try:
                 requests.head(self.base_url, timeout=1, allow_redirects=False)
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.05)
             else:
                 return
@@ -159,10 +159,7 @@ def services(installation, tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     (top / "server1" / "accounts.py").write_text(ACCOUNTS)
-    server1_url, server2_url = (
-        f"http://{host}:{port}"
-        for host, port in zip(("localhost", "127.0.0.1"), two_free_ports(), strict=True)
-    )
+    server1_url, server2_url = f"http://localhost:{free_port()}", f"http://127.0.0.1:{free_port()}"
     for path in top.glob("*/*.*"):
         path.write_text(move(path.read_text(), server1_url, server2_url))
     installation.run("-m", "flask", "handoff-keys", "new", "--directory", "server1/keys", cwd=top)
@@ -216,13 +213,6 @@ def write_versions(directory):
     path = directory / "versions.txt"
     path.write_text("\n".join(re.findall(r"^[a-z0-9._-]+==[^ \\]+", lock, re.MULTILINE)))
     return path
-
-
-def two_free_ports():
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def sign_in(browser, server2):

@@ -1,5 +1,4 @@
 import logging
-import socket
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -8,6 +7,7 @@ from flask_handoff.keys import KeyRing, new_key
 from server1.logs import OneLineFormatter
 from server2 import create_app
 from server2.config import Config
+from tests import ports
 from tests.servers import accounts_visitor
 from tests.servers.notes_visitor import FakeClock, Visitor
 
@@ -78,8 +78,7 @@ def another_visitor(notes_app, issuer_key_ring, clock):
 @pytest.fixture
 def free_port():
     """A port of loopback on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    return ports.free_port()
 
 
 @pytest.fixture(scope="session")

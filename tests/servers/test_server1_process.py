@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.ports import free_port
 from tests.servers.accounts_visitor import CHEAP_HASHES, EMAIL, PASSWORD, hidden_fields
 
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE = 20  # seconds
+PATIENCE = 60  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +54,9 @@ def serve(tmp_path_factory):
 @pytest.fixture(scope="module")
 def port(serve):
     """The port of a server that runs for all tests of this file."""
-    free = unused_port()
-    wait_until_it_answers(serve(free, SERVER1_WORKERS="2"), free)
-    return free
-
-
-def unused_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    port = free_port()
+    wait_until_it_answers(serve(port, SERVER1_WORKERS="2"), port)
+    return port
 
 
 def until(condition):
@@ -73,7 +69,7 @@ def until(condition):
 def answers(port):
     try:
         return requests.get(f"http://localhost:{port}/readyz", timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
@@ -177,7 +173,7 @@ def test_idle_connections_do_not_stop_the_server(port):
 
 
 def test_it_ends_when_told_to_even_while_an_upload_is_stalled(serve):
-    endings = {unused_port(): signal.SIGINT, unused_port(): signal.SIGTERM}
+    endings = {free_port(): signal.SIGINT, free_port(): signal.SIGTERM}
     processes = {port: serve(port) for port in endings}
     with contextlib.ExitStack() as stack:
         for port, ending in endings.items():
@@ -194,7 +190,7 @@ def test_it_ends_when_told_to_even_while_an_upload_is_stalled(serve):
 
 
 def test_its_workers_end_when_it_is_killed(serve):
-    port = unused_port()
+    port = free_port()
     process = serve(port, SERVER1_WORKERS="2")
     wait_until_it_answers(process, port)
     process.kill()
@@ -203,7 +199,7 @@ def test_its_workers_end_when_it_is_killed(serve):
 
 
 def test_a_restart_keeps_accounts_and_sessions(serve, tmp_path):
-    port = unused_port()
+    port = free_port()
     with requests.Session() as session:
         for first in (True, False):
             process = serve(port, tmp_path)
@@ -216,7 +212,7 @@ def test_a_restart_keeps_accounts_and_sessions(serve, tmp_path):
 
 
 def test_without_a_password_the_demo_makes_one_up_and_shows_it(serve):
-    port = unused_port()
+    port = free_port()
     process = serve(port, DEMO_PASSWORD="")
     wait_until_it_answers(process, port)
     page = requests.get(f"http://localhost:{port}/login", timeout=PATIENCE).text
@@ -240,7 +236,7 @@ def test_without_a_password_the_demo_makes_one_up_and_shows_it(serve):
     ],
 )
 def test_it_says_in_one_line_why_it_does_not_start(serve, settings, sentence):
-    process = serve(unused_port(), **settings)
+    process = serve(free_port(), **settings)
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
     assert output.startswith("SERVER1 does not start. ")
@@ -256,7 +252,7 @@ def test_it_does_not_share_a_port(serve, port):
 
 
 def test_the_log_is_one_line_for_each_request_and_holds_no_secret(serve):
-    port = unused_port()
+    port = free_port()
     process = serve(port, SECRET_OF_ANOTHER="do not print the environment")
     wait_until_it_answers(process, port)
     with requests.Session() as session:

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE = 20  # seconds
+PATIENCE = 60  # seconds
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def until(condition):
 def answers(port):
     try:
         return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
