@@ -1,3 +1,4 @@
+import codecs
 import contextlib
 import fcntl
 import os
@@ -16,6 +17,7 @@ import pytest
 import requests
 
 from tests.end_to_end.journey import Browser
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
@@ -29,6 +31,7 @@ class RunningDemo:
         terminal, inside = pty.openpty()
         self.terminal = terminal
         self.written = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", directory / "demo.py"],
             env={"PATH": os.environ["PATH"], **environment},
@@ -50,7 +53,9 @@ class RunningDemo:
 
     def wait_until_ended(self):
         self._read_until(lambda: self.process.poll() is not None)
-        self._read_until(lambda: not self._has_output())
+        # It may have written until its last moment.
+        while self._read():
+            pass
         return self.process.returncode
 
     def press_ctrl_c(self):
@@ -83,17 +88,19 @@ class RunningDemo:
         deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, self.written
-            if self.terminal is None:
+            if not self._read():
                 time.sleep(0.02)
-            elif self._has_output(0.02):
-                with contextlib.suppress(OSError):  # the other side is gone
-                    self.written += os.read(self.terminal, 65536).decode()
 
-    def _has_output(self, within=0.0):
-        if self.terminal is None:
+    def _read(self):
+        """Read what has been written since; tell whether there was anything."""
+        if self.terminal is None or not select.select([self.terminal], [], [], 0)[0]:
             return False
-        readable = select.select([self.terminal], [], [], within)[0]
-        return bool(readable) and self.process.poll() is None
+        try:
+            octets = os.read(self.terminal, 65536)
+        except OSError:  # nobody has the other side open any more
+            return False
+        self.written += self._decoder.decode(octets)
+        return bool(octets)
 
 
 def processes():
@@ -117,9 +124,7 @@ def until(condition):
 
 @pytest.fixture
 def ports():
-    with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in "12"]
-        return [listener.getsockname()[1] for listener in listeners]
+    return [free_port(), free_port()]
 
 
 @pytest.fixture
