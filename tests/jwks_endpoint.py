@@ -58,6 +58,10 @@ class JWKSEndpoint:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """End every connection, whatever is still said on it. May be called again."""
         self.stopped.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -65,7 +69,7 @@ class JWKSEndpoint:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(30)
             assert not thread.is_alive()
         self._listener.close()
 
@@ -165,7 +169,7 @@ def says_nothing(connection: socket.socket) -> None:
         pass
 
 
-def eventually(condition: Callable[[], bool], *, within: float = 5.0) -> None:
+def eventually(condition: Callable[[], bool], *, within: float = 30.0) -> None:
     """Wait until the condition holds, for something that another thread does."""
     ends_at = time.monotonic() + within
     while not condition():

@@ -20,6 +20,7 @@ from flask_handoff.errors import (
 from flask_handoff.jwks_client import JWKSClient
 from flask_handoff.keys import KeyRing, PinnedKeys, VerificationKey, new_key, parse_jwks
 from tests.jwks_endpoint import JWKSEndpoint, publishes, response, sends
+from tests.stopwatch import quickest
 from tests.token_trial import (
     TokenTrial,
     base64url,
@@ -46,6 +47,11 @@ def refused(trial, change, expected):
     assert error is not None, "the token was accepted"
     assert (type(error), error.code) == expected
     assert trial.store.claimed == []
+
+
+def time_of(work):
+    """Tell how many seconds of this process the work takes, without a collection of garbage."""
+    return quickest(work, bound=SHORT_TIME, clock=time.process_time)
 
 
 def table(rows):
@@ -335,9 +341,7 @@ def test_a_kid_that_the_issuer_does_not_publish_is_refused(trial, kid):
 
 
 def test_a_kid_of_a_hundred_thousand_characters_is_refused_at_once(trial):
-    started_at = time.process_time()
-    refused(trial, header(kid="k" * 100_000), MALFORMED)
-    assert time.process_time() - started_at < SHORT_TIME
+    assert time_of(lambda: refused(trial, header(kid="k" * 100_000), MALFORMED)) < SHORT_TIME
 
 
 # Rows 9, 10: one member twice. Row 11: other encodings. Row 19: numbers that are none.
@@ -610,9 +614,7 @@ def test_a_token_of_4097_characters_is_not_read(long_key_ring, clock):
 def test_a_long_text_is_refused_at_once(trial, change, expected):
     draft = trial.draft()
     token = change(draft) or draft.signed()
-    started_at = time.process_time()
-    refused(trial, lambda _: token, expected)
-    assert time.process_time() - started_at < SHORT_TIME
+    assert time_of(lambda: refused(trial, lambda _: token, expected)) < SHORT_TIME
 
 
 @pytest.mark.parametrize("part", [raw_header, raw_payload], ids=["header", "payload"])

@@ -32,7 +32,10 @@ from tests.jwks_endpoint import (
     says_nothing,
     sends,
 )
+from tests.stopwatch import quickest
 
+LONG = timedelta(seconds=30)  # no fetch that is answered takes as long, however busy the machine is
+AT_ONCE = 3  # seconds on a busy machine; whoever waits for a fetch that hangs waits for LONG
 SHORT = timedelta(seconds=0.3)
 CHECKOUT = Path(__file__).parents[2]
 
@@ -50,8 +53,9 @@ def monotonic():
 
 @pytest.fixture
 def client(endpoint, monotonic):
-    with closing(JWKSClient(endpoint.uri, deadline=SHORT, monotonic=monotonic)) as client:
+    with closing(JWKSClient(endpoint.uri, deadline=LONG, monotonic=monotonic)) as client:
         yield client
+        endpoint.stop()  # a fetch that hangs would be waited for
 
 
 @contextmanager
@@ -62,8 +66,15 @@ def closing(client):
         client.close()
 
 
+@pytest.fixture
 def renewal_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "jwks-renewal"]
+    """Tells the threads that renew keys, those left aside that ran before the test."""
+
+    def named():
+        return {thread for thread in threading.enumerate() if thread.name == "jwks-renewal"}
+
+    before = named()
+    return lambda: named() - before
 
 
 def is_unknown(client, kid):
@@ -83,9 +94,11 @@ def test_an_unpublished_key_is_unknown(client):
         client.key("two")
 
 
-def test_nothing_is_fetched_and_no_thread_runs_before_the_first_question(client, endpoint):
+def test_nothing_is_fetched_and_no_thread_runs_before_the_first_question(
+    renewal_threads, client, endpoint
+):
     assert endpoint.count == 0
-    assert renewal_threads() == []
+    assert renewal_threads() == set()
 
 
 def test_a_known_key_is_not_fetched_again_within_its_lifetime(client, endpoint, monotonic):
@@ -177,7 +190,7 @@ def test_an_expired_set_is_used_at_once_while_attempts_keep_failing(client, endp
     monotonic.tick(10)
     begun_at = time.perf_counter()
     client.key("one")
-    assert time.perf_counter() - begun_at < 0.1
+    assert time.perf_counter() - begun_at < AT_ONCE
     eventually(lambda: endpoint.count == 3)
 
 
@@ -188,11 +201,14 @@ def test_an_attempt_that_does_not_end_leaves_the_expired_set_to_the_callers(mono
     def fetch():
         for answer in answers:
             return answer
-        gate.wait(5)
+        gate.wait(30)
         raise OSError
 
     client = JWKSClient(
-        "https://issuer.example.com", deadline=SHORT, fetch=fetch, monotonic=monotonic
+        "https://issuer.example.com",
+        deadline=timedelta(seconds=1),  # the first attempt ends within it
+        fetch=fetch,
+        monotonic=monotonic,
     )
     with closing(client):
         client.key("one")
@@ -249,7 +265,7 @@ def test_an_unknown_key_within_the_interval_is_refused_without_waiting(client, e
     begun_at = time.perf_counter()
     with pytest.raises(TokenKeyUnknownError):
         client.key("two")
-    assert time.perf_counter() - begun_at < 0.1
+    assert time.perf_counter() - begun_at < AT_ONCE
     assert endpoint.count == 1
 
 
@@ -270,14 +286,16 @@ def test_a_caller_waits_no_longer_than_the_deadline(monotonic):
     client = JWKSClient(
         "https://issuer.example.com",
         deadline=SHORT,
-        fetch=lambda: FetchedJWKS(b"late" * gate.wait(5), None),
+        fetch=lambda: FetchedJWKS(b"late" * gate.wait(30), None),
         monotonic=monotonic,
     )
-    with closing(client):
-        begun_at = time.monotonic()
+
+    def ask():
         with pytest.raises(JWKSUnavailableError, match="it has not ended"):
             client.key("one")
-        assert 0.25 < time.monotonic() - begun_at < 0.6
+
+    with closing(client):
+        assert 0.25 < quickest(ask, bound=0.6) < 0.6
         gate.set()
 
 
@@ -366,12 +384,12 @@ def test_a_change_of_keys_is_one_line_in_the_log(client, endpoint, monotonic, ca
     ]
 
 
-def test_closing_ends_the_thread_and_may_be_repeated(client):
+def test_closing_ends_the_thread_and_may_be_repeated(renewal_threads, client):
     client.ready()
     assert len(renewal_threads()) == 1
     client.close()
     client.close()
-    assert renewal_threads() == []
+    assert renewal_threads() == set()
 
 
 def test_a_closed_client_finds_no_key(client, endpoint):
@@ -382,9 +400,10 @@ def test_a_closed_client_finds_no_key(client, endpoint):
     assert endpoint.count == 1
 
 
-def test_a_forgotten_client_takes_its_thread_along(endpoint):
+def test_a_forgotten_client_takes_its_thread_along(renewal_threads, endpoint):
     client = JWKSClient(endpoint.uri)
     client.ready()
+    assert len(renewal_threads()) == 1
     del client
     gc.collect()
     eventually(lambda: not renewal_threads())
@@ -407,7 +426,7 @@ def run_script(script, uri):
         [sys.executable, "-c", textwrap.dedent(script), uri],
         cwd=CHECKOUT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        timeout=20,
+        timeout=60,
         capture_output=True,
         text=True,
         check=False,
