@@ -7,7 +7,7 @@ import pytest
 from tests.browser.tab import Tab
 from tests.pair import running_pair
 
-PATIENCE = 20_000  # milliseconds for one step
+PATIENCE = 60_000  # milliseconds for one step, on a busy machine
 NEEDED = os.environ.get("REQUIRE_BROWSER") == "1"
 FLAGS = [
     "--no-sandbox",  # in a container the browser runs as root, and sees our own pages only
@@ -24,9 +24,10 @@ def launch():
     if not executable or not os.access(executable, os.X_OK):
         give_up("There is no Chromium: apt-get install chromium, or set CHROMIUM to its path.")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import expect, sync_playwright
     except ImportError:
         give_up("Playwright is not installed.")
+    expect.set_options(timeout=PATIENCE)
     with ExitStack() as stack:
         chromium = stack.enter_context(sync_playwright()).chromium
 

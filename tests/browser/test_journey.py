@@ -15,7 +15,7 @@ def test_one_sign_in_and_one_click_lead_to_the_notes(tab):
     tab.sign_in_at_server1()
     tab.continue_to_notes()
     tab.write_note("Written on the way through.")
-    assert tab.page.url.startswith(f"{tab.notes}#note-")
+    expect(tab.page).to_have_url(re.compile(f"{re.escape(tab.notes)}#note-.+"))
 
 
 def test_who_comes_to_server2_first_is_led_through_the_sign_in(tab):
@@ -48,7 +48,7 @@ def test_after_the_arrival_the_address_is_clean_and_the_page_can_be_loaded_again
     assert tab.page.url == tab.notes
     tab.page.reload()
     assert tab.page.url == tab.notes
-    assert tab.page.get_by_label("New note").is_visible()
+    expect(tab.page.get_by_label("New note")).to_be_visible()
     assert tab.page.evaluate("document.referrer") in {"", tab.home1}
 
 
@@ -74,7 +74,7 @@ def test_back_after_the_arrival_leads_to_server1_and_forward_to_the_notes(tab):
     tab.page.wait_for_url(tab.home1)
     tab.page.go_forward()
     tab.page.wait_for_url(tab.notes)
-    assert tab.page.get_by_label("New note").is_visible()
+    expect(tab.page.get_by_label("New note")).to_be_visible()
 
 
 def test_two_tabs_that_wait_at_the_sign_in_both_arrive_where_they_wanted_to(tab):
@@ -95,7 +95,7 @@ def test_two_tabs_that_begin_together_both_arrive(tab):
         each.page.get_by_role("link", name=CONTINUE).click(no_wait_after=True)
     for each in (tab, other):
         each.page.wait_for_url(tab.notes)
-        assert each.page.get_by_label("New note").is_visible()
+        expect(each.page.get_by_label("New note")).to_be_visible()
 
 
 def test_the_sites_are_two_and_each_has_its_own_cookies(tab):

@@ -1,3 +1,5 @@
+from playwright.sync_api import expect
+
 HAS_A_RING = """
 () => {
   const style = getComputedStyle(document.activeElement);
@@ -11,6 +13,7 @@ def press_tab_until(tab, role, name):
     """Move the focus to a control, as people without a mouse do; it must be seen where it is."""
     wanted = tab.page.get_by_role(role, name=name).first
     wanted.wait_for()
+    tab.page.wait_for_load_state()
     for _ in range(30):
         tab.page.keyboard.press("Tab")
         assert tab.page.evaluate(HAS_A_RING), "the focus is not to be seen"
@@ -48,7 +51,7 @@ def test_the_first_tab_leads_past_the_navigation(tab):
         tab.page.goto(home)
         tab.page.keyboard.press("Tab")
         link = tab.page.get_by_role("link", name="Skip to the content")
-        assert link.evaluate("(link) => link === document.activeElement")
+        expect(link).to_be_focused()
         assert link.bounding_box()["y"] >= 0
         tab.page.keyboard.press("Enter")
-        assert tab.page.evaluate("location.hash") == link.get_attribute("href")
+        expect(tab.page).to_have_url(home + link.get_attribute("href"))

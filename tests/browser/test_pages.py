@@ -4,6 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 LONG_WORD = "Donaudampfschiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
 
@@ -184,7 +185,9 @@ def tab(request):
     tab = request.getfixturevalue(who)
     set_screen(tab)
     page(tab)
-    assert tab.page.locator("h1").all_inner_texts() == [heading]
+    expect(tab.page.locator("h1")).to_have_text([heading])
+    # What a click has led to may be there without its style sheet.
+    tab.page.wait_for_load_state()
     return tab
 
 
@@ -230,4 +233,5 @@ def test_times_are_told_in_the_readers_own_zone(new_person):
     written = tab.page.locator("time").first
     utc = written.get_attribute("datetime")
     hour = (int(utc[11:13]) + 9) % 24
-    assert f"{hour:02}:{utc[14:16]}" in written.inner_text()
+    # The page's own script writes the time, a moment after the page has come.
+    expect(written).to_contain_text(f"{hour:02}:{utc[14:16]}")

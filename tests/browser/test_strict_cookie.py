@@ -1,4 +1,5 @@
 import pytest
+from playwright.sync_api import expect
 
 from tests.pair import running_pair
 
@@ -17,11 +18,11 @@ def pair(request):
 
 def test_the_session_is_there_on_arrival_and_when_the_page_is_loaded_again(tab):
     tab.arrive()
-    assert tab.page.get_by_label("New note").is_visible()
+    expect(tab.page.get_by_label("New note")).to_be_visible()
     (session,) = [each for each in tab.context.cookies() if each["name"] == "s2_session"]
     assert session["sameSite"] == "Strict"
     tab.page.reload()
-    assert tab.page.get_by_label("New note").is_visible()
+    expect(tab.page.get_by_label("New note")).to_be_visible()
     tab.write_note("Written with a strict cookie.")
 
 
