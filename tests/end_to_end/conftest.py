@@ -1,4 +1,6 @@
+import itertools
 import re
+import sys
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -6,6 +8,12 @@ import pytest
 from tests.end_to_end.journey import Browser
 from tests.pair import PASSWORD, Pair, running_pair
 
+# All of 127.0.0.0/8 is this machine, but only Linux lets one begin there without a word before.
+ADDRESSES = (
+    map("127.1.{0[0]}.{0[1]}".format, itertools.product(range(256), range(1, 255)))
+    if sys.platform == "linux"
+    else itertools.repeat("")
+)
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.")
 
 
@@ -43,9 +51,14 @@ def pair(query_pair):
 
 @pytest.fixture
 def new_browser(pair: Pair):
-    """Opens one more browser, with a cookie jar of its own."""
+    """Opens one more browser, with a cookie jar of its own and at an address of its own.
+
+    SERVER1 counts wrong passwords by the address they come from, and the tests share a server.
+    """
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(Browser(pair.server1.base_url, pair.server2.base_url))
+        yield lambda: stack.enter_context(
+            Browser(pair.server1.base_url, pair.server2.base_url, next(ADDRESSES))
+        )
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from __future__ import annotations
 import html
 import re
 import sys
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 EMAIL = "ada@example.com"
 PATIENCE = 20  # seconds for one answer
@@ -28,13 +30,15 @@ class Browser:
     Args:
         server1: SERVER1's base URL.
         server2: SERVER2's base URL.
+        address: From where it connects; by itself the system chooses.
     """
 
-    def __init__(self, server1: str, server2: str) -> None:
+    def __init__(self, server1: str, server2: str, address: str = "") -> None:
         self.server1 = server1
         self.server2 = server2
         self.http = requests.Session()
         self.http.trust_env = False
+        self.http.mount("http://", _FromAddress(address))
 
     def __enter__(self) -> Browser:
         return self
@@ -104,6 +108,18 @@ class Browser:
         """Write a note on the page of notes, and follow the answer."""
         fields = {"csrf_token": fields_of(page)["csrf_token"], "text": text}
         return self.follow(self.post(f"{self.server2}/notes", fields))
+
+
+class _FromAddress(HTTPAdapter):
+    """Connects from one address."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        source = (self._address, 0) if self._address else None
+        super().init_poolmanager(*args, source_address=source, **kwargs)
 
 
 def fields_of(page: requests.Response) -> dict[str, str]:
