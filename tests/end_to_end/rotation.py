@@ -55,8 +55,12 @@ class Traffic:
         return Counter(self.kids)
 
     def wait_for(self, people: int) -> None:
-        """Wait until so many have been handed on."""
-        eventually(lambda: len(self.kids) >= people)
+        """Wait until so many have been handed on, as long as it goes on at all."""
+        while len(self.kids) < people:
+            self._wait_for_one_more(len(self.kids))
+
+    def _wait_for_one_more(self, people: int) -> None:
+        eventually(lambda: len(self.kids) > people)
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
