@@ -135,8 +135,8 @@ def outcomes(answer):
 
 FAULTS = {
     "a token that is over": (
-        lambda sign: sign(now=datetime.now(UTC) - timedelta(seconds=90)),
-        ("time", "token_expired", "over for 3"),
+        lambda sign: sign(now=datetime.now(UTC) - timedelta(seconds=160)),
+        ("time", "token_expired", "over for 1"),  # 100 s, and those until the command runs
     ),
     "a token from the future": (
         lambda sign: sign(now=datetime.now(UTC) + timedelta(seconds=90)),
@@ -203,9 +203,11 @@ def test_what_the_receiver_expects_is_shown_with_its_keys_and_its_clock(command,
 
 
 def test_the_difference_to_the_issuers_clock_is_shown(command, sign, jwks_document, key_ring):
-    ahead = format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)
-    answers = sends(response(jwks_document, f"Date: {ahead}"))
-    with JWKSEndpoint(answers) as endpoint:
+    def answer_in_five_minutes(connection):
+        ahead = format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)
+        sends(response(jwks_document, f"Date: {ahead}"))(connection)
+
+    with JWKSEndpoint(answer_in_five_minutes) as endpoint:
         answer = command(
             sign(now=datetime.now(UTC)), HANDOFF_PINNED_KEYS="", HANDOFF_JWKS_URI=endpoint.uri
         )

@@ -18,6 +18,7 @@ from flask_handoff.replay_sql import SQLReplayStore, replay_table
 
 ISSUER = "https://server1.example.com"
 NOW = 1_800_000_000  # seconds since 1970
+PATIENCE = 60  # seconds for a lock, and for the other threads
 
 
 def claim(store, jwt_id, *, issuer=ISSUER, expires_at=NOW + 125, now=NOW):
@@ -109,7 +110,7 @@ class ReplayStoreContract:
         def win(_):
             won = []
             for number in range(tokens):
-                together.wait(timeout=10)
+                together.wait(timeout=PATIENCE)
                 try:
                     claim(store, f"token {number}")
                 except TokenReplayedError:
@@ -203,7 +204,7 @@ class SQLReplayStoreContract(ReplayStoreContract):
         together = threading.Barrier(threads)
 
         def create(_):
-            together.wait(timeout=10)
+            together.wait(timeout=PATIENCE)
             SQLReplayStore(engine).create_table()
 
         with ThreadPoolExecutor(threads) as pool:
@@ -235,7 +236,8 @@ class SQLReplayStoreContract(ReplayStoreContract):
 class TestSQLReplayStoreInSQLite(SQLReplayStoreContract):
     @pytest.fixture
     def engine(self, tmp_path):
-        engine = create_engine(f"sqlite:///{tmp_path / 'replay.sqlite3'}")
+        address = f"sqlite:///{tmp_path / 'replay.sqlite3'}"
+        engine = create_engine(address, connect_args={"timeout": PATIENCE})
         yield engine
         engine.dispose()
 

@@ -53,8 +53,8 @@ def test_a_transaction_within_another_is_refused(database, outer, inner):
         pass
 
 
-def test_writers_on_sqlite_wait_for_each_other_before_they_read(accounts):
-    database = accounts.parts.database
+def test_writers_on_sqlite_wait_for_each_other_before_they_read(accounts, sqlite_file):
+    database = Database(make_url(f"sqlite:///{sqlite_file}"), timedelta(minutes=1))
 
     def add(_number):
         with database.writing() as connection:
@@ -64,6 +64,7 @@ def test_writers_on_sqlite_wait_for_each_other_before_they_read(accounts):
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(add, range(40))) == list(range(3, 43))
+    database.close()
 
 
 def test_sqlite_is_opened_as_it_should_be(accounts):
@@ -216,7 +217,7 @@ def end_other_connections(url):
     with database.writing() as connection:
         connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity "  # until it is gone
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -61,23 +62,31 @@ def test_a_sign_in_renews_an_outdated_hash_and_no_other(accounts_environment, cl
         assert Visitor(accounts).sign_in().status_code == 303
 
 
+class SlowPassword(str):
+    """Takes as long to be compared as it is told to."""
+
+    def __init__(self, _text):
+        self.is_compared, self.may_go_on = threading.Event(), threading.Event()
+
+    def encode(self, *args):
+        self.is_compared.set()
+        assert self.may_go_on.wait(30)
+        return super().encode(*args)
+
+
 def test_only_so_many_passwords_are_compared_at_once():
-    dear = HashingConfig(memory_kib=256 * 1024, time_cost=2, parallelism=1, concurrent=1)
-    hasher = PasswordHasher(dear, longest_wait=timedelta(milliseconds=1))
-    outcomes = []
-
-    def compare():
-        try:
-            hasher.check(None, PASSWORD)
-        except (PasswordWrongError, HasherBusyError) as error:
-            outcomes.append(type(error))
-
-    threads = [threading.Thread(target=compare) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes, key=str) == [HasherBusyError, HasherBusyError, PasswordWrongError]
+    hasher = PasswordHasher(replace(CHEAP, concurrent=2), longest_wait=timedelta(milliseconds=1))
+    slow = [SlowPassword(PASSWORD) for _ in "12"]
+    with ThreadPoolExecutor() as threads:
+        compared = [threads.submit(hasher.check, None, password) for password in slow]
+        assert all(password.is_compared.wait(30) for password in slow)
+        for compare in (lambda: hasher.check(None, PASSWORD), lambda: hasher.hash(PASSWORD)):
+            with pytest.raises(HasherBusyError):
+                compare()
+        for password in slow:
+            password.may_go_on.set()
+        assert [type(each.exception(30)) for each in compared] == [PasswordWrongError] * 2
+    hasher.hash(PASSWORD)
 
 
 class BusyHasher(PasswordHasher):
