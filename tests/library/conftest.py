@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -13,6 +15,17 @@ def private_key():
 @pytest.fixture(scope="session")
 def other_private_key():
     return rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture
+def renewal_threads():
+    """Tells the threads that renew keys, those left aside that ran before the test."""
+
+    def named():
+        return {thread for thread in threading.enumerate() if thread.name == "jwks-renewal"}
+
+    before = named()
+    return lambda: named() - before
 
 
 @pytest.fixture

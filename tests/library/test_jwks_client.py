@@ -66,17 +66,6 @@ def closing(client):
         client.close()
 
 
-@pytest.fixture
-def renewal_threads():
-    """Tells the threads that renew keys, those left aside that ran before the test."""
-
-    def named():
-        return {thread for thread in threading.enumerate() if thread.name == "jwks-renewal"}
-
-    before = named()
-    return lambda: named() - before
-
-
 def is_unknown(client, kid):
     try:
         client.key(kid)

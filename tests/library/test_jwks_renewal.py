@@ -29,7 +29,7 @@ class Issuer:
     def __call__(self):
         self.count += 1
         self.asked.set()
-        self.open.wait(20)
+        self.open.wait(60)
         self._monotonic.tick(self._seconds)
         return KeySet({"one": VerificationKey("one", public_key())}, None)
 
@@ -49,7 +49,7 @@ def renewal(issuer, monotonic):
     renewal = KeyRenewal(issuer, PACE, source="the issuer", monotonic=monotonic)
     yield renewal
     issuer.open.set()
-    renewal.stop(patience=timedelta(seconds=5))
+    renewal.stop(patience=timedelta(seconds=30))
 
 
 def test_the_times_are_those_of_the_threat_model():
@@ -58,21 +58,21 @@ def test_the_times_are_those_of_the_threat_model():
     assert timedelta(seconds=3600) == jwks_renewal.STALE_IF_ERROR
 
 
-def test_a_stopped_renewal_never_asks_again(renewal, issuer):
+def test_a_stopped_renewal_never_asks_again(renewal_threads, renewal, issuer):
     renewal.stop()
     with pytest.raises(JWKSUnavailableError):
         renewal.keys()
     assert issuer.count == 0
-    assert "jwks-renewal" not in {thread.name for thread in threading.enumerate()}
+    assert renewal_threads() == set()
 
 
 def test_stopping_releases_who_waits(renewal, issuer):
     issuer.open.clear()
     with ThreadPoolExecutor(1) as callers:
         waiting = callers.submit(renewal.ask)
-        assert issuer.asked.wait(5)
+        assert issuer.asked.wait(30)
         renewal.stop()
-        waiting.result(timeout=5)
+        waiting.result(timeout=30)
 
 
 def test_the_age_of_a_set_counts_from_the_question_not_from_the_answer(monotonic):
@@ -81,7 +81,7 @@ def test_the_age_of_a_set_counts_from_the_question_not_from_the_answer(monotonic
     renewal.keys()
     monotonic.tick(296)
     renewal.keys()
-    renewal.stop(patience=timedelta(seconds=5))
+    renewal.stop(patience=timedelta(seconds=30))
     assert issuer.count == 2
 
 
@@ -89,14 +89,14 @@ def test_a_child_begins_with_the_keys_of_its_parent(renewal, issuer):
     renewal.keys()
     child = renewal.for_child()
     assert child.keys().keys() == {"one"}
-    child.stop(patience=timedelta(seconds=5))
+    child.stop(patience=timedelta(seconds=30))
     assert issuer.count == 1
 
 
 def test_a_child_of_a_parent_without_keys_asks_for_them(renewal, issuer):
     child = renewal.for_child()
     assert child.keys().keys() == {"one"}
-    child.stop(patience=timedelta(seconds=5))
+    child.stop(patience=timedelta(seconds=30))
     assert issuer.count == 1
 
 
@@ -106,7 +106,7 @@ def test_an_attempt_that_hangs_is_not_followed_by_a_second_one(renewal, issuer, 
     issuer.asked.clear()
     monotonic.tick(240)
     renewal.keys()
-    assert issuer.asked.wait(5)
+    assert issuer.asked.wait(30)
     for _ in range(20):
         monotonic.tick(1)
         renewal.keys()
@@ -119,12 +119,12 @@ def test_an_attempt_that_hangs_is_waited_for_once_and_not_by_each_who_comes_late
     issuer.open.clear()
     with ThreadPoolExecutor(1) as callers:
         waiting = callers.submit(renewal.ask)
-        assert issuer.asked.wait(5)
+        assert issuer.asked.wait(30)
         monotonic.tick(21)
         renewal.ask()
         assert not waiting.done()
         issuer.open.set()
-        waiting.result(timeout=5)
+        waiting.result(timeout=30)
     assert issuer.count == 1
 
 
