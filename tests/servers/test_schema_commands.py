@@ -2,7 +2,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.ports import free_port
 from tests.servers.accounts_visitor import CHEAP_HASHES, PASSWORD, hidden_fields
 from tests.servers.schemas import SERVERS, STEP, Server1, described, put_first_version, rows_of
 
@@ -33,8 +33,7 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture
@@ -119,7 +118,7 @@ def wait_until_it_answers(process, port):
 
 def answers(port):
     # By the address: SERVER1's other name leads to the page by way of a redirect.
-    with contextlib.suppress(requests.ConnectionError):
+    with contextlib.suppress(requests.RequestException):
         return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE).ok
     return False
 
