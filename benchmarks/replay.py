@@ -40,7 +40,7 @@ def _store(folder: Path, rows: int) -> Iterator[SQLReplayStore]:
     engine = create_engine(f"sqlite:///{folder / str(rows)}.sqlite3")
     event.listen(engine, "connect", _prepare)
     store = SQLReplayStore(engine)
-    store.create_table()
+    store.create_tables()
     _fill(engine, rows)
     yield store
     engine.dispose()

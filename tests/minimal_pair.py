@@ -17,6 +17,8 @@ from flask_handoff import (
     handoff_issued,
     handoff_refused,
     handoff_rejected,
+    logout_accepted,
+    logout_rejected,
 )
 
 ISSUER = "http://localhost:5001"
@@ -27,6 +29,8 @@ SIGNALS = {
     "refused": handoff_refused,
     "accepted": handoff_accepted,
     "rejected": handoff_rejected,
+    "logged out": logout_accepted,
+    "not logged out": logout_rejected,
 }
 CLIENT = {
     "client_id": "notes",
@@ -95,8 +99,12 @@ def issuer_app(key_directory, clock, **settings):
     return app
 
 
-def receiver_app(keys, replay_store, clock, **settings):
-    """SERVER2: keeps its sessions in a dictionary, and the page of whoever is signed in."""
+def receiver_app(keys, replay_store, clock, listens=True, **settings):
+    """SERVER2: keeps its sessions in a dictionary, and the page of whoever is signed in.
+
+    What ``app.extensions`` holds as ``signs_in`` and ``ends`` is called before a session is opened,
+    and before sessions are ended by the issuer.
+    """
     app = Flask("receiver")
     app.config.update(
         SECRET_KEY="of the receiver in a test",
@@ -109,6 +117,7 @@ def receiver_app(keys, replay_store, clock, **settings):
     sessions = app.extensions["sessions"] = {}
 
     def sign_in(arrival):
+        app.extensions["signs_in"](arrival)
         sessions.pop(session.get("id"), None)
         session["id"] = secrets.token_urlsafe(32)
         sessions[session["id"]] = arrival
@@ -118,7 +127,20 @@ def receiver_app(keys, replay_store, clock, **settings):
         arrival = sessions.get(session.get("id"))
         return arrival and LiveSession("session", arrival.token_sha256, arrival.target)
 
-    handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session)
+    def end_sessions(logout):
+        app.extensions["ends"](logout)
+        for handle, arrival in list(sessions.items()):
+            claims = arrival.claims
+            is_named = claims.session_id == logout.session_id or (
+                logout.session_id is None and claims.subject == logout.subject
+            )
+            if is_named and claims.issued_at <= logout.ended_at:
+                del sessions[handle]
+
+    app.extensions["signs_in"] = app.extensions["ends"] = lambda _: None
+    handoff = HandoffReceiver(
+        sign_in=sign_in, live_session=live_session, end_sessions=end_sessions if listens else None
+    )
     handoff.init_app(app, replay_store=replay_store, keys=keys, clock=clock)
 
     @app.get("/me")
@@ -242,7 +264,7 @@ def is_uniform_refusal(answer):
 
 
 class Heard:
-    """Hears the four signals of one application."""
+    """Hears the signals of one application."""
 
     def __init__(self, app):
         self.events = []

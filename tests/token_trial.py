@@ -63,12 +63,22 @@ class RecordingStore:
     def __init__(self, out_of_reach=False):
         self.out_of_reach = out_of_reach
         self.claimed = []
+        self.forgets_logout_at = None
         self._store = MemoryReplayStore()
 
     def claim(self, issuer, jwt_id, *, expires_at, now):
         self.ready()
         self._store.claim(issuer, jwt_id, expires_at=expires_at, now=now)
         self.claimed.append((issuer, jwt_id, expires_at))
+
+    def note_logout(self, logout, *, expires_at, now):
+        self.ready()
+        self._store.note_logout(logout, expires_at=expires_at, now=now)
+        self.forgets_logout_at = expires_at
+
+    def check_session(self, claims):
+        self.ready()
+        self._store.check_session(claims)
 
     def ready(self):
         if self.out_of_reach:

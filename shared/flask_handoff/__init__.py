@@ -27,6 +27,8 @@ from .signals import handoff_accepted as handoff_accepted
 from .signals import handoff_issued as handoff_issued
 from .signals import handoff_refused as handoff_refused
 from .signals import handoff_rejected as handoff_rejected
+from .signals import logout_accepted as logout_accepted
+from .signals import logout_rejected as logout_rejected
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier

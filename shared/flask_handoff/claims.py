@@ -63,6 +63,13 @@ class Logout:
     session_id: str | None
     ended_at: datetime
 
+    @property
+    def named_by(self) -> tuple[str, str]:
+        """The claim that tells which sessions are meant, and its value."""
+        if self.session_id is not None:
+            return ("sid", self.session_id)
+        return ("sub", self.subject or "")
+
 
 @dataclass(frozen=True, slots=True)
 class SignedInUser:

@@ -11,6 +11,7 @@
     │   │   ├── TokenExpiredError            token_expired           carries ``expired_at``
     │   │   └── TokenNotYetValidError        token_not_yet_valid
     │   ├── TokenReplayedError               token_replayed
+    │   ├── SessionEndedError                session_ended           carries ``ended_at``
     │   ├── AttemptUnknownError              attempt_unknown
     │   ├── ResponseIssuerError              response_issuer
     │   ├── AuthorizationFailedError         authorization_failed    carries ``error``
@@ -28,7 +29,8 @@
     │   └── JWKSMalformedError               jwks_malformed
     └── DependencyUnavailableError       nobody is signed in; "try again"
         ├── JWKSUnavailableError             jwks_unavailable
-        └── ReplayStoreUnavailableError      replay_store_unavailable
+        ├── ReplayStoreUnavailableError      replay_store_unavailable
+        └── LogoutFailedError                logout_failed           answered to the issuer, 400
 
 ``code`` is the contract: documented in ``docs/errors.md``, logged, never changed. The text is for
 people and may change. Neither ever holds a token, a cookie or a secret.
@@ -154,6 +156,21 @@ class TokenReplayedError(HandoffRejectedError):
     """The token was good, and has been used before."""
 
     code = "token_replayed"
+
+
+class SessionEndedError(HandoffRejectedError):
+    """The session at the issuer that the handoff came from has ended since (HTTP 403).
+
+    Args:
+        message: What came, in our words.
+        ended_at: When it ended, by the issuer's clock.
+    """
+
+    code = "session_ended"
+
+    def __init__(self, message: str, *, ended_at: datetime) -> None:
+        super().__init__(message)
+        self.ended_at = ended_at
 
 
 class AttemptUnknownError(HandoffRejectedError):
@@ -305,3 +322,9 @@ class ReplayStoreUnavailableError(DependencyUnavailableError):
     """It cannot be told whether the token was used before."""
 
     code = "replay_store_unavailable"
+
+
+class LogoutFailedError(DependencyUnavailableError):
+    """The application could not end the sessions that a logout token named (HTTP 400)."""
+
+    code = "logout_failed"

@@ -12,7 +12,7 @@ from flask.cli import ScriptInfo
 from .claims import UnverifiedToken
 from .errors import ConfigurationError
 from .explain import CheckResult, Explanation, Verdict, explain
-from .tokens import TokenVerifier
+from .tokens import LogoutTokenVerifier, TokenVerifier
 from .verification import MAXIMUM_TOKEN_LENGTH
 
 _EXTENSION = "handoff_receiver"
@@ -26,8 +26,9 @@ class _CannotTell(click.ClickException):
 
 @click.command("handoff-explain", context_settings={"ignore_unknown_options": True})
 @click.argument("unwanted", nargs=-1, metavar="< TOKEN", type=click.UNPROCESSED)
+@click.option("--logout", is_flag=True, help="It is a logout token, not a handoff token.")
 @click.pass_context
-def handoff_explain(context: click.Context, unwanted: tuple[str, ...]) -> None:
+def handoff_explain(context: click.Context, unwanted: tuple[str, ...], logout: bool) -> None:
     """Say why a token is accepted or refused here.
 
     Reads one token from standard input, never from the command line, where other users of the
@@ -43,7 +44,7 @@ def handoff_explain(context: click.Context, unwanted: tuple[str, ...]) -> None:
             "Nothing may stand behind the command: whoever lists processes would see a token there."
             " Give it on standard input."
         )
-    verifier, application = _receiver_of_the_application(context)
+    verifier, application = _receiver_of_the_application(context, logout)
     unverified_token = _read_token()
     with application.app_context():
         explanation = explain(verifier, unverified_token)
@@ -52,7 +53,9 @@ def handoff_explain(context: click.Context, unwanted: tuple[str, ...]) -> None:
     context.exit(_EXIT_STATUS[explanation.verdict])
 
 
-def _receiver_of_the_application(context: click.Context) -> tuple[TokenVerifier, Flask]:
+def _receiver_of_the_application(
+    context: click.Context, logout: bool
+) -> tuple[TokenVerifier | LogoutTokenVerifier, Flask]:
     try:
         application = context.ensure_object(ScriptInfo).load_app()
     except ConfigurationError as error:
@@ -63,7 +66,11 @@ def _receiver_of_the_application(context: click.Context) -> tuple[TokenVerifier,
             "This application receives no handoffs. "
             "Give --app with one that calls HandoffReceiver.init_app."
         )
-    return receiver.verifier, application
+    if not logout:
+        return receiver.verifier, application
+    if receiver.logouts is None:
+        raise _CannotTell("This application has no end_sessions: it is not told of log-outs.")
+    return receiver.logouts.verifier, application
 
 
 def _read_token() -> UnverifiedToken:

@@ -78,6 +78,11 @@ def _check_time(case: HandoffVerification) -> None:
         check_begun(begun_at, '"auth_time" (time of sign-in)', "auth_time", case.now, leeway)
 
 
+def _check_session(case: HandoffVerification) -> None:
+    if case.expected.logout_store is not None:
+        case.expected.logout_store.check_session(case.claims)
+
+
 def _check_one_use(case: HandoffVerification) -> None:
     claims = case.claims
     forget_at = claims.expires_at + case.expected.remembered_after_expiry
@@ -117,6 +122,7 @@ HANDOFF_CHECKS: tuple[Check[HandoffVerification], ...] = (
     Check("claims", "Is each claim of its type and form?", _check_claims),
     LIFETIME,
     Check(TIME.name, TIME.question, _check_time),
+    Check("session", "Does the session that it came from go on?", _check_session),
     Check("one_use", "Was it never used before?", _check_one_use),
     Check("browser", "Did this browser ask for it?", _check_browser),
     Check(

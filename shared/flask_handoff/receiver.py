@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,18 +15,16 @@ from werkzeug.wrappers import Response
 
 from .answers import error_page, landing_page, post_page, private, refuse_head
 from .attempts import Attempt, AttemptCookies
+from .backchannel import EndSessionsHook, Logouts
 from .claims import Arrival, Clock, HandoffClaims, LiveSession, UnverifiedToken, system_clock
 from .config import ReceiverConfig
 from .errors import (
     AttemptUnknownError,
     AuthorizationFailedError,
     DependencyUnavailableError,
-    HandoffError,
     HandoffRejectedError,
-    Refusal,
     RequestMalformedError,
     ResponseIssuerError,
-    TokenClaimError,
 )
 from .front_door import answer_only_to, request_id, unverified_parameters
 from .jwks_client import JWKSClient
@@ -35,6 +32,7 @@ from .keys import KeySource, PinnedKeys
 from .login_request import LoginRequest, single
 from .profiles import PROFILES
 from .replay import ReplayStore
+from .reports import report_rejected
 from .signals import handoff_accepted, handoff_rejected
 from .tokens import TokenVerifier
 
@@ -44,8 +42,6 @@ _EXTENSION = "handoff_receiver"
 _RETRY_AFTER = "5"  # seconds
 _CALLBACK_FIELDS = ("id_token", "error", "state", "iss")
 _LONGEST_FIELD = 4096  # characters
-_NO_CHECK = Refusal(check="-")  # refused, or not told, before a token was looked at
-_log = logging.getLogger("flask_handoff")
 
 SignInHook = Callable[[Arrival], str]
 LiveSessionHook = Callable[[], LiveSession | None]
@@ -73,6 +69,7 @@ class _Receiver:
     replay_store: ReplayStore
     verifier: TokenVerifier
     attempts: AttemptCookies
+    logouts: Logouts | None
     clock: Clock
 
 
@@ -83,13 +80,24 @@ class HandoffReceiver:
         sign_in: Called with the ``Arrival`` of a person whose token has passed every check. Ends
             the session that this browser held, opens a new one, and returns its handle.
         live_session: Asked which live session this browser holds; None for none.
+        end_sessions: Called with a ``Logout`` when sessions at the issuer have ended. Ends every
+            session here that came from them, in whatever browser and process, and returns when
+            they are dead. None: the issuer's log-outs are not listened to.
 
-    Sources: OpenID Connect Core 1.0, sections 3.2.2 and 4; OAuth 2.0 Form Post Response Mode.
+    Sources: OpenID Connect Core 1.0, sections 3.2.2 and 4; OAuth 2.0 Form Post Response Mode;
+    OpenID Connect Back-Channel Logout 1.0.
     """
 
-    def __init__(self, *, sign_in: SignInHook, live_session: LiveSessionHook) -> None:
+    def __init__(
+        self,
+        *,
+        sign_in: SignInHook,
+        live_session: LiveSessionHook,
+        end_sessions: EndSessionsHook | None = None,
+    ) -> None:
         self._sign_in = sign_in
         self._live_session = live_session
+        self._end_sessions = end_sessions
 
     def init_app(
         self,
@@ -104,7 +112,8 @@ class HandoffReceiver:
         Args:
             app: The application.
             replay_store: Remembers used tokens; there is no default, because one that forgets at
-                a restart, or is not shared by all processes, lets tokens in twice.
+                a restart, or is not shared by all processes, lets tokens in twice. With
+                ``end_sessions`` it is a ``LogoutStore`` as well.
             keys: The issuer's public keys; as a rule left to the settings.
             clock: Tells the time.
 
@@ -113,6 +122,9 @@ class HandoffReceiver:
         """
         config = ReceiverConfig.from_app(app)
         keys = keys or _keys(config)
+        logouts = self._end_sessions and Logouts.listen(
+            self._end_sessions, config=config, keys=keys, store=replay_store, clock=clock
+        )
         app.extensions[_EXTENSION] = _Receiver(
             config=config,
             keys=keys,
@@ -124,16 +136,18 @@ class HandoffReceiver:
                 replay_store=replay_store,
                 profile=PROFILES[config.policy],
                 clock=clock,
+                logout_store=None if logouts is None else logouts.store,
             ),
             attempts=AttemptCookies(
                 prefix=config.attempt_cookie,
                 secure=config.base_url.startswith("https://"),
                 clock=clock,
             ),
+            logouts=logouts,
             clock=clock,
         )
         answer_only_to(app, config.base_url, config.internal_hosts)
-        app.register_blueprint(self._blueprint())
+        app.register_blueprint(self._blueprint(logouts))
 
     def login_url(
         self,
@@ -176,7 +190,7 @@ class HandoffReceiver:
         keys = _receiver().keys
         return keys.clock_difference if isinstance(keys, JWKSClient) else None
 
-    def _blueprint(self) -> Blueprint:
+    def _blueprint(self, logouts: Logouts | None) -> Blueprint:
         blueprint = Blueprint(
             "handoff_receiver", __name__, url_prefix="/sso", template_folder="templates"
         )
@@ -185,6 +199,13 @@ class HandoffReceiver:
         blueprint.add_url_rule("/login", "login", private(_login), methods=both)
         blueprint.add_url_rule("/callback", "callback", private(self._callback), methods=both)
         blueprint.add_url_rule("/finish", "finish", private(self._finish), methods=["POST"])
+        if logouts is not None:
+            blueprint.add_url_rule(
+                "/backchannel-logout",
+                "backchannel_logout",
+                private(logouts.answer),
+                methods=["POST"],
+            )
         blueprint.register_error_handler(HandoffRejectedError, _rejected)
         blueprint.register_error_handler(DependencyUnavailableError, _unavailable)
         return blueprint
@@ -215,9 +236,9 @@ class HandoffReceiver:
             return _land(receiver, landed)
         try:
             claims = _verify(receiver, token, attempt)
+            return self._arrive(receiver, cast(Attempt, attempt), claims, token_sha256)
         except HandoffRejectedError as error:
             return _rejected(error, attempt)
-        return self._arrive(receiver, cast(Attempt, attempt), claims, token_sha256)
 
     def _landed_before(self, token_sha256: str) -> str | None:
         """Return where this browser went with the same token before, if that session lives."""
@@ -232,6 +253,8 @@ class HandoffReceiver:
         handle = self._sign_in(
             Arrival(claims=claims, target=attempt.target, token_sha256=token_sha256)
         )
+        if receiver.logouts is not None:
+            receiver.logouts.check_arrival(claims)
         handoff_accepted.send(
             current_app._get_current_object(),  # type: ignore[attr-defined]
             claims=claims,
@@ -303,7 +326,7 @@ def _failed(receiver: _Receiver, attempt: Attempt | None, unverified_error: str)
         raise AttemptUnknownError("an error came back that this browser did not ask for")
     known = unverified_error if unverified_error in _ERROR_SENTENCES else "server_error"
     error = AuthorizationFailedError(f"the issuer answered with {known}", error=known)
-    _report(error)
+    report_rejected("handoff", handoff_rejected, error)
     response = error_page(
         "handoff/denied.html",
         403,
@@ -317,7 +340,7 @@ def _failed(receiver: _Receiver, attempt: Attempt | None, unverified_error: str)
 
 
 def _rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Response:
-    _report(error)
+    report_rejected("handoff", handoff_rejected, error)
     malformed = isinstance(error, RequestMalformedError)
     # One page for every fault: which check failed is nobody's business but the log's.
     response = error_page(
@@ -338,7 +361,7 @@ def _rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Re
 
 
 def _unavailable(error: DependencyUnavailableError) -> Response:
-    _report(error)
+    report_rejected("handoff", handoff_rejected, error)
     response = error_page(
         "handoff/unavailable.html",
         503,
@@ -350,26 +373,6 @@ def _unavailable(error: DependencyUnavailableError) -> Response:
     )
     response.headers["Retry-After"] = _RETRY_AFTER
     return response
-
-
-def _report(error: HandoffError) -> None:
-    refusal = error.refusal or _NO_CHECK
-    _log.warning(
-        "handoff rejected: code=%s check=%s claim=%s kid=%s jti=%s iss=%s reason=%s request_id=%s",
-        error.code,
-        refusal.check,
-        error.claim if isinstance(error, TokenClaimError) else "-",
-        refusal.kid or "-",
-        refusal.jwt_id or "-",
-        refusal.issuer or "-",
-        error,
-        request_id(),
-    )
-    handoff_rejected.send(
-        current_app._get_current_object(),  # type: ignore[attr-defined]
-        error=error,
-        request_id=request_id(),
-    )
 
 
 def _keys(config: ReceiverConfig) -> KeySource:

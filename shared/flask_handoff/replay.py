@@ -1,4 +1,4 @@
-"""Remembers which tokens were used, so that none is used twice.
+"""Remembers which tokens were used, so that none is used twice, and which sessions have ended.
 
 A claim is one atomic step. To look first and write afterwards lets two requests through at once.
 """
@@ -7,9 +7,16 @@ from __future__ import annotations
 
 import heapq
 import threading
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
-from .errors import ConfigurationError, ReplayStoreUnavailableError, TokenReplayedError
+from .claims import HandoffClaims, Logout
+from .errors import (
+    ConfigurationError,
+    ReplayStoreUnavailableError,
+    SessionEndedError,
+    TokenReplayedError,
+)
 
 _SWEPT_A_CLAIM = 2  # expired entries go for one that comes, so that none pile up
 
@@ -42,6 +49,34 @@ class ReplayStore(Protocol):
         """
 
 
+@runtime_checkable
+class LogoutStore(Protocol):
+    """What a receiver that is told of log-outs asks of a store; both stores here can do it.
+
+    A handoff that was minted before a log-out may be redeemed after it. Its session is over.
+    """
+
+    def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
+        """Remember which sessions have ended; of two log-outs of one name the later one counts.
+
+        Args:
+            logout: Names the session, or the account where it names no session.
+            expires_at: It is remembered up to and including this second.
+            now: The present second.
+
+        Raises:
+            ReplayStoreUnavailableError: It cannot be written.
+        """
+
+    def check_session(self, claims: HandoffClaims) -> None:
+        """Check that the session which a handoff came from has not ended since it was issued.
+
+        Raises:
+            SessionEndedError: It has.
+            ReplayStoreUnavailableError: It cannot be told; nobody may be signed in.
+        """
+
+
 class MemoryReplayStore:
     """Remembers in this process only: for tests, and for servers of exactly one process.
 
@@ -64,6 +99,7 @@ class MemoryReplayStore:
         self._capacity = capacity
         self._claimed: set[tuple[str, str]] = set()
         self._by_expiry: list[tuple[int, tuple[str, str]]] = []
+        self._logouts: dict[tuple[str, str, str], tuple[datetime, int]] = {}
         self._lock = threading.Lock()
 
     def claim(self, issuer: str, jwt_id: str, *, expires_at: int, now: int) -> None:
@@ -80,6 +116,23 @@ class MemoryReplayStore:
                 )
             self._claimed.add(token)
             heapq.heappush(self._by_expiry, (expires_at, token))
+
+    def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
+        """Remember which sessions have ended, see ``LogoutStore.note_logout``."""
+        name = (logout.issuer, *logout.named_by)
+        with self._lock:
+            kept = {key: noted for key, noted in self._logouts.items() if noted[1] >= now}
+            ended_at, until = kept.get(name, (logout.ended_at, expires_at))
+            kept[name] = (max(ended_at, logout.ended_at), max(until, expires_at))
+            self._logouts = kept
+
+    def check_session(self, claims: HandoffClaims) -> None:
+        """Check that the session has not ended, see ``LogoutStore.check_session``."""
+        names = [("sub", claims.subject), ("sid", claims.session_id or "")]
+        noted = [self._logouts.get((claims.issuer, *name)) for name in names]
+        ended_at = max((each[0] for each in noted if each), default=None)
+        if ended_at is not None and claims.issued_at <= ended_at:
+            raise SessionEndedError("the session at the issuer has ended since", ended_at=ended_at)
 
     def ready(self) -> None:
         """Return: memory is always within reach."""

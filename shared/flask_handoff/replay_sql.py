@@ -1,9 +1,10 @@
-"""Remembers used tokens in a database that all processes share: SQLite or PostgreSQL."""
+"""Remembers used tokens, and ended sessions, in a database that all processes share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
@@ -20,9 +21,16 @@ from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from .errors import ConfigurationError, ReplayStoreUnavailableError, TokenReplayedError
+from .claims import HandoffClaims, Logout
+from .errors import (
+    ConfigurationError,
+    ReplayStoreUnavailableError,
+    SessionEndedError,
+    TokenReplayedError,
+)
 
 _LONGEST_ISSUER = 255  # characters, as of every claim
+_LONGEST_NAME = 255  # characters, as of every claim
 _LONGEST_JWT_ID = 261  # characters: a nonce of 255 behind the word that tells it from a jti
 
 # The row that comes back is the proof. ``rowcount`` is -1 on some drivers, win or lose.
@@ -47,6 +55,32 @@ _SWEEPS = {
     ),
 }
 
+_NOTE_LOGOUT = text(
+    "INSERT INTO handoff_logouts (issuer, claim, value, ended_at, expires_at) "
+    "VALUES (:issuer, :claim, :value, :ended_at, :expires_at) "
+    "ON CONFLICT (issuer, claim, value) DO UPDATE SET "
+    "ended_at = CASE WHEN excluded.ended_at > handoff_logouts.ended_at "
+    "THEN excluded.ended_at ELSE handoff_logouts.ended_at END, "
+    "expires_at = CASE WHEN excluded.expires_at > handoff_logouts.expires_at "
+    "THEN excluded.expires_at ELSE handoff_logouts.expires_at END"
+)
+_ENDED_AT = text(
+    "SELECT max(ended_at) FROM handoff_logouts WHERE issuer = :issuer "
+    "AND (claim = 'sub' AND value = :subject OR claim = 'sid' AND value = :session_id)"
+)
+_LOGOUT_SWEEPS = {
+    "sqlite": text(
+        "DELETE FROM handoff_logouts WHERE (issuer, claim, value) IN ("
+        "SELECT issuer, claim, value FROM handoff_logouts "
+        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2)"
+    ),
+    "postgresql": text(
+        "DELETE FROM handoff_logouts WHERE ctid = ANY (ARRAY("
+        "SELECT ctid FROM handoff_logouts "
+        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2 FOR UPDATE SKIP LOCKED))"
+    ),
+}
+
 
 def replay_table(metadata: MetaData) -> Table:
     """Describe the table ``handoff_replay``, for an application that creates its own tables."""
@@ -61,10 +95,27 @@ def replay_table(metadata: MetaData) -> Table:
     )
 
 
-class SQLReplayStore:
-    """Remembers in the table ``handoff_replay``, one short transaction of its own a claim.
+def logout_table(metadata: MetaData) -> Table:
+    """Describe the table ``handoff_logouts``, for an application that creates its own tables."""
+    return Table(
+        "handoff_logouts",
+        metadata,
+        Column("issuer", String(_LONGEST_ISSUER), primary_key=True),
+        Column("claim", String(3), primary_key=True),  # "sid" or "sub"
+        Column("value", String(_LONGEST_NAME), primary_key=True),
+        Column("ended_at", BigInteger, nullable=False),
+        Column("expires_at", BigInteger, nullable=False),
+        Index("handoff_logouts_by_expiry", "expires_at"),
+        sqlite_with_rowid=False,
+    )
 
-    What a claim costs does not grow with the table: each one that is won removes two expired rows.
+
+class SQLReplayStore:
+    """Remembers in two tables, ``handoff_replay`` and ``handoff_logouts``.
+
+    Each claim is one short transaction of its own. What it costs does not grow with the table: each
+    one that is won removes two expired rows. So it is with log-outs, where the receiver is told of
+    them.
 
     Args:
         engine: SQLAlchemy's engine of a SQLite file, 3.35 or newer, for the processes of one
@@ -84,21 +135,22 @@ class SQLReplayStore:
         _check_keeps_claims(engine)
         self._engine = engine
         self._sweep = sweep
+        self._logout_sweep = _LOGOUT_SWEEPS[engine.dialect.name]
         if engine.dialect.name == "postgresql":
             # A stricter isolation fails honest claims that happen at once; no pool is made anew.
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
 
-    def create_table(self) -> None:
-        """Create the table if it is missing; several processes may do so at once.
+    def create_tables(self) -> None:
+        """Create the tables that are missing; several processes may do so at once.
 
         Raises:
             ReplayStoreUnavailableError: The database is out of reach.
         """
         try:
-            self._create_table()
+            self._create_tables()
         except ReplayStoreUnavailableError:
             # Another process was faster by a hair, or this fails again for the same reason.
-            self._create_table()
+            self._create_tables()
 
     def claim(self, issuer: str, jwt_id: str, *, expires_at: int, now: int) -> None:
         """Win this token, once, see ``ReplayStore.claim``."""
@@ -110,18 +162,48 @@ class SQLReplayStore:
         if won is None:
             raise TokenReplayedError("the token was used before")
 
+    def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
+        """Remember which sessions have ended, see ``LogoutStore.note_logout``."""
+        claim, value = logout.named_by
+        row = {
+            "issuer": logout.issuer,
+            "claim": claim,
+            "value": value,
+            "ended_at": int(logout.ended_at.timestamp()),
+            "expires_at": expires_at,
+        }
+        with self._transaction() as connection:
+            connection.execute(_NOTE_LOGOUT, row)
+            connection.execute(self._logout_sweep, {"now": now})
+
+    def check_session(self, claims: HandoffClaims) -> None:
+        """Check that the session has not ended, see ``LogoutStore.check_session``."""
+        names = {
+            "issuer": claims.issuer,
+            "subject": claims.subject,
+            "session_id": claims.session_id or "",
+        }
+        with self._transaction() as connection:
+            seconds = connection.execute(_ENDED_AT, names).scalar_one()
+        if seconds is not None and claims.issued_at.timestamp() <= seconds:
+            raise SessionEndedError(
+                "the session at the issuer has ended since",
+                ended_at=datetime.fromtimestamp(seconds, UTC),
+            )
+
     def ready(self) -> None:
         """Return when the table is there and can be written to, see ``ReplayStore.ready``."""
         with self._transaction() as connection:
             # Nothing expired before 1970: this changes no row, yet fails where a claim would.
             connection.execute(self._sweep, {"now": 0})
 
-    def _create_table(self) -> None:
-        table = replay_table(MetaData())
+    def _create_tables(self) -> None:
+        metadata = MetaData()
         with self._transaction() as connection:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
+            for table in (replay_table(metadata), logout_table(metadata)):
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -26,3 +26,9 @@ handoff_accepted = _signals.signal("handoff-accepted")
 
 handoff_rejected = _signals.signal("handoff-rejected")
 """SERVER2 signed nobody in: ``error``, ``request_id``."""
+
+logout_accepted = _signals.signal("logout-accepted")
+"""SERVER2 ended the sessions that a logout token named: ``logout``, ``request_id``."""
+
+logout_rejected = _signals.signal("logout-rejected")
+"""SERVER2 did not do what a logout token asked for: ``error``, ``request_id``."""

@@ -18,7 +18,7 @@ from .handoff_checks import HANDOFF_CHECKS, HandoffVerification
 from .keys import KeySource, SigningKeySource
 from .logout_checks import LOGOUT_CHECKS, LogoutVerification
 from .profiles import HANDOFF, LOGOUT, LOGOUT_EVENT, TokenProfile
-from .replay import ReplayStore
+from .replay import LogoutStore, ReplayStore
 from .strict_jwt import ALGORITHM
 from .verification import Expectations, run_checks
 
@@ -131,6 +131,8 @@ class TokenVerifier:
         replay_store: Remembers what was used.
         profile: ``HANDOFF``, or ``OIDC`` for a foreign issuer.
         clock: Tells the time.
+        logout_store: Remembers which of the issuer's sessions have ended; None where the receiver
+            is not told.
     """
 
     checks = HANDOFF_CHECKS
@@ -144,6 +146,7 @@ class TokenVerifier:
         replay_store: ReplayStore,
         profile: TokenProfile = HANDOFF,
         clock: Clock = system_clock,
+        logout_store: LogoutStore | None = None,
     ) -> None:
         self.expected = Expectations(
             issuer=issuer,
@@ -152,6 +155,7 @@ class TokenVerifier:
             replay_store=replay_store,
             profile=profile,
             clock=clock,
+            logout_store=logout_store,
         )
 
     def verify(
@@ -164,9 +168,9 @@ class TokenVerifier:
     ) -> HandoffClaims:
         """Check the token completely, claim it, and return what it proves.
 
-        The order is: form, header, key, signature, claims, replay, and last what this browser
-        asked for. A token that is genuine but was meant for another browser has leaked: it is
-        claimed, so that it is dead, and then refused.
+        The order is: form, header, key, signature, claims, session, replay, and last what this
+        browser asked for. A token that is genuine but was meant for another browser has leaked:
+        it is claimed, so that it is dead, and then refused.
 
         Args:
             unverified_token: Compact JWS as it came from the browser, at most 4,096 characters.
@@ -181,6 +185,7 @@ class TokenVerifier:
             TokenSignatureError: Not signed by that key, or changed since.
             TokenClaimError: A claim is missing, of the wrong type or value; its subclasses
                 TokenExpiredError and TokenNotYetValidError where only the time is wrong.
+            SessionEndedError: Genuine, but its session at the issuer has ended since.
             AttemptUnknownError: Genuine, but ``nonce`` is None.
             TokenReplayedError: Genuine, and used before.
             JWKSUnavailableError: No key is held and none can be had.

@@ -25,7 +25,7 @@ from .errors import (
 )
 from .keys import KeySource, VerificationKey
 from .profiles import TokenProfile
-from .replay import ReplayStore
+from .replay import LogoutStore, ReplayStore
 from .strict_jwt import ALGORITHM, read_header, read_payload, verify_signature
 
 MAXIMUM_TOKEN_LENGTH = 4096  # characters; a handoff by a key of 2048 bits is about 950
@@ -51,6 +51,8 @@ class Expectations:
         replay_store: Remembers what was used.
         profile: Which kind of token is expected here.
         clock: Tells the time.
+        logout_store: Remembers which of the issuer's sessions have ended; None where the receiver
+            is not told.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Expectations:
         replay_store: ReplayStore,
         profile: TokenProfile,
         clock: Clock,
+        logout_store: LogoutStore | None = None,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
@@ -69,6 +72,7 @@ class Expectations:
         self.replay_store = replay_store
         self.profile = profile
         self.clock = clock
+        self.logout_store = logout_store
         self.leeway = profile.leeway.total_seconds()
         self.maximum_lifetime = profile.maximum_lifetime.total_seconds()
         self.remembered_after_expiry = profile.leeway + REPLAY_MARGIN

@@ -87,7 +87,7 @@ def opened(engine):
 def store_of(database):
     kind, url = database
     with opened(ENGINES[kind](url)) as store:
-        store.create_table()
+        store.create_tables()
         yield store
 
 
@@ -119,7 +119,7 @@ def contend(kind, url):
     with opened(ENGINES[kind](url)) as store:
         print("here", flush=True)  # noqa: T201 - the other process reads it
         sys.stdin.readline()
-        store.create_table()
+        store.create_tables()
         print(json.dumps(win_in_threads(store)))  # noqa: T201
 
 
@@ -199,7 +199,7 @@ def file(tmp_path):
     file = tmp_path / "data" / "replay.sqlite3"
     file.parent.mkdir()
     with opened(create_engine(f"sqlite:///{file}")) as store:
-        store.create_table()
+        store.create_tables()
     return file
 
 
@@ -320,7 +320,7 @@ def test_without_a_free_connection_it_is_unavailable(file):
 def test_a_connection_that_was_cut_spends_no_token(postgresql_url):
     engine = create_engine(postgresql_url, pool_size=1, max_overflow=0)
     with opened(engine) as store:
-        store.create_table()
+        store.create_tables()
         with engine.connect() as connection:
             mine = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         other = create_engine(postgresql_url)
@@ -333,7 +333,7 @@ def test_a_connection_that_was_cut_spends_no_token(postgresql_url):
 
 def test_a_server_that_may_only_be_read_is_unavailable(postgresql_url):
     with opened(create_engine(postgresql_url)) as store:
-        store.create_table()
+        store.create_tables()
     read_only = {"options": "-c default_transaction_read_only=on"}
     with opened(create_engine(postgresql_url, connect_args=read_only)) as store:
         assert_unavailable(store)
@@ -347,7 +347,7 @@ def test_a_server_that_does_not_answer_is_unavailable(tmp_path):
         with pytest.raises(ReplayStoreUnavailableError):
             store.ready()
         with pytest.raises(ReplayStoreUnavailableError):
-            store.create_table()
+            store.create_tables()
 
 
 # Row 60: a token that could still be accepted is never forgotten.

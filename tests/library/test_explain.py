@@ -15,6 +15,7 @@ from flask_handoff.errors import HandoffRejectedError
 from flask_handoff.explain import explain
 from flask_handoff.handoff_checks import HANDOFF_CHECKS
 from flask_handoff.keys import parse_jwks
+from flask_handoff.profiles import LOGOUT_EVENT
 from tests.jwks_endpoint import JWKSEndpoint, fails, response, sends
 
 ISSUER, CLIENT_ID, NONCE = "https://issuer.example", "notes", "n" * 43
@@ -92,6 +93,10 @@ def command(tmp_path, jwks_document):
             receiver.init_app(app, replay_store=MemoryReplayStore())
             """
         )
+    )
+    listens = "live_session=lambda: None, end_sessions=lambda logout: None"
+    (tmp_path / "listening.py").write_text(
+        (tmp_path / "receiver.py").read_text().replace("live_session=lambda: None", listens)
     )
     (tmp_path / "elsewhere.py").write_text("from flask import Flask\napp = Flask(__name__)\n")
     (tmp_path / "jwks.json").write_bytes(jwks_document)
@@ -183,6 +188,24 @@ def test_a_good_token_passes_all_that_can_be_checked_here(command, sign):
     assert printed["one_use"] == "not claimed: explaining spends nothing"
     assert printed["browser"] == "not checked here: only the browser that began it can tell"
     assert not any(part in answer.stdout for part in token.split("."))
+
+
+def test_a_logout_token_is_explained_by_its_own_checks(command, sign):
+    token = sign(
+        now=datetime.now(UTC), headers={"typ": "logout+jwt"}, events={LOGOUT_EVENT: {}}, nonce="n"
+    )
+    answer = command(token, "--logout", app="listening")
+    assert (answer.returncode, answer.stderr) == (1, "")
+    assert "  no_nonce         refused: token_claim: " in answer.stdout
+    assert "at most 120 s long" in answer.stdout
+    handoff = command(token, app="listening")
+    assert "Refused: check header, code token_malformed." in handoff.stdout
+
+
+def test_where_nobody_hears_of_log_outs_none_is_explained(command, sign):
+    answer = command(sign(now=datetime.now(UTC)), "--logout")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "is not told of log-outs" in answer.stderr
 
 
 def test_only_harmless_values_of_a_token_are_shown(command, sign, key_ring):

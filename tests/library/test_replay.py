@@ -175,12 +175,12 @@ class SQLReplayStoreContract(ReplayStoreContract):
     @pytest.fixture
     def store(self, engine):
         store = SQLReplayStore(engine)
-        store.create_table()
+        store.create_tables()
         return store
 
     def test_a_table_that_is_there_is_left_as_it_is(self, store):
         claim(store, "one")
-        store.create_table()
+        store.create_tables()
         with pytest.raises(TokenReplayedError):
             claim(store, "one")
 
@@ -189,14 +189,14 @@ class SQLReplayStoreContract(ReplayStoreContract):
         replay_table(metadata)
         metadata.create_all(engine)
         store = SQLReplayStore(engine)
-        store.create_table()
+        store.create_tables()
         claim(store, "one")
         assert len(inspect(engine).get_indexes("handoff_replay")) == 1
 
     def test_an_index_that_is_missing_is_created_as_well(self, store, engine):
         with engine.begin() as connection:
             connection.execute(text("DROP INDEX handoff_replay_by_expiry"))
-        store.create_table()
+        store.create_tables()
         assert len(inspect(engine).get_indexes("handoff_replay")) == 1
 
     def test_the_table_created_in_many_threads_at_once_is_created(self, engine):
@@ -205,7 +205,7 @@ class SQLReplayStoreContract(ReplayStoreContract):
 
         def create(_):
             together.wait(timeout=PATIENCE)
-            SQLReplayStore(engine).create_table()
+            SQLReplayStore(engine).create_tables()
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(create, range(threads)))
@@ -269,7 +269,7 @@ class TestSQLReplayStoreInSQLite(SQLReplayStoreContract):
     def test_a_connection_for_each_claim_is_right(self, tmp_path):
         engine = create_engine(f"sqlite:///{tmp_path / 'replay.sqlite3'}", poolclass=NullPool)
         store = SQLReplayStore(engine)
-        store.create_table()
+        store.create_tables()
         claim(store, "one")
         with pytest.raises(TokenReplayedError):
             claim(store, "one")
@@ -309,7 +309,7 @@ def steps_of_a_claim(path, rows):
 
     engine = create_engine(f"sqlite:///{path}")
     store = SQLReplayStore(engine)
-    store.create_table()
+    store.create_tables()
     with sqlite3.connect(path) as connection:
         connection.executemany(
             "INSERT INTO handoff_replay VALUES (?, ?, ?)",

@@ -1,0 +1,176 @@
+"""SERVER2's ear for log-outs at SERVER1: one logout token, server to server, ends sessions.
+
+A handoff that was minted before a log-out may arrive after it, or at the same moment. Whoever opens
+a session writes it first and then looks for a log-out; whoever is told of a log-out notes it first
+and then looks for sessions. So at least one of the two sees the other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app, jsonify
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+from .claims import Clock, HandoffClaims, Logout, UnverifiedToken
+from .config import ReceiverConfig
+from .errors import (
+    ConfigurationError,
+    DependencyUnavailableError,
+    HandoffError,
+    LogoutFailedError,
+    RequestMalformedError,
+    SessionEndedError,
+)
+from .front_door import request_id, unverified_parameters
+from .keys import KeySource
+from .profiles import LOGOUT_PROFILES, PROFILES, TokenProfile
+from .replay import LogoutStore, ReplayStore
+from .reports import report_rejected
+from .signals import logout_accepted, logout_rejected
+from .tokens import LogoutTokenVerifier
+from .verification import REPLAY_MARGIN
+
+EndSessionsHook = Callable[[Logout], None]
+
+_log = logging.getLogger("flask_handoff")
+
+
+@dataclass(frozen=True, slots=True)
+class Logouts:
+    """What one receiver does about log-outs at its issuer.
+
+    Args:
+        verifier: Judges logout tokens.
+        store: Remembers log-outs for as long as handoffs from before can still be redeemed.
+        end_sessions: The application's hook.
+        handoff_profile: The kind of handoffs that this receiver accepts.
+        clock: Tells the time.
+    """
+
+    verifier: LogoutTokenVerifier
+    store: LogoutStore
+    end_sessions: EndSessionsHook
+    handoff_profile: TokenProfile
+    clock: Clock
+
+    @classmethod
+    def listen(
+        cls,
+        end_sessions: EndSessionsHook,
+        *,
+        config: ReceiverConfig,
+        keys: KeySource,
+        store: ReplayStore,
+        clock: Clock,
+    ) -> Logouts:
+        """Build it for one receiver.
+
+        Raises:
+            ConfigurationError: The store cannot remember log-outs.
+        """
+        if not isinstance(store, LogoutStore):
+            raise ConfigurationError(
+                f"{type(store).__name__} cannot remember which sessions have ended.",
+                "Use SQLReplayStore, or leave out end_sessions.",
+            )
+        verifier = LogoutTokenVerifier(
+            issuer=config.issuer,
+            audience=config.client_id,
+            keys=keys,
+            replay_store=store,
+            profile=LOGOUT_PROFILES[config.policy],
+            clock=clock,
+        )
+        return cls(verifier, store, end_sessions, PROFILES[config.policy], clock)
+
+    def answer(self) -> Response:
+        """Answer a request with a logout token: 200 when the sessions are dead, else 400.
+
+        The standard knows no other status, also where a store is out of reach. No cookie is read
+        or set, and nothing that came is repeated.
+
+        Source: OpenID Connect Back-Channel Logout 1.0, sections 2.5, 2.6 and 2.8.
+        """
+        try:
+            logout = self._end(_read_token())
+        except HandoffError as error:
+            report_rejected("logout", logout_rejected, error)
+            return _refusal()
+        _log.info(
+            "logout accepted: %s=%s iss=%s ended_at=%s request_id=%s",
+            *logout.named_by,
+            logout.issuer,
+            logout.ended_at.isoformat(),
+            request_id(),
+        )
+        logout_accepted.send(
+            current_app._get_current_object(),  # type: ignore[attr-defined]
+            logout=logout,
+            request_id=request_id(),
+        )
+        return current_app.response_class(status=200, mimetype="text/plain")
+
+    def check_arrival(self, claims: HandoffClaims) -> None:
+        """Look once more whether the session goes on that this handoff came from.
+
+        A log-out at the very same moment may have found no session to end yet.
+
+        Raises:
+            SessionEndedError: It does not; what the arrival has opened is ended again.
+            ReplayStoreUnavailableError: It cannot be told.
+        """
+        try:
+            self.store.check_session(claims)
+        except SessionEndedError as error:
+            self._take_back(claims, error.ended_at)
+            raise
+        except DependencyUnavailableError:
+            self._take_back(claims, claims.issued_at)
+            raise
+
+    def _take_back(self, claims: HandoffClaims, ended_at: datetime) -> None:
+        self.end_sessions(Logout(claims.issuer, claims.subject, claims.session_id, ended_at))
+
+    def _end(self, unverified_token: UnverifiedToken) -> Logout:
+        logout = self.verifier.verify(unverified_token)
+        now = self.clock()
+        profile = self.handoff_profile
+        until = now + profile.maximum_lifetime + profile.leeway + REPLAY_MARGIN
+        self.store.note_logout(logout, expires_at=int(until.timestamp()), now=int(now.timestamp()))
+        try:
+            self.end_sessions(logout)
+        except HandoffError:
+            raise
+        except Exception as error:
+            _log.exception("the hook end_sessions failed: request_id=%s", request_id())
+            raise LogoutFailedError(f"the hook failed ({type(error).__name__})") from error
+        return logout
+
+
+def _read_token() -> UnverifiedToken:
+    unverified = _read_form()
+    values = unverified.get("logout_token", ())
+    if len(values) != 1 or not values[0]:
+        raise RequestMalformedError("logout_token: expected exactly once")
+    return UnverifiedToken(values[0])
+
+
+def _read_form() -> Mapping[str, Sequence[str]]:
+    try:
+        return unverified_parameters()
+    except BadRequest as error:
+        raise RequestMalformedError("expected a form, and no query") from error
+
+
+def _refusal() -> Response:
+    response = jsonify(
+        error="invalid_request",
+        error_description=f"Refused. The log of this service says why: {request_id()}",
+    )
+    response.status_code = 400
+    return response
