@@ -6,7 +6,7 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import limit_bodies
-from flask_handoff.replay_sql import SQLReplayStore, replay_table
+from flask_handoff.replay_sql import SQLReplayStore, logout_table, replay_table
 
 from . import access_log, cli, error_pages, forgery, headers, health, notes, pages, session_cookie
 from .config import Config
@@ -16,6 +16,7 @@ from .schema import DatabaseVersionError
 from .secret_key import read_secret_keys
 
 replay_table(metadata)
+logout_table(metadata)
 
 
 @cli.plain_refusals()

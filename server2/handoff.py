@@ -1,11 +1,19 @@
-"""SERVER2's side of the handoff: how a person who arrives is signed in here."""
+"""SERVER2's side of the handoff: how a person who arrives is signed in here, and out again."""
 
-from flask_handoff import Arrival, HandoffReceiver, LiveSession
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_handoff import (
+    Arrival,
+    DependencyUnavailableError,
+    HandoffReceiver,
+    LiveSession,
+    Logout,
+)
 
 from . import session_cookie
 from .accounts import remember_account
 from .db import database
-from .sessions import current_session, start_session
+from .sessions import current_session, end_sessions_of, start_session
 
 
 def sign_in(arrival: Arrival) -> str:
@@ -25,4 +33,13 @@ def live_session() -> LiveSession | None:
     return LiveSession(session.handle, session.token_sha256, session.target)
 
 
-handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session)
+def end_sessions(logout: Logout) -> None:
+    """End the sessions here that came from those that have ended at SERVER1."""
+    try:
+        with database().writing() as connection:
+            end_sessions_of(connection, logout)
+    except SQLAlchemyError as error:
+        raise DependencyUnavailableError(f"the database failed ({type(error).__name__})") from error
+
+
+handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session, end_sessions=end_sessions)

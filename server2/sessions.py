@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from flask_handoff.claims import Arrival
+from flask_handoff.claims import Arrival, Logout
 
 from . import session_cookie
 from .accounts import Account, accounts
@@ -43,7 +43,9 @@ sessions = Table(
     Column("handle", String(32), nullable=False, unique=True),
     Column("account_id", BigInteger, ForeignKey(accounts.c.id), nullable=False, index=True),
     Column("scope", Text, nullable=False),
-    Column("issuer_session_id", Text),
+    Column("issuer_session_id", Text, index=True),
+    # By the issuer's clock: what it ends up to an instant is what it handed on up to then.
+    Column("token_issued_at", Instant, nullable=False),
     Column("token_sha256", String(64), nullable=False),
     Column("target", String(512), nullable=False),
     Column("auth_time", Instant),
@@ -144,6 +146,7 @@ def start_session(connection: Connection, account_id: int, arrival: Arrival) -> 
             "account_id": account_id,
             "scope": " ".join(sorted(arrival.claims.scope)),
             "issuer_session_id": arrival.claims.session_id,
+            "token_issued_at": arrival.claims.issued_at,
             "token_sha256": arrival.token_sha256,
             "target": arrival.target,
             "auth_time": arrival.claims.auth_time,
@@ -160,6 +163,17 @@ def end_session(connection: Connection) -> None:
     g.pop("session", None)
     if held is not None:
         connection.execute(_END, {"held_sha256": _sha256(held)})
+
+
+def end_sessions_of(connection: Connection, logout: Logout) -> None:
+    """End the sessions that came from those that have ended at the issuer, in every browser."""
+    account = select(accounts.c.id).where(accounts.c.issuer == logout.issuer)
+    ended = delete(sessions).where(sessions.c.token_issued_at <= logout.ended_at)
+    if logout.session_id is not None:
+        ended = ended.where(sessions.c.issuer_session_id == logout.session_id)
+    if logout.subject is not None:
+        account = account.where(accounts.c.subject == logout.subject)
+    connection.execute(ended.where(sessions.c.account_id.in_(account)))
 
 
 def current_session() -> Session | None:

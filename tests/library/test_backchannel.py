@@ -288,9 +288,7 @@ def test_when_the_store_goes_while_a_session_is_being_opened_nobody_is_signed_in
 # What is out of reach.
 
 
-def test_while_the_store_is_out_of_reach_it_is_refused_and_done_later(
-    browser, server1, store, mint
-):
+def test_while_the_store_is_out_of_reach_it_is_refused(browser, server1, store, mint):
     browser.arrive()
     store.out_of_reach = True
     assert_refused(post(server1, mint()))

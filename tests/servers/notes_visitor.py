@@ -50,25 +50,48 @@ class Visitor:
     def add_note(self, text):
         return self.submit("/notes", {"text": text})
 
-    def arrive(self, *, target="/notes", subject="ada", scope=ALL_SCOPES, name="Ada", email=None):
+    def arrive(
+        self,
+        *,
+        target="/notes",
+        subject="ada",
+        scope=ALL_SCOPES,
+        sid="a-session-at-server1",
+        name="Ada",
+        email=None,
+    ):
         """Sign in at SERVER1 and come back: what SERVER2 answers to the token."""
         answer = self.get("/sso/login", query_string={"target_link_uri": target})
-        return self.get(self.callback(answer, subject, scope, name=name, email=email))
+        return self.get(self.callback(answer, subject, scope, sid, name=name, email=email))
 
-    def callback(self, answer, subject="ada", scope=ALL_SCOPES, **about):
+    def is_signed_in(self):
+        return "Signed in as" in self.get("/").text
+
+    def callback(
+        self, answer, subject="ada", scope=ALL_SCOPES, sid="a-session-at-server1", **about
+    ):
         asked = {name: one for name, (one,) in parse_qs(urlsplit(answer.location).query).items()}
         token = self.minter.mint(
             HANDOFF,
             audience=asked["client_id"],
             subject=subject,
             nonce=asked["nonce"],
-            session_id="a-session-at-server1",
+            session_id=sid,
             auth_time=self.clock(),
             scope=frozenset(scope.split()),
             about={name: value for name, value in about.items() if value is not None},
         )
         fields = {"id_token": token, "state": asked["state"], "iss": ISSUER}
         return f"/sso/callback?{urlencode(fields)}"
+
+    def log_out_at_server1(self, *, ended_at=None, **named):
+        """Be SERVER1, and tell of a log-out there; no cookie goes with it."""
+        token = self.minter.mint_logout(
+            audience="server2", ended_at=ended_at or self.clock(), **named
+        )
+        return self.app.test_client(use_cookies=False).post(
+            "/sso/backchannel-logout", base_url=self.base_url, data={"logout_token": token}
+        )
 
     def cookies(self):
         return {cookie.key: cookie.value for cookie in self._jar()}

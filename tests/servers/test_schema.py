@@ -208,14 +208,15 @@ def test_tables_of_others_in_the_same_database_are_left_alone(server):
 def test_a_table_that_is_made_anew_keeps_the_rows_that_refer_to_it(first_version, with_step):
     server = first_version
     parent = PARENTS[server.name]
-    before = rows_of(server.url, ["sessions"])
-    assert len(before["sessions"]) == 2
+    before = rows_of(server.url, ["sessions"])["sessions"]
+    assert len(before) == 2
     schema = with_step(
         f'with op.batch_alter_table("{parent}") as batch:'
         ' batch.alter_column("created_at", nullable=True)'
     )
     server.open(upgrade=True, schema=schema)
-    assert rows_of(server.url, ["sessions"]) == before
+    after = rows_of(server.url, ["sessions"])["sessions"]
+    assert all({*was} <= {*row} for was, row in zip(before, after, strict=True))
     assert described(server.url)[parent]["columns"]["created_at"]["nullable"] == "True"
 
 

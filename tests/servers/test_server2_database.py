@@ -55,10 +55,11 @@ def test_a_session_in_use_is_renewed(visitor, clock, database):
         assert connection.execute(select(sessions.c.last_seen_at)).scalar_one() == clock()
 
 
-def test_the_table_of_used_tokens_stands_in_the_same_database(database):
+def test_the_tables_of_the_library_stand_in_the_same_database(database):
     assert set(inspect(database.engine).get_table_names()) == {
         "accounts",
         "alembic_version",
+        "handoff_logouts",
         "handoff_replay",
         "notes",
         "sessions",
