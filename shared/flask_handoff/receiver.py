@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -215,10 +216,11 @@ class HandoffReceiver:
         if request.method == "POST":
             # The Lax cookie stays away from SERVER1's POST, but comes with our own.
             return post_page(url_for(".finish"), fields)
-        if "id_token" in fields and _receiver().config.response_mode != "query":
-            raise RequestMalformedError("id_token: in a query, where form_post was asked for")
         if len(fields.get("id_token", "")) > LONGEST_QUERY_TOKEN:
             raise RequestMalformedError("id_token: too long for a query")
+        if "id_token" in fields and _receiver().config.response_mode != "query":
+            _burn_what_strayed(_receiver(), fields)
+            raise RequestMalformedError("id_token: in a query, where form_post was asked for")
         return self._judge(fields)
 
     def _finish(self) -> Response:
@@ -226,7 +228,7 @@ class HandoffReceiver:
 
     def _judge(self, fields: Mapping[str, str]) -> Response:
         receiver = _receiver()
-        _check_response_issuer(receiver.config, fields.get("iss"))
+        _check_response_issuer(receiver, fields)
         attempt = _find_attempt(receiver, fields["state"])
         if "error" in fields:
             return _failed(receiver, attempt, fields["error"])
@@ -290,9 +292,21 @@ def _read_callback(unverified: Mapping[str, list[str]]) -> dict[str, str]:
     return given
 
 
-def _check_response_issuer(config: ReceiverConfig, unverified_issuer: str | None) -> None:
-    if unverified_issuer is not None and unverified_issuer != config.issuer:
+def _check_response_issuer(receiver: _Receiver, fields: Mapping[str, str]) -> None:
+    if fields.get("iss", receiver.config.issuer) != receiver.config.issuer:
+        _burn_what_strayed(receiver, fields)
         raise ResponseIssuerError("iss: not the issuer that was asked")
+
+
+def _burn_what_strayed(receiver: _Receiver, fields: Mapping[str, str]) -> None:
+    """Spend a genuine token that came to the wrong browser, in an answer that is refused anyway.
+
+    In the right browser it stays good: whoever altered the answer has no use for it, and the one
+    that was asked for may still come.
+    """
+    if "id_token" in fields and _find_attempt(receiver, fields["state"]) is None:
+        with suppress(HandoffRejectedError):
+            receiver.verifier.verify(UnverifiedToken(fields["id_token"]), nonce=None)
 
 
 def _find_attempt(receiver: _Receiver, unverified_state: str) -> Attempt | None:

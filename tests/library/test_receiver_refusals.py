@@ -101,6 +101,43 @@ def test_a_token_in_a_query_is_refused_where_a_post_was_asked_for(build_issuer, 
     assert heard.errors() == ["request_malformed"]
 
 
+def test_a_token_in_a_query_of_the_wrong_browser_is_burnt_where_a_post_was_asked_for(
+    build_issuer, build_receiver, store
+):
+    receiver = build_receiver(HANDOFF_RESPONSE_MODE="form_post")
+    browser, stranger = Browser(build_issuer(), receiver), Browser.at_receiver(receiver)
+    heard = Heard(receiver)
+    browser.sign_in()
+    form = Form(browser.come_back().text)
+    in_a_query = with_query(CALLBACK, **form.fields)
+    assert browser.get(in_a_query).status_code == 400
+    assert store.claimed == []
+    assert stranger.get(in_a_query).status_code == 400
+    assert len(store.claimed) == 1
+    assert is_uniform_refusal(browser.post(FINISH, form.fields))
+    assert heard.errors() == ["request_malformed", "request_malformed", "token_replayed"]
+
+
+def test_a_token_of_another_browser_in_an_answer_of_another_issuer_is_burnt(
+    browser, receiver, heard
+):
+    answer = browser.come_back("/notes")
+    stranger = Browser.at_receiver(receiver)
+    strayed = with_query(answer.location, iss="https://evil.example.com")
+    assert is_uniform_refusal(stranger.get(strayed))
+    assert is_uniform_refusal(browser.get(answer.location))
+    assert heard.errors() == ["response_issuer", "token_replayed"]
+
+
+def test_a_forged_token_in_an_answer_of_another_issuer_writes_nothing(browser, receiver, store):
+    answer = browser.come_back("/notes")
+    token = query_of(answer.location)["id_token"]
+    for forged in (f"{token[:-8]}AAAAAAAA", "a.b.c", "x"):
+        url = with_query(answer.location, iss="https://evil.example.com", id_token=forged)
+        assert is_uniform_refusal(Browser.at_receiver(receiver).get(url))
+    assert store.claimed == []
+
+
 @pytest.mark.parametrize("iss", ["https://evil.example.com", f"{ISSUER}/", ISSUER.upper()])
 def test_an_answer_of_another_issuer_is_refused_and_the_attempt_goes_on(browser, heard, iss):
     answer = browser.come_back("/notes")
