@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ from werkzeug.wrappers import Response
 from flask_handoff.front_door import request_id
 
 _LONGEST_PATH = 200  # characters
+# Somebody may have pasted a token or a cookie behind the slash; no page of ours has such a name.
+_LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_-]{32,}")
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ def init_app(app: Flask) -> None:
             "%s %s %s %d %dms request_id=%s",
             request.remote_addr or "-",
             quote(request.method[:16], safe=""),
-            quote(request.path[:_LONGEST_PATH], safe="/~:@!$&'()*+,;="),
+            _written(request.path),
             response.status_code,
             (time.monotonic() - g.started_at) * 1000,
             request_id(),
@@ -36,3 +39,8 @@ def init_app(app: Flask) -> None:
         return response
 
     request_started.connect(note_start, app, weak=False)
+
+
+def _written(unverified_path: str) -> str:
+    shown = _LIKE_A_SECRET.sub("(cut)", unverified_path)[:_LONGEST_PATH]
+    return quote(shown, safe="/~:@!$&'()*+,;=")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from datetime import UTC, datetime
 from typing import TextIO, cast
@@ -14,6 +15,8 @@ from flask.logging import wsgi_errors_stream
 from flask_handoff.front_door import request_id
 
 LONGEST_PATH = 200  # characters
+# Somebody may have pasted a token or a cookie behind the slash; no page of ours has such a name.
+LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_-]{32,}")
 
 _access = logging.getLogger("server2.access")
 
@@ -58,8 +61,13 @@ def _write(_app: Flask, response: Response, **_: object) -> None:
         "%s %s %s %d %.1fms request_id=%s",
         request.remote_addr or "-",
         quote(request.method, safe="")[:16],
-        quote(request.path, safe="/~:@!$&'()*+,;=")[:LONGEST_PATH],
+        _written(request.path),
         response.status_code,
         (time.perf_counter() - g.request_began) * 1000,
         request_id(),
     )
+
+
+def _written(unverified_path: str) -> str:
+    shown = LIKE_A_SECRET.sub("(cut)", unverified_path)
+    return quote(shown, safe="/~:@!$&'()*+,;=")[:LONGEST_PATH]

@@ -44,6 +44,17 @@ def test_a_long_path_is_cut(browser1, log):
     assert len(log.text) < 400
 
 
+@pytest.mark.parametrize("path", ["/{}", "/login/{}", "/static/{}.css"])
+def test_a_token_or_a_cookie_that_was_pasted_into_a_path_is_not_logged(browser1, log, path):
+    browser1.sign_in()
+    token = browser1.authorize().location.split("id_token=")[1].split("&")[0]
+    for secret in (token, browser1.cookie):
+        browser1.get(path.format(secret))
+        line = log.text.splitlines()[-1]
+        assert " 404 " in line
+        assert not [part for part in secret.split(".") if len(part) > 31 and part[:20] in line]
+
+
 def test_no_secret_is_logged(browser1, log):
     browser1.sign_in(password="a wrong secret")
     browser1.sign_in()

@@ -32,6 +32,18 @@ def test_no_query_no_cookie_and_no_token_is_logged(visitor, caplog):
         assert secret not in written
 
 
+@pytest.mark.parametrize("path", ["/{}", "/notes/{}", "/sso/callback/id_token={}", "/a/{}/b"])
+def test_a_token_or_a_cookie_that_was_pasted_into_a_path_is_not_logged(visitor, caplog, path):
+    landing = visitor.callback(visitor.get("/sso/login"))
+    visitor.get(landing)
+    token = landing.split("id_token=")[1].split("&")[0]
+    for secret in (token, visitor.cookies()["s2_session"]):
+        visitor.get(path.format(secret))
+        line = lines(caplog)[-1]
+        assert " 404 " in line
+        assert not [part for part in secret.split(".") if len(part) > 31 and part[:20] in line]
+
+
 @pytest.mark.parametrize(
     "path", ["/a%0aINFO server2.access forged", "/%1b[31mred", "/%E2%80%AEdrow", "/" + "x" * 5000]
 )
