@@ -143,7 +143,7 @@ class Config:
             audit_kept=timedelta(days=read.number("SERVER1_AUDIT_DAYS", 1, 36500)),
             serving=read.serving(issuer),
             hashing=read.hashing(issuer),
-            handoff=read.handoff(issuer),
+            handoff=read.handoff(issuer, demo),
         )
 
     @property
@@ -267,7 +267,7 @@ class _SettingReader:
             )
         return hashing
 
-    def handoff(self, issuer: str) -> Mapping[str, str | list[dict[str, object]]]:
+    def handoff(self, issuer: str, demo: bool) -> Mapping[str, str | list[dict[str, object]]]:
         given = {
             name: value
             for name, value in self.environment.items()
@@ -275,19 +275,20 @@ class _SettingReader:
         }
         return {
             "HANDOFF_KEYS_DIRECTORY": "instance/keys",
-            "HANDOFF_CLIENTS": [self._notes()],
+            "HANDOFF_CLIENTS": [self._notes(demo)],
             **given,
             "HANDOFF_ISSUER": issuer,
         }
 
-    def _notes(self) -> dict[str, object]:
+    def _notes(self, demo: bool) -> dict[str, object]:
         server2 = f"http://127.0.0.1:{self.port('SERVER2_PORT', SERVER2_DEFAULT_PORT)}"
         base_url = self.environment.get("HANDOFF_BASE_URL") or server2
         return {
             "client_id": "server2",
             "name": "SERVER2",
             "redirect_uris": [f"{base_url}/sso/callback"],
-            "response_modes": ["query", "form_post"],
+            # The demo is there to be looked at; elsewhere a token has no place in an address.
+            "response_modes": ["query", "form_post"] if demo else ["form_post"],
             "initiate_login_uri": f"{base_url}/sso/login",
         }
 

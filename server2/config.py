@@ -69,6 +69,7 @@ class Config:
             setting="HANDOFF_BASE_URL",
         )
         samesite = _session_samesite(settings)
+        demo = _demo(settings, base_url)
         return cls(
             instance=instance,
             database_url=_database_url(settings, instance),
@@ -76,8 +77,8 @@ class Config:
             bind=_bind_address(settings),
             port=port,
             session_samesite=samesite,
-            demo=_demo(settings, base_url),
-            handoff=_handoff(settings, instance, base_url, samesite),
+            demo=demo,
+            handoff=_handoff(settings, instance, base_url, samesite, demo),
         )
 
     @property
@@ -156,13 +157,14 @@ def _database_url(settings: Mapping[str, str], instance: Path) -> str:
 
 
 def _handoff(
-    settings: Mapping[str, str], instance: Path, base_url: str, samesite: str
+    settings: Mapping[str, str], instance: Path, base_url: str, samesite: str, demo: bool
 ) -> dict[str, object]:
     issuer_port = _port(settings, "SERVER1_PORT", 5001)
     defaults = {
         "HANDOFF_ISSUER": f"http://localhost:{issuer_port}",
         "HANDOFF_CLIENT_ID": "server2",
-        "HANDOFF_RESPONSE_MODE": "query",
+        # The demo is there to be looked at; elsewhere a token has no place in an address.
+        "HANDOFF_RESPONSE_MODE": "query" if demo else "form_post",
         "HANDOFF_SCOPE": "openid profile email notes:read notes:write",
         "HANDOFF_ATTEMPT_COOKIE": "s2_tx_",
         "HANDOFF_DEFAULT_TARGET": "/notes",

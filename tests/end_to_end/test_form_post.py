@@ -4,7 +4,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.end_to_end.journey import action_of, fields_of
+from flask_handoff.keys import new_key
+from tests.end_to_end.conftest import watched_pair
+from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of, parameters_of
 
 
 @pytest.fixture
@@ -86,3 +88,23 @@ def test_a_field_that_is_posted_on_is_escaped(signed_in):
     assert page.status_code == 200
     assert "<script>hostile" not in page.text
     assert fields_of(page) == fields
+
+
+def test_outside_of_demo_mode_it_is_how_the_two_servers_speak_without_any_setting(tmp_path):
+    new_key(tmp_path / "server1" / "keys")
+    settings = {
+        "server1": {"SERVER1_DEMO": "0", "DEMO_PASSWORD": ""},
+        "server2": {"SERVER2_DEMO": "0"},
+    }
+    with (
+        watched_pair(tmp_path, **settings) as pair,
+        Browser(pair.server1.base_url, pair.server2.base_url) as browser,
+    ):
+        pair.server1.flask("users", "create", EMAIL, "--password-stdin")
+        login = browser.arrive("/session")
+        assert browser.sign_in(pair.password, login).url == f"{pair.server2.base_url}/session"
+        begun = browser.begin().headers["Location"]
+        assert parameters_of(begun)["response_mode"] == "form_post"
+        # Nobody can have the token put into an address instead.
+        in_a_query = browser.get(begun.replace("=form_post", "=query"))
+        assert (in_a_query.status_code, "Location" in in_a_query.headers) == (400, False)

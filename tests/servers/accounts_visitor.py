@@ -1,5 +1,6 @@
 """A browser at SERVER1, and what an operator does beside it."""
 
+import json
 import re
 from contextlib import contextmanager
 
@@ -17,6 +18,17 @@ CHEAP_HASHES = {
     "SERVER1_ARGON2_TIME_COST": "1",
     "SERVER1_ARGON2_PARALLELISM": "1",
 }
+CLIENTS = json.dumps(
+    [
+        {
+            "client_id": "server2",
+            "name": "SERVER2",
+            "redirect_uris": ["http://127.0.0.1:5002/sso/callback"],
+            "response_modes": ["query", "form_post"],
+            "initiate_login_uri": "http://127.0.0.1:5002/sso/login",
+        }
+    ]
+)
 REQUEST = {
     "client_id": "server2",
     "redirect_uri": "http://127.0.0.1:5002/sso/callback",

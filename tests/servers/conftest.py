@@ -42,6 +42,7 @@ def notes_environment(tmp_path, issuer_public_key):
     return {
         "SERVER2_INSTANCE": str(tmp_path / "server2"),
         "HANDOFF_PINNED_KEYS": str(issuer_public_key),
+        "HANDOFF_RESPONSE_MODE": "query",
     }
 
 
@@ -94,6 +95,7 @@ def accounts_environment(tmp_path, server1_keys):
     return {
         "SERVER1_INSTANCE": str(tmp_path / "server1"),
         "HANDOFF_KEYS_DIRECTORY": str(server1_keys),
+        "HANDOFF_CLIENTS": accounts_visitor.CLIENTS,
         **accounts_visitor.CHEAP_HASHES,
     }
 

@@ -16,7 +16,7 @@ def directory(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_without_settings_it_is_the_demos_pair_on_loopback():
+def test_without_settings_it_is_a_pair_on_loopback():
     config = Config.from_environment({})
     assert config.issuer == "http://localhost:5001"
     assert (config.serving.bind, config.serving.port) == ("127.0.0.1", 5001)
@@ -27,10 +27,16 @@ def test_without_settings_it_is_the_demos_pair_on_loopback():
             "client_id": "server2",
             "name": "SERVER2",
             "redirect_uris": ["http://127.0.0.1:5002/sso/callback"],
-            "response_modes": ["query", "form_post"],
+            "response_modes": ["form_post"],
             "initiate_login_uri": "http://127.0.0.1:5002/sso/login",
         }
     ]
+
+
+def test_a_token_may_stand_in_an_address_in_demo_mode_only():
+    config = Config.from_environment({"SERVER1_DEMO": "1"})
+    (client,) = config.handoff["HANDOFF_CLIENTS"]
+    assert client["response_modes"] == ["query", "form_post"]
 
 
 def test_the_ports_move_the_addresses():

@@ -36,6 +36,14 @@ def test_a_wrong_value_is_refused_with_its_name_and_a_remedy(name, value):
     assert refused.value.remedy.endswith(".")
 
 
+def test_a_token_is_asked_for_in_an_address_in_demo_mode_only():
+    modes = [
+        Config.from_environment(settings).handoff["HANDOFF_RESPONSE_MODE"]
+        for settings in ({}, {"SERVER2_DEMO": "1"}, {"HANDOFF_RESPONSE_MODE": "query"})
+    ]
+    assert modes == ["form_post", "query", "query"]
+
+
 def test_a_misspelt_setting_is_refused_and_a_platforms_own_is_not():
     with pytest.raises(ConfigurationError, match="SERVER2_SESSION_SAMESITE was meant"):
         Config.from_environment({"SERVER2_SESSION_SAMESTE": "Strict"})
