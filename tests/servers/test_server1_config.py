@@ -35,8 +35,8 @@ def test_without_settings_it_is_a_pair_on_loopback():
 
 def test_a_token_may_stand_in_an_address_in_demo_mode_only():
     config = Config.from_environment({"SERVER1_DEMO": "1"})
-    (client,) = config.handoff["HANDOFF_CLIENTS"]
-    assert client["response_modes"] == ["query", "form_post"]
+    registered = json.dumps(config.handoff["HANDOFF_CLIENTS"])
+    assert '"response_modes": ["query", "form_post"]' in registered
 
 
 def test_the_ports_move_the_addresses():
