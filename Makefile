@@ -20,7 +20,7 @@ help:
 	@echo 'make lint     check style, types and who imports whom'
 	@echo 'make format   put the code into the form that lint asks for'
 	@echo 'make bench    run the benchmarks           (BENCH_ARGS=...)'
-	@echo "make migration  draft the next version of a database (SERVER=server1 MESSAGE='…')"
+	@echo "make migration  draft a new version of a server's database  (SERVER=server1 MESSAGE='...')"
 	@echo 'make lock     renew requirements/*.txt     (LOCK_ARGS=--upgrade)'
 	@echo 'make clean    remove .venv, caches, and instance/ with the keys and databases of the demo'
 	@echo

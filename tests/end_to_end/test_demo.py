@@ -18,6 +18,7 @@ import requests
 
 from tests.end_to_end.journey import Browser
 from tests.ports import free_port
+from tests.servers.schemas import SERVERS, put_first_version
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
@@ -249,6 +250,16 @@ def test_a_wrong_setting_is_told_in_one_sentence(start):
     assert demo.wait_until_ended() == 1
     assert demo.written.count("\n") == 1
     assert "SERVER2_SESSION_SAMESITE" in demo.written
+
+
+def test_databases_of_the_first_version_are_upgraded(start, tmp_path):
+    for server in SERVERS:
+        directory = tmp_path / "instance" / server.name
+        directory.mkdir(parents=True)
+        put_first_version(server(f"sqlite:///{directory / server.name}.sqlite3"))
+    demo = start().wait_until_ready()
+    with signed_in(demo, demo.password()) as arrived:
+        assert "Your notes" in arrived.text
 
 
 def test_the_password_can_be_chosen(start):

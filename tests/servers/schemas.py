@@ -2,6 +2,7 @@
 
 import pkgutil
 import sqlite3
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
@@ -35,7 +36,6 @@ class Server1:
     """SERVER1's database at *url*."""
 
     name = "server1"
-    setting = "SERVER1_DATABASE_URL"
     db = server1.db
 
     def __init__(self, url):
@@ -44,34 +44,26 @@ class Server1:
     def open(self, *, upgrade=False, schema=server1.db.SCHEMA):
         self.db.Database.open(make_url(self.url), upgrade=upgrade, schema=schema).close()
 
+    def database(self):
+        return self.db.Database(make_url(self.url))
+
     def version(self):
-        database = self.db.Database(make_url(self.url))
-        try:
+        with closing(self.database()) as database:
             return database.version()
-        finally:
-            database.close()
 
 
 class Server2(Server1):
     """SERVER2's database at *url*."""
 
     name = "server2"
-    setting = "SERVER2_DATABASE_URL"
     db = server2.db
 
     def open(self, *, upgrade=False, schema=server2.db.SCHEMA):
-        database = self.db.Database(self.url)
-        try:
+        with closing(self.database()) as database:
             database.prepare(upgrade=upgrade, schema=schema)
-        finally:
-            database.close()
 
-    def version(self):
-        database = self.db.Database(self.url)
-        try:
-            return database.version()
-        finally:
-            database.close()
+    def database(self):
+        return self.db.Database(self.url)
 
 
 SERVERS = [Server1, Server2]

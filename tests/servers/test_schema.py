@@ -1,17 +1,19 @@
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 import server1
 import server2
 from flask_handoff import ConfigurationError
+from tests.conftest import run_sql
 from tests.servers.schemas import (
     SERVERS,
     STEP,
@@ -145,7 +147,10 @@ def test_what_a_failed_step_says_quotes_no_row(first_version, with_step):
 
 
 def test_an_upgrade_happens_once_however_many_ask_for_it(first_version, with_step):
-    server = first_version
+    assert_upgraded_once(first_version, with_step)
+
+
+def assert_upgraded_once(server, with_step):
     schema = with_step('op.execute("INSERT INTO of_a_test VALUES (1)")')
     start = threading.Barrier(6)
 
@@ -157,6 +162,15 @@ def test_an_upgrade_happens_once_however_many_ask_for_it(first_version, with_ste
         list(pool.map(ask, range(start.parties)))
     assert rows_of(server.url, ["of_a_test"]) == {"of_a_test": [[("id", 1)]]}
     assert server.version() == "9999"
+
+
+def test_who_found_the_database_empty_does_not_upgrade_what_another_made_meanwhile(
+    first_version, with_step
+):
+    before = state(first_version.url)
+    with closing(first_version.database()) as database:
+        assert database.migrate(upgrade=False, schema=with_step("pass")) == "0001"
+    assert state(first_version.url) == before
 
 
 def test_an_older_database_is_refused_with_the_command_that_upgrades_it(first_version, with_step):
@@ -241,3 +255,17 @@ class TestSQLite:
             connection.execute(text(f"DELETE FROM {parent}"))  # noqa: S608
         server.open(upgrade=True, schema=with_step("pass"))
         assert server.version() == "9999"
+
+
+class TestPostgreSQL:
+    @pytest.fixture
+    def url(self, postgresql_url):
+        """A database in which transactions see the state of their first statement."""
+        name = make_url(postgresql_url).database
+        setting = f"ALTER DATABASE {name} {{}} default_transaction_isolation"
+        run_sql(postgresql_url, f"{setting.format('SET')} = 'repeatable read'")
+        yield postgresql_url
+        run_sql(postgresql_url, setting.format("RESET"))
+
+    def test_an_upgrade_happens_once_whatever_transactions_see(self, first_version, with_step):
+        assert_upgraded_once(first_version, with_step)

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import text
 
 from tests.ports import free_port
 from tests.servers.accounts_visitor import CHEAP_HASHES, PASSWORD, hidden_fields
-from tests.servers.schemas import SERVERS, STEP, Server1, described, put_first_version, rows_of
+from tests.servers.schemas import (
+    SERVERS,
+    STEP,
+    Server1,
+    connected,
+    described,
+    put_first_version,
+    rows_of,
+)
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
@@ -24,9 +33,12 @@ OTHER_COMMANDS = {
 NEWEST = "The database is at version 9999, the newest.\n"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+ON_BOTH = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
 def url(request, tmp_path):
-    if request.param == "postgresql":
+    if getattr(request, "param", "sqlite") == "postgresql":
         return request.getfixturevalue("postgresql_url")
     return f"sqlite:///{tmp_path / 'database.sqlite3'}"
 
@@ -99,12 +111,22 @@ def server(request, url, tmp_path):
 
 
 @pytest.fixture
-def older(server, tmp_path):
+def add_step(server, tmp_path):
+    """Adds a version to the code of the server, whose step does *body*."""
+
+    def add(body):
+        step = STEP.format(before=server.db.SCHEMA.newest, body=body)
+        versions = tmp_path / "code" / server.name / "migrations" / "versions"
+        (versions / "9999_of_the_tests.py").write_text(step)
+
+    return add
+
+
+@pytest.fixture
+def older(server, add_step):
     """A server whose database is as the first version left it, and whose code has one step more."""
     put_first_version(server)
-    step = STEP.format(before=server.db.SCHEMA.newest, body="pass")
-    versions = tmp_path / "code" / server.name / "migrations" / "versions"
-    (versions / "9999_of_the_tests.py").write_text(step)
+    add_step("pass")
     return server
 
 
@@ -123,6 +145,7 @@ def answers(port):
     return False
 
 
+@ON_BOTH
 def test_a_command_shows_the_version_and_upgrades_it(older, flask):
     assert flask("database", "show") == (0, "Current version: 0001\nNewest version:  9999\n")
     assert flask("database", "upgrade") == (0, UPGRADED)
@@ -130,6 +153,7 @@ def test_a_command_shows_the_version_and_upgrades_it(older, flask):
     assert flask("database", "upgrade") == (0, NEWEST)
 
 
+@ON_BOTH
 def test_the_commands_make_a_database_where_there_is_none(server, flask):
     newest = server.db.SCHEMA.newest
     assert flask("database", "show") == (
@@ -138,6 +162,35 @@ def test_the_commands_make_a_database_where_there_is_none(server, flask):
     )
 
 
+def test_an_upgrade_that_fails_is_told_in_one_line(older, add_step, flask):
+    add_step('op.execute("SELECT nonsense")')
+    assert flask("database", "upgrade") == (
+        1,
+        "Error: The database could not be brought to version 9999 (SQLITE_ERROR). It is as it "
+        "was. Mend that, and try again.\n",
+    )
+    assert flask("database", "show")[1].startswith("Current version: 0001\n")
+
+
+def test_a_newer_database_is_shown_and_not_touched(server, flask):
+    server.open()
+    with connected(server.url) as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
+    newest = server.db.SCHEMA.newest
+    assert flask("database", "show") == (
+        0,
+        f"Current version: 9999\nNewest version:  {newest}\n",
+    )
+    assert flask("database", "upgrade") == (
+        1,
+        f"Error: The database is at version '9999', and this {server.name.upper()} knows none "
+        f"after {newest}. Start the newer {server.name.upper()} that it was upgraded for, or "
+        "restore a backup.\n",
+    )
+
+
+@ON_BOTH
 def test_upgrades_in_many_processes_at_once_do_not_hinder_each_other(older, run):
     processes = [run("flask", "--app", older.name, "database", "upgrade") for _ in range(4)]
     written = [process.communicate(timeout=PATIENCE)[0] for process in processes]
@@ -146,6 +199,7 @@ def test_upgrades_in_many_processes_at_once_do_not_hinder_each_other(older, run)
     assert UPGRADED in written
 
 
+@ON_BOTH
 def test_outside_of_the_demo_an_older_database_is_refused_in_one_line(older, run):
     before = rows_of(older.url, described(older.url))
     process = run(older.name)
@@ -171,6 +225,7 @@ def test_the_commands_are_listed_whatever_the_version(older, flask):
     assert "Show the version of the database, or upgrade it." in written
 
 
+@ON_BOTH
 def test_the_demo_upgrades_an_older_database_when_it_starts(older, run, port):
     settings = {f"{older.name.upper()}_DEMO": "1", "SERVER1_WORKERS": "2"}
     process = run(older.name, **settings)
@@ -180,6 +235,7 @@ def test_the_demo_upgrades_an_older_database_when_it_starts(older, run, port):
     assert "upgraded the database to version 9999" in (process.communicate(timeout=PATIENCE)[0])
 
 
+@ON_BOTH
 def test_an_account_of_the_first_version_signs_in_after_the_upgrade(run, port, url, tmp_path):
     put_first_version(Server1(url))
     process = run("server1", SERVER1_DEMO="1", PYTHONPATH=str(CHECKOUT))
