@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from flask_handoff import jwks_fetch
+from flask_handoff import bounded_http, jwks_fetch
 from flask_handoff.errors import ConfigurationError, JWKSUnavailableError
 from flask_handoff.jwks_fetch import check_jwks_uri, fetch_jwks
 from tests.jwks_endpoint import (
@@ -67,7 +67,7 @@ def tls(certificate):
 
 
 def test_the_bounds_are_those_of_the_threat_model():
-    assert timedelta(seconds=2) == jwks_fetch.CONNECT_TIMEOUT
+    assert timedelta(seconds=2) == bounded_http.CONNECT_TIMEOUT
     assert timedelta(seconds=5) == jwks_fetch.FETCH_DEADLINE
     assert jwks_fetch.MAXIMUM_JWKS_BYTES == 65_536
 
