@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import socket
 import ssl
 import threading
@@ -193,6 +194,12 @@ def _again(part: bytes) -> Iterator[bytes]:
 
 def _request(connection: socket.socket) -> bytes:
     request = b""
-    while b"\r\n\r\n" not in request and (octets := connection.recv(4096)):
+    while _is_cut(request) and (octets := connection.recv(4096)):
         request += octets
     return request
+
+
+def _is_cut(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length: (\d+)", head)
+    return not end or len(body) < int(length[1] if length else 0)

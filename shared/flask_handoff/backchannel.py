@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import current_app, jsonify
+from flask import Blueprint, current_app, jsonify
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
+from .answers import private
 from .claims import Clock, HandoffClaims, Logout, UnverifiedToken
 from .config import ReceiverConfig
 from .errors import (
@@ -87,6 +88,12 @@ class Logouts:
             clock=clock,
         )
         return cls(verifier, store, end_sessions, PROFILES[config.policy], clock)
+
+    def answer_at(self, blueprint: Blueprint) -> None:
+        """Add the endpoint ``/backchannel-logout``."""
+        blueprint.add_url_rule(
+            "/backchannel-logout", "backchannel_logout", private(self.answer), methods=["POST"]
+        )
 
     def answer(self) -> Response:
         """Answer a request with a logout token: 200 when the sessions are dead, else 400.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from .bounded_http import is_plain_address, is_safe_from_others
 from .errors import (
     ClientUnknownError,
     ConfigurationError,
@@ -21,9 +22,10 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1024}", re.ASCII)
-_FIELDS = frozenset(
-    {"client_id", "name", "redirect_uris", "response_modes", "initiate_login_uri", "policy"}
-)
+_LISTS = frozenset({"redirect_uris", "response_modes"})
+_SWITCHES = frozenset({"backchannel_logout_allow_http"})
+_TEXTS = frozenset({"client_id", "name", "initiate_login_uri", "policy", "backchannel_logout_uri"})
+_FIELDS = _LISTS | _SWITCHES | _TEXTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,16 @@ class Client:
         response_modes: ``query``, ``form_post`` or both. ``query`` puts the token into a URL.
         initiate_login_uri: Where a handoff to it begins.
         policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``.
+        backchannel_logout_uri: Where it is told, server to server, that sessions have ended; None
+            if it is not told. https, or http on this very machine.
+        backchannel_logout_allow_http: Accept http to another machine for that address. Whoever is
+            on the way can keep log-outs back.
 
     Raises:
         ConfigurationError: A field is not of its form.
 
     Sources: RFC 6749, section 3.1.2; RFC 9700, section 2.1;
-    OpenID Connect Core 1.0, section 4.
+    OpenID Connect Core 1.0, section 4; OpenID Connect Back-Channel Logout 1.0, section 2.2.
     """
 
     client_id: str
@@ -51,6 +57,8 @@ class Client:
     initiate_login_uri: str
     response_modes: frozenset[str] = frozenset({"form_post"})
     policy: str = "handoff"
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_allow_http: bool = False
 
     def __post_init__(self) -> None:
         self._check(
@@ -66,6 +74,19 @@ class Client:
         self._check(self.policy in PROFILES, "policy", "handoff or oidc")
         for url in (*self.redirect_uris, self.initiate_login_uri):
             check_public_url(url, setting=f"HANDOFF_CLIENTS, client {self.client_id!r}")
+        self._check_backchannel_logout_uri()
+
+    def _check_backchannel_logout_uri(self) -> None:
+        uri = self.backchannel_logout_uri
+        if uri is None:
+            return
+        field = "backchannel_logout_uri"
+        self._check(is_plain_address(uri), field, "https://…, without # and user@")
+        self._check(
+            self.backchannel_logout_allow_http or is_safe_from_others(uri),
+            field,
+            "https://…; or, where the network itself is trusted, backchannel_logout_allow_http",
+        )
 
     def _check(self, good: object, field: str, expected: str) -> None:
         if not good:
@@ -183,17 +204,23 @@ def _client(entry: Mapping[str, Any]) -> Client:
             f"HANDOFF_CLIENTS: unknown {sorted(unknown)}, missing {sorted(missing)}.",
             f"Each client has: {', '.join(sorted(_FIELDS))}.",
         )
-    texts = {name: entry[name] for name in entry.keys() - {"redirect_uris", "response_modes"}}
-    lists = {name: entry[name] for name in entry.keys() & {"redirect_uris", "response_modes"}}
-    if not all(isinstance(text, str) for text in texts.values()) or not all(
-        isinstance(items, list | tuple | set | frozenset) and all(isinstance(i, str) for i in items)
-        for items in lists.values()
-    ):
+    if not all(_is_of_its_type(name, value) for name, value in entry.items()):
         raise ConfigurationError(
             "HANDOFF_CLIENTS: a field is of the wrong type.",
-            "redirect_uris and response_modes are lists of texts, the others are texts.",
+            f"{' and '.join(sorted(_LISTS))} are lists of texts, {' and '.join(_SWITCHES)} is true "
+            "or false, the others are texts.",
         )
-    collected: dict[str, Any] = dict(texts, redirect_uris=tuple(lists["redirect_uris"]))
-    if "response_modes" in lists:
-        collected["response_modes"] = frozenset(lists["response_modes"])
+    collected: dict[str, Any] = dict(entry, redirect_uris=tuple(entry["redirect_uris"]))
+    if "response_modes" in entry:
+        collected["response_modes"] = frozenset(entry["response_modes"])
     return Client(**collected)
+
+
+def _is_of_its_type(field: str, value: object) -> bool:
+    if field in _SWITCHES:
+        return isinstance(value, bool)
+    if field in _LISTS:
+        return isinstance(value, list | tuple | set | frozenset) and all(
+            isinstance(item, str) for item in value
+        )
+    return isinstance(value, str) or (value is None and field == "backchannel_logout_uri")

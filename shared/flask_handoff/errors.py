@@ -23,6 +23,7 @@
     │   ├── AuthorizationExpiredError        authorization_expired   answered with a page
     │   └── AuthorizationReturnedError       authorization_returned  the client is told ``error``
     │       └── AccessDeniedError            access_denied
+    ├── LogoutNotDeliveredError          logout_not_delivered    SERVER1 could not tell a client
     ├── KeyLifeCycleError                a key's next step is refused    carries ``again_at``
     ├── KeyMaterialError                 a key or key set may not be used
     │   ├── KeyUnusableError                 key_unusable
@@ -262,6 +263,12 @@ class AccessDeniedError(AuthorizationReturnedError):
 
     def __init__(self, message: str = "no grant for this client") -> None:
         super().__init__(message, error="access_denied")
+
+
+class LogoutNotDeliveredError(HandoffError):
+    """A client could not be told that sessions have ended, or did not say that it ended them."""
+
+    code = "logout_not_delivered"
 
 
 class KeyLifeCycleError(HandoffError):

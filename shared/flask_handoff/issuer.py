@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 from urllib.parse import urlencode
 
@@ -29,6 +30,7 @@ from .errors import (
 )
 from .front_door import answer_only_to, request_id, unverified_parameters
 from .keys import JWKS_MAX_AGE, WatchedKeyRing
+from .logout import deliver_logout
 from .profiles import PROFILES
 from .signals import handoff_issued, handoff_refused
 from .tokens import TokenMinter
@@ -111,6 +113,27 @@ class HandoffIssuer:
         if target is not None:
             parameters["target_link_uri"] = target
         return _with_parameters(client.initiate_login_uri, parameters)
+
+    def send_logout(
+        self,
+        client: Client,
+        *,
+        ended_at: datetime,
+        session_id: str | None = None,
+        subject: str | None = None,
+    ) -> None:
+        """Tell one client, once, which of its users' sessions have ended, see ``deliver_logout``.
+
+        Call it where nobody waits for an answer: it takes up to five seconds, or longer where the
+        host's name cannot be found. Where it fails, call it again later.
+
+        Raises:
+            LogoutNotDeliveredError: The client does not say that it is done.
+            ValueError: Neither a session nor an account is named.
+        """
+        deliver_logout(
+            _issuer().minter, client, ended_at=ended_at, session_id=session_id, subject=subject
+        )
 
     def pending_client(self) -> Client | None:
         """Return the client that the user is about to enter, on the sign-in page; else None."""
@@ -213,9 +236,14 @@ def metadata() -> Response:
     ``query`` is missing from the response modes on purpose: the standard forbids it for an ID
     Token, so it is open only to clients that were registered with it.
 
-    Source: OpenID Connect Discovery 1.0, sections 3 and 4.2.
+    Log-outs are told to clients that were registered with an address for them.
+
+    Sources: OpenID Connect Discovery 1.0, sections 3 and 4.2; OpenID Connect Back-Channel Logout
+    1.0, section 2.1.
     """
-    issuer = _issuer().config.issuer
+    config = _issuer().config
+    issuer = config.issuer
+    tells_of_log_outs = any(client.backchannel_logout_uri for client in config.clients)
     document = {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -235,6 +263,8 @@ def metadata() -> Response:
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": tells_of_log_outs,
+        "backchannel_logout_session_supported": tells_of_log_outs,
     }
     return _public_json(json.dumps(document).encode())
 

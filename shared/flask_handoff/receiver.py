@@ -201,12 +201,7 @@ class HandoffReceiver:
         blueprint.add_url_rule("/callback", "callback", private(self._callback), methods=both)
         blueprint.add_url_rule("/finish", "finish", private(self._finish), methods=["POST"])
         if logouts is not None:
-            blueprint.add_url_rule(
-                "/backchannel-logout",
-                "backchannel_logout",
-                private(logouts.answer),
-                methods=["POST"],
-            )
+            logouts.answer_at(blueprint)
         blueprint.register_error_handler(HandoffRejectedError, _rejected)
         blueprint.register_error_handler(DependencyUnavailableError, _unavailable)
         return blueprint

@@ -98,6 +98,29 @@ def test_the_origins_of_redirect_uris_are_told_once_each():
     )
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://notes.example.com/sso/backchannel-logout",
+        "https://10.0.0.7:8443/sso/backchannel-logout?tenant=1",
+        "http://127.0.0.1:5002/sso/backchannel-logout",
+        "http://localhost:5002/sso/backchannel-logout",
+    ],
+)
+def test_a_client_may_be_told_of_log_outs(uri):
+    assert client(backchannel_logout_uri=uri).backchannel_logout_uri == uri
+    assert client().backchannel_logout_uri is None
+    assert client(backchannel_logout_uri=None).backchannel_logout_uri is None
+
+
+def test_http_to_another_machine_has_to_be_asked_for():
+    uri = "http://server2:5002/sso/backchannel-logout"
+    with pytest.raises(ConfigurationError, match="backchannel_logout_uri"):
+        client(backchannel_logout_uri=uri)
+    allowed = client(backchannel_logout_uri=uri, backchannel_logout_allow_http=True)
+    assert allowed.backchannel_logout_uri == uri
+
+
 def test_two_clients_of_one_name_are_refused():
     with pytest.raises(ConfigurationError, match="two clients are called 'notes'"):
         registry(ENTRY, ENTRY)
@@ -125,6 +148,24 @@ WRONG_FIELDS = {
     "response_mode fragment": {"response_modes": ["fragment"]},
     "response_mode unknown beside a known": {"response_modes": ["form_post", "x"]},
     "response_modes a text": {"response_modes": "query"},
+    "backchannel_logout_uri empty": {"backchannel_logout_uri": ""},
+    "backchannel_logout_uri a list": {"backchannel_logout_uri": ["https://notes.example.com/"]},
+    "backchannel_logout_uri by http to another machine": {
+        "backchannel_logout_uri": "http://notes.example.com/sso/backchannel-logout"
+    },
+    "backchannel_logout_uri with a user": {
+        "backchannel_logout_uri": "https://me@notes.example.com/sso/backchannel-logout"
+    },
+    "backchannel_logout_uri with a fragment": {
+        "backchannel_logout_uri": "https://notes.example.com/sso/backchannel-logout#x"
+    },
+    "backchannel_logout_uri of a file": {"backchannel_logout_uri": "file:///etc/passwd"},
+    "backchannel_logout_uri without a host": {"backchannel_logout_uri": "/sso/backchannel-logout"},
+    "backchannel_logout_uri of an impossible port": {
+        "backchannel_logout_uri": "https://notes.example.com:99999/"
+    },
+    "backchannel_logout_allow_http a text": {"backchannel_logout_allow_http": "1"},
+    "backchannel_logout_allow_http a number": {"backchannel_logout_allow_http": 1},
     "policy unknown": {"policy": "lax"},
     "policy null": {"policy": None},
     "an unknown field": {"redirect_uri": CALLBACK},

@@ -422,6 +422,15 @@ def test_the_metadata_names_the_endpoints_and_keeps_query_to_itself(browser):
     assert told["authorization_response_iss_parameter_supported"] is True
 
 
+@pytest.mark.parametrize("uri", [None, f"{RECEIVER}/sso/backchannel-logout"])
+def test_the_metadata_says_whether_clients_are_told_of_log_outs(build_issuer, uri):
+    client = CLIENT if uri is None else {**CLIENT, "backchannel_logout_uri": uri}
+    browser = Browser(build_issuer(HANDOFF_CLIENTS=[client]), None)
+    told = browser.get(f"{ISSUER}/.well-known/openid-configuration").json
+    assert told["backchannel_logout_supported"] is (uri is not None)
+    assert told["backchannel_logout_session_supported"] is (uri is not None)
+
+
 def test_the_published_keys_have_no_private_half(browser, key_ring):
     [published] = browser.get(f"{ISSUER}/.well-known/jwks.json").json["keys"]
     assert published == key_ring.signing_key.verification_key.to_jwk()
