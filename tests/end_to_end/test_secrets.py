@@ -21,6 +21,10 @@ def secrets(pair, browser):
     met = {"password": pair.password}
     login = browser.arrive("/session")
     met["continue"] = fields_of(login)["continue"]
+    met["typed"] = "typed-canary-0123456789"
+    for in_the_wrong_field in (pair.password, met["typed"]):
+        browser.sign_in("a password", email=in_the_wrong_field)
+    browser.get(f"{pair.server1.base_url}/authorize?client_id={met['typed']}&state={met['typed']}")
     refused = browser.sign_in(f"{pair.password} mistyped", login)
     browser.sign_in(pair.password, refused)
     answer = browser.get(browser.begin().headers["Location"])
@@ -65,6 +69,15 @@ def test_no_database_holds_a_secret(pair, secrets):
     for server in (pair.server1, pair.server2):
         with closing(sqlite3.connect(server.folder / f"{server.name}.sqlite3")) as database:
             assert found(secrets, "\n".join(database.iterdump())) == []
+
+
+def test_the_audit_log_was_written_meanwhile(pair, secrets):
+    events = {"signed_in", "sign_in_failed", "handoff_issued", "handoff_refused"}
+    with closing(sqlite3.connect(pair.server1.folder / "server1.sqlite3")) as database:
+        recorded = {event for (event,) in database.execute("SELECT event FROM audit")}
+    assert events <= recorded
+    for event in events:
+        assert f'"event": "{event}"' in pair.server1.log
 
 
 def test_a_secret_would_be_found(secrets):

@@ -1,0 +1,98 @@
+from datetime import timedelta
+
+import pytest
+
+from server1.accounts import entered_clients
+from server1.accounts.entered_clients import EnteredClient, entered, entered_by, note_entered
+from server1.accounts.sessions import SessionOverError
+from tests.servers.accounts_visitor import EMAIL, Visitor
+from tests.servers.audit_log import writing
+
+OTHER = "bob@example.com"
+
+
+@pytest.fixture
+def sid(accounts_on):
+    """Of the session of a browser that has just signed in."""
+    return sign_in(accounts_on)
+
+
+def sign_in(accounts, email=EMAIL):
+    before = {row.sid for row in accounts.session_rows()}
+    Visitor(accounts).sign_in(email)
+    (sid,) = {row.sid for row in accounts.session_rows()} - before
+    return sid
+
+
+def enter(accounts, sid, *client_ids):
+    with writing(accounts) as connection:
+        for client_id in client_ids:
+            note_entered(connection, sid, client_id, accounts.parts.clock())
+
+
+def entered_in(accounts, sid):
+    with accounts.parts.database.reading() as connection:
+        return entered(connection, sid)
+
+
+def test_a_handoff_notes_the_service_that_is_entered(accounts_on, clock):
+    visitor = Visitor(accounts_on)
+    visitor.sign_in()
+    (session,) = accounts_on.session_rows()
+    assert entered_in(accounts_on, session.sid) == []
+    first = clock()
+    visitor.authorize()
+    clock.tick(minutes=5)
+    visitor.authorize()
+    assert entered_in(accounts_on, session.sid) == [
+        EnteredClient("server2", first, first + timedelta(minutes=5))
+    ]
+
+
+def test_a_handoff_that_is_refused_notes_nothing(accounts_on):
+    accounts_on.run("grants", "set", EMAIL, "server2", "--none")
+    visitor = Visitor(accounts_on)
+    visitor.sign_in()
+    visitor.authorize()
+    (session,) = accounts_on.session_rows()
+    assert entered_in(accounts_on, session.sid) == []
+
+
+def test_services_stand_in_the_order_in_which_they_were_entered(accounts_on, sid, clock):
+    enter(accounts_on, sid, "wiki")
+    clock.tick(minutes=1)
+    enter(accounts_on, sid, "mail", "calendar")
+    clock.tick(minutes=1)
+    enter(accounts_on, sid, "wiki")
+    found = entered_in(accounts_on, sid)
+    assert [client.client_id for client in found] == ["wiki", "calendar", "mail"]
+
+
+def test_each_session_of_an_account_has_services_of_its_own(accounts_on, sid):
+    second, empty = sign_in(accounts_on), sign_in(accounts_on)
+    accounts_on.create(OTHER)
+    strangers = sign_in(accounts_on, OTHER)
+    enter(accounts_on, sid, "wiki")
+    enter(accounts_on, second, "wiki", "mail")
+    enter(accounts_on, strangers, "mail")
+    subject = accounts_on.find().subject
+    with accounts_on.parts.database.reading() as connection:
+        found = entered_by(connection, subject)
+    assert {sid: [client.client_id for client in found[sid]] for sid in found} == {
+        sid: ["wiki"],
+        second: ["mail", "wiki"],
+    }
+    assert empty not in found
+
+
+def test_a_session_that_has_ended_enters_nothing(accounts_on, sid):
+    accounts_on.disable()
+    with pytest.raises(SessionOverError):
+        enter(accounts_on, sid, "wiki")
+
+
+def test_what_a_session_entered_goes_with_it(accounts_on, sid):
+    enter(accounts_on, sid, "wiki")
+    accounts_on.disable()
+    with accounts_on.parts.database.reading() as connection:
+        assert connection.execute(entered_clients.entered_clients.select()).all() == []
