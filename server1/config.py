@@ -23,6 +23,8 @@ from sqlalchemy.exc import ArgumentError
 from flask_handoff import ConfigurationError
 from flask_handoff.clients import LOOPBACK_HOSTS, check_public_url
 
+from .mail.config import MailConfig, read_mail_config
+
 SETTINGS: Mapping[str, str] = {
     "SERVER1_INSTANCE": "instance/server1",
     "SERVER1_DATABASE_URL": "",
@@ -31,6 +33,13 @@ SETTINGS: Mapping[str, str] = {
     "SERVER1_SIGNUP": "1",
     "SERVER1_REQUIRE_VERIFIED_EMAIL": "1",
     "SERVER1_CONTACT": "",
+    "SERVER1_MAIL_FROM": "",
+    "SERVER1_SMTP_HOST": "",
+    "SERVER1_SMTP_PORT": "",
+    "SERVER1_SMTP_TLS": "starttls",
+    "SERVER1_SMTP_USERNAME": "",
+    "SERVER1_SMTP_PASSWORD": "",
+    "SERVER1_SMTP_PASSWORD_FILE": "",
     "SERVER1_BIND": "127.0.0.1",
     "SERVER1_PORT": "",
     "SERVER1_WORKERS": "1",
@@ -90,7 +99,8 @@ class Config:
         demo_password: That password, when the demo's launcher chose it.
         signup: Whether anybody may make an account for themselves.
         requires_verified_email: Whether a receiver gets only users whose address is verified.
-        contact: Whom a person may turn to; shown on pages.
+        contact: Whom a person may turn to; shown on pages and in mails.
+        mail: How mail leaves.
         trusted_proxies: How many proxies stand in front and append to ``X-Forwarded-For``.
         audit_kept: How long what is recorded in the audit log is kept.
         handoff: The library's settings.
@@ -106,6 +116,7 @@ class Config:
     signup: bool
     requires_verified_email: bool
     contact: str
+    mail: MailConfig
     trusted_proxies: int
     audit_kept: timedelta
     serving: ServingConfig
@@ -139,6 +150,7 @@ class Config:
             signup=read.switch("SERVER1_SIGNUP"),
             requires_verified_email=read.switch("SERVER1_REQUIRE_VERIFIED_EMAIL"),
             contact=read.text("SERVER1_CONTACT") or "the people who run this server",
+            mail=read_mail_config(read, instance),
             trusted_proxies=read.number("SERVER1_TRUSTED_PROXIES", 0, 10),
             audit_kept=timedelta(days=read.number("SERVER1_AUDIT_DAYS", 1, 36500)),
             serving=read.serving(issuer),
@@ -150,6 +162,11 @@ class Config:
     def https(self) -> bool:
         """Whether browsers reach this server over https; decides over names of cookies."""
         return self.issuer.startswith("https://")
+
+    @property
+    def shows_outbox(self) -> bool:
+        """Whether mails become files that anybody who tries the demo may read."""
+        return self.demo and self.mail.smtp is None
 
 
 def read_environment() -> dict[str, str]:

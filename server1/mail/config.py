@@ -1,0 +1,184 @@
+"""How mail leaves: the settings, checked once when the server starts."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from flask_handoff import ConfigurationError
+from flask_handoff.clients import LOOPBACK_HOSTS
+from server1.accounts.email_addresses import EmailAddressError, check_address
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
+_SENDER = re.compile(r'(?:(?P<name>[^<>"\\]{1,100}?) *<(?P<boxed>[^<>]+)>)|(?P<bare>[^<>]+)')
+
+
+class TLS(StrEnum):
+    """How the way to the mail server is protected."""
+
+    STARTTLS = "starttls"  # begun in plain text, and given up where TLS is not to be had
+    TLS = "tls"  # from the first byte on
+    NONE = "none"  # for a mail server on this machine
+
+
+_PORTS = {TLS.STARTTLS: 587, TLS.TLS: 465, TLS.NONE: 25}
+
+
+@dataclass(frozen=True, slots=True)
+class SMTPConfig:
+    """Where mail is handed over, and as whom."""
+
+    host: str
+    port: int
+    tls: TLS
+    username: str | None
+    password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MailConfig:
+    """How mail leaves.
+
+    Args:
+        sender: Whom mails are from.
+        smtp: The mail server; None: mails become files.
+        outbox: The directory of these files.
+    """
+
+    sender: Address
+    smtp: SMTPConfig | None
+    outbox: Path
+
+
+class SettingReader(Protocol):
+    """Reads the settings of ``server1.config``, each by the form it must have."""
+
+    def text(self, name: str) -> str:
+        """Read one line of text."""
+
+    def port(self, name: str, default: int) -> int:
+        """Read a port."""
+
+
+def read_mail_config(read: SettingReader, instance: Path) -> MailConfig:
+    """Read and check the settings of mail.
+
+    Raises:
+        ConfigurationError: One is wrong, or there without those that it belongs to. The text holds
+            no password.
+    """
+    return MailConfig(sender=_sender(read), smtp=_smtp(read), outbox=instance / "outbox")
+
+
+def _sender(read: SettingReader) -> Address:
+    text = read.text("SERVER1_MAIL_FROM")
+    if not text:
+        if read.text("SERVER1_SMTP_HOST"):
+            raise ConfigurationError(
+                "SERVER1_MAIL_FROM is missing.",
+                "It is whom mails are from, such as: Accounts <accounts@example.com>",
+            )
+        return Address(addr_spec="no-reply@localhost")
+    found = _SENDER.fullmatch(text)
+    try:
+        address = check_address((found["boxed"] or found["bare"]) if found else "")
+    except EmailAddressError:
+        raise ConfigurationError(
+            f"SERVER1_MAIL_FROM: {text!r} is not one e-mail address.",
+            "Use such as accounts@example.com or: Accounts <accounts@example.com>",
+        ) from None
+    name = (found["name"] or "").strip() if found else ""
+    return Address(display_name=name, addr_spec=address)
+
+
+def _smtp(read: SettingReader) -> SMTPConfig | None:
+    host = read.text("SERVER1_SMTP_HOST")
+    username, password = _credentials(read)
+    if not host:
+        _refuse_without_host(read)
+        return None
+    if not _is_host(host):
+        raise ConfigurationError(
+            f"SERVER1_SMTP_HOST: {host!r} is no host.",
+            "Use a name or an address, without a port.",
+        )
+    tls = _tls(read, host)
+    return SMTPConfig(host, read.port("SERVER1_SMTP_PORT", _PORTS[tls]), tls, username, password)
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return _HOST.fullmatch(host) is not None
+    return True
+
+
+def _tls(read: SettingReader, host: str) -> TLS:
+    text = read.text("SERVER1_SMTP_TLS")
+    try:
+        tls = TLS(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"SERVER1_SMTP_TLS: {text!r} is not known.", f"Use one of {', '.join(TLS)}."
+        ) from None
+    if tls is TLS.NONE and host not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            f"SERVER1_SMTP_TLS is none, and {host} is another machine: whoever is on the way could"
+            " read the links that mails hold, and set anybody's password.",
+            "Use starttls or tls.",
+        )
+    return tls
+
+
+def _credentials(read: SettingReader) -> tuple[str | None, str | None]:
+    username = read.text("SERVER1_SMTP_USERNAME")
+    password = read.text("SERVER1_SMTP_PASSWORD")
+    password_file = read.text("SERVER1_SMTP_PASSWORD_FILE")
+    if password and password_file:
+        raise ConfigurationError(
+            "SERVER1_SMTP_PASSWORD and SERVER1_SMTP_PASSWORD_FILE are both set.", "Use one of them."
+        )
+    if password_file:
+        password = _read_password(Path(password_file))
+    if bool(username) != bool(password):
+        raise ConfigurationError(
+            "SERVER1_SMTP_USERNAME and its password are set one without the other.",
+            "Set both, or neither for a mail server that asks for none.",
+        )
+    if not (username.isascii() and password.isascii()):
+        raise ConfigurationError(
+            "The user name or the password for the mail server is not ASCII.",
+            "Choose others: mail servers do not agree on what further characters mean.",
+        )
+    return username or None, password or None
+
+
+def _read_password(path: Path) -> str:
+    try:
+        password = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"SERVER1_SMTP_PASSWORD_FILE: {path} cannot be read ({type(error).__name__}).",
+            "It is a file with one line, the password.",
+        ) from None
+    if not password or not password.isprintable():
+        raise ConfigurationError(
+            f"SERVER1_SMTP_PASSWORD_FILE: {path} does not hold one line of text.",
+            "It is a file with one line, the password.",
+        )
+    return password
+
+
+def _refuse_without_host(read: SettingReader) -> None:
+    for name in ("PORT", "USERNAME", "PASSWORD", "PASSWORD_FILE"):
+        if read.text(f"SERVER1_SMTP_{name}"):
+            raise ConfigurationError(
+                f"SERVER1_SMTP_{name} is set, but SERVER1_SMTP_HOST is not.",
+                "Set SERVER1_SMTP_HOST to the mail server, or remove both.",
+            )

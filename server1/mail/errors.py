@@ -1,0 +1,23 @@
+"""What can come of an attempt to send a mail.
+
+The text of each is kept with the letter and shown to the operator: our own words, and at most a
+number that the mail server said. It holds no address and nothing that somebody else wrote.
+"""
+
+from __future__ import annotations
+
+
+class DeliveryError(Exception):
+    """The mail did not leave this time; it may next time."""
+
+
+class RefusedError(DeliveryError):
+    """The mail server will never take this mail for this address."""
+
+
+class OutOfReachError(DeliveryError):
+    """No mail can leave at the moment, whatever it says and to whom."""
+
+
+class UncertainError(DeliveryError):
+    """The mail was handed over, but not acknowledged: it may arrive."""

@@ -1,0 +1,264 @@
+"""Hands mails over to a mail server, bounded in time and in bytes whatever it does.
+
+smtplib bounds the pause between two reads, never their sum, and reads a reply of any number of
+lines. Here every single read from the socket is paid for out of one allowance.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from email.message import EmailMessage
+from io import BufferedReader, RawIOBase
+from typing import TYPE_CHECKING
+
+from .config import TLS, SMTPConfig
+from .errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+CONNECT_TIMEOUT = timedelta(seconds=10)  # for one address of the host
+DEADLINE = timedelta(seconds=60)  # from the greeting to the last reply
+FAREWELL = timedelta(seconds=5)  # of that for the last reply, once the mail is handed over
+MAXIMUM_REPLIES = 64 * 1024  # bytes, all replies of one conversation together
+
+_OCCUPIED = 421  # RFC 5321, section 4.2.1: the server is closing down
+_LOGIN_WANTED = 530  # RFC 4954, section 6
+_NO_REPLY = -1  # smtplib's code for what is no SMTP
+
+
+class SMTPServer:
+    """A mail server. It is told nothing before the connection is as safe as the settings say.
+
+    Looking up the host's name is not covered by the deadline, and each of its addresses may take
+    the connect timeout.
+
+    Args:
+        config: Where it is, and how it is spoken to.
+        host: What this server is called, in the address of its pages.
+        deadline: For one mail.
+    """
+
+    def __init__(self, config: SMTPConfig, host: str, deadline: timedelta = DEADLINE) -> None:
+        self._config = config
+        self._hello = _hello(host)
+        self._deadline = deadline
+
+    def deliver(self, message: EmailMessage) -> None:
+        """Send a mail to the one address in its ``To``.
+
+        Raises:
+            DeliveryError: It did not leave, or nobody knows whether it did.
+
+        Source: RFC 5321, sections 3.3 and 4.3.2.
+        """
+        (sender,) = message["From"].addresses
+        (recipient,) = message["To"].addresses
+        content = message.as_bytes()
+        with self._conversation() as session:
+            _name_sender(session, sender.addr_spec)
+            _name_recipient(session, recipient.addr_spec)
+            _hand_over(session, content)
+
+    @contextmanager
+    def _conversation(self) -> Iterator[_Session]:
+        allowance = _Allowance(self._deadline, MAXIMUM_REPLIES)
+        with _in_our_words(allowance):
+            session = self._connect(allowance)
+            try:
+                self._introduce(session)
+                yield session
+            finally:
+                allowance.shorten(FAREWELL)
+                with suppress(smtplib.SMTPException, OSError):
+                    session.quit()
+                session.close()
+
+    def _connect(self, allowance: _Allowance) -> _Session:
+        config = self._config
+        kind = _TLSSession if config.tls is TLS.TLS else _Session
+        return kind(allowance, config.host, config.port, self._hello)
+
+    def _introduce(self, session: _Session) -> None:
+        session.ehlo_or_helo_if_needed()
+        if self._config.tls is TLS.STARTTLS:
+            # Whoever is on the way can cut the offer out: then nothing is sent at all.
+            if not session.has_extn("starttls"):
+                raise OutOfReachError("the mail server offers no STARTTLS")
+            session.starttls(context=ssl.create_default_context())
+            session.ehlo_or_helo_if_needed()
+        if self._config.username is not None and self._config.password is not None:
+            if not session.has_extn("auth"):
+                raise OutOfReachError("the mail server offers no login")
+            session.login(self._config.username, self._config.password)
+
+
+class _Allowance:
+    """How long and how much one conversation may still take."""
+
+    def __init__(self, deadline: timedelta, octets: int) -> None:
+        self.spent: str | None = None
+        self._ends_at = time.monotonic() + deadline.total_seconds()
+        self._octets = octets
+
+    def shorten(self, deadline: timedelta) -> None:
+        self._ends_at = min(self._ends_at, time.monotonic() + deadline.total_seconds())
+
+    def seconds_left(self) -> float:
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise self.time_is_up()
+        return left
+
+    def time_is_up(self) -> TimeoutError:
+        self.spent = "the mail server did not answer in time"
+        return TimeoutError(self.spent)
+
+    def take(self, octets: int) -> None:
+        self._octets -= octets
+        if self._octets < 0:
+            self.spent = "the mail server says too much"
+            raise OSError(self.spent)
+
+
+class _AllowedReader(RawIOBase):
+    """Reads from a socket, TLS or not, as long as the allowance lasts."""
+
+    def __init__(self, connection: socket.socket, allowance: _Allowance) -> None:
+        self._connection = connection
+        self._allowance = allowance
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        self._connection.settimeout(self._allowance.seconds_left())
+        try:
+            octets = self._connection.recv_into(buffer)
+        except TimeoutError:
+            raise self._allowance.time_is_up() from None
+        self._allowance.take(octets)
+        return octets
+
+
+class _Session(smtplib.SMTP):
+    """A conversation whose replies are read out of one allowance."""
+
+    def __init__(self, allowance: _Allowance, host: str, port: int, hello: str) -> None:
+        self._allowance = allowance
+        timeout = min(CONNECT_TIMEOUT.total_seconds(), allowance.seconds_left())
+        # Without a name of its own smtplib asks the network for one.
+        super().__init__(host, port, local_hostname=hello, timeout=timeout)
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = BufferedReader(_AllowedReader(self.sock, self._allowance))
+        return super().getreply()
+
+    def send(self, s: ReadableBuffer | str) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(self._allowance.seconds_left())
+        super().send(s)
+
+
+class _TLSSession(_Session, smtplib.SMTP_SSL):
+    """The same, with TLS from the first byte on."""
+
+    def __init__(self, allowance: _Allowance, host: str, port: int, hello: str) -> None:
+        self._allowance = allowance
+        smtplib.SMTP_SSL.__init__(
+            self,
+            host,
+            port,
+            local_hostname=hello,
+            timeout=min(CONNECT_TIMEOUT.total_seconds(), allowance.seconds_left()),
+            context=ssl.create_default_context(),
+        )
+
+
+def _name_sender(session: _Session, sender: str) -> None:
+    code, _text = session.mail(sender)
+    if not _is_good(code):
+        raise OutOfReachError(f"the mail server refuses the sender ({code})")
+
+
+def _name_recipient(session: _Session, recipient: str) -> None:
+    code, _text = session.rcpt(recipient)
+    if not _is_good(code):
+        raise _refusal("the address", code)
+
+
+def _hand_over(session: _Session, content: bytes) -> None:
+    code, _text = session.docmd("DATA")
+    if code != 354:
+        raise _refusal("the mail", code)
+    try:
+        session.send(_without_lone_dots(content) + b".\r\n")
+        code, _text = session.getreply()
+    except (smtplib.SMTPException, OSError) as error:
+        raise UncertainError("the mail server did not acknowledge the mail") from error
+    if not _is_good(code):
+        raise _refusal("the mail", code)
+
+
+def _without_lone_dots(content: bytes) -> bytes:
+    # RFC 5321, section 4.5.2: a line with nothing but a dot would end the mail.
+    return re.sub(rb"(?m)^\.", b"..", content)
+
+
+def _is_good(code: int) -> bool:
+    return 200 <= code <= 299
+
+
+def _refusal(what: str, code: int) -> DeliveryError:
+    if code in {_OCCUPIED, _LOGIN_WANTED} or not 400 <= code <= 599:
+        return OutOfReachError(f"the mail server cannot be used ({code})")
+    if code >= 500:
+        return RefusedError(f"the mail server refuses {what} ({code})")
+    return DeliveryError(f"the mail server does not take {what} yet ({code})")
+
+
+@contextmanager
+def _in_our_words(allowance: _Allowance) -> Iterator[None]:
+    # What the server wrote is left out: it may repeat the address, and goes to a terminal.
+    try:
+        yield
+    except DeliveryError:
+        raise
+    except smtplib.SMTPAuthenticationError as error:
+        reason = f"the mail server refuses the user name and password ({error.smtp_code})"
+        raise OutOfReachError(reason) from None
+    except smtplib.SMTPResponseException as error:
+        reason = f"the mail server cannot be used ({error.smtp_code})"
+        raise OutOfReachError(allowance.spent or reason) from None
+    except ssl.SSLCertVerificationError as error:
+        # OpenSSL's words, and no others' but the host that the settings name.
+        reason = f"the mail server's certificate is not trusted ({error.verify_message})"
+        raise OutOfReachError(reason) from None
+    except smtplib.SMTPServerDisconnected:
+        raise OutOfReachError(allowance.spent or "the mail server broke off") from None
+    except TimeoutError:
+        raise OutOfReachError("the mail server did not answer in time") from None
+    except smtplib.SMTPException as error:
+        reason = f"the mail server cannot be used ({type(error).__name__})"
+        raise OutOfReachError(allowance.spent or reason) from None
+    except (OSError, ValueError) as error:
+        reason = f"the mail server cannot be reached ({type(error).__name__})"
+        raise OutOfReachError(allowance.spent or reason) from None
+
+
+def _hello(host: str) -> str:
+    # RFC 5321, section 4.1.3: an address stands in brackets.
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return f"[{address}]" if address.version == 4 else f"[IPv6:{address}]"
