@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -27,7 +29,8 @@ from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import Database
 from .handoff import handoff
-from .mail import queue  # noqa: F401 - its table
+from .mail import commands, outbox_pages
+from .mail.delivery import make_delivery
 from .parts import Parts, install
 from .schema import DatabaseVersionError
 from .secret_key import load_secret_keys
@@ -54,7 +57,8 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         make_first_signing_key(config)
         handoff.init_app(app, clock=clock)
         database = _open_database(config)
-    install(app, Parts(config, database, PasswordHasher(config.hashing), clock))
+    delivery = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
+    install(app, Parts(config, database, PasswordHasher(config.hashing), clock, delivery))
     _add_guards(app, config)
     handoff_record.init_app(app)
     for blueprint in (
@@ -69,9 +73,11 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         health.blueprint,
     ):
         app.register_blueprint(blueprint)
+    outbox_pages.init_app(app, config)
     cli.init_app(app)
     audit_command.init_app(app)
     database_command.init_app(app)
+    commands.init_app(app)
     return app
 
 

@@ -29,12 +29,14 @@ from .accounts.password_rules import check_new_password
 from .accounts.passwords import HasherBusyError, PasswordUnusableError
 from .accounts.users import UserExistsError, UserNameError, UserUnknownError
 from .handoff import handoff
+from .mail.queue import LetterUnknownError
 from .parts import parts
 
 _REFUSALS = (
     ConfigurationError,
     EmailAddressError,
     HasherBusyError,
+    LetterUnknownError,
     PasswordUnusableError,
     ScopeError,
     UserExistsError,

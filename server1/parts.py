@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import Flask, current_app
@@ -12,18 +13,26 @@ from flask_handoff.claims import Clock
 from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import Database
+from .mail.delivery import Delivery
 
 _EXTENSION = "server1"
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Made once by ``create_app``, for all requests."""
+    """Made once by ``create_app``, for all requests.
+
+    Args:
+        delivery: How mail leaves.
+        letter_entered: Set when this process has entered a letter into the queue.
+    """
 
     config: Config
     database: Database
     hasher: PasswordHasher
     clock: Clock
+    delivery: Delivery
+    letter_entered: threading.Event = field(default_factory=threading.Event)
 
 
 def parts() -> Parts:

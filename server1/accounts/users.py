@@ -118,6 +118,19 @@ def by_email(connection: Connection, unverified_email: str) -> User:
     return from_row(row)
 
 
+def by_subject(connection: Connection, subject: str) -> User:
+    """Find an account by the identifier that receivers know it by.
+
+    Raises:
+        UserUnknownError: There is none, or it was closed.
+    """
+    query = select(users).where(users.c.subject == subject)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise UserUnknownError("There is no such account.")
+    return from_row(row)
+
+
 def hold(connection: Connection, user: User) -> None:
     """Make sure that an account is still as it was read, and keep it so until the transaction ends.
 

@@ -1,0 +1,100 @@
+"""What each letter says.
+
+The words stand once, in ``templates/mail/letters``: a subject, then paragraphs. From them come a
+text part and an HTML part that say the same, without pictures and without anything to load. No
+letter repeats what a stranger typed, a person's name for instance: they could write in our name.
+"""
+
+from __future__ import annotations
+
+import secrets
+import textwrap
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from urllib.parse import urlsplit
+
+from flask import render_template
+
+from server1.parts import parts
+
+from .queue import Letter
+
+_WIDTH = 72  # characters
+_LONGEST_LINE = 998  # RFC 5322, section 2.1.1
+
+
+@dataclass(frozen=True, slots=True)
+class LinkInLetter:
+    """The link that a letter is about.
+
+    Args:
+        url: It holds the token.
+        ends_at: When its time is over.
+    """
+
+    url: str
+    ends_at: datetime
+
+
+def write(
+    kind: Letter, *, address: str, asked_at: datetime, link: LinkInLetter | None = None
+) -> EmailMessage:
+    """Write a letter.
+
+    Args:
+        kind: What it says.
+        address: To whom, one address.
+        asked_at: When it was asked for, or when that happened which it tells of.
+        link: Where the letter is about one.
+
+    Returns:
+        A mail of two parts, with all that RFC 5322 asks for in its header.
+    """
+    config = parts().config
+    told = {
+        "host": urlsplit(config.issuer).netloc,
+        "issuer": config.issuer,
+        "contact": config.contact,
+        "asked_at": _in_words(asked_at),
+        "link": None if link is None else link.url,
+        "link_ends_at": None if link is None else _in_words(link.ends_at),
+    }
+    words = render_template(f"mail/letters/{kind}.txt", **told)
+    subject, *paragraphs = words.strip().split("\n\n")
+    paragraphs.append(
+        f"This mail was sent by {told['host']}, because somebody used your e-mail address there. "
+        f"If you have questions, turn to {config.contact}."
+    )
+    message = EmailMessage(policy=policy.SMTP)
+    message["From"] = config.mail.sender
+    message["To"] = Address(addr_spec=address)
+    message["Subject"] = subject
+    message["Date"] = parts().clock()
+    message["Message-ID"] = f"<{secrets.token_hex(16)}@{config.mail.sender.domain}>"
+    # RFC 3834, section 5: no machine is to answer this.
+    message["Auto-Submitted"] = "auto-generated"
+    text = "\n\n".join(_fill(paragraph) for paragraph in paragraphs)
+    html = render_template(
+        "mail/letter.html", subject=subject, paragraphs=paragraphs, issuer=config.issuer
+    )
+    message.set_content(f"{text}\n", cte=_encoding(text))
+    message.add_alternative(html, subtype="html", cte=_encoding(html))
+    return message
+
+
+def _fill(paragraph: str) -> str:
+    # An address of a page stays in one piece, however long it is.
+    return textwrap.fill(paragraph, _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _encoding(text: str) -> str:
+    # Left to itself, the library writes token=3D… where a line is longer than 78 characters.
+    plain = text.isascii() and all(len(line) <= _LONGEST_LINE for line in text.splitlines())
+    return "7bit" if plain else "quoted-printable"
+
+
+def _in_words(moment: datetime) -> str:
+    return f"{moment:%-d %B %Y, %H:%M} UTC"

@@ -1,0 +1,106 @@
+"""The outbox as pages: the demo's mails, for whoever tries it. There are none outside of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+
+from flask import Blueprint, Flask, abort, make_response, render_template
+from werkzeug.wrappers import Response
+
+from server1.config import Config
+from server1.parts import parts
+
+from .outbox import MailUnknownError, Outbox, written_at
+
+MOST_SHOWN = 50  # mails
+
+blueprint = Blueprint("outbox", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph of a mail.
+
+    Args:
+        text: As it stands there, its lines joined.
+        leads_here: Whether it is the address of a page of this server, and nothing else.
+    """
+
+    text: str
+    leads_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail as it is shown."""
+
+    name: str
+    subject: str
+    sender: str
+    recipient: str
+    sent_at: datetime
+    paragraphs: Sequence[Paragraph]
+
+
+def init_app(app: Flask, config: Config) -> None:
+    """Add the pages, in a demo whose mails become files; tell all templates whether there are."""
+    app.jinja_env.globals["outbox_shown"] = config.shows_outbox
+    if config.shows_outbox:
+        app.register_blueprint(blueprint)
+
+
+@blueprint.get("/outbox")
+def outbox() -> Response:
+    """List the mails, the newest first."""
+    names = _outbox().names()
+    found = [_find(name) for name in names[:MOST_SHOWN]]
+    page = render_template(
+        "mail/outbox.html",
+        mails=[mail for mail in found if mail is not None],
+        older=len(names) - MOST_SHOWN,
+    )
+    return make_response(page)
+
+
+@blueprint.get("/outbox/<name>")
+def mail(name: str) -> Response:
+    """Show a mail."""
+    found = _find(name)
+    if found is None:
+        abort(404)
+    return make_response(render_template("mail/mail.html", mail=found))
+
+
+def _outbox() -> Outbox:
+    return Outbox(parts().config.mail.outbox, parts().clock)
+
+
+def _find(unverified_name: str) -> Mail | None:
+    try:
+        return _read(unverified_name, _outbox().read(unverified_name))
+    except (LookupError, ValueError, AttributeError):
+        return None  # gone meanwhile, or not written by us
+
+
+def _read(name: str, message: EmailMessage) -> Mail:
+    part = message.get_body(("plain",))
+    if part is None:
+        raise MailUnknownError
+    text = "\n".join(part.get_content().splitlines())
+    return Mail(
+        name=name,
+        subject=str(message["Subject"]),
+        sender=str(message["From"]),
+        recipient=str(message["To"]),
+        sent_at=written_at(name),
+        paragraphs=[_paragraph(text) for text in text.strip().split("\n\n")],
+    )
+
+
+def _paragraph(text: str) -> Paragraph:
+    page = rf"{re.escape(parts().config.issuer)}/[A-Za-z0-9/?=_-]*"
+    return Paragraph(" ".join(text.split()), re.fullmatch(page, text, re.ASCII) is not None)

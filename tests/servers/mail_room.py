@@ -1,0 +1,84 @@
+"""The mail of SERVER1 in tests: what waits, and a way out that does as it is told."""
+
+import re
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from server1.accounts import links
+from server1.accounts.links import mail_links
+from server1.mail import queue
+from server1.mail.postman import deliver_due, deliver_next
+from server1.mail.queue import letters
+from server1.parts import install, parts_of
+from tests.servers.accounts_visitor import EMAIL
+
+
+class Postbox:
+    """Keeps the mails that leave; raises *trouble* instead where that is set."""
+
+    def __init__(self):
+        self.mails = []
+        self.trouble = None
+
+    def deliver(self, message):
+        if self.trouble is not None:
+            raise self.trouble
+        self.mails.append(message)
+
+
+class MailRoom:
+    """The queue of an application, and what has left it."""
+
+    def __init__(self, accounts, clock, box=None):
+        self.accounts = accounts
+        self.clock = clock
+        self.box = box or Postbox()
+        install(accounts.app, replace(accounts.parts, delivery=self.box))
+        self.database = accounts.parts.database
+
+    @property
+    def parts(self):
+        return parts_of(self.accounts.app)
+
+    def enqueue(self, kind, address=EMAIL, **about):
+        with self.accounts.app.app_context(), self.database.writing() as connection:
+            queue.enqueue(connection, kind, address=address, now=self.clock(), **about)
+
+    def deliver(self):
+        with self.accounts.app.app_context():
+            return deliver_due()
+
+    def deliver_one(self):
+        with self.accounts.app.app_context():
+            return deliver_next()
+
+    def claim(self):
+        with self.database.writing() as connection:
+            return queue.claim(connection, self.clock())
+
+    def waiting(self):
+        with self.database.reading() as connection:
+            return queue.waiting(connection)
+
+    def rows(self, table=letters):
+        with self.database.reading() as connection:
+            return connection.execute(select(table)).mappings().all()
+
+    def link_rows(self):
+        return self.rows(mail_links)
+
+    def find_link(self, token, purpose):
+        with self.database.reading() as connection:
+            return links.find(connection, token, purpose, self.clock())
+
+    def recipients(self):
+        return [str(mail["To"]) for mail in self.box.mails]
+
+
+def text_of(mail):
+    return mail.get_body(("plain",)).get_content()
+
+
+def token_in(mail):
+    return re.search(r"\?token=([A-Za-z0-9_-]{43})\s", text_of(mail))[1]
