@@ -4,13 +4,15 @@ import secrets
 import pytest
 import sqlalchemy
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from flask_handoff.keys import KeyRing, new_key
 from tests.clock import FakeClock
 
-# Two busy cores make an honest example slow now and then; the time an example takes is no verdict.
-settings.register_profile("flask-handoff", deadline=None)
+# Two busy cores make an honest example slow now and then, to make or to try: that is no verdict.
+settings.register_profile(
+    "flask-handoff", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("flask-handoff")
 
 

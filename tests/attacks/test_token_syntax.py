@@ -37,6 +37,7 @@ from tests.token_trial import (
 MALFORMED = (TokenMalformedError, "token_malformed")
 BAD_SIGNATURE = (TokenSignatureError, "token_signature")
 NO_SUCH_KEY = (TokenKeyUnknownError, "token_key_unknown")
+UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 SHORT_TIME = 0.1  # seconds of this process, however busy the machine is
 SIGNATURE_OF_4096_BITS = 683  # characters
 
@@ -627,7 +628,7 @@ def test_a_document_of_many_levels_is_refused(trial, part, levels):
 # Row 18 and all that nobody thought of: only the documented errors leave the verifier.
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=UNCHECKED)
 @given(st.text(max_size=200) | st.from_regex(r"[A-Za-z0-9_-]{2,9}(\.[A-Za-z0-9_=-]{0,9}){1,4}"))
 def test_any_text_is_refused_with_a_documented_error(trial, text):
     with pytest.raises(HandoffRejectedError):
@@ -647,7 +648,7 @@ CLAIM_NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=UNCHECKED)
 @given(spoiled=st.dictionaries(CLAIM_NAMES, JSON_VALUES, min_size=1, max_size=2))
 def test_any_signed_claims_are_read_or_refused_with_a_documented_error(key_ring, clock, spoiled):
     trial = TokenTrial(key_ring, clock)
@@ -655,7 +656,7 @@ def test_any_signed_claims_are_read_or_refused_with_a_documented_error(key_ring,
     assert error is None or isinstance(error, HandoffRejectedError)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=UNCHECKED)
 @given(
     spoiled=st.dictionaries(
         st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk"]), JSON_VALUES, min_size=1
@@ -666,7 +667,7 @@ def test_any_signed_header_is_refused_with_a_documented_error(key_ring, clock, s
     assert isinstance(trial.refusal(header(**spoiled)), HandoffRejectedError)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=UNCHECKED)
 @given(position=st.integers(0, 2000), character=st.characters(codec="ascii"))
 def test_one_other_character_anywhere_is_refused(key_ring, clock, position, character):
     trial = TokenTrial(key_ring, clock)

@@ -111,4 +111,5 @@ def test_readiness_tells_how_far_the_clocks_are_apart(pair, browser):
     browser.arrive()
     ready = browser.get(f"{pair.server2.base_url}/readyz")
     assert ready.status_code == 200
-    assert abs(ready.json()["clock_difference_seconds"]) < 2
+    # A Date leaves up to a second out, and is from either end of a fetch, which takes 5 s at most.
+    assert abs(ready.json()["clock_difference_seconds"]) < 1 + 5 / 2

@@ -14,7 +14,7 @@ import requests
 from tests.documents import CHECKOUT, DOCS, README, blocks, named_files
 from tests.ports import free_port
 
-INSTALLATION = 180  # seconds
+INSTALLATION = 300  # seconds
 START = 60  # seconds
 PASSWORD = secrets.token_urlsafe(12)
 ACCOUNTS = f"""
@@ -196,7 +196,7 @@ def pip_install(installation, package, versions=None):
         [
             *(sys.executable, "-m", "pip", "--python", installation.python, "install"),
             *("--disable-pip-version-check", "--no-input", "--quiet"),
-            *("--retries", "1", "--timeout", "20"),
+            *("--retries", "3", "--timeout", "20"),
             *pinned,
             package,
         ],
