@@ -19,8 +19,8 @@ from flask_handoff import ConfigurationError
 
 from . import create_app, demo
 from .accounts.passwords import PasswordUnusableError
+from .background import Background
 from .config import Config, ServingConfig
-from .mail.rounds import Rounds
 from .parts import parts_of
 
 _log = logging.getLogger("server1.serving")
@@ -59,9 +59,9 @@ def application() -> Flask:
     _end_with_main_process()
     app = create_app()
     atexit.register(parts_of(app).database.close)
-    rounds = Rounds(app)
-    rounds.start()
-    atexit.register(rounds.stop)  # called before the database is closed
+    background = Background(app)
+    background.start()
+    atexit.register(background.stop)  # called before the database is closed
     return app
 
 

@@ -92,6 +92,15 @@ def deliver_next() -> Outcome | None:
     return _settle(letter, errand, error)
 
 
+def goes_on() -> bool:
+    """Send the letter that is due for the longest time, and tell whether another one may leave.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: As above.
+    """
+    return deliver_next() not in {None, Outcome.OUT_OF_REACH}
+
+
 def _claim() -> WaitingLetter | None:
     database, now = parts().database, parts().clock()
     with database.reading() as connection:
@@ -180,7 +189,7 @@ def _settle(letter: WaitingLetter, errand: _Errand, error: DeliveryError | None)
         if error is None:
             outcome = Outcome.SENT
             queue.remove(connection, letter)
-        elif isinstance(error, RefusedError) or now - letter.enqueued_at >= queue.TRIED_FOR:
+        elif isinstance(error, RefusedError) or queue.is_to_be_given_up(letter, now):
             outcome = Outcome.GIVEN_UP
             queue.give_up(connection, letter, str(error))
             swept += queue.sweep(connection, now)

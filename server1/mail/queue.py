@@ -10,56 +10,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    Index,
-    Integer,
-    String,
-    Table,
-    delete,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Column, Connection, Index, String, Table
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from server1.accounts.email_addresses import check_address
-from server1.db import Instant, metadata
+from server1.db import metadata
 from server1.parts import parts
-
-FIRST_DELAY = timedelta(minutes=1)  # after the first failure; doubled after each further one
-LONGEST_DELAY = timedelta(hours=6)
-TRIED_FOR = timedelta(days=3)  # then it is given up, and kept for somebody to look at
-KEPT_FOR = timedelta(days=30)  # after it was entered, when it was given up
-CLAIMED_FOR = timedelta(minutes=5)  # longer than any attempt: who claimed it and did not end, died
-SWEPT_AT_ONCE = 20  # rows
-LONGEST_REASON = 200  # characters
+from server1.queues import Pace, Queue, number_column, waiting_columns
 
 letters = Table(
     "letters",
     metadata,
-    Column("id", Integer, primary_key=True),
+    number_column(),
     Column("kind", String(32), nullable=False),
     # No foreign key: an account that was closed still gets its last letter.
     Column("subject", String(64)),
     Column("address", String(254), nullable=False),
     Column("browser_sha256", String(64)),
-    Column("enqueued_at", Instant, nullable=False),
-    Column("due_at", Instant, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    # Our own words, or a number of the mail server's: nothing that it or a stranger wrote.
-    Column("last_error", String(LONGEST_REASON)),
-    Column("claimed_until", Instant),
-    Column("given_up", Boolean, nullable=False),
+    *waiting_columns(),
     Index("letters_by_due_at", "given_up", "due_at"),
     sqlite_autoincrement=True,  # a number in the log means one letter for ever
+)
+
+_QUEUE = Queue(
+    letters,
+    Pace(
+        first_delay=timedelta(minutes=1),
+        longest_delay=timedelta(hours=6),
+        tried_for=timedelta(days=3),
+        kept_for=timedelta(days=30),
+        claimed_for=timedelta(minutes=5),
+    ),
 )
 
 
@@ -137,75 +119,46 @@ def enqueue(
         EmailAddressError: That is not one e-mail address.
         RuntimeError: No writing transaction is open in this thread.
     """
-    connection.execute(
-        insert(letters).values(
-            kind=kind,
-            subject=subject,
-            address=check_address(address),
-            browser_sha256=browser_sha256,
-            enqueued_at=now,
-            due_at=now,
-            attempts=0,
-            given_up=False,
-        )
+    _QUEUE.enter(
+        connection,
+        now,
+        kind=kind,
+        subject=subject,
+        address=check_address(address),
+        browser_sha256=browser_sha256,
     )
     parts().database.after_commit(parts().letter_entered.set)
 
 
 def is_any_due(connection: Connection, now: datetime) -> bool:
     """Tell whether there is a letter to claim; no lock is taken to find out."""
-    query = select(letters.c.id).where(*_due(now)).limit(1)
-    return connection.execute(query).one_or_none() is not None
+    return _QUEUE.is_any_due(connection, now)
 
 
 def claim(connection: Connection, now: datetime) -> WaitingLetter | None:
-    """Take the letter that is due for the longest time. Of any number that ask, one gets it.
-
-    Whoever gets it calls ``remove``, ``put_off`` or ``give_up``, or it is due again when
-    CLAIMED_FOR has passed.
-
-    Returns:
-        None when none is due.
-    """
-    next_one = (
-        select(letters.c.id)
-        .where(*_due(now))
-        .order_by(letters.c.due_at, letters.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = (
-        update(letters)
-        .where(letters.c.id == next_one.scalar_subquery())
-        .values(claimed_until=now + CLAIMED_FOR, attempts=letters.c.attempts + 1)
-        .returning(*letters.c)
-    )
-    row = connection.execute(claimed).mappings().one_or_none()
+    """Take the letter that is due for the longest time, see ``Queue.claim``."""
+    row = _QUEUE.claim(connection, now)
     return None if row is None else _from_row(row)
 
 
 def remove(connection: Connection, letter: WaitingLetter) -> None:
     """Remove a claimed letter: it was sent, or there is nobody to send it to."""
-    connection.execute(delete(letters).where(*_still_claimed(letter)))
+    _QUEUE.remove(connection, letter)
 
 
 def put_off(connection: Connection, letter: WaitingLetter, reason: str, now: datetime) -> None:
     """Try a claimed letter again later; the more often it was tried, the later."""
-    delay = min(FIRST_DELAY * 2 ** min(letter.attempts - 1, 20), LONGEST_DELAY)
-    connection.execute(
-        update(letters)
-        .where(*_still_claimed(letter))
-        .values(claimed_until=None, due_at=now + delay, last_error=reason[:LONGEST_REASON])
-    )
+    _QUEUE.put_off(connection, letter, reason, now)
+
+
+def is_to_be_given_up(letter: WaitingLetter, now: datetime) -> bool:
+    """Tell whether a claimed letter has been tried for long enough."""
+    return _QUEUE.is_to_be_given_up(letter, now)
 
 
 def give_up(connection: Connection, letter: WaitingLetter, reason: str) -> None:
     """Try a claimed letter no more, and keep it where an operator sees it."""
-    connection.execute(
-        update(letters)
-        .where(*_still_claimed(letter))
-        .values(claimed_until=None, given_up=True, last_error=reason[:LONGEST_REASON])
-    )
+    _QUEUE.give_up(connection, letter, reason)
 
 
 def retry(connection: Connection, number: int, now: datetime) -> WaitingLetter:
@@ -214,51 +167,24 @@ def retry(connection: Connection, number: int, now: datetime) -> WaitingLetter:
     Raises:
         LetterUnknownError: There is none of this number.
     """
-    row = connection.execute(_due_now(now).where(letters.c.id == number)).mappings().one_or_none()
-    if row is None:
-        raise LetterUnknownError(f"There is no letter {number}. It may have been sent.")
-    return _from_row(row)
+    for row in _QUEUE.make_due(connection, now, number):
+        return _from_row(row)
+    raise LetterUnknownError(f"There is no letter {number}. It may have been sent.")
 
 
 def retry_all(connection: Connection, now: datetime) -> Sequence[WaitingLetter]:
     """Make all letters due now, also those that were given up."""
-    return [_from_row(row) for row in connection.execute(_due_now(now)).mappings()]
+    return [_from_row(row) for row in _QUEUE.make_due(connection, now)]
 
 
 def waiting(connection: Connection) -> Sequence[WaitingLetter]:
     """Return all letters, in the order in which they were asked for."""
-    rows = connection.execute(select(letters).order_by(letters.c.id)).mappings()
-    return [_from_row(row) for row in rows]
+    return [_from_row(row) for row in _QUEUE.rows(connection)]
 
 
 def sweep(connection: Connection, now: datetime) -> Sequence[int]:
     """Remove a few letters that were given up long ago, and return their numbers."""
-    forgotten = (
-        select(letters.c.id)
-        .where(letters.c.given_up, letters.c.enqueued_at <= now - KEPT_FOR)
-        .limit(SWEPT_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    removed = delete(letters).where(letters.c.id.in_(forgotten)).returning(letters.c.id)
-    return sorted(connection.execute(removed).scalars())
-
-
-def _due(now: datetime) -> Sequence[ColumnElement[bool]]:
-    return (
-        letters.c.given_up.is_(False),
-        letters.c.due_at <= now,
-        or_(letters.c.claimed_until.is_(None), letters.c.claimed_until <= now),
-    )
-
-
-def _still_claimed(letter: WaitingLetter) -> Sequence[ColumnElement[bool]]:
-    # Whoever was so slow that another has claimed it meanwhile has no say in it any more.
-    return (letters.c.id == letter.number, letters.c.claimed_until == letter.claimed_until)
-
-
-def _due_now(now: datetime) -> ReturningUpdate[Any]:
-    # A claim is left alone: whoever tries the letter at this moment goes on doing so.
-    return update(letters).values(due_at=now, attempts=0, given_up=False).returning(*letters.c)
+    return _QUEUE.sweep(connection, now)
 
 
 def _from_row(row: RowMapping) -> WaitingLetter:
