@@ -34,6 +34,8 @@ from .users import UserExistsError, check_name
 
 blueprint = Blueprint("signup", __name__)
 
+_WORTH_A_HINT = frozenset({Strength.WEAK, Strength.FAIR})
+
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
@@ -91,7 +93,8 @@ def judge_signup() -> Response:
             _take_in(connection, applicant, password_hash)
     except REFUSALS as error:
         return _signup_page(problem_of(error))
-    return redirect(url_for(".sent", strength=applicant.strength, **_continue()), 303)
+    hint = applicant.strength if applicant.strength in _WORTH_A_HINT else None
+    return redirect(url_for(".sent", strength=hint, **_continue()), 303)
 
 
 @blueprint.get("/signup/sent")
@@ -100,7 +103,7 @@ def sent() -> Response:
     told = request.args.get("strength")
     page = render_template(
         "accounts/signup_sent.html",
-        strength=told if told in {Strength.WEAK, Strength.FAIR} else None,
+        strength=told if told in _WORTH_A_HINT else None,
         login=_continue(),
     )
     return make_response(page)
@@ -123,7 +126,9 @@ def _take_in(connection: Connection, applicant: Applicant, password_hash: str) -
         kind, subject = Letter.VERIFY_EMAIL, user.subject
         audit.record(connection, Event.SIGNED_UP, subject=subject)
     try:
-        throttles.count_request(connection, MAILS_TO_ACCOUNT, kind, fold(applicant.email), now=now)
+        throttles.count_request(
+            connection, MAILS_TO_ACCOUNT, "sign-up", fold(applicant.email), now=now
+        )
     except TooManyAttemptsError:
         return  # said aloud, this would tell that there is an account
     enqueue(

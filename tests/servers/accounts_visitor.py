@@ -137,6 +137,11 @@ class Visitor:
         return "You are signed in" in self.get("/").text
 
 
+def user_rows(accounts):
+    with accounts.parts.database.reading() as connection:
+        return connection.execute(users.users.select()).all()
+
+
 def hidden_fields(page):
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page))
 

@@ -3,16 +3,22 @@ import pytest
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, REQUEST, Visitor, hidden_fields
 
 FIELDS = {"email": EMAIL, "password": PASSWORD}
+FORMS = [
+    *("/login", "/logout", "/signup", "/verify-email", "/verify-email/again"),
+    *("/verify-email/not-mine", "/forgot-password", "/reset-password", "/change-email"),
+    *("/account/name", "/account/password", "/account/email", "/account/close"),
+    *("/account/sessions/end", "/account/sessions/end-others"),
+]
 
 
-@pytest.mark.parametrize("path", ["/login", "/logout"])
+@pytest.mark.parametrize("path", FORMS)
 def test_a_form_without_a_token_is_refused(browser1, path):
     answer = browser1.post(path, FIELDS)
     assert answer.status_code == 403
     assert "This form is too old" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/login", "/logout"])
+@pytest.mark.parametrize("path", FORMS)
 def test_a_form_with_another_browsers_token_is_refused(accounts, browser1, path):
     foreign = hidden_fields(Visitor(accounts).get("/login").text)
     browser1.get("/login")
@@ -29,7 +35,7 @@ def test_a_form_with_a_broken_token_is_refused(browser1, token):
     "origin",
     ["null", "", "http://127.0.0.1:5001", "https://localhost:5001", "http://localhost:5001.evil"],
 )
-@pytest.mark.parametrize("path", ["/login", "/logout"])
+@pytest.mark.parametrize("path", FORMS)
 def test_a_form_sent_from_another_origin_is_refused(browser1, path, origin):
     answer = browser1.submit(path, FIELDS, headers={"Origin": origin})
     assert answer.status_code == 403
