@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import handoff, replay, tokens
+from benchmarks import enumeration, handoff, replay, tokens
 
 
 def main() -> int:
     too_slow = False
-    for part in (tokens, replay, handoff):
+    for part in (tokens, replay, handoff, enumeration):
         for row in part.measure():
             print(row, flush=True)
             too_slow |= row.ratio > row.bound

@@ -2,11 +2,13 @@ import re
 import time
 
 import pytest
+from sqlalchemy import Engine, event
 
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, running_accounts
 
 NOBODY = "bob@example.com"
 DISABLED = "eve@example.com"
+UNVERIFIED = "new@example.com"
 
 
 @pytest.fixture
@@ -48,6 +50,55 @@ def test_throttling_does_not_tell_whether_there_is_an_account(accounts):
     known = attempt(accounts, EMAIL, "a wrong password")
     assert known[0] == 429
     assert known == attempt(accounts, NOBODY, "a wrong password")
+
+
+FORMS = {
+    "/signup": {"name": "Ada", "password": "lilac engine 49 quarry"},
+    "/forgot-password": {},
+    "/verify-email/again": {},
+}
+
+
+def answers(accounts, path, email):
+    """Send a form in a browser of its own, and follow it; return all that its owner sees."""
+    visitor = Visitor(accounts)
+    answer = visitor.submit(path, {**FORMS[path], "email": email}, page=path)
+    pages = [answer] if answer.location is None else [answer, visitor.get(answer.location)]
+    return [(page.status_code, without_cookie(page), without_token(page)) for page in pages]
+
+
+def without_cookie(answer):
+    return {name: value for name, value in answer.headers if name != "Set-Cookie"}
+
+
+def without_token(answer):
+    return re.sub(r'(name="csrf_token" value=")[^"]+', r"\1", answer.text)
+
+
+@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize("known", [EMAIL, DISABLED, UNVERIFIED])
+def test_no_form_tells_whether_there_is_an_account(accounts, path, known):
+    accounts.run("users", "create", UNVERIFIED, "--unverified", "--password-stdin", input=PASSWORD)
+    for _ in range(5):  # the last of them may be refused, and then in the same way
+        assert answers(accounts, path, known) == answers(accounts, path, NOBODY)
+
+
+@pytest.mark.parametrize("path", ["/forgot-password", "/verify-email/again"])
+def test_a_form_that_sends_mail_asks_the_database_the_same_for_everybody(accounts, path):
+    def statements(email):
+        asked = []
+
+        def note(_connection, _cursor, statement, *_more):
+            asked.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            answers(accounts, path, email)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        return asked
+
+    assert statements(EMAIL) == statements(NOBODY) == statements(DISABLED)
 
 
 def test_the_time_does_not_tell_whether_there_is_an_account(accounts_environment, clock):

@@ -1,0 +1,116 @@
+"""Whether the time of an answer tells if there is an account: known addresses against unknown ones.
+
+A real server with passwords as dear as by default, 40 tries each, in turn. Each try is another
+browser at another address, so that no throttle stands in the way. The ratio is of the medians, the
+longer over the shorter: it is the same to a spy which of the two takes longer.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from benchmarks.processes import free_port, running
+from benchmarks.table import Row
+from server1 import create_app
+from server1.accounts.administration import create_account
+from server1.config import Config
+from server1.parts import parts_of
+
+BOUND = 1.10
+TRIES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of SERVER1, and how it is filled in for an address."""
+
+    name: str
+    path: str
+    fields: Callable[[str], Mapping[str, str]]
+    status: int
+
+
+FORMS = (
+    Form("sign in", "/login", lambda email: {"email": email, "password": "a wrong guess"}, 403),
+    Form(
+        "sign up",
+        "/signup",
+        lambda email: {"email": email, "name": "Ada", "password": "lilac engine 49 quarry"},
+        303,
+    ),
+    Form("forgot password", "/forgot-password", lambda email: {"email": email}, 303),
+    Form("send again", "/verify-email/again", lambda email: {"email": email}, 303),
+)
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as directory:
+        folder, port = Path(directory), free_port()
+        environment = {
+            "SERVER1_PORT": str(port),
+            "SERVER1_INSTANCE": str(folder / "server1"),
+            "SERVER1_TRUSTED_PROXIES": "1",
+            "SERVER1_DEMO": "1",
+            "DEMO_PASSWORD": secrets.token_urlsafe(16),
+            "HANDOFF_KEYS_DIRECTORY": str(folder / "keys"),
+        }
+        _make_accounts(environment)
+        with running(["-m", "server1"], port, environment, folder):
+            for form in FORMS:
+                yield _compare(form, f"http://localhost:{port}")
+
+
+def _compare(form: Form, server: str) -> Row:
+    known: list[float] = []
+    unknown: list[float] = []
+    for number in range(TRIES):
+        known.append(_seconds(form, server, _email(number)))
+        unknown.append(_seconds(form, server, f"nobody-{secrets.token_hex(8)}@example.com"))
+    shorter, longer = sorted((statistics.median(known), statistics.median(unknown)))
+    return Row(f"{form.name}, known/unknown", "the other", longer * 1e6, shorter * 1e6, BOUND)
+
+
+def _seconds(form: Form, server: str, email: str) -> float:
+    address = ".".join(["10", *(str(secrets.randbelow(256)) for _ in range(3))])
+    with requests.Session() as browser:
+        browser.headers["X-Forwarded-For"] = address
+        page = browser.get(f"{server}{form.path}").text
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert token is not None, "no form"
+        fields = {"csrf_token": token[1], **form.fields(email)}
+        start = time.perf_counter()
+        answer = browser.post(f"{server}{form.path}", data=fields, allow_redirects=False)
+        seconds = time.perf_counter() - start
+    assert answer.status_code == form.status, answer.status_code
+    return seconds
+
+
+def _make_accounts(environment: Mapping[str, str]) -> None:
+    logging.disable(logging.INFO)
+    app = create_app(Config.from_environment(environment))
+    try:
+        with app.app_context():
+            for number in range(TRIES):
+                create_account(
+                    email=_email(number),
+                    name="Ada",
+                    unverified_password=secrets.token_urlsafe(16),
+                    email_verified=number % 2 == 0,
+                )
+    finally:
+        parts_of(app).database.close()
+        logging.disable(logging.NOTSET)
+
+
+def _email(number: int) -> str:
+    return f"known-{number}@example.com"
