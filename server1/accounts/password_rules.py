@@ -4,8 +4,8 @@ Length counts, and nothing else is demanded: no digits, no capitals, no regular 
 what an attacker tries first: the passwords that are seen most often, and what is known about the
 account. Both are told by zxcvbn, which brings a list of 30,000 passwords from leaks.
 
-Sources: NIST SP 800-63B, section 5.1.1.2; OWASP Authentication Cheat Sheet, "Implement Proper
-Password Strength Controls".
+Sources: OWASP ASVS 5.0, 6.2.1, 6.2.4, 6.2.5, 6.2.8, 6.2.9 and 6.2.11; NIST SP 800-63B-4, section
+3.1.1.2, which asks for 15 characters where a password is all there is.
 """
 
 from __future__ import annotations
