@@ -6,6 +6,9 @@ import copy
 import re
 from typing import TYPE_CHECKING
 
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
 from tests.pair import Pair
 
 if TYPE_CHECKING:
@@ -94,6 +97,19 @@ class Tab:
         self.page.get_by_label("New note").fill(text)
         self.page.get_by_role("button", name="Add note").click()
         self.page.get_by_role("listitem").filter(has_text=text).wait_for()
+
+    def expect_value(self, label: str, value: str) -> None:
+        """Wait until a field holds a value: the page's own script may put it there."""
+        expect(self.page.get_by_label(label, exact=True)).to_have_value(value)
+
+    def violations(self, **options: object) -> list[str]:
+        """Return what of the page keeps somebody out, by the rules of axe."""
+        found = Axe().run(self.page, options=options)
+        return [
+            f"{each['id']}: {node['html']}"
+            for each in found.response["violations"]
+            for node in each["nodes"]
+        ]
 
     def scrolls_sideways(self) -> bool:
         return bool(

@@ -1,25 +1,6 @@
 from playwright.sync_api import expect
 
-HAS_A_RING = """
-() => {
-  const style = getComputedStyle(document.activeElement);
-  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0
-    || style.boxShadow !== "none";
-}
-"""
-
-
-def press_tab_until(tab, role, name):
-    """Move the focus to a control, as people without a mouse do; it must be seen where it is."""
-    wanted = tab.page.get_by_role(role, name=name).first
-    wanted.wait_for()
-    tab.page.wait_for_load_state()
-    for _ in range(30):
-        tab.page.keyboard.press("Tab")
-        assert tab.page.evaluate(HAS_A_RING), "the focus is not to be seen"
-        if wanted.evaluate("(control) => control === document.activeElement"):
-            return
-    raise AssertionError(f"the {role} {name!r} cannot be reached by Tab")
+from tests.browser.keyboard import press_tab_until
 
 
 def test_the_whole_journey_can_be_made_with_the_keyboard_alone(tab):

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 LONG_WORD = "Donaudampfschiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
@@ -197,23 +196,14 @@ def set_screen(tab, *, width=1000, color_scheme="light"):
     tab.page.emulate_media(color_scheme=color_scheme, reduced_motion="reduce")
 
 
-def violations(tab, **options):
-    found = Axe().run(tab.page, options=options)
-    return [
-        f"{each['id']}: {node['html']}"
-        for each in found.response["violations"]
-        for node in each["nodes"]
-    ]
-
-
 def test_everybody_can_use_the_page(tab):
     set_screen(tab)
-    assert violations(tab) == []
+    assert tab.violations() == []
 
 
 def test_the_page_can_be_read_at_night(tab):
     set_screen(tab, color_scheme="dark")
-    assert violations(tab, runOnly=["color-contrast"]) == []
+    assert tab.violations(runOnly=["color-contrast"]) == []
 
 
 @pytest.mark.parametrize("width", [390, 320])
