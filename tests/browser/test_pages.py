@@ -1,9 +1,12 @@
 """The pages of both servers: for everybody, on small screens, by day and by night."""
 
 import re
+import secrets
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.browser.mailbox import link_in, wait_for_mail
 
 LONG_WORD = "Donaudampfschiffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
 
@@ -45,6 +48,107 @@ def no_such_page_at_server1(tab):
 
 def refused_request(tab):
     tab.page.goto(f"{tab.home1}authorize?client_id=nobody")
+
+
+def create_account(tab):
+    tab.page.goto(f"{tab.home1}signup")
+
+
+def create_account_refused(tab):
+    create_account(tab)
+    tab.page.get_by_label("E-mail address").fill(newcomer())
+    tab.page.get_by_label("Name").fill(LONG_WORD[:100])
+    tab.page.get_by_label("Password").fill("password1")
+    tab.page.get_by_role("button", name="Create account").click()
+    tab.page.get_by_role("alert").wait_for()
+
+
+def create_account_sent(tab):
+    tab.page.goto(f"{tab.home1}signup/sent?strength=weak")
+
+
+def sign_up(tab):
+    """Sign up, and return the address."""
+    address = newcomer()
+    create_account(tab)
+    tab.page.get_by_label("E-mail address").fill(address)
+    tab.page.get_by_label("Name").fill(LONG_WORD[:100])
+    tab.page.get_by_label("Password").fill("lilac engine 49 quarry")
+    tab.page.get_by_role("button", name="Create account").click()
+    tab.page.get_by_role("heading", name="Look into your mailbox").wait_for()
+    return address
+
+
+def newcomer():
+    return f"{secrets.token_hex(8)}@example.com"
+
+
+def confirm_address(tab):
+    tab.page.goto(link_in(wait_for_mail(tab.pair, sign_up(tab))))
+
+
+def confirm_address_in_another_browser(tab):
+    address = sign_up(tab)
+    tab.context.clear_cookies()
+    tab.page.goto(link_in(wait_for_mail(tab.pair, address)))
+    tab.page.get_by_label("Your password").wait_for()
+
+
+def send_again(tab):
+    tab.page.goto(f"{tab.home1}verify-email/again")
+
+
+def sent_again(tab):
+    tab.page.goto(f"{tab.home1}verify-email/sent")
+
+
+def confirmed(tab):
+    tab.page.goto(f"{tab.home1}verify-email/done")
+
+
+def disowned(tab):
+    tab.page.goto(f"{tab.home1}verify-email/not-mine/done")
+
+
+def forgot_password(tab):
+    tab.page.goto(f"{tab.home1}forgot-password")
+
+
+def forgot_sent(tab):
+    tab.page.goto(f"{tab.home1}forgot-password/sent")
+
+
+def ask_for_reset(tab, address):
+    forgot_password(tab)
+    tab.page.get_by_label("E-mail address").fill(address)
+    tab.page.get_by_role("button", name="Send the mail").click()
+    tab.page.get_by_role("heading", name="Look into your mailbox").wait_for()
+
+
+def set_new_password(tab):
+    address = sign_up(tab)
+    ask_for_reset(tab, address)
+    tab.page.goto(link_in(wait_for_mail(tab.pair, address, 2)))
+
+
+def reset_done(tab):
+    tab.page.goto(f"{tab.home1}reset-password/done")
+
+
+def older_link(tab):
+    address = sign_up(tab)
+    for number in (2, 3):
+        ask_for_reset(tab, address)
+        wait_for_mail(tab.pair, address, number)
+    tab.page.goto(link_in(wait_for_mail(tab.pair, address, 2)))
+
+
+def link_that_does_not_work(tab):
+    tab.page.goto(f"{tab.home1}reset-password?token=x")
+
+
+def closed(tab):
+    tab.page.goto(f"{tab.home1}account/closed")
 
 
 def front_page(tab):
@@ -92,6 +196,34 @@ def home(tab):
     tab.page.goto(tab.home1)
 
 
+def account(tab):
+    tab.page.goto(f"{tab.home1}account?done=password")
+
+
+def change_name(tab):
+    tab.page.goto(f"{tab.home1}account/name")
+
+
+def change_password(tab):
+    tab.page.goto(f"{tab.home1}account/password")
+
+
+def change_address(tab):
+    tab.page.goto(f"{tab.home1}account/email")
+
+
+def change_address_sent(tab):
+    tab.page.goto(f"{tab.home1}account/email/sent")
+
+
+def address_changed(tab):
+    tab.page.goto(f"{tab.home1}change-email/done")
+
+
+def close_account(tab):
+    tab.page.goto(f"{tab.home1}account/close")
+
+
 def sign_out_of_server1(tab):
     tab.page.goto(f"{tab.home1}logout")
 
@@ -136,6 +268,22 @@ STRANGERS = {
     sign_in_form_too_old: "This form is too old",
     no_such_page_at_server1: "There is no such page",
     refused_request: "This request cannot be answered",
+    create_account: "Create an account",
+    create_account_refused: "Create an account",
+    create_account_sent: "Look into your mailbox",
+    confirm_address: "Confirm your e-mail address",
+    confirm_address_in_another_browser: "Confirm your e-mail address",
+    send_again: "Send the mail again",
+    sent_again: "Look into your mailbox",
+    confirmed: "Your address is confirmed",
+    disowned: "The account is deleted",
+    forgot_password: "Forgot your password?",
+    forgot_sent: "Look into your mailbox",
+    set_new_password: "Set a new password",
+    reset_done: "Your new password is set",
+    older_link: "A newer mail has come since",
+    link_that_does_not_work: "This link does not work",
+    closed: "Your account is closed",
     front_page: "A quiet place for short notes",
     no_such_page_at_server2: "There is no such page",
     not_signed_in_after_all: "You are not signed in",
@@ -146,6 +294,13 @@ STRANGERS = {
 }
 MEMBERS = {
     home: "Hello, Ada",
+    account: "Your account",
+    change_name: "Change your name",
+    change_password: "Change your password",
+    change_address: "Change your address",
+    change_address_sent: "Look into the new mailbox",
+    address_changed: "Your address is changed",
+    close_account: "Close your account",
     sign_out_of_server1: "Sign out?",
     front_page: "A quiet place for short notes",
     notes: "Your notes",
