@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.keyboard import fill_in, press
 from tests.browser.mailbox import link_in, wait_for_mail
@@ -134,7 +135,7 @@ def test_the_account_page_changes_everything_by_keyboard(tab, new_person, addres
     tab.page.keyboard.type("Robert")
     press(tab, "button", "Change name")
     be_at(tab, "Your account")
-    assert tab.page.get_by_text("Robert").is_visible()
+    expect(tab.page.get_by_text("Robert")).to_be_visible()
 
     press(tab, "link", "Change the password")
     be_at(tab, "Change your password")
@@ -156,7 +157,7 @@ def test_the_account_page_changes_everything_by_keyboard(tab, new_person, addres
     be_at(tab, "Your address is changed")
     press(tab, "link", "Your account")
     be_at(tab, "Your account")
-    assert tab.page.get_by_text(new_address).is_visible()
+    expect(tab.page.get_by_text(new_address)).to_be_visible()
 
     press(tab, "link", "Close the account …")
     be_at(tab, "Close your account")

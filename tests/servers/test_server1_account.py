@@ -1,9 +1,9 @@
 import re
 
 import pytest
-from tests.servers.mail_room import MailRoom, text_of, token_in
 
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, problem, user_rows
+from tests.servers.mail_room import MailRoom, text_of, token_in
 
 NEW_PASSWORD = "lilac engine 49 quarry"
 NEW_EMAIL = "Ada.New@example.com"

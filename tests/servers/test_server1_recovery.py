@@ -1,12 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.servers.mail_room import MailRoom, text_of, token_in
 
 from server1.accounts import throttles
 from server1.accounts.throttles import Attempt
 from server1.mail.queue import Letter
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, problem
+from tests.servers.mail_room import MailRoom, text_of, token_in
 
 NEW_PASSWORD = "lilac engine 49 quarry"
 

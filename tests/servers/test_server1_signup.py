@@ -2,7 +2,6 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.servers.mail_room import MailRoom, text_of
 
 from server1.accounts import throttles
 from server1.accounts.throttles import MAILS_FROM_ADDRESS
@@ -15,6 +14,7 @@ from tests.servers.accounts_visitor import (
     running_accounts,
     user_rows,
 )
+from tests.servers.mail_room import MailRoom, text_of
 
 NEW = {"email": "Bob@Example.com", "name": "Bob", "password": "lilac engine 49 quarry"}
 

@@ -1,11 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.servers.mail_room import MailRoom, token_in
 
 from server1.accounts.links import Purpose
 from server1.mail.queue import Letter
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, problem, user_rows
+from tests.servers.mail_room import MailRoom, token_in
 
 BOB = "bob@example.com"
 BOBS = {"email": BOB, "name": "Bob", "password": "lilac engine 49 quarry"}
