@@ -238,8 +238,10 @@ def _sqlite_engine(url: URL, patience: float) -> Engine:
 
 
 def _postgresql_engine(url: URL, patience: float) -> Engine:
+    from .impatient_postgresql import be_impatient  # psycopg is not there where SQLite is used
+
     milliseconds = int(patience * 1000)
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         connect_args={
@@ -251,6 +253,8 @@ def _postgresql_engine(url: URL, patience: float) -> Engine:
         pool_timeout=patience,
         pool_pre_ping=True,
     )
+    be_impatient(engine)
+    return engine
 
 
 def _create_private_file(url: URL) -> None:

@@ -206,9 +206,11 @@ def _lost_references(connection: Connection) -> int:
 
 @contextmanager
 def _changing_postgresql(connection: Connection) -> Iterator[None]:
+    from .impatient_postgresql import patience  # psycopg is not there where SQLite is used
+
     # A stricter isolation would show the database as it was before the wait for the lock.
     connection.execution_options(isolation_level="READ COMMITTED")
-    with connection.begin():
+    with patience(connection, PATIENCE + timedelta(seconds=1)), connection.begin():
         for timeout in ("statement_timeout", "lock_timeout"):
             connection.exec_driver_sql(f"SET LOCAL {timeout} = {_milliseconds(PATIENCE)}")
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})

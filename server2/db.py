@@ -241,7 +241,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql(url: str) -> Engine:
-    return create_engine(
+    from .impatient_postgresql import be_impatient  # psycopg is not there where SQLite is used
+
+    engine = create_engine(
         url,
         pool_size=THREADS,
         max_overflow=0,
@@ -253,6 +255,8 @@ def _postgresql(url: str) -> Engine:
             "options": f"-c statement_timeout={WAIT}s -c lock_timeout={WAIT}s",
         },
     )
+    be_impatient(engine)
+    return engine
 
 
 def _reason(error: SQLAlchemyError) -> str:
