@@ -93,6 +93,7 @@ def mail_server(port=None, *, certificate=None, tls="none", login=None):
         port=server.port,
         server_hostname="mail.example",  # else it asks the network for its own name
         ssl_context=certificate if tls == "tls" else None,
+        ready_timeout=60,  # seconds, on a busy machine
         **options,
     )
     controller.start()

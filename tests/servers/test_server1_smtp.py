@@ -1,5 +1,4 @@
 import re
-import time
 from datetime import timedelta
 from email import policy
 from email.headerregistry import Address
@@ -13,10 +12,12 @@ from server1.mail.smtp import SMTPServer
 from tests.mail_servers import GREETING, Authority, mail_server, rude_server
 from tests.ports import free_port
 from tests.servers.accounts_visitor import EMAIL
+from tests.stopwatch import quickest
 
 PASSWORD = "a password for the mail server"
 CANARY = "what-the-server-wrote-canary"
 DEADLINE = timedelta(seconds=0.5)
+LONGER = timedelta(seconds=1.5)  # a mail can be handed over within it, on a busy machine as well
 SLACK = 2  # seconds: a busy machine
 
 
@@ -53,6 +54,14 @@ def failure(port, kind=DeliveryError, **options):
     with pytest.raises(kind) as failed:
         deliver(port, **options)
     return failed.value
+
+
+def held_until(deadline, work):
+    """Make sure that the work is over shortly after the deadline, and return its last outcome."""
+    outcomes = []
+    bound = deadline.total_seconds() + SLACK
+    assert quickest(lambda: outcomes.append(work()), bound=bound) < bound
+    return outcomes[-1]
 
 
 def test_a_mail_arrives_as_it_was_written_for_one_recipient():
@@ -254,9 +263,8 @@ def flood_line(connection, _over):
 @pytest.mark.parametrize("then", [flood, flood_line])
 def test_a_server_that_says_too_much_is_left_at_once(then):
     with rude_server(converse(then=then)) as port:
-        begun = time.monotonic()
-        failure(port, OutOfReachError, deadline=timedelta(seconds=60))
-        assert time.monotonic() - begun < SLACK
+        long = timedelta(seconds=60)
+        held_until(timedelta(), lambda: failure(port, OutOfReachError, deadline=long))
 
 
 OK = (b"250 OK\r\n",)
@@ -275,9 +283,7 @@ def test_a_server_that_hangs_drips_floods_or_breaks_off_holds_nobody_for_long(st
     answers = STAGES[stage]
     behave = (then or (lambda *_: None)) if answers is None else converse(*answers, then=then)
     with rude_server(behave) as port:
-        begun = time.monotonic()
-        error = failure(port, OutOfReachError, deadline=DEADLINE)
-        assert time.monotonic() - begun < DEADLINE.total_seconds() + SLACK
+        error = held_until(DEADLINE, lambda: failure(port, OutOfReachError, deadline=DEADLINE))
     assert re.fullmatch(
         "the mail server (did not answer in time|says too much|broke off|cannot be .*)", str(error)
     )
@@ -293,9 +299,7 @@ def test_a_mail_that_was_handed_over_but_not_acknowledged_may_arrive(then):
 
     answers = (*OK * 3, b"354 go on\r\n")
     with rude_server(converse(*answers, then=swallow)) as port:
-        begun = time.monotonic()
-        error = failure(port, UncertainError, deadline=DEADLINE)
-        assert time.monotonic() - begun < DEADLINE.total_seconds() + SLACK
+        error = held_until(LONGER, lambda: failure(port, UncertainError, deadline=LONGER))
     assert str(error) == "the mail server did not acknowledge the mail"
 
 
@@ -303,9 +307,7 @@ def test_a_mail_that_was_handed_over_but_not_acknowledged_may_arrive(then):
 def test_a_mail_that_was_taken_is_sent_however_the_server_takes_its_leave(then):
     answers = (*OK * 3, b"354 go on\r\n", b"250 taken\r\n")
     with rude_server(converse(*answers, then=then)) as port:
-        begun = time.monotonic()
-        deliver(port, deadline=DEADLINE)
-        assert time.monotonic() - begun < DEADLINE.total_seconds() + SLACK
+        held_until(LONGER, lambda: deliver(port, deadline=LONGER))
 
 
 @pytest.mark.parametrize(
@@ -319,18 +321,18 @@ def test_a_server_of_another_kind_is_no_mail_server(greeting):
 
 def test_a_tls_handshake_that_hangs_holds_nobody_for_long(trusted):
     with rude_server(hang) as port:
-        begun = time.monotonic()
-        error = failure(port, OutOfReachError, tls=TLS.TLS, deadline=DEADLINE)
-        assert time.monotonic() - begun < DEADLINE.total_seconds() + SLACK
+        error = held_until(
+            DEADLINE, lambda: failure(port, OutOfReachError, tls=TLS.TLS, deadline=DEADLINE)
+        )
     assert str(error) == "the mail server did not answer in time"
 
 
 def test_a_handshake_that_hangs_after_starttls_holds_nobody_for_long(trusted):
     answers = (b"250-x\r\n250 STARTTLS\r\n", b"220 go on\r\n")
     with rude_server(converse(*answers, then=hang)) as port:
-        begun = time.monotonic()
-        error = failure(port, OutOfReachError, tls=TLS.STARTTLS, deadline=DEADLINE)
-        assert time.monotonic() - begun < DEADLINE.total_seconds() + SLACK
+        error = held_until(
+            DEADLINE, lambda: failure(port, OutOfReachError, tls=TLS.STARTTLS, deadline=DEADLINE)
+        )
     assert str(error) == "the mail server did not answer in time"
 
 
