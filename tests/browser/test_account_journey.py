@@ -49,7 +49,7 @@ def test_the_whole_way_can_be_gone_with_the_keyboard_alone(tab, new_person, addr
     assert tab.page.get_by_role("link", name="Continue to SERVER2").count() == 0
 
     tab.page.goto(link_in(wait_for_mail(tab.pair, address)))
-    be_at(tab, "Confirm your e-mail address")
+    be_at(tab, "Confirm your address")
     press(tab, "button", "Yes, confirm the address")
     be_at(tab, "Your address is confirmed")
     press(tab, "link", "Go on")
@@ -107,7 +107,7 @@ def test_a_link_opened_on_another_device_asks_for_the_password(tab, new_person, 
     sign_up(tab, address)
     phone = new_person()
     phone.page.goto(link_in(wait_for_mail(tab.pair, address)))
-    be_at(phone, "Confirm your e-mail address")
+    be_at(phone, "Confirm your address")
     fill_in(phone, "Your password", PASSWORD)
     press(phone, "button", "Yes, confirm the address")
     be_at(phone, "Hello, Bob")
