@@ -73,6 +73,7 @@ class Event(StrEnum):
     VERIFICATION_REQUESTED = "verification_requested"
     EMAIL_VERIFIED = "email_verified"
     RESET_REQUESTED = "reset_requested"
+    LINK_MAILED = "link_mailed"
     PASSWORD_RESET = "password_reset"  # noqa: S105
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     EMAIL_CHANGE_REQUESTED = "email_change_requested"

@@ -28,6 +28,7 @@ IN_WORDS: Mapping[Event, str] = {
     Event.VERIFICATION_REQUESTED: "verification requested",
     Event.EMAIL_VERIFIED: "e-mail address verified",
     Event.RESET_REQUESTED: "password reset requested",
+    Event.LINK_MAILED: "link mailed",
     Event.PASSWORD_RESET: "password reset",
     Event.PASSWORD_CHANGED: "password changed",
     Event.EMAIL_CHANGE_REQUESTED: "change of e-mail address requested",

@@ -16,9 +16,11 @@ from enum import Enum, auto
 
 from sqlalchemy import Connection
 
+from server1 import audit
 from server1.accounts import links, users
 from server1.accounts.links import Purpose
 from server1.accounts.users import User, UserUnknownError
+from server1.audit import Event
 from server1.parts import parts
 
 from . import letters, queue
@@ -54,6 +56,7 @@ class _Errand:
     """Where a letter goes, and the link that was made for it."""
 
     address: str
+    subject: str | None = None
     token: str | None = field(default=None, repr=False)
     link: LinkInLetter | None = field(default=None, repr=False)
 
@@ -162,7 +165,7 @@ def _errand_with_link(
         now=now,
     )
     url = links.url(parts().config.issuer, purpose, token)
-    return _Errand(address, token, LinkInLetter(url, now + purpose.life))
+    return _Errand(address, user.subject, token, LinkInLetter(url, now + purpose.life))
 
 
 def _send(letter: WaitingLetter, errand: _Errand) -> DeliveryError | None:
@@ -189,6 +192,10 @@ def _settle(letter: WaitingLetter, errand: _Errand, error: DeliveryError | None)
         if error is None:
             outcome = Outcome.SENT
             queue.remove(connection, letter)
+            if errand.token is not None:
+                audit.record(
+                    connection, Event.LINK_MAILED, subject=errand.subject, detail=letter.kind
+                )
         elif isinstance(error, RefusedError) or queue.is_to_be_given_up(letter, now):
             outcome = Outcome.GIVEN_UP
             queue.give_up(connection, letter, str(error))

@@ -7,9 +7,12 @@ import pytest
 from server1.accounts import links
 from server1.accounts.links import Purpose
 from server1.audit import Event
+from server1.mail.errors import OutOfReachError
+from server1.mail.queue import Letter
 from tests.documents import CHECKOUT
 from tests.servers.accounts_visitor import Visitor
 from tests.servers.audit_log import lines, rows, writing
+from tests.servers.mail_room import MailRoom
 
 EMAIL, NEW_EMAIL = "bob@example.com", "robert@example.com"
 PASSWORDS = ["one horse and 7 staples", "two horses and 8 staples", "three horses, 9 staples"]
@@ -82,6 +85,21 @@ def test_each_step_of_an_account_is_recorded_once(accounts_on, visitor, log):
     ]
     assert [(line["event"], line["account"]) for line in lines(log)] == told
     assert not any(secret in log.text for secret in (*PASSWORDS, EMAIL, NEW_EMAIL))
+
+
+def test_a_link_that_was_asked_for_is_recorded_with_its_account_when_it_has_left(accounts_on, clock):
+    mail_room = MailRoom(accounts_on, clock)
+    mail_room.box.trouble = OutOfReachError("no answer")
+    for email in ("ada@example.com", "nobody@example.com"):
+        mail_room.enqueue(Letter.RESET_PASSWORD, email)
+    mail_room.deliver()
+    assert rows(accounts_on, Event.LINK_MAILED) == []
+    mail_room.box.trouble = None
+    clock.tick(hours=1)
+    mail_room.deliver()
+    (row,) = rows(accounts_on, Event.LINK_MAILED)
+    assert row.subject == accounts_on.find("ada@example.com").subject
+    assert (row.address, row.detail) == ("this server", "reset-password")
 
 
 def test_every_event_is_recorded_somewhere():
