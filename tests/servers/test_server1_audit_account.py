@@ -87,7 +87,7 @@ def test_each_step_of_an_account_is_recorded_once(accounts_on, visitor, log):
     assert not any(secret in log.text for secret in (*PASSWORDS, EMAIL, NEW_EMAIL))
 
 
-def test_a_link_that_was_asked_for_is_recorded_with_its_account_when_it_has_left(accounts_on, clock):
+def test_a_link_is_recorded_with_its_account_when_its_mail_has_left(accounts_on, clock):
     mail_room = MailRoom(accounts_on, clock)
     mail_room.box.trouble = OutOfReachError("no answer")
     for email in ("ada@example.com", "nobody@example.com"):
