@@ -25,7 +25,8 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from flask_handoff.claims import Clock, system_clock
@@ -205,7 +206,30 @@ def _sqlite(url: str) -> Engine:
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    _follow_the_file(engine, file)
     return engine
+
+
+def _follow_the_file(engine: Engine, file: Path) -> None:
+    # A file that was deleted or replaced lives on in the connections that have it open. What one
+    # process writes there no other sees: a token could be used once here and once there.
+
+    @event.listens_for(engine, "connect")
+    def note(_connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def compare(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError("the database is another file than before")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

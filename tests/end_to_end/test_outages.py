@@ -111,6 +111,33 @@ def test_a_callback_that_cannot_be_remembered_works_when_loaded_again(pair, sign
     assert signed_in.get(callback).headers["Location"] == "/session"
 
 
+def test_a_database_file_that_is_gone_signs_nobody_in_until_it_is_back(pair, signed_in):
+    callback = signed_in.callback_url("/session")
+    with gone(pair.server2.folder, "server2.sqlite3"):
+        # The file lives on in the connections that have it open: another process would not see
+        # there that the token was used.
+        assert_unavailable(signed_in.get(callback))
+        assert not signed_in.cookies("s2_session")
+    assert signed_in.get(callback).headers["Location"] == "/session"
+
+
+@contextmanager
+def gone(folder, name):
+    """Take a database away, with the files that SQLite keeps beside it, and put it back."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    for file in folder.glob(f"{name}*"):
+        file.rename(elsewhere / file.name)
+    try:
+        yield
+    finally:
+        for file in folder.glob(f"{name}*"):
+            file.unlink()
+        for file in elsewhere.iterdir():
+            file.rename(folder / file.name)
+        elsewhere.rmdir()
+
+
 @contextmanager
 def locked(database_file):
     with closing(sqlite3.connect(database_file, isolation_level=None)) as database:
