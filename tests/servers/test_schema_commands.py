@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
 UPGRADED = "Upgraded the database from version 0001 to 9999.\n"
 OTHER_COMMANDS = {
-    "server1": [["users", "list"], ["grants", "list"], ["routes"]],
+    "server1": [["users", "list"], ["grants", "list"], ["mail", "list"], ["audit"], ["routes"]],
     "server2": [["routes"]],
 }
 NEWEST = "The database is at version 9999, the newest.\n"
