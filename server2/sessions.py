@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +35,7 @@ from .db import Instant, database, metadata
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)  # how often a session in use is written
+ENDED_AT_ONCE = 500  # sessions in one transaction of an operator's: nobody waits long for it
 SWEPT = 2  # ended sessions removed with each new one, so that no sign-in pays for many
 
 sessions = Table(
@@ -47,6 +49,8 @@ sessions = Table(
     # By the issuer's clock: what it ends up to an instant is what it handed on up to then.
     Column("token_issued_at", Instant, nullable=False),
     Column("token_sha256", String(64), nullable=False),
+    # Of the key that signed the token. It is not known of the oldest: any key may have been theirs.
+    Column("kid", String(64), index=True),
     Column("target", String(512), nullable=False),
     Column("auth_time", Instant),
     Column("started_at", Instant, nullable=False),
@@ -72,6 +76,16 @@ _SWEEP = delete(sessions).where(
         .limit(SWEPT)
         .with_for_update(skip_locked=True)
     )
+)
+
+
+_OF_KEYS = sessions.c.kid.is_(None) | sessions.c.kid.in_(bindparam("kids", expanding=True))
+_END_OF_KEYS = (
+    delete(sessions)
+    .where(
+        sessions.c.id_sha256.in_(select(sessions.c.id_sha256).where(_OF_KEYS).limit(ENDED_AT_ONCE))
+    )
+    .returning(sessions.c.handle)
 )
 
 
@@ -148,6 +162,7 @@ def start_session(connection: Connection, account_id: int, arrival: Arrival) -> 
             "issuer_session_id": arrival.claims.session_id,
             "token_issued_at": arrival.claims.issued_at,
             "token_sha256": arrival.token_sha256,
+            "kid": arrival.claims.kid,
             "target": arrival.target,
             "auth_time": arrival.claims.auth_time,
             "started_at": now,
@@ -174,6 +189,24 @@ def end_sessions_of(connection: Connection, logout: Logout) -> None:
     if logout.subject is not None:
         account = account.where(accounts.c.subject == logout.subject)
     connection.execute(ended.where(sessions.c.account_id.in_(account)))
+
+
+def end_sessions_of_keys(kids: Sequence[str]) -> int:
+    """End the sessions whose tokens were signed with these keys, or with a key that is not known.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: The database is out of reach; some may have ended.
+    """
+    ended = 0
+    while True:
+        with database().writing() as connection:
+            handles = connection.execute(_END_OF_KEYS, {"kids": kids}).all()
+        ended += len(handles)
+        if len(handles) < ENDED_AT_ONCE:
+            return ended
 
 
 def current_session() -> Session | None:

@@ -266,8 +266,9 @@ def _report(revocation: Revocation) -> None:
         "- Receivers take tokens of a revoked key until they fetch the keys again: within 5\n"
         "  minutes; at once where you run: flask handoff-keys flush, or start them again. Where\n"
         "  keys are pinned in a file: until you replace that file and start them again.\n"
-        f"- Sessions that receivers opened since {_date(trusted_since)}: if somebody has seen\n"
-        "  the key, any of them may be forged, and nothing tells which. End them all.\n"
+        f"- Sessions that receivers opened since {_date(trusted_since)}, with tokens of the\n"
+        "  revoked keys: if somebody has seen a key, any of them may be forged, and nothing tells\n"
+        "  which. End them all.\n"
         "docs/rotate-keys.md says how."
     )
 

@@ -1,0 +1,94 @@
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from server2 import sessions
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgresql_url")
+    return f"sqlite:///{tmp_path / 'notes.sqlite3'}"
+
+
+@pytest.fixture
+def notes_app(build_notes, url):
+    return build_notes(SERVER2_DATABASE_URL=url)
+
+
+@pytest.fixture
+def kid(issuer_key_ring):
+    return issuer_key_ring.signing_key.kid
+
+
+@pytest.fixture
+def run(notes_app):
+    runner = notes_app.test_cli_runner()
+    return lambda *arguments: runner.invoke(args=["sessions", "end", *arguments])
+
+
+def is_signed_in(visitor):
+    return visitor.get("/session").status_code == 200
+
+
+def count(database):
+    with database.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(sessions.sessions))
+
+
+def set_kid(database, kid):
+    with database.writing() as connection:
+        connection.execute(update(sessions.sessions).values(kid=kid))
+
+
+def test_the_sessions_of_a_key_that_was_seen_are_ended_in_every_browser(
+    visitor, another_visitor, kid, run
+):
+    visitor.arrive()
+    another_visitor.arrive(subject="bob")
+    done = run("--kid", kid)
+    assert (done.exit_code, done.output) == (0, "Ended 2 sessions.\n")
+    assert not is_signed_in(visitor)
+    assert not is_signed_in(another_visitor)
+
+
+def test_the_sessions_of_other_keys_go_on(visitor, run):
+    visitor.arrive()
+    done = run("--kid", "another-key")
+    assert (done.exit_code, done.output) == (0, "Ended 0 sessions.\n")
+    assert is_signed_in(visitor)
+
+
+def test_of_several_keys_all_sessions_are_ended(visitor, kid, run):
+    visitor.arrive()
+    assert run("--kid", "another-key", "--kid", kid).output == "Ended 1 session.\n"
+    assert not is_signed_in(visitor)
+
+
+def test_a_session_of_which_the_key_is_not_known_is_ended_with_whichever_is_named(
+    visitor, run, notes_app
+):
+    visitor.arrive()
+    set_kid(notes_app.extensions["database"], None)
+    assert run("--kid", "another-key").output == "Ended 1 session.\n"
+    assert not is_signed_in(visitor)
+
+
+def test_many_sessions_are_ended_in_several_transactions(visitor, kid, run, notes_app):
+    visitor.arrive()
+    database = notes_app.extensions["database"]
+    copies = 2 * sessions.ENDED_AT_ONCE
+    with database.writing() as connection:
+        row = dict(connection.execute(select(sessions.sessions)).mappings().one())
+        connection.execute(
+            insert(sessions.sessions),
+            [{**row, "id_sha256": f"copy {n}", "handle": f"copy {n}"} for n in range(copies)],
+        )
+    assert run("--kid", kid).output == f"Ended {copies + 1} sessions.\n"
+    assert count(database) == 0
+
+
+def test_a_key_has_to_be_named(visitor, run):
+    visitor.arrive()
+    assert run().exit_code == 2
+    assert is_signed_in(visitor)
