@@ -23,7 +23,7 @@ def serve(tmp_path_factory):
     """Starts ``python -m server1`` in an empty directory; what is left of it is ended."""
     started = []
 
-    def start(port, directory=None, **settings):
+    def start(port, directory=None, output=subprocess.PIPE, **settings):
         process = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "server1"],
             cwd=directory or tmp_path_factory.mktemp("server1"),
@@ -36,7 +36,7 @@ def serve(tmp_path_factory):
                 **CHEAP_HASHES,
                 **settings,
             },
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -55,7 +55,8 @@ def serve(tmp_path_factory):
 def port(serve):
     """The port of a server that runs for all tests of this file."""
     port = free_port()
-    wait_until_it_answers(serve(port, SERVER1_WORKERS="2"), port)
+    # Its log, which nobody reads, would fill a pipe in the end, and then it would answer no more.
+    wait_until_it_answers(serve(port, output=subprocess.DEVNULL, SERVER1_WORKERS="2"), port)
     return port
 
 
