@@ -123,7 +123,8 @@ def _prepare(letter: WaitingLetter) -> _Errand | None:
 
 
 def _errand(connection: Connection, letter: WaitingLetter, now: datetime) -> _Errand:
-    match letter.kind:
+    kind = Letter(letter.kind)
+    match kind:
         case Letter.PASSWORD_CHANGED | Letter.EMAIL_CHANGED | Letter.ACCOUNT_CLOSED:
             return _Errand(letter.address)
         case Letter.ACCOUNT_EXISTS:
@@ -133,7 +134,7 @@ def _errand(connection: Connection, letter: WaitingLetter, now: datetime) -> _Er
             return _errand_with_link(connection, letter, user, letter.address, now)
         case Letter.VERIFY_EMAIL | Letter.RESET_PASSWORD:
             user = _account(connection, letter)
-            if letter.kind is Letter.VERIFY_EMAIL and user.email_verified:
+            if kind is Letter.VERIFY_EMAIL and user.email_verified:
                 raise _NobodyError
             # To the address on file, not to one that a stranger typed and that looks the same.
             return _errand_with_link(connection, letter, user, user.email, now)
@@ -155,7 +156,7 @@ def _account(connection: Connection, letter: WaitingLetter) -> User:
 def _errand_with_link(
     connection: Connection, letter: WaitingLetter, user: User, address: str, now: datetime
 ) -> _Errand:
-    purpose = _PURPOSES[letter.kind]
+    purpose = _PURPOSES[Letter(letter.kind)]
     token = links.make(
         connection,
         purpose=purpose,
@@ -172,7 +173,10 @@ def _send(letter: WaitingLetter, errand: _Errand) -> DeliveryError | None:
     """Send a letter, outside of any transaction."""
     try:
         message = letters.write(
-            letter.kind, address=errand.address, asked_at=letter.enqueued_at, link=errand.link
+            Letter(letter.kind),
+            address=errand.address,
+            asked_at=letter.enqueued_at,
+            link=errand.link,
         )
         parts().delivery.deliver(message)
     except DeliveryError as error:

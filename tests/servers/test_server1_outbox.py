@@ -13,6 +13,7 @@ from tests.servers.mail_room import MailRoom, token_in
 
 DEMO = {"SERVER1_DEMO": "1", "DEMO_PASSWORD": "a password of the tests"}
 HOSTILE_NAMES = [
+    "../secret_key",
     "../server1.sqlite3",
     "..%2fserver1.sqlite3",
     "%2e%2e%2fserver1.sqlite3",

@@ -208,6 +208,16 @@ def test_a_letter_is_given_up_after_three_days_and_not_before(room, clock):
     assert room.deliver() == {}
 
 
+def test_a_letter_that_was_given_up_long_ago_is_removed_aloud(room, clock, caplog):
+    room.box.trouble = RefusedError("refused")
+    for _ in range(2):
+        room.enqueue(Letter.PASSWORD_CHANGED)
+        room.deliver()
+        clock.tick(days=30)
+    assert [letter.number for letter in room.waiting()] == [2]
+    assert "letter 1 is removed: it was given up a month ago" in caplog.text
+
+
 def test_when_no_mail_can_leave_the_others_are_not_tried(room, clock):
     for _ in range(5):
         room.enqueue(Letter.PASSWORD_CHANGED)

@@ -1,0 +1,268 @@
+"""Mail from a real SERVER1 through a real mail server, and what becomes of both in bad times."""
+
+import hashlib
+import re
+import socket
+import sqlite3
+import time
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from urllib.parse import urljoin
+
+import pytest
+from sqlalchemy import make_url
+
+from server1.db import Database
+from server1.mail.queue import letters
+from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of
+from tests.mail_servers import Authority, mail_server, rude_server
+from tests.pair import CHEAP_HASHES, PASSWORD, PATIENCE, Server, running
+from tests.ports import free_port
+
+NEW_PASSWORD = "another password of the tests"
+SMTP_PASSWORD = "a password for the mail server"
+TOKEN = re.compile(rb"(?=([A-Za-z0-9_-]{43}))")  # wherever it begins: a file puts no blanks between
+
+
+def describe_server1(folder, port, **settings):
+    """Describe SERVER1 with its mail server at *port* of this machine."""
+    own_port = free_port()
+    environment = {
+        "HANDOFF_ISSUER": f"http://localhost:{own_port}",
+        "HANDOFF_KEYS_DIRECTORY": str(folder / "keys"),
+        "SERVER1_PORT": str(own_port),
+        "SERVER1_INSTANCE": str(folder),
+        "SERVER1_DEMO": "1",
+        "DEMO_PASSWORD": PASSWORD,
+        "SERVER1_MAIL_FROM": "Accounts <accounts@example.com>",
+        "SERVER1_SMTP_HOST": "localhost",
+        "SERVER1_SMTP_PORT": str(port),
+        "SERVER1_SMTP_TLS": "none",
+        **CHEAP_HASHES,
+        **settings,
+    }
+    return Server("server1", f"http://localhost:{own_port}", own_port, environment, folder)
+
+
+@contextmanager
+def running_server1(folder, port, **settings):
+    server = describe_server1(folder, port, **settings)
+    with running(server):
+        yield server
+
+
+@contextmanager
+def browser_at(server):
+    with Browser(server.base_url, "http://127.0.0.1:1") as browser:
+        yield browser
+
+
+def submit(server, path, **fields):
+    """Fill in the form of a page in a fresh browser, and return the page that follows."""
+    with browser_at(server) as browser:
+        page = browser.get(urljoin(server.base_url, path))
+        answer = browser.post(urljoin(page.url, action_of(page)), {**fields_of(page), **fields})
+        return browser.follow(answer)
+
+
+def forget_password(server, email=EMAIL):
+    assert submit(server, "/forgot-password", email=email).status_code == 200
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.02)
+
+
+def link_in(mail):
+    return re.search(r"^http://\S+\?token=\S+", mail.get_body(("plain",)).get_content(), re.M)[0]
+
+
+def token_in(mail):
+    return link_in(mail).partition("?token=")[2]
+
+
+def links_that_work(folder):
+    """Return every text in the files of the database that would open a link."""
+    with closing(sqlite3.connect(folder / "server1.sqlite3")) as database:
+        known = {row[0] for row in database.execute("SELECT token_sha256 FROM mail_links")}
+    contents = b"".join(file.read_bytes() for file in folder.glob("server1.sqlite3*"))
+    return [text for text in TOKEN.findall(contents) if hashlib.sha256(text).hexdigest() in known]
+
+
+def test_a_mail_server_that_is_down_loses_no_mail(tmp_path):
+    port = free_port()
+    with running_server1(tmp_path, port) as server:
+        forget_password(server)
+        until(lambda: "letter 1 reset-password: put off at attempt 1" in server.log)
+        assert "the mail server cannot be reached (ConnectionRefused" in server.flask(
+            "mail", "list"
+        )
+        server.restart()
+        with mail_server(port) as post:
+            server.flask("mail", "retry", "--all")
+            until(lambda: post.mails)
+            (mail,) = post.mails
+            assert post.envelopes[0].rcpt_tos == [EMAIL]
+            assert server.flask("mail", "list") == "No letter waits.\n"
+        page = submit(server, link_in(mail), password=NEW_PASSWORD)
+        assert page.status_code == 200
+        with browser_at(server) as browser:
+            assert "Hello, Ada" in browser.sign_in(NEW_PASSWORD).text
+            assert browser.get(link_in(mail)).status_code == 404
+
+
+def test_only_the_link_of_the_mail_that_arrived_last_works(tmp_path):
+    with (
+        mail_server() as post,
+        running_server1(tmp_path, post.port) as server,
+        browser_at(server) as browser,
+    ):
+        for number in (1, 2):
+            forget_password(server)
+            until(lambda number=number: len(post.mails) == number)
+        first, second = post.mails
+        assert browser.get(link_in(first)).status_code == 410
+        assert browser.get(link_in(second)).status_code == 200
+        for mail in post.mails:
+            assert token_in(mail) not in server.log
+
+
+def test_no_file_of_the_database_ever_holds_a_link_that_works(tmp_path):
+    port = free_port()
+    with running_server1(tmp_path, port) as server:
+        forget_password(server)
+        until(lambda: "put off" in server.log)
+        assert links_that_work(tmp_path) == []
+        with mail_server(port) as post:
+            server.flask("mail", "retry", "--all")
+            until(lambda: "letter 1 reset-password: sent" in server.log)
+        assert links_that_work(tmp_path) == []
+        token = token_in(post.mails[0])
+        with closing(sqlite3.connect(tmp_path / "server1.sqlite3")) as database:
+            database.execute("CREATE TABLE found (it TEXT)")
+            database.execute("INSERT INTO found VALUES (?)", (token,))
+            database.commit()
+        assert links_that_work(tmp_path) == [token.encode()]  # so it would have been found
+
+
+def test_known_and_unknown_people_are_answered_alike_and_one_is_written_to(tmp_path):
+    with mail_server() as post, running_server1(tmp_path, post.port) as server:
+        for email in ("nobody@example.com", EMAIL):
+            forget_password(server, email)
+        until(lambda: "letter 1 reset-password: nobody to write to" in server.log)
+        until(lambda: post.mails)
+        assert [envelope.rcpt_tos for envelope in post.envelopes] == [[EMAIL]]
+        assert "nobody@example.com" not in server.log
+
+
+def test_a_name_that_was_typed_is_in_no_mail(tmp_path):
+    typed = "You have won! Open evil.example"
+    with mail_server() as post, running_server1(tmp_path, post.port) as server:
+        submit(server, "/signup", email="eve@example.com", name=typed, password=NEW_PASSWORD)
+        until(lambda: post.mails)
+        forget_password(server, "eve@example.com")
+        until(lambda: len(post.mails) == 2)
+    contents = b"".join(envelope.original_content for envelope in post.envelopes)
+    assert b"confirm" in contents
+    assert b"won" not in contents
+    assert b"evil" not in contents
+
+
+def test_mail_travels_over_tls_with_a_login_and_no_log_holds_the_password(tmp_path):
+    authority = Authority(tmp_path)
+    (tmp_path / "smtp_password").write_text(f"{SMTP_PASSWORD}\n")
+    settings = {
+        "SSL_CERT_FILE": str(authority.file),
+        "SERVER1_SMTP_TLS": "starttls",
+        "SERVER1_SMTP_USERNAME": "accounts",
+        "SERVER1_SMTP_PASSWORD_FILE": str(tmp_path / "smtp_password"),
+    }
+    certificate = authority.certificate("localhost")
+    login = ("accounts", SMTP_PASSWORD)
+    with (
+        mail_server(certificate=certificate, tls="starttls", login=login) as post,
+        running_server1(tmp_path, post.port, **settings) as server,
+    ):
+        forget_password(server)
+        until(lambda: post.mails)
+        assert post.logins == ["accounts"]
+        assert SMTP_PASSWORD not in server.log
+
+
+def test_a_mail_that_the_server_refuses_is_given_up_and_kept_for_the_operator(tmp_path):
+    with mail_server() as post, running_server1(tmp_path, post.port) as server:
+        post.replies["RCPT"] = "550 no such user canary-of-the-mail-server"
+        forget_password(server)
+        until(lambda: "letter 1 reset-password: given up at attempt 1" in server.log)
+        assert "given up" in server.flask("mail", "list")
+        assert "canary-of-the-mail-server" not in server.log + server.flask("mail", "list")
+        post.replies.clear()
+        server.flask("mail", "retry", "1")
+        until(lambda: post.mails)
+
+
+def test_a_mail_server_that_hangs_holds_up_neither_requests_nor_the_end(tmp_path):
+    def hang(connection, over):
+        held.append(connection)
+        over.wait(60)
+
+    held: list[socket.socket] = []
+    with rude_server(hang) as port, ExitStack() as stack:
+        server = stack.enter_context(running_server1(tmp_path, port))
+        forget_password(server)
+        until(lambda: held)
+        with browser_at(server) as browser:
+            begun = time.monotonic()
+            for _ in range(20):
+                assert browser.get(f"{server.base_url}/login").status_code == 200
+            assert time.monotonic() - begun < 10
+        process = server.process
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'shared.sqlite3'}"
+    return request.getfixturevalue("postgresql_url")
+
+
+def test_two_servers_of_two_workers_each_send_every_letter_once(tmp_path, database_url):
+    addresses = [f"user{number}@example.com" for number in range(40)]
+    settings = {"SERVER1_DATABASE_URL": database_url, "SERVER1_WORKERS": "2"}
+    with mail_server() as post:
+        servers = [
+            describe_server1(tmp_path / name, post.port, **settings) for name in ("one", "two")
+        ]
+        with running(servers[0]), running(servers[1]):
+            enter_notices(database_url, addresses)
+            until(lambda: len(post.mails) >= len(addresses))
+            until(lambda: sum(server.log.count(": sent\n") for server in servers) >= len(addresses))
+        recipients = [envelope.rcpt_tos for envelope in post.envelopes]
+        assert sorted(recipients) == sorted([address] for address in addresses)
+        for server in servers:
+            assert "password-changed: sent" in server.log
+
+
+def enter_notices(database_url, addresses):
+    """Enter letters all at once, as no one process would."""
+    database = Database(make_url(database_url))
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "kind": "password-changed",
+            "address": address,
+            "enqueued_at": now,
+            "due_at": now,
+            "attempts": 0,
+            "given_up": False,
+        }
+        for address in addresses
+    ]
+    with database.writing() as connection:
+        connection.execute(letters.insert(), rows)
+    database.close()
