@@ -1,13 +1,17 @@
 """What must be in no log and in no database, looked for after whole journeys."""
 
+import re
 import sqlite3
+import time
 from contextlib import closing
-from urllib.parse import quote
+from secrets import token_hex as random_text
+from urllib.parse import quote, urljoin
 
 import pytest
 
-from tests.end_to_end.journey import fields_of, parameters_of
+from tests.end_to_end.journey import action_of, fields_of, parameters_of
 from tests.end_to_end.raw_http import ask, head
+from tests.pair import PATIENCE
 
 
 @pytest.fixture(params=["query_pair", "form_post_pair"])
@@ -25,6 +29,8 @@ def secrets(pair, browser):
     for in_the_wrong_field in (pair.password, met["typed"]):
         browser.sign_in("a password", email=in_the_wrong_field)
     browser.get(f"{pair.server1.base_url}/authorize?client_id={met['typed']}&state={met['typed']}")
+    met["chosen"] = random_text(16)
+    met["mailed"] = open_mailed_link(pair, browser, met["chosen"])
     refused = browser.sign_in(f"{pair.password} mistyped", login)
     browser.sign_in(pair.password, refused)
     answer = browser.get(browser.begin().headers["Location"])
@@ -47,6 +53,31 @@ def secrets(pair, browser):
         f"{pair.server2.base_url}/logout", fields_of(browser.get(f"{browser.server2}/logout"))
     )
     return met
+
+
+def open_mailed_link(pair, browser, password):
+    """Sign up, open the link that is mailed, confirm with a wrong password; return the token."""
+    address = f"{random_text(8)}@example.com"
+    page = browser.get(f"{pair.server1.base_url}/signup")
+    form = {**fields_of(page), "email": address, "name": "Eve", "password": password}
+    browser.follow(browser.post(urljoin(page.url, action_of(page)), form))
+    link = link_mailed_to(address, pair.server1.folder / "outbox")
+    page = browser.get(link)
+    form = {**fields_of(page), "password": f"{password} mistyped"}
+    browser.post(urljoin(page.url, action_of(page)), form)
+    browser.get(f"{pair.server1.base_url}/reset-password?{link.partition('?')[2]}")
+    return link.partition("?token=")[2]
+
+
+def link_mailed_to(address, outbox):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for file in outbox.glob("*.eml"):
+            mail = file.read_text()
+            if f"To: {address}\n" in mail:
+                return re.search(r"^http://\S+\?token=\S+$", mail, re.MULTILINE)[0]
+        time.sleep(0.05)
+    raise AssertionError("no mail came")
 
 
 def found(secrets, text):

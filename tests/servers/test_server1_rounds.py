@@ -11,7 +11,6 @@ from sqlalchemy import text
 from server1.mail.errors import OutOfReachError
 from server1.mail.postman import goes_on
 from server1.mail.queue import Letter
-
 from server1.parts import install
 from server1.rounds import Rounds
 from tests.servers.mail_room import MailRoom
