@@ -7,6 +7,7 @@ import secrets
 
 from flask import Flask, Request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 
 from .config import Config
 
@@ -19,6 +20,12 @@ class OneCookieInterface(SecureCookieSessionInterface):
     """Flask's signed cookie, read only where the browser sent exactly one of that name."""
 
     digest_method = staticmethod(hashlib.sha256)
+    _serializer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return the signer, which is made once: no key changes while the server runs."""
+        self._serializer = self._serializer or super().get_signing_serializer(app)
+        return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Open the session, or an empty one where it is not clear which cookie is ours."""
