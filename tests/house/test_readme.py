@@ -59,7 +59,7 @@ def test_the_first_command_stands_near_the_top():
 
 
 def test_the_readme_can_be_read_in_one_go():
-    assert len(README.read_text().splitlines()) <= 170
+    assert len(README.read_text().splitlines()) <= 150
 
 
 def test_the_two_files_to_copy_are_about_twenty_lines_each():
