@@ -34,6 +34,8 @@ def main() -> int:
         config = _prepare()
     except (ConfigurationError, PasswordUnusableError) as error:
         return _refuse(str(error))
+    if config.mail.smtp is None and not config.demo:
+        _log.warning("SERVER1_SMTP_HOST is not set: mails become files in %s", config.mail.outbox)
     serving = config.serving
     _log.info("serving %s on %s port %d", config.issuer, serving.bind, serving.port)
     Granian(

@@ -173,3 +173,16 @@ def test_the_account_page_changes_everything_by_keyboard(tab, new_person, addres
 def test_a_link_that_does_not_work_says_what_to_do(tab, path):
     tab.page.goto(f"{tab.home1[:-1]}{path}?token={'A' * 43}")
     be_at(tab, "This link does not work")
+
+
+def test_whoever_tries_the_demo_finds_its_mails_with_the_keyboard_alone(tab, address):
+    sign_up(tab, address)
+    press(tab, "link", "outbox")
+    be_at(tab, "Outbox")
+    link = link_in(wait_for_mail(tab.pair, address))
+    press(tab, "link", "Look again")
+    subject = f"Confirm your e-mail address for {tab.pair.server1.host}"
+    press(tab, "link", subject)
+    be_at(tab, subject)
+    press(tab, "link", link)
+    be_at(tab, "Confirm your address")

@@ -143,6 +143,18 @@ def older_link(tab):
     tab.page.goto(link_in(wait_for_mail(tab.pair, address, 2)))
 
 
+def outbox(tab):
+    address = sign_up(tab)
+    wait_for_mail(tab.pair, address)
+    tab.page.goto(f"{tab.home1}outbox")
+    tab.page.get_by_role("listitem").filter(has_text=address).wait_for()
+
+
+def mail_in_outbox(tab):
+    outbox(tab)
+    tab.page.get_by_role("listitem").get_by_role("link").first.click()
+
+
 def link_that_does_not_work(tab):
     tab.page.goto(f"{tab.home1}reset-password?token=x")
 
@@ -283,6 +295,8 @@ STRANGERS = {
     reset_done: "Your new password is set",
     older_link: "A newer mail has come since",
     link_that_does_not_work: "This link does not work",
+    outbox: "Outbox",
+    mail_in_outbox: re.compile("Confirm your e-mail address for localhost:[0-9]+"),
     closed: "Your account is closed",
     front_page: "A quiet place for short notes",
     no_such_page_at_server2: "There is no such page",

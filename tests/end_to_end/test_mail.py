@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 import pytest
 from sqlalchemy import make_url
 
+from flask_handoff.keys import new_key
 from server1.db import Database
 from server1.mail.queue import letters
 from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of
@@ -222,6 +223,19 @@ def test_a_mail_server_that_hangs_holds_up_neither_requests_nor_the_end(tmp_path
         process = server.process
         process.terminate()
         process.wait(PATIENCE)
+
+
+def test_without_a_mail_server_mails_become_files_and_the_operator_is_told(tmp_path):
+    settings = {f"SERVER1_SMTP_{name}": "" for name in ("HOST", "PORT", "TLS")}
+    server = describe_server1(tmp_path, 25, **settings, SERVER1_DEMO="0", DEMO_PASSWORD="")
+    new_key(tmp_path / "keys")
+    server.flask("users", "create", EMAIL, "--password-stdin")
+    with running(server), browser_at(server) as browser:
+        warning = f"SERVER1_SMTP_HOST is not set: mails become files in {tmp_path / 'outbox'}"
+        assert warning in server.log
+        forget_password(server)
+        until(lambda: list((tmp_path / "outbox").glob("*.eml")))
+        assert browser.get(f"{server.base_url}/outbox").status_code == 404
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
