@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Blueprint, current_app, jsonify
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from .answers import private
@@ -170,7 +170,7 @@ def _read_token() -> UnverifiedToken:
 def _read_form() -> Mapping[str, Sequence[str]]:
     try:
         return unverified_parameters()
-    except BadRequest as error:
+    except (BadRequest, UnsupportedMediaType) as error:
         raise RequestMalformedError("expected a form, and no query") from error
 
 
