@@ -51,6 +51,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     with cli.plain_refusals():
         config = config or Config.from_environment()
         app = Flask(__name__)
+        app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters
         app.url_map.merge_slashes = False  # it would redirect //host/path, and name the Host it got
         _set_secret_keys(app, config)
         app.config.update(config.handoff)

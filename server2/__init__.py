@@ -32,6 +32,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     """
     config = config or Config.from_environment()
     app = Flask(__name__, instance_path=str(config.instance))
+    app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters
     app.url_map.merge_slashes = False  # a path that begins with two slashes is no page here
     app.config.update(config.handoff)
     app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"] = read_secret_keys(

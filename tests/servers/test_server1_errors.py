@@ -90,7 +90,13 @@ class BrokenHasher(PasswordHasher):
         raise ZeroDivisionError("a secret detail")
 
 
-def test_a_programming_error_is_a_page_without_details(accounts, browser1):
+@pytest.fixture(params=["0", "1"])
+def flask_debug(request, monkeypatch):
+    """What an operator's environment may hold from another application."""
+    monkeypatch.setenv("FLASK_DEBUG", request.param)
+
+
+def test_a_programming_error_is_a_page_without_details(flask_debug, accounts, browser1):
     install(
         accounts.app, replace(accounts.parts, hasher=BrokenHasher(accounts.parts.config.hashing))
     )

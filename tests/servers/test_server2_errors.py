@@ -53,7 +53,9 @@ def test_another_name_of_this_machine_is_led_to_the_right_one(visitor):
     assert "Set-Cookie" not in answer.headers
 
 
-def test_a_programming_error_is_a_page_without_details(build_notes):
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_a_programming_error_is_a_page_without_details(build_notes, monkeypatch, debug):
+    monkeypatch.setenv("FLASK_DEBUG", debug)
     app = build_notes()
     app.testing = False
     app.add_url_rule("/broken", "broken", lambda: int("a secret detail"))
