@@ -12,6 +12,7 @@ from .config import Config
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_OUR_SITES = frozenset({"same-origin", "none"})  # none: typed, or taken from a bookmark
 _HANDOFF = "handoff_issuer"
 
 
@@ -33,7 +34,10 @@ def init_app(app: Flask, config: Config) -> None:
         ):
             return
         # The token alone would do; this also stops a page that has learnt a token.
-        if request.headers.get("Origin", origin) != origin:
+        if (
+            request.headers.get("Origin", origin) != origin
+            or request.headers.get("Sec-Fetch-Site", "none") not in _OUR_SITES
+        ):
             raise Forbidden
         if request.mimetype not in _FORM_TYPES | {""}:
             raise UnsupportedMediaType

@@ -15,7 +15,6 @@ from flask_handoff.errors import UnsafeReturnToError
 from flask_handoff.front_door import request_id
 from flask_handoff.return_to import check_return_to
 
-from .config import Config
 from .handoff import handoff
 from .notes import LONGEST
 from .sessions import ScopeMissingError, SignedOutError, current_session
@@ -39,20 +38,20 @@ _PAGES = {
 _OTHER = ("This request cannot be answered", "The server does not know what to do with it.")
 
 
-def init_app(app: Flask, config: Config) -> None:
+def init_app(app: Flask) -> None:
     """Answer every error of *app* with a page of this site."""
 
     @app.errorhandler(CSRFError)
     def form_too_old(_error: CSRFError) -> tuple[str, int] | tuple[str, int, dict[str, str]]:
         try:
-            return _unsaved(config, signed_out=current_session() is None)
+            return _unsaved(signed_out=current_session() is None)
         except SQLAlchemyError as error:  # raised in here, no handler would see it
             return _database_error(error)
 
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, _database_error)
     app.register_error_handler(ScopeMissingError, _scope_missing)
-    app.register_error_handler(SignedOutError, lambda _error: _signed_out(config))
+    app.register_error_handler(SignedOutError, _signed_out)
 
 
 def error_page(status: int, *, title: str = "", sentence: str = "") -> str:
@@ -87,11 +86,11 @@ def _scope_missing(error: ScopeMissingError) -> tuple[str, int]:
     return error_page(403, sentence=sentence), 403
 
 
-def _signed_out(config: Config) -> Response | tuple[str, int]:
+def _signed_out(_error: SignedOutError) -> Response | tuple[str, int]:
     if request.method in {"GET", "HEAD"}:
         return redirect(handoff.login_url(_this_page()), 303)
     # No redirect from a form: Chromium would hold it against form-action, and stop at SERVER1.
-    return _unsaved(config, signed_out=True)
+    return _unsaved(signed_out=True)
 
 
 def _this_page() -> str | None:
@@ -102,20 +101,17 @@ def _this_page() -> str | None:
         return None
 
 
-def _unsaved(config: Config, *, signed_out: bool) -> tuple[str, int]:
+def _unsaved(*, signed_out: bool) -> tuple[str, int]:
     page = render_template(
         "unsaved.html",
         signed_out=signed_out,
-        typed=_typed_here(config),
+        typed=_typed_here(),
         longest=LONGEST,
         request_id=request_id(),
     )
     return page, 403
 
 
-def _typed_here(config: Config) -> str:
-    """Return the text that the visitor typed, unless another site may have sent it."""
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    origin = request.headers.get("Origin", config.base_url)
-    ours = site == "same-origin" and origin == config.base_url
-    return request.form.get("text", "") if ours and request.path == "/notes" else ""
+def _typed_here() -> str:
+    # What another site sent never comes so far: forgery.py refuses it before.
+    return request.form.get("text", "") if request.path == "/notes" else ""

@@ -42,8 +42,16 @@ def test_a_form_sent_from_another_origin_is_refused(browser1, path, origin):
     assert not browser1.is_signed_in
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "", "Same-Origin"])
+@pytest.mark.parametrize("path", FORMS)
+def test_a_form_sent_from_another_site_is_refused(browser1, path, site):
+    answer = browser1.submit(path, FIELDS, headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == 403
+    assert not browser1.is_signed_in
+
+
 def test_a_form_sent_from_our_origin_is_taken(browser1):
-    browser1.sign_in(headers={"Origin": "http://localhost:5001"})
+    browser1.sign_in(headers={"Origin": "http://localhost:5001", "Sec-Fetch-Site": "same-origin"})
     assert browser1.is_signed_in
 
 

@@ -82,10 +82,23 @@ def test_what_was_typed_can_be_saved_after_signing_in_again(visitor, clock):
         {"Origin": "null"},
     ],
 )
-def test_what_another_site_sends_is_not_shown(visitor, headers):
-    answer = visitor.post("/notes", {"text": TYPED}, headers=headers)
-    assert answer.status_code == 403
-    assert TYPED not in answer.text
+def test_what_another_site_sends_is_refused_whatever_it_has_learnt_and_not_shown(visitor, headers):
+    visitor.arrive()
+    data = {"csrf_token": visitor.csrf_token(), "text": TYPED}
+    for path in FORMS:
+        answer = visitor.post(path, data, headers=headers)
+        assert answer.status_code == 403
+        assert TYPED not in answer.text
+    assert TYPED not in visitor.get("/notes").text
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "text/xml"])
+def test_another_kind_of_content_than_a_form_is_refused(visitor, content_type):
+    visitor.arrive()
+    headers = {"X-CSRFToken": visitor.csrf_token()}
+    for path in FORMS:
+        answer = visitor.post(path, "text=planted", content_type=content_type, headers=headers)
+        assert answer.status_code == 415
 
 
 def test_what_this_site_sends_is_shown(visitor):
