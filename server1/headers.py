@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from .config import Config
 
+_FIRST_ERROR = 400  # the status of a page, also where a file was asked for
 _ONE_YEAR = 365 * 24 * 60 * 60
 
 
@@ -35,6 +36,6 @@ def init_app(app: Flask, config: Config) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in defaults.items():
             response.headers.setdefault(name, value)
-        if request.endpoint != "static":
+        if request.endpoint != "static" or response.status_code >= _FIRST_ERROR:
             response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -18,6 +18,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 ONE_YEAR = 365 * 24 * 60 * 60  # seconds
+FIRST_ERROR = 400  # the status of a page, also where a file was asked for
 STATIC_FILES = ("static", "pages.favicon")
 
 
@@ -31,7 +32,7 @@ def init_app(app: Flask, config: Config) -> None:
     def set_headers(response: Response) -> Response:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        if request.endpoint not in STATIC_FILES:
+        if request.endpoint not in STATIC_FILES or response.status_code >= FIRST_ERROR:
             # Every page says who is signed in, or that nobody is.
             response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -33,7 +33,9 @@ def test_every_answer_tells_the_browser_what_it_may_do(browser1, path, status):
     assert "Strict-Transport-Security" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/logout", "/no-such-page", "/readyz"])
+@pytest.mark.parametrize(
+    "path", ["/", "/login", "/logout", "/no-such-page", "/static/nothing", "/readyz"]
+)
 def test_nothing_personal_is_kept_by_a_cache(browser1, path):
     browser1.sign_in()
     assert browser1.get(path).headers["Cache-Control"] == "no-store"

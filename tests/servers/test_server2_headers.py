@@ -19,7 +19,9 @@ def test_every_answer_carries_the_security_headers(visitor, path, signed_in):
         assert "Strict-Transport-Security" not in answer.headers
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if not path.startswith("/static/")])
+@pytest.mark.parametrize(
+    "path", ["/static/nothing", *(path for path in PAGES if not path.startswith("/static/"))]
+)
 def test_no_page_is_kept_by_a_cache(visitor, path):
     visitor.arrive()
     assert visitor.get(path).headers["Cache-Control"] == "no-store"
