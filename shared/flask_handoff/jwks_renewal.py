@@ -23,6 +23,7 @@ RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an e
 STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer can be had
 ATTEMPT_INTERVAL = timedelta(seconds=10)  # at least, from one attempt to the next
 MOST_WAITING = 16  # callers at once; a flood of strangers must not hold every thread of a server
+CROWD_PATIENCE = timedelta(seconds=1)  # of those beyond, and only while there is no key for anybody
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 _logger = logging.getLogger("flask_handoff")
@@ -162,8 +163,9 @@ class KeyRenewal:
     def ask(self) -> None:
         """Wait for the attempt in flight, or for one that may begin now; else return at once.
 
-        Says nothing of the outcome, which ``keys`` shows. Nobody waits past the attempt's patience,
-        and nobody at all beside ``MOST_WAITING`` others.
+        Says nothing of the outcome, which ``keys`` shows. Nobody waits past the attempt's patience.
+        Beside ``MOST_WAITING`` others a caller waits a second while there is no key for anybody, as
+        when all come at once to a server that has just started; else not at all.
         """
         with self._changed:
             if self._stopped or not self._has_a_thread():
@@ -172,8 +174,7 @@ class KeyRenewal:
                 if self._monotonic() < self._begun_at + self._interval:
                     return
                 self._begin()
-            if self._waiting < MOST_WAITING:
-                self._wait()
+            self._wait(self._patience_left())
 
     def forget(self) -> None:
         """Drop the keys that are held; the next question fetches at once.
@@ -215,13 +216,22 @@ class KeyRenewal:
         stale = 0.0 if self._all_withdrawn else self._stale
         return held.asked_at + self._lifetime + stale
 
-    def _wait(self) -> None:
+    def _patience_left(self) -> float:
+        held, now = self._held, self._monotonic()
+        left = max(self._awaited_until - now, 0)
+        if self._waiting < MOST_WAITING:
+            return left
+        if held is not None and self._may_be_used_unasked(held, now):
+            return 0
+        return min(left, CROWD_PATIENCE.total_seconds())
+
+    def _wait(self, seconds: float) -> None:
         finished = self._finished
         self._waiting += 1
         try:
             self._changed.wait_for(
                 lambda: self._stopped or self._finished != finished,
-                timeout=max(self._awaited_until - self._monotonic(), 0),
+                timeout=seconds,
             )
         finally:
             self._waiting -= 1

@@ -8,9 +8,9 @@ import pytest
 
 from flask_handoff import jwks_renewal
 from flask_handoff.errors import JWKSUnavailableError
-from flask_handoff.jwks_renewal import KeyRenewal, KeySet, Pace
+from flask_handoff.jwks_renewal import MOST_WAITING, KeyRenewal, KeySet, Pace
 from flask_handoff.keys import VerificationKey
-from tests.jwks_endpoint import FakeMonotonic, public_key
+from tests.jwks_endpoint import FakeMonotonic, eventually, public_key
 
 PACE = Pace(timedelta(seconds=300), timedelta(seconds=10), patience=timedelta(seconds=20))
 
@@ -126,6 +126,29 @@ def test_an_attempt_that_hangs_is_waited_for_once_and_not_by_each_who_comes_late
         issuer.open.set()
         waiting.result(timeout=30)
     assert issuer.count == 1
+
+
+def test_all_who_come_at_once_to_a_server_that_has_just_started_get_the_first_answer(
+    renewal, issuer
+):
+    issuer.open.clear()
+    number = 4 * MOST_WAITING
+    with ThreadPoolExecutor(number) as callers:
+        waiting = [callers.submit(renewal.keys) for _ in range(number)]
+        assert issuer.asked.wait(5)
+        issuer.open.set()
+        assert [answer.result(timeout=20).keys() for answer in waiting] == [{"one"}] * number
+    assert issuer.count == 1
+
+
+def test_a_crowd_does_not_wait_long_for_a_first_answer_that_does_not_come(renewal, issuer):
+    issuer.open.clear()
+    with ThreadPoolExecutor(MOST_WAITING) as callers:
+        waiting = [callers.submit(renewal.ask) for _ in range(MOST_WAITING)]
+        eventually(lambda: renewal._waiting == MOST_WAITING)
+        renewal.ask()
+        assert not any(each.done() for each in waiting)
+        issuer.open.set()
 
 
 def test_the_clock_is_the_same_in_every_process_and_runs_on():
