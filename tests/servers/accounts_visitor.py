@@ -9,6 +9,7 @@ from server1.accounts import sessions, users
 from server1.accounts.administration import create_account, find_account
 from server1.config import Config
 from server1.parts import parts_of
+from tests.compiled_templates import COMPILED
 
 SERVER1 = "http://localhost:5001"
 EMAIL = "ada@example.com"
@@ -45,6 +46,7 @@ class Accounts:
 
     def __init__(self, environment, clock):
         self.app = create_app(Config.from_environment(environment), clock=clock)
+        self.app.jinja_env.bytecode_cache = COMPILED
         self.parts = parts_of(self.app)
         self.issuer = self.parts.config.issuer
         if not self._rows(users.users):

@@ -8,6 +8,7 @@ from server1.logs import OneLineFormatter
 from server2 import create_app
 from server2.config import Config
 from tests import ports
+from tests.compiled_templates import COMPILED
 from tests.servers import accounts_visitor
 from tests.servers.notes_visitor import FakeClock, Visitor
 
@@ -54,6 +55,7 @@ def build_notes(notes_environment, clock):
     def build(**settings):
         config = Config.from_environment({**notes_environment, **settings})
         built.append(create_app(config, clock=clock))
+        built[-1].jinja_env.bytecode_cache = COMPILED
         return built[-1]
 
     yield build
