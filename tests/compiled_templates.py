@@ -1,4 +1,4 @@
-"""The templates of the servers, compiled once for all the applications that a run of tests makes."""
+"""The templates of the servers, compiled once for all applications of a run of tests."""
 
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
