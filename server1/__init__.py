@@ -29,7 +29,9 @@ from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import Database
 from .handoff import handoff
-from .mail import commands, outbox_pages
+from .logouts import commands as logout_commands
+from .mail import commands as mail_commands
+from .mail import outbox_pages
 from .mail.delivery import make_delivery
 from .parts import Parts, install
 from .schema import DatabaseVersionError
@@ -78,7 +80,8 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     cli.init_app(app)
     audit_command.init_app(app)
     database_command.init_app(app)
-    commands.init_app(app)
+    mail_commands.init_app(app)
+    logout_commands.init_app(app)
     return app
 
 

@@ -8,13 +8,17 @@ from datetime import timedelta
 
 from flask import Flask
 
-from .mail.postman import goes_on
+from .logouts import messenger
+from .mail import postman
 from .parts import parts_of
 from .rounds import LONGEST_FAREWELL, Rounds
 
+MESSENGERS = 3  # services that hang at the same time, and hold nobody up but each other
+MESSENGERS_GRACE = timedelta(milliseconds=20)  # a session that outlives its end is a door left open
+
 
 class Background:
-    """The threads that work off what requests have left to do, such as mails.
+    """The threads that work off what requests have left to do: mails, and log-outs to be told.
 
     Start it in each process that serves requests, after the last fork.
 
@@ -23,9 +27,19 @@ class Background:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._rounds: Sequence[Rounds] = [
-            Rounds(app, what="letters", work=goes_on, entered=parts_of(app).letter_entered),
-        ]
+        made = parts_of(app)
+        letters = Rounds(app, what="letters", work=postman.goes_on, entered=made.letter_entered)
+        logouts = (
+            Rounds(
+                app,
+                what="log-outs",
+                work=messenger.goes_on,
+                entered=made.logout_entered.listen(),
+                grace=MESSENGERS_GRACE,
+            )
+            for _ in range(MESSENGERS)
+        )
+        self._rounds: Sequence[Rounds] = [letters, *logouts]
 
     def start(self) -> None:
         """Start the threads."""

@@ -6,6 +6,7 @@ import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 import click
 from flask import Flask
@@ -29,14 +30,17 @@ from .accounts.password_rules import check_new_password
 from .accounts.passwords import HasherBusyError, PasswordUnusableError
 from .accounts.users import UserExistsError, UserNameError, UserUnknownError
 from .handoff import handoff
+from .logouts.queue import LogoutUnknownError
 from .mail.queue import LetterUnknownError
 from .parts import parts
+from .queues import Waiting
 
 _REFUSALS = (
     ConfigurationError,
     EmailAddressError,
     HasherBusyError,
     LetterUnknownError,
+    LogoutUnknownError,
     PasswordUnusableError,
     ScopeError,
     UserExistsError,
@@ -228,3 +232,23 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in table:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         click.echo("  ".join(cells).rstrip())
+
+
+def next_attempt(waiting: Waiting, now: datetime, *, under_way: str) -> str:
+    """Say when something that waits in a queue is tried next.
+
+    Args:
+        waiting: What waits.
+        now: The present time.
+        under_way: What to say where somebody tries it at this moment.
+    """
+    if waiting.claimed_until is not None and waiting.claimed_until > now:
+        return under_way
+    if waiting.given_up:
+        return "given up"
+    return "now" if waiting.due_at <= now else to_the_minute(waiting.due_at)
+
+
+def to_the_minute(moment: datetime) -> str:
+    """Write an instant as a person at a terminal reads it."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

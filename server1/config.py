@@ -307,6 +307,7 @@ class _SettingReader:
             # The demo is there to be looked at; elsewhere a token has no place in an address.
             "response_modes": ["query", "form_post"] if demo else ["form_post"],
             "initiate_login_uri": f"{base_url}/sso/login",
+            "backchannel_logout_uri": f"{base_url}/sso/backchannel-logout",
         }
 
 

@@ -35,7 +35,7 @@ from flask_handoff import ConfigurationError
 
 from .schema import Schema
 
-MOST_THREADS = 64  # of one process; each holds at most one connection
+MOST_THREADS = 68  # of one process, 64 for requests; each holds at most one connection
 PATIENCE = timedelta(seconds=5)  # for a lock, a connection or an answer
 
 _WRITING = "server1_writing"

@@ -13,6 +13,7 @@ from flask_handoff import Client
 from .accounts.grants import scope_of
 from .accounts.signed_in import current_session
 from .accounts.users import User
+from .farewell import farewell_of
 from .handoff import handoff
 from .parts import parts
 
@@ -59,6 +60,7 @@ def home() -> str:
         session=session,
         must_verify=_must_verify(session.user),
         cards=_cards(session.user),
+        farewell=farewell_of(session),
         contact=parts().config.contact,
     )
 

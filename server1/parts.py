@@ -13,6 +13,7 @@ from flask_handoff.claims import Clock
 from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import Database
+from .logouts.bell import Bell
 from .mail.delivery import Delivery
 
 _EXTENSION = "server1"
@@ -25,6 +26,7 @@ class Parts:
     Args:
         delivery: How mail leaves.
         letter_entered: Set when this process has entered a letter into the queue.
+        logout_entered: Rung when it has entered a log-out.
     """
 
     config: Config
@@ -33,6 +35,7 @@ class Parts:
     clock: Clock
     delivery: Delivery
     letter_entered: threading.Event = field(default_factory=threading.Event)
+    logout_entered: Bell = field(default_factory=Bell)
 
 
 def parts() -> Parts:

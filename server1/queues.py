@@ -54,7 +54,7 @@ class Pace:
 
 
 class Waiting(Protocol):
-    """What a queue has to know of a row that was claimed."""
+    """What has to be known of a row, beside what is to be done."""
 
     @property
     def number(self) -> int:
@@ -65,12 +65,20 @@ class Waiting(Protocol):
         """When it was entered."""
 
     @property
+    def due_at(self) -> datetime:
+        """When it is tried next."""
+
+    @property
     def attempts(self) -> int:
         """How often it was tried, this time included."""
 
     @property
     def claimed_until(self) -> datetime | None:
         """Until when whoever tries it now has it to themselves."""
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it is not tried any more."""
 
 
 def number_column() -> Column[int]:

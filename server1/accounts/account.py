@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from server1.handoff import handoff
 from server1.parts import parts
 
-from . import entered_clients, sessions
+from . import endings, entered_clients, sessions
 from .devices import device
 from .sessions import OpenSession, Session
 from .signed_in import add_sign_in_redirect, session_here
@@ -21,7 +21,7 @@ add_sign_in_redirect(blueprint)
 
 _DONE = {
     "name": "Your name is changed.",
-    "password": "Your password is changed. Other browsers have been signed out.",
+    "password": "Your password is changed. You are signed out in all other browsers and services.",
     "session": "That session has ended.",
     "sessions": "All other sessions have ended.",
 }
@@ -68,7 +68,7 @@ def end_session() -> Response:
     here = session_here()
     unverified_sid = request.form.get("sid", "")
     with parts().database.writing() as connection:
-        sessions.close_session_of(connection, here.user, unverified_sid)
+        endings.close_session_of(connection, here.user, unverified_sid)
     return say_done("session")
 
 
@@ -77,7 +77,7 @@ def end_other_sessions() -> Response:
     """End every session of the account but this one."""
     here = session_here()
     with parts().database.writing() as connection:
-        sessions.close_other_sessions(connection, here.user, kept=here)
+        endings.close_other_sessions(connection, here.user, kept=here)
     return say_done("sessions")
 
 

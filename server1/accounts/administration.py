@@ -8,7 +8,7 @@ from server1 import audit
 from server1.audit import Event
 from server1.parts import parts
 
-from . import grants, sessions, users
+from . import endings, grants, users
 from .password_rules import check_length
 from .passwords import PasswordWrongError
 from .users import User
@@ -68,7 +68,7 @@ def replace_password(user: User, unverified_password: str) -> None:
         with parts().database.writing() as connection:
             users.set_password_hash(connection, user, password_hash)
             audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
-            sessions.close_all_sessions(connection, user)
+            endings.close_all_sessions(connection, user)
 
 
 def disable_account(email: str) -> User:
@@ -83,7 +83,7 @@ def disable_account(email: str) -> User:
         users.set_disabled(connection, user, True)
         if not user.disabled:
             audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
-        sessions.close_all_sessions(connection, user)
+        endings.close_all_sessions(connection, user)
     return user
 
 

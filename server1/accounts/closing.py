@@ -11,7 +11,7 @@ from server1.audit import Event
 from server1.mail.queue import Letter, enqueue
 from server1.parts import parts
 
-from . import credentials, sessions, users
+from . import credentials, endings, users
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .signed_in import add_sign_in_redirect, session_here, sign_out
 from .users import User
@@ -45,7 +45,7 @@ def closed() -> Response:
 
 def _close(connection: Connection, user: User) -> None:
     sign_out(connection)
-    sessions.close_all_sessions(connection, user)
+    endings.close_all_sessions(connection, user)
     users.delete_user(connection, user)
     audit.record(connection, Event.ACCOUNT_CLOSED, subject=user.subject)
     enqueue(

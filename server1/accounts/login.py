@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from server1 import error_pages
 from server1.demo import DEMO_EMAIL
+from server1.farewell import farewell_of
 from server1.handoff import handoff
 from server1.headers import content_security_policy
 from server1.parts import parts
@@ -60,12 +61,13 @@ def logout() -> Response:
     session = current_session()
     if session is None:
         return redirect(url_for("pages.home"), 303)
-    return make_response(render_template("accounts/logout.html", user=session.user))
+    page = render_template("accounts/logout.html", user=session.user, farewell=farewell_of(session))
+    return make_response(page)
 
 
 @blueprint.post("/logout")
 def confirm_logout() -> Response:
-    """Sign out here."""
+    """Sign out here, and at the services that this session was handed on to."""
     with parts().database.writing() as connection:
         sign_out(connection)
     return redirect(url_for("pages.home"), 303)

@@ -12,7 +12,7 @@ from server1.client_address import client_address
 from server1.mail.queue import Letter, enqueue
 from server1.parts import parts
 
-from . import credentials, links, sessions, throttles, users
+from . import credentials, endings, links, throttles, users
 from .account import say_done
 from .email_addresses import check_address, fold
 from .forms import REFUSALS, Problem, form_page, problem_of
@@ -144,7 +144,7 @@ def _set_password(connection: Connection, user: User, password_hash: str) -> Non
     users.set_password_hash(connection, user, password_hash)
     # A link that somebody asked for before would undo what the owner does here.
     links.void(connection, user, [Purpose.RESET_PASSWORD])
-    sessions.close_other_sessions(connection, user, kept=current_session())
+    endings.close_for_new_password(connection, user, kept=current_session())
     renew_session(connection)
     audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
     enqueue(

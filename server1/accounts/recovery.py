@@ -12,7 +12,7 @@ from server1.client_address import client_address
 from server1.mail.queue import Letter, enqueue
 from server1.parts import parts
 
-from . import links, sessions, throttles, users
+from . import endings, links, throttles, users
 from .email_addresses import check_address, fold
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .link_pages import add_link_errors, find_link
@@ -87,7 +87,7 @@ def _reset(connection: Connection, link: Link, password_hash: str) -> None:
     links.void(connection, user, Purpose)
     users.set_password_hash(connection, user, password_hash)
     users.set_email_verified(connection, user)
-    sessions.close_all_sessions(connection, user)
+    endings.close_all_sessions(connection, user)
     throttles.note_known(connection, Attempt(fold(user.email), client_address()), user, now)
     audit.record(connection, Event.PASSWORD_RESET, subject=user.subject)
     enqueue(connection, Letter.PASSWORD_CHANGED, address=user.email, subject=user.subject, now=now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +10,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     ForeignKey,
     Index,
     String,
     Table,
     bindparam,
-    delete,
     insert,
     select,
     update,
@@ -27,16 +24,12 @@ from sqlalchemy import (
 from server1 import audit
 from server1.audit import Event
 from server1.db import Instant, metadata
-from server1.parts import parts
 
 from .users import User, from_row, users
 
 IDLE_LIMIT = timedelta(minutes=30)
 ABSOLUTE_LIMIT = timedelta(hours=12)
 LAST_SEEN_INTERVAL = timedelta(minutes=1)  # a row is not written for every click
-_SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
-
-SWEPT_AT_ONCE = 20  # rows; a sign-in clears away a few sessions that are over
 
 sessions = Table(
     "sessions",
@@ -113,7 +106,7 @@ def open_session(connection: Connection, user: User, browser: Browser, now: date
     session_id, sid = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
     connection.execute(
         insert(sessions).values(
-            id_sha256=_sha256(session_id),
+            id_sha256=id_sha256_of(session_id),
             sid=sid,
             subject=user.subject,
             auth_time=now,
@@ -123,7 +116,6 @@ def open_session(connection: Connection, user: User, browser: Browser, now: date
             user_agent=browser.user_agent,
         )
     )
-    _sweep(connection, now)
     audit.record(connection, Event.SIGNED_IN, subject=user.subject, detail=f"session {sid}")
     return session_id
 
@@ -134,7 +126,7 @@ def find_session(connection: Connection, unverified_session_id: str, now: dateti
     Raises:
         SessionOverError: There is none, its time is over, or the account is disabled.
     """
-    id_sha256 = _sha256(unverified_session_id)
+    id_sha256 = id_sha256_of(unverified_session_id)
     limits = {"seen_after": now - IDLE_LIMIT, "opened_after": now - ABSOLUTE_LIMIT}
     row = connection.execute(_FIND, {"wanted": id_sha256, **limits}).mappings().one_or_none()
     if row is None:
@@ -142,6 +134,34 @@ def find_session(connection: Connection, unverified_session_id: str, now: dateti
     return Session(
         id_sha256, user=from_row(row), **{column: row[column] for column in _OWN_COLUMNS}
     )
+
+
+def reopen_session(
+    connection: Connection, session: Session, browser: Browser, now: datetime
+) -> str:
+    """Let a session begin anew for someone who has proved once more who they are.
+
+    It keeps its public reference: it is the same session to the services that it was handed on to.
+
+    Returns:
+        Its new identifier for the cookie; the old one is no longer good.
+    """
+    session_id = secrets.token_urlsafe(32)
+    connection.execute(
+        update(sessions)
+        .where(sessions.c.id_sha256 == session.id_sha256)
+        .values(
+            id_sha256=id_sha256_of(session_id),
+            auth_time=now,
+            opened_at=now,
+            last_seen_at=now,
+            address=browser.address,
+            user_agent=browser.user_agent,
+        )
+    )
+    detail = f"session {session.sid}"
+    audit.record(connection, Event.SIGNED_IN, subject=session.user.subject, detail=detail)
+    return session_id
 
 
 def note_seen(connection: Connection, session: Session, now: datetime) -> None:
@@ -171,57 +191,11 @@ def renew_session_id(connection: Connection, session: Session) -> str:
     connection.execute(
         update(sessions)
         .where(sessions.c.id_sha256 == session.id_sha256)
-        .values(id_sha256=_sha256(session_id))
+        .values(id_sha256=id_sha256_of(session_id))
     )
     return session_id
 
 
-def close_session(connection: Connection, unverified_session_id: str) -> None:
-    """End the session of a cookie, if there is one."""
-    _close(connection, sessions.c.id_sha256 == _sha256(unverified_session_id))
-
-
-def close_session_of(connection: Connection, user: User, unverified_sid: str) -> None:
-    """End one session of an account by its public reference, if there is such a one."""
-    # What is no reference is not looked for: PostgreSQL takes no text with a NUL in it.
-    if _SID.fullmatch(unverified_sid) is not None:
-        of_user = sessions.c.subject == user.subject
-        _close(connection, of_user & (sessions.c.sid == unverified_sid))
-
-
-def close_all_sessions(connection: Connection, user: User) -> None:
-    """End every session of an account."""
-    _close(connection, sessions.c.subject == user.subject)
-
-
-def close_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
-    """End every session of an account but one; all of them for None."""
-    of_user = sessions.c.subject == user.subject
-    others = of_user if kept is None else of_user & (sessions.c.sid != kept.sid)
-    _close(connection, others)
-
-
-def _close(connection: Connection, which: ColumnElement[bool]) -> None:
-    columns = [sessions.c[column] for column in ("sid", "subject", "opened_at", "last_seen_at")]
-    closed = connection.execute(delete(sessions).where(which).returning(*columns)).all()
-    now = parts().clock()
-    for row in closed:
-        # One whose time was over had ended before.
-        if row.last_seen_at > now - IDLE_LIMIT and row.opened_at > now - ABSOLUTE_LIMIT:
-            audit.record(
-                connection, Event.SESSION_ENDED, subject=row.subject, detail=f"session {row.sid}"
-            )
-
-
-def _sweep(connection: Connection, now: datetime) -> None:
-    over = (
-        select(sessions.c.id_sha256)
-        .where(sessions.c.last_seen_at <= now - IDLE_LIMIT)
-        .limit(SWEPT_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    connection.execute(delete(sessions).where(sessions.c.id_sha256.in_(over)))
-
-
-def _sha256(session_id: str) -> str:
+def id_sha256_of(session_id: str) -> str:
+    """Return what is kept of a session's identifier."""
     return hashlib.sha256(session_id.encode()).hexdigest()

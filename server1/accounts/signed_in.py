@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 from flask import Blueprint, g, redirect, request, session, url_for
 from flask_wtf.csrf import generate_csrf
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from server1.client_address import client_address
 from server1.parts import parts
 
-from . import sessions
+from . import endings, sessions
 from .sessions import Browser, Session, SessionOverError
 from .users import User
 
@@ -63,10 +64,18 @@ def holds_session() -> bool:
 def sign_in(connection: Connection, user: User) -> None:
     """Open a session for *user* in this browser, with a new identifier, and end the one before.
 
-    Nothing that was in the cookie is kept: whoever planted it knows none of what comes.
+    Where that was theirs too, it goes on. Nothing that was in the cookie is kept: whoever planted
+    it knows none of what comes.
     """
-    sign_out(connection)
-    session[_ID] = sessions.open_session(connection, user, _browser(), parts().clock())
+    now = parts().clock()
+    before = _session_of(connection, user, now)
+    if before is None:
+        sign_out(connection)
+        session[_ID] = sessions.open_session(connection, user, _browser(), now)
+    else:
+        _clear_cookie()
+        session[_ID] = sessions.reopen_session(connection, before, _browser(), now)
+    endings.sweep(connection, now)
 
 
 def renew_session(connection: Connection) -> None:
@@ -87,7 +96,7 @@ def sign_out(connection: Connection) -> None:
     """
     unverified_session_id = session.get(_ID)
     if unverified_session_id is not None:
-        sessions.close_session(connection, unverified_session_id)
+        endings.close_session(connection, unverified_session_id)
     _clear_cookie()
 
 
@@ -105,6 +114,18 @@ def _clear_cookie() -> None:
     g.pop("csrf_token", None)
     session.clear()
     generate_csrf()
+
+
+def _session_of(connection: Connection, user: User, now: datetime) -> Session | None:
+    """Return the session that this browser holds, if it lives and is this user's."""
+    unverified_session_id = session.get(_ID)
+    if unverified_session_id is None:
+        return None
+    try:
+        found = sessions.find_session(connection, unverified_session_id, now)
+    except SessionOverError:
+        return None
+    return found if found.user.subject == user.subject else None
 
 
 def _find_session() -> Session | None:

@@ -20,7 +20,7 @@ from server1.client_address import client_address
 from server1.mail.queue import Letter, enqueue
 from server1.parts import parts
 
-from . import credentials, links, sessions, throttles, users
+from . import credentials, endings, links, throttles, users
 from .email_addresses import check_address, fold
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .link_pages import add_link_errors, find_link
@@ -68,7 +68,7 @@ def disown() -> Response:
     with parts().database.writing() as connection:
         users.hold(connection, link.user)
         links.spend(connection, link)
-        sessions.close_all_sessions(connection, link.user)
+        endings.close_all_sessions(connection, link.user)
         users.delete_user(connection, link.user)
         audit.record(
             connection,
@@ -137,7 +137,7 @@ def _confirm(connection: Connection, link: Link) -> None:
     links.spend(connection, link)
     users.set_email_verified(connection, link.user)
     # Whoever else is signed in may be a stranger who signed up with this address.
-    sessions.close_other_sessions(connection, link.user, kept=current_session())
+    endings.close_other_sessions(connection, link.user, kept=current_session())
     audit.record(connection, Event.EMAIL_VERIFIED, subject=link.user.subject)
 
 

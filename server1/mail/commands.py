@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from server1.cli import echo_table, plain_refusals
+from server1.cli import echo_table, next_attempt, plain_refusals, to_the_minute
 from server1.parts import parts
 
 from . import queue
 from .postman import Outcome, deliver_due
-from .queue import WaitingLetter
 
 mail_group = AppGroup("mail", help="See and send the letters that wait.")
 
@@ -40,9 +37,9 @@ def list_letters() -> None:
                 str(letter.number),
                 letter.kind,
                 letter.address,
-                _minute(letter.enqueued_at),
+                to_the_minute(letter.enqueued_at),
                 str(letter.attempts),
-                _next(letter, now),
+                next_attempt(letter, now, under_way="being sent"),
                 letter.last_error or "-",
             )
             for letter in found
@@ -86,18 +83,6 @@ def send_letters() -> None:
             f"Put off: {_letters(put_off)}. Given up: {_letters(given_up)}. "
             "To see why: flask --app server1 mail list"
         )
-
-
-def _next(letter: WaitingLetter, now: datetime) -> str:
-    if letter.claimed_until is not None and letter.claimed_until > now:
-        return "being sent"
-    if letter.given_up:
-        return "given up"
-    return "now" if letter.due_at <= now else _minute(letter.due_at)
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _letters(number: int) -> str:

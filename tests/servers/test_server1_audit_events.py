@@ -52,17 +52,28 @@ def test_a_sign_in_is_recorded_with_request_account_address_and_session(accounts
     assert [(line["event"], line["account"]) for line in lines(log)] == [("signed_in", subject)]
 
 
-def test_a_sign_in_in_the_same_browser_ends_the_session_before(accounts_on, subject):
+def test_somebody_else_s_sign_in_in_the_same_browser_ends_the_session_before(accounts_on, subject):
+    grace = accounts_on.create("grace@example.com").subject
     visitor = Visitor(accounts_on)
     visitor.sign_in()
     (first,) = accounts_on.session_rows()
-    visitor.sign_in(page="/logout")
-    assert events(accounts_on) == [
+    visitor.sign_in("grace@example.com", page="/logout")
+    assert events(accounts_on)[1:] == [
         ("signed_in", subject),
         ("session_ended", subject),
-        ("signed_in", subject),
+        ("signed_in", grace),
     ]
     assert rows(accounts_on, Event.SESSION_ENDED)[0].detail == f"session {first.sid}"
+
+
+def test_the_same_person_s_sign_in_in_the_same_browser_is_of_the_same_session(accounts_on, subject):
+    visitor = Visitor(accounts_on)
+    visitor.sign_in()
+    (session,) = accounts_on.session_rows()
+    visitor.sign_in(page="/logout")
+    assert events(accounts_on) == [("signed_in", subject), ("signed_in", subject)]
+    details = {row.detail for row in rows(accounts_on, Event.SIGNED_IN)}
+    assert details == {f"session {session.sid}"}
 
 
 def test_a_wrong_password_is_a_failure_of_its_account(accounts_on, subject):

@@ -59,16 +59,38 @@ def test_no_character_of_a_password_is_ignored(accounts):
     assert Visitor(accounts).sign_in("long@example.com", "x" * 73).status_code == 303
 
 
-def test_each_sign_in_has_a_new_session_and_ends_the_one_before(accounts, browser1, clock):
+def test_each_sign_in_has_a_new_identifier_and_the_one_before_is_dead(accounts, browser1, clock):
     browser1.sign_in()
-    clock.tick(seconds=1)
+    clock.tick(hours=11)
     (first,), first_cookie = accounts.session_rows(), browser1.cookie
     browser1.sign_in(page=continue_page(browser1, prompt="login"))
     (second,) = accounts.session_rows()
     assert first.id_sha256 != second.id_sha256
-    assert first.sid != second.sid
     browser1.cookie = first_cookie
     assert not browser1.is_signed_in
+
+
+def test_who_proves_again_who_they_are_stays_in_the_session_that_services_know(
+    accounts, browser1, clock
+):
+    browser1.sign_in()
+    (first,) = accounts.session_rows()
+    clock.tick(minutes=29)
+    browser1.sign_in(page=continue_page(browser1, prompt="login"))
+    (second,) = accounts.session_rows()
+    assert first.sid == second.sid
+    assert second.auth_time == second.opened_at == second.last_seen_at == clock()
+
+
+def test_somebody_else_in_the_same_browser_has_a_session_of_their_own(accounts, browser1, clock):
+    accounts.create("grace@example.com")
+    browser1.sign_in()
+    clock.tick(seconds=1)
+    (first,) = accounts.session_rows()
+    browser1.sign_in("grace@example.com", page=continue_page(browser1, prompt="login"))
+    (second,) = accounts.session_rows()
+    assert first.sid != second.sid
+    assert first.id_sha256 != second.id_sha256
 
 
 def test_a_planted_cookie_is_not_signed_in_afterwards(accounts, browser1):

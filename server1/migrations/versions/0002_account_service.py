@@ -1,4 +1,4 @@
-"""Mails, their links, the audit log, and which clients each session entered."""
+"""Mails, their links, the audit log, which clients each session entered, and log-outs to tell."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def upgrade(op: Operations) -> None:
     _create_mail_links(op)
     _create_audit(op)
     _create_entered_clients(op)
+    _create_logouts(op)
+    _create_outlived_sessions(op)
 
 
 def _create_letters(op: Operations) -> None:
@@ -78,4 +80,35 @@ def _create_entered_clients(op: Operations) -> None:
         sa.Column("client_id", sa.String(128), primary_key=True),
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+    )
+
+
+def _create_logouts(op: Operations) -> None:
+    op.create_table(
+        "logouts",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("client_id", sa.String(128), nullable=False),
+        sa.Column("sid", sa.String(64)),
+        sa.Column("subject", sa.String(64), nullable=False),
+        sa.Column("enqueued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("last_error", sa.String(200)),
+        sa.Column("claimed_until", sa.DateTime(timezone=True)),
+        sa.Column("given_up", sa.Boolean, nullable=False),
+        sa.Index("logouts_by_due_at", "given_up", "due_at"),
+        sa.Index("logouts_by_client_id", "client_id"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_outlived_sessions(op: Operations) -> None:
+    user = sa.ForeignKey("users.subject", ondelete="CASCADE")
+    op.create_table(
+        "outlived_sessions",
+        sa.Column("sid", sa.String(64), primary_key=True),
+        sa.Column("client_id", sa.String(128), primary_key=True),
+        sa.Column("subject", sa.String(64), user, nullable=False, index=True),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Index("outlived_sessions_by_noted_at", "noted_at"),
     )

@@ -1,0 +1,138 @@
+"""Endings: a session's row goes, the services it was handed on to are told, and it is recorded.
+
+All in one transaction: no session ends here without its services ever hearing of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from server1 import audit
+from server1.audit import Event
+from server1.logouts import outlived, queue
+from server1.logouts.outlived import HandedOnSession
+from server1.parts import parts
+
+from .entered_clients import entered_clients
+from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
+from .users import User
+
+SWEPT_AT_ONCE = 20  # rows; a sign-in clears away a few sessions that are over
+
+_SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
+
+
+def close_session(connection: Connection, unverified_session_id: str) -> None:
+    """End the session of a cookie, if there is one."""
+    _close(connection, sessions.c.id_sha256 == id_sha256_of(unverified_session_id))
+
+
+def close_session_of(connection: Connection, user: User, unverified_sid: str) -> None:
+    """End one session of an account by its public reference, if there is such a one."""
+    # What is no reference is not looked for: PostgreSQL takes no text with a NUL in it.
+    if _SID.fullmatch(unverified_sid) is not None:
+        of_user = sessions.c.subject == user.subject
+        _close(connection, of_user & (sessions.c.sid == unverified_sid))
+
+
+def close_all_sessions(connection: Connection, user: User) -> None:
+    """End every session of an account, here and at the services.
+
+    A service is told of each session that it was handed, and of the account as a whole: it may hold
+    one that came from a session of which nothing is known here any more.
+    """
+    entered = _close(connection, sessions.c.subject == user.subject)
+    _tell_of_account(connection, user, entered)
+
+
+def close_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
+    """End every session of an account but one; all of them for None."""
+    if kept is None:
+        close_all_sessions(connection, user)
+        return
+    of_user = sessions.c.subject == user.subject
+    _close(connection, of_user & (sessions.c.sid != kept.sid))
+    _tell(connection, outlived.take(connection, user.subject))
+
+
+def close_for_new_password(connection: Connection, user: User, kept: Session | None) -> None:
+    """End every session of an account but one, and all of them at the services.
+
+    Whoever knew the old password, or has copied the cookie of the session that is kept, may have
+    gone on to a service with it.
+    """
+    if kept is None:
+        close_all_sessions(connection, user)
+        return
+    of_user = sessions.c.subject == user.subject
+    entered = _close(connection, of_user & (sessions.c.sid != kept.sid))
+    _tell_of_account(connection, user, (*entered, *_entered(connection, [kept.sid])))
+
+
+def sweep(connection: Connection, now: datetime) -> None:
+    """Clear away a few sessions that are over by their time; what they led to may go on."""
+    over = (
+        select(sessions.c.sid)
+        .where(sessions.c.last_seen_at <= now - IDLE_LIMIT)
+        .limit(SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    sids = connection.execute(over).scalars().all()
+    outlived.note(connection, _entered(connection, sids), now)
+    _delete(connection, sids)
+
+
+def _close(connection: Connection, which: ColumnElement[bool]) -> Collection[HandedOnSession]:
+    """End sessions, and return what they were handed on to."""
+    columns = [sessions.c[column] for column in ("sid", "subject", "opened_at", "last_seen_at")]
+    # Locked before anything is read: a handoff under way is noted before, or finds no session.
+    query = select(*columns).where(which).order_by(sessions.c.sid).with_for_update()
+    closed = connection.execute(query).all()
+    sids = [row.sid for row in closed]
+    entered = _entered(connection, sids)
+    _tell(connection, entered)
+    _delete(connection, sids)
+    now = parts().clock()
+    for row in closed:
+        # One whose time was over had ended before.
+        if row.last_seen_at > now - IDLE_LIMIT and row.opened_at > now - ABSOLUTE_LIMIT:
+            audit.record(
+                connection, Event.SESSION_ENDED, subject=row.subject, detail=f"session {row.sid}"
+            )
+    return entered
+
+
+def _entered(connection: Connection, sids: Collection[str]) -> Collection[HandedOnSession]:
+    if not sids:
+        return ()
+    query = (
+        select(entered_clients.c.sid, entered_clients.c.client_id, sessions.c.subject)
+        .join_from(entered_clients, sessions)
+        .where(entered_clients.c.sid.in_(sids))
+        .order_by(entered_clients.c.first_at)
+    )
+    return [HandedOnSession(*row) for row in connection.execute(query)]
+
+
+def _tell(connection: Connection, ended: Iterable[HandedOnSession]) -> None:
+    now = parts().clock()
+    for one in ended:
+        queue.enqueue(connection, one.client_id, subject=one.subject, sid=one.sid, now=now)
+
+
+def _tell_of_account(
+    connection: Connection, user: User, entered: Iterable[HandedOnSession]
+) -> None:
+    now = parts().clock()
+    known = (*entered, *outlived.take(connection, user.subject))
+    for client_id in sorted({one.client_id for one in known}):
+        queue.enqueue(connection, client_id, subject=user.subject, sid=None, now=now)
+
+
+def _delete(connection: Connection, sids: Collection[str]) -> None:
+    if sids:
+        connection.execute(delete(sessions).where(sessions.c.sid.in_(sids)))

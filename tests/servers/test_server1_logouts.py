@@ -1,0 +1,413 @@
+"""Sessions that end at SERVER1: which services are told of it, and that none is forgotten."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from server1.accounts import endings, entered_clients
+from server1.accounts.administration import replace_password
+from server1.logouts import queue
+from server1.logouts.messenger import Outcome
+from tests.jwks_endpoint import says_nothing
+from tests.servers.accounts_visitor import PASSWORD
+from tests.servers.services import DONE, FAILS, Told, running_services
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def services(request, accounts_environment, clock):
+    settings = dict(accounts_environment)
+    if request.param == "postgresql":
+        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+    with running_services(settings, clock) as running:
+        yield running
+
+
+@pytest.fixture
+def ada(services):
+    return services.accounts.find().subject
+
+
+@pytest.fixture
+def second(clock):
+    """This second, as a token says it."""
+    return lambda: int(clock().timestamp())
+
+
+def named(told):
+    return {(each.client_id, each.sid) for each in told}
+
+
+# Who is told of what.
+
+
+def test_signing_out_is_told_to_the_services_that_the_session_entered(services, ada, second):
+    visitor = services.visitor("server2", "photos")
+    sid = services.sid()
+    visitor.sign_out()
+    assert sorted(services.told(), key=lambda told: told.client_id) == [
+        Told("photos", sid, ada, second()),
+        Told("server2", sid, ada, second()),
+    ]
+    assert services.waiting() == []
+
+
+def test_a_service_that_the_session_did_not_enter_is_not_told(services):
+    visitor = services.visitor("server2")
+    sid = services.sid()
+    visitor.sign_out()
+    assert named(services.told()) == {("server2", sid)}
+
+
+def test_a_service_is_told_once_however_often_it_was_entered(services):
+    visitor = services.visitor("server2", "server2", "server2")
+    visitor.sign_out()
+    assert len(services.told()) == 1
+
+
+def test_a_session_that_entered_nothing_ends_without_a_word(services):
+    services.visitor().sign_out()
+    assert services.waiting() == []
+
+
+def test_another_session_of_the_same_account_is_not_meant(services, clock):
+    services.visitor("server2")
+    clock.tick(seconds=1)
+    visitor = services.visitor("server2")
+    sid = services.sid()
+    visitor.sign_out()
+    assert named(services.told()) == {("server2", sid)}
+
+
+def test_ending_one_session_of_the_list_is_told(services, clock):
+    services.visitor("server2")
+    sid = services.sid()
+    clock.tick(seconds=1)
+    other = services.visitor("server2")
+    other.submit("/account/sessions/end", {"sid": sid}, page="/account")
+    assert named(services.told()) == {("server2", sid)}
+
+
+def test_ending_all_other_sessions_is_told_of_each(services, clock):
+    sids = set()
+    for _ in range(2):
+        services.visitor("server2")
+        sids.add(services.sid())
+        clock.tick(seconds=1)
+    services.visitor("server2").submit("/account/sessions/end-others", page="/account")
+    assert named(services.told()) == {("server2", sid) for sid in sids}
+
+
+def end_by_disabling(services):
+    services.accounts.disable()
+
+
+def end_by_an_operators_password(services):
+    with services.accounts.app.app_context():
+        replace_password(services.accounts.find(), "another password of the tests")
+
+
+def end_by_closing(services):
+    services.visitor().submit("/account/close", {"password": PASSWORD}, page="/account/close")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [end_by_disabling, end_by_an_operators_password, end_by_closing],
+    ids=lambda f: f.__name__,
+)
+def test_when_all_sessions_of_an_account_end_its_services_are_told_of_the_account(
+    services, ada, second, clock, end
+):
+    services.visitor("server2")
+    sid = services.sid()
+    clock.tick(seconds=1)
+    end(services)
+    assert services.accounts.session_rows() == []
+    assert services.told() == [
+        Told("server2", sid, ada, second()),
+        Told("server2", None, ada, second()),
+    ]
+
+
+def test_a_new_password_ends_the_sessions_at_all_services_also_of_the_session_that_is_kept(
+    services, ada, clock
+):
+    services.visitor("photos")
+    other_sid = services.sid()
+    clock.tick(seconds=1)
+    here = services.visitor("server2")
+    fields = {"password": PASSWORD, "new_password": "another password of the tests"}
+    assert here.submit("/account/password", fields, page="/account/password").status_code == 303
+    assert here.is_signed_in
+    assert named(services.told()) == {("photos", other_sid), ("photos", None), ("server2", None)}
+
+
+def test_who_signs_in_again_in_the_same_browser_stays_signed_in_at_the_services(services, clock):
+    visitor = services.visitor("server2")
+    clock.tick(seconds=1)
+    visitor.sign_in(page="/logout")
+    assert services.told() == []
+
+
+def test_when_somebody_else_signs_in_in_the_same_browser_the_services_are_told(services):
+    services.accounts.create("grace@example.com")
+    visitor = services.visitor("server2")
+    sid = services.sid()
+    visitor.sign_in("grace@example.com", page="/logout")
+    assert named(services.told()) == {("server2", sid)}
+
+
+def test_a_service_without_an_address_for_it_is_not_told(services):
+    services.visitor("deaf").sign_out()
+    assert services.tell() == {Outcome.NOBODY: 1}
+    assert services.waiting() == []
+
+
+def test_a_service_that_is_not_registered_any_more_is_not_told(services):
+    visitor = services.visitor("server2")
+    visitor.sign_out()
+    services.stop()
+    del services.environment["HANDOFF_CLIENTS"]
+    services.environment["HANDOFF_CLIENTS"] = "[]"
+    services.start()
+    assert services.tell() == {Outcome.NOBODY: 1}
+
+
+@pytest.mark.parametrize(
+    ("entered", "sentence"),
+    [
+        (["server2"], "You are signed out at SERVER2 as well."),
+        (["server2", "photos"], "You are signed out at SERVER2 and PHOTOS as well."),
+        (["deaf"], "At DEAF you stay signed in until you sign out there."),
+    ],
+)
+@pytest.mark.parametrize("page", ["/", "/logout"])
+def test_who_signs_out_is_told_what_becomes_of_the_services(services, entered, sentence, page):
+    assert sentence in services.visitor(*entered).get(page).text
+    assert "signed out at" not in services.visitor().get(page).text
+
+
+# Sessions whose time was over before.
+
+
+def test_a_session_that_is_over_by_its_time_ends_nothing_elsewhere(services, clock):
+    services.visitor("server2")
+    clock.tick(minutes=30)
+    services.visitor()
+    assert len(services.accounts.session_rows()) == 1
+    assert services.told() == []
+
+
+def test_what_such_a_session_led_to_ends_when_all_others_are_to_end(services, clock):
+    services.visitor("server2")
+    over = services.sid()
+    clock.tick(minutes=30)
+    services.visitor("photos")
+    other = services.sid()
+    clock.tick(seconds=1)
+    services.visitor().submit("/account/sessions/end-others", page="/account")
+    assert named(services.told()) == {("server2", over), ("photos", other)}
+    assert services.outlived() == []
+
+
+def test_what_such_a_session_led_to_ends_when_the_account_s_sessions_end(services, ada, clock):
+    services.visitor("server2")
+    clock.tick(minutes=30)
+    services.visitor()
+    services.accounts.disable()
+    assert [(told.sid, told.subject) for told in services.told()] == [(None, ada)]
+
+
+def test_it_is_forgotten_after_thirty_days(services, clock):
+    services.visitor("server2")
+    clock.tick(minutes=30)
+    services.visitor()
+    assert len(services.outlived()) == 1
+    clock.tick(days=30)
+    services.visitor()
+    assert services.outlived() == []
+
+
+# Nothing is lost.
+
+
+def test_a_log_out_is_entered_with_the_end_of_the_session_or_not_at_all(services):
+    visitor = services.visitor("server2")
+    user = services.accounts.find()
+    with (
+        services.accounts.app.app_context(),
+        pytest.raises(ZeroDivisionError),
+        services.database.writing() as connection,
+    ):
+        endings.close_all_sessions(connection, user)
+        raise ZeroDivisionError
+    assert services.waiting() == []
+    assert visitor.is_signed_in
+
+
+def test_a_log_out_is_told_after_a_restart(services):
+    services.visitor("server2").sign_out()
+    services.stop()
+    services.start()
+    assert len(services.told()) == 1
+
+
+def test_a_service_that_is_down_is_told_when_it_is_back(services, second, clock):
+    services.endpoints["server2"].answer = FAILS
+    visitor = services.visitor("server2")
+    visitor.sign_out()
+    ended_at = second()
+    assert services.tell() == {Outcome.PUT_OFF: 1}
+    services.endpoints["server2"].answer = DONE
+    assert services.tell() == {}
+    clock.tick(seconds=5)
+    assert services.tell() == {Outcome.TOLD: 1}
+    assert [told.ended_at for told in services.told()] == [ended_at, ended_at]
+
+
+def test_it_is_tried_less_and_less_often_for_a_day_and_then_given_up(services, clock, caplog):
+    services.endpoints["server2"].answer = FAILS
+    services.visitor("server2").sign_out()
+    began_at, delays = clock(), []
+    while not (waiting := services.waiting())[0].given_up:
+        assert services.tell_one() in {Outcome.PUT_OFF, Outcome.GIVEN_UP}
+        [logout] = services.waiting()
+        delays.append(logout.due_at - clock())
+        clock.now = max(clock.now, logout.due_at)
+    seconds = [delay // timedelta(seconds=1) for delay in delays[:12]]
+    assert seconds == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+    assert timedelta(hours=24) <= clock() - began_at <= timedelta(hours=25)
+    [logout] = waiting
+    assert logout.last_error == "expected status 200, got 400"
+    assert "log-out 1 server2: given up at attempt" in caplog.text
+    assert services.tell_one() is None
+
+
+def test_whoever_dies_while_telling_loses_nothing(services, clock):
+    services.visitor("server2").sign_out()
+    with services.database.writing() as connection:
+        assert queue.claim(connection, clock()) is not None
+    assert services.tell() == {}
+    clock.tick(minutes=1)
+    assert services.tell() == {Outcome.TOLD: 1}
+
+
+def test_a_log_out_is_not_tried_before_a_failed_one_of_the_same_service(services, clock):
+    services.endpoints["server2"].answer = FAILS
+    for _ in range(3):
+        services.visitor("server2").sign_out()
+        clock.tick(seconds=1)
+    services.visitor("photos").sign_out()
+    assert services.tell() == {Outcome.PUT_OFF: 1, Outcome.TOLD: 1}
+    assert services.endpoints["server2"].count == 1
+
+
+def test_a_service_that_hangs_holds_up_one_messenger_only(services, clock):
+    for client_id in ("server2", "server2", "photos"):
+        services.visitor(client_id).sign_out()
+    with services.database.writing() as connection:
+        hanging = queue.claim(connection, clock())
+        assert hanging.client_id == "server2"
+        assert queue.claim(connection, clock()).client_id == "photos"
+        assert queue.claim(connection, clock()) is None
+
+
+def test_no_transaction_is_open_while_a_service_is_told(services):
+    services.visitor("server2").sign_out()
+    services.endpoints["server2"].answer = says_nothing
+    telling = threading.Thread(target=services.tell_one)
+    telling.start()
+    try:
+        services.visitor("photos")
+    finally:
+        services.endpoints["server2"].stop()
+        telling.join(30)
+    assert not telling.is_alive()
+
+
+def test_a_handoff_under_way_is_told_of_the_end_or_does_not_happen(services, clock):
+    services.visitor()
+    sid, user = services.sid(), services.accounts.find()
+    ended = threading.Event()
+
+    def end():
+        with services.accounts.app.app_context(), services.database.writing() as connection:
+            endings.close_all_sessions(connection, user)
+        ended.set()
+
+    with services.database.writing() as connection:
+        entered_clients.note_entered(connection, sid, "server2", clock())
+        ending = threading.Thread(target=end)
+        ending.start()
+        assert not ended.wait(0.2)
+    ending.join(30)
+    assert ("server2", sid) in named(services.told())
+
+
+# What an operator sees.
+
+
+def test_log_outs_that_wait_are_listed_with_the_reason(services, ada):
+    assert services.accounts.run("logouts", "list").output == "No log-out waits.\n"
+    services.endpoints["server2"].answer = FAILS
+    visitor = services.visitor("server2")
+    sid = services.sid()
+    visitor.sign_out()
+    services.tell()
+    ended = ["2026-01-01", "12:00", "UTC"]
+    table = [line.split() for line in services.accounts.run("logouts", "list").output.splitlines()]
+    assert table == [
+        ["LOG-OUT", "CLIENT", "ACCOUNT", "SESSION", "ENDED", "TRIED", "NEXT", "WHY"],
+        [
+            *("1", "server2", ada, sid, *ended, "1", *ended),
+            *("expected", "status", "200,", "got", "400"),
+        ],
+    ]
+
+
+def test_a_log_out_is_told_by_command(services):
+    services.visitor("server2").sign_out()
+    assert services.accounts.run("logouts", "send").stdout == "Told: 1 log-out.\n"
+    assert services.accounts.run("logouts", "send").stdout == "Told: 0 log-outs.\n"
+
+
+def test_a_command_that_could_not_tell_says_so(services):
+    services.endpoints["server2"].answer = FAILS
+    services.visitor("server2").sign_out()
+    result = services.accounts.try_to_run("logouts", "send")
+    assert result.exit_code == 1
+    assert "Put off: 1 log-out. Given up: 0 log-outs." in result.output
+
+
+def test_a_log_out_is_tried_again_at_once_on_demand(services):
+    services.endpoints["server2"].answer = FAILS
+    services.visitor("server2").sign_out()
+    services.tell()
+    services.endpoints["server2"].answer = DONE
+    assert services.accounts.run("logouts", "retry", "1").stdout == "Due now: 1 log-out.\n"
+    assert services.tell() == {Outcome.TOLD: 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["7"], "There is no log-out 7. It may have been told."),
+        ([], "Give the numbers of log-outs, or --all."),
+        (["--all", "1"], "Give the numbers of log-outs, or --all."),
+    ],
+)
+def test_a_retry_of_nothing_is_refused(services, arguments, sentence):
+    result = services.accounts.try_to_run("logouts", "retry", *arguments)
+    assert result.exit_code != 0
+    assert sentence in result.output
+
+
+def test_neither_log_nor_queue_holds_a_token(services, caplog):
+    caplog.set_level("DEBUG")
+    services.endpoints["server2"].answer = FAILS
+    services.visitor("server2").sign_out()
+    services.tell()
+    assert "log-out 1 server2: put off at attempt 1" in caplog.text
+    assert "eyJ" not in caplog.text
+    assert "eyJ" not in repr(services.waiting())
