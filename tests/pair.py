@@ -220,5 +220,6 @@ def _registration(url2: str, client: Mapping[str, object]) -> str:
         "redirect_uris": [f"{url2}/sso/callback"],
         "response_modes": ["query"],
         "initiate_login_uri": f"{url2}/sso/login",
+        "backchannel_logout_uri": f"{url2}/sso/backchannel-logout",
     }
     return json.dumps([{**usual, **client}])

@@ -18,7 +18,14 @@ from server1.logouts.outlived import HandedOnSession
 from server1.parts import parts
 
 from .entered_clients import entered_clients
-from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
+from .sessions import (
+    ABSOLUTE_LIMIT,
+    IDLE_LIMIT,
+    Session,
+    id_sha256_of,
+    rename_session,
+    sessions,
+)
 from .users import User
 
 SWEPT_AT_ONCE = 20  # rows; a sign-in clears away a few sessions that are over
@@ -62,15 +69,19 @@ def close_other_sessions(connection: Connection, user: User, kept: Session | Non
 def close_for_new_password(connection: Connection, user: User, kept: Session | None) -> None:
     """End every session of an account but one, and all of them at the services.
 
-    Whoever knew the old password, or has copied the cookie of the session that is kept, may have
-    gone on to a service with it.
+    The one that is kept goes on as another session: whoever has copied its cookie may have gone on
+    to a service with it.
     """
     if kept is None:
         close_all_sessions(connection, user)
         return
     of_user = sessions.c.subject == user.subject
-    entered = _close(connection, of_user & (sessions.c.sid != kept.sid))
-    _tell_of_account(connection, user, (*entered, *_entered(connection, [kept.sid])))
+    ended = _close(connection, of_user & (sessions.c.sid != kept.sid))
+    left = _entered(connection, [kept.sid])
+    _tell(connection, left)
+    connection.execute(delete(entered_clients).where(entered_clients.c.sid == kept.sid))
+    rename_session(connection, kept)
+    _tell_of_account(connection, user, (*ended, *left))
 
 
 def sweep(connection: Connection, now: datetime) -> None:

@@ -196,6 +196,15 @@ def renew_session_id(connection: Connection, session: Session) -> str:
     return session_id
 
 
+def rename_session(connection: Connection, session: Session) -> None:
+    """Give a session another public reference; the services that it entered know the old one."""
+    connection.execute(
+        update(sessions)
+        .where(sessions.c.id_sha256 == session.id_sha256)
+        .values(sid=secrets.token_urlsafe(16))
+    )
+
+
 def id_sha256_of(session_id: str) -> str:
     """Return what is kept of a session's identifier."""
     return hashlib.sha256(session_id.encode()).hexdigest()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from flask_handoff import Client
@@ -88,7 +89,7 @@ def _tell(logout: WaitingLogout, client: Client) -> str | None:
     """Tell a client, outside of any transaction; return why that failed."""
     try:
         handoff.send_logout(
-            client, ended_at=logout.enqueued_at, session_id=logout.sid, subject=logout.subject
+            client, ended_at=_ended_at(logout), session_id=logout.sid, subject=logout.subject
         )
     except LogoutNotDeliveredError as error:
         return str(error)
@@ -96,6 +97,14 @@ def _tell(logout: WaitingLogout, client: Client) -> str | None:
         # A fault of ours must not cost the log-out. The error's text may hold the token.
         return f"this server has failed ({type(error).__name__})"
     return None
+
+
+def _ended_at(logout: WaitingLogout) -> datetime:
+    if logout.sid is not None:
+        return logout.enqueued_at
+    # A token tells whole seconds, and in this one somebody may have signed in anew. What was handed
+    # on in it before came from sessions that were still there, and each of those is told by name.
+    return logout.enqueued_at - timedelta(seconds=1)
 
 
 def _settle(logout: WaitingLogout, failure: str | None) -> Outcome:

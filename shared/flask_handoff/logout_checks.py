@@ -11,7 +11,7 @@ from datetime import datetime
 from .claim_reader import ClaimReader, not_of_its_form
 from .claims import Logout
 from .errors import TokenClaimError
-from .profiles import LOGOUT_EVENT
+from .profiles import HANDOFF, LOGOUT_EVENT
 from .verification import DATES, JWT_ID, UP_TO_THE_CLAIMS, Check, Verification
 
 
@@ -44,17 +44,16 @@ def _check_claims(case: LogoutVerification) -> None:
     subject, session_id = read.text("sub"), read.text("sid")
     if subject is None and session_id is None:
         raise TokenClaimError('claims "sid" and "sub": both are missing', claim="sid")
-    issued_at = read.required_date("iat")
+    ended_at = _read_end(read)
+    if session_id is not None:
+        # A session that has ended does not come back, and clocks of the issuer's machines differ.
+        ended_at += HANDOFF.leeway
     case.expires_at = read.required_date("exp")
-    case.logout = Logout(
-        issuer=case.expected.issuer,
-        subject=subject,
-        session_id=session_id,
-        ended_at=_read_end(read, issued_at),
-    )
+    case.logout = Logout(case.expected.issuer, subject, session_id, ended_at)
 
 
-def _read_end(read: ClaimReader, issued_at: datetime) -> datetime:
+def _read_end(read: ClaimReader) -> datetime:
+    issued_at = read.required_date("iat")
     ended_at = read.date("toe") or issued_at
     if ended_at > issued_at:
         raise not_of_its_form("toe", 'an instant that is not after "iat"')

@@ -1,9 +1,15 @@
 """What can be seen in the container files without an engine; the journey itself needs one."""
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from flask_handoff.clients import ClientRegistry
+from server1.config import Config
 
 CHECKOUT = Path(__file__).parents[2]
 COMPOSE = (CHECKOUT / "docker-compose.yml").read_text()
@@ -27,10 +33,23 @@ def test_only_server1_can_reach_the_private_key():
     assert "KEYS_DIRECTORY" not in service("server2")
 
 
-def test_the_two_servers_meet_in_the_network_of_the_keys_only():
-    assert "networks: [server1, keys]" in service("server1")
-    assert "networks: [server2, keys]" in service("server2")
-    assert re.search(r"\n  keys:\n    internal: true", COMPOSE)
+def test_the_two_servers_meet_in_a_network_of_their_own_only():
+    assert "networks: [server1, between]" in service("server1")
+    assert "networks: [server2, between]" in service("server2")
+    assert re.search(r"\n  between:\n    internal: true", COMPOSE)
+
+
+def test_server2_is_registered_as_in_the_demo_but_told_of_log_outs_by_its_inner_name():
+    text = re.search(r"HANDOFF_CLIENTS: >-\n(.+?\]\n)", service("server1"), re.DOTALL)[1]
+    [client] = ClientRegistry.from_settings(json.loads(text))
+    demo: Any = Config.from_environment({"SERVER1_DEMO": "1"}).handoff["HANDOFF_CLIENTS"]
+    [built_in] = ClientRegistry.from_settings(demo)
+    host = re.search("HANDOFF_INTERNAL_HOSTS: (.+)", service("server2"))[1]
+    assert client == replace(
+        built_in,
+        backchannel_logout_uri=f"http://{host}/sso/backchannel-logout",
+        backchannel_logout_allow_http=True,
+    )
 
 
 def test_no_secret_stands_in_the_files():

@@ -69,7 +69,8 @@ def test_what_is_posted_is_one_good_token_and_nothing_of_ours(deliver, key_ring,
     [(name, [token])] = parse_qs(body).items()
     proved = LogoutTrial(key_ring, clock).verify(token)
     assert name == "logout_token"
-    assert (proved.session_id, proved.subject, proved.ended_at) == ("s", "u", clock())
+    assert (proved.session_id, proved.subject) == ("s", "u")
+    assert proved.ended_at == clock() + timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content"])
