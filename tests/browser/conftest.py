@@ -77,7 +77,8 @@ def new_profile(chromium):
 
     @contextmanager
     def open_profile(pair, browser=chromium, **options):
-        context = browser.new_context(**options)
+        # What is on its way from one colour to another has no contrast of its own.
+        context = browser.new_context(**{"reduced_motion": "reduce", **options})
         context.set_default_timeout(PATIENCE)
         try:
             tab = Tab(context.new_page(), pair)

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 
 from tests.pair import Pair
 
-PATIENCE = 20  # seconds until a mail has to be there
+PATIENCE = 60  # seconds until a mail has to be there
 
 
 def mails_to(pair: Pair, address: str) -> list[EmailMessage]:

@@ -104,6 +104,7 @@ class Tab:
 
     def violations(self, **options: object) -> list[str]:
         """Return what of the page keeps somebody out, by the rules of axe."""
+        self.page.wait_for_load_state()  # else it may look at a page without its style sheet
         found = Axe().run(self.page, options=options)
         return [
             f"{each['id']}: {node['html']}"

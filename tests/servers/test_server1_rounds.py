@@ -15,7 +15,7 @@ from server1.parts import install
 from server1.rounds import Rounds
 from tests.servers.mail_room import MailRoom
 
-PATIENCE = 20  # seconds
+PATIENCE = 60  # seconds
 NEVER = timedelta(hours=1)
 OFTEN = timedelta(milliseconds=10)
 
@@ -38,7 +38,7 @@ def running_rounds(room, **pace):
     try:
         yield rounds
     finally:
-        rounds.stop()
+        rounds.stop(timedelta(seconds=PATIENCE))
 
 
 def until(condition):
@@ -147,7 +147,8 @@ def test_the_thread_ends_when_it_is_told_to_and_begins_no_further_letter(room):
     for _ in range(3):
         room.enqueue(Letter.PASSWORD_CHANGED)
     with running_rounds(room, look_every=NEVER) as rounds:
-        begun.wait(PATIENCE)
+        assert begun.wait(PATIENCE)
+        room.parts.letter_entered.clear()
         stopping = threading.Thread(target=rounds.stop)
         stopping.start()
         until(room.parts.letter_entered.is_set)

@@ -1,13 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from server1.accounts import throttles
-from server1.accounts.passwords import PasswordHasher
 from server1.accounts.throttles import Attempt, TooManyAttemptsError
-from server1.parts import install
 from tests.servers.accounts_visitor import EMAIL, Visitor, hidden_fields, problem
 
 
@@ -127,15 +124,7 @@ def test_no_address_is_kept_in_plain_sight(accounts_on):
     assert "203.0.113" not in rows
 
 
-def be_patient(accounts):
-    """Let nobody be put off because the machine is busy and their turn comes late."""
-    hasher = PasswordHasher(accounts.parts.config.hashing, longest_wait=timedelta(minutes=1))
-    install(accounts.app, replace(accounts.parts, hasher=hasher))
-
-
 def test_guesses_side_by_side_all_count(accounts_on):
-    be_patient(accounts_on)
-
     def guess(_number):
         visitor = Visitor(accounts_on)
         return visitor.sign_in(password="a wrong password").status_code
@@ -147,7 +136,6 @@ def test_guesses_side_by_side_all_count(accounts_on):
 
 
 def test_good_attempts_side_by_side_are_no_failures(accounts_on):
-    be_patient(accounts_on)
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: Visitor(accounts_on).sign_in().status_code, range(16)))
     assert answers == [303] * 16
