@@ -156,7 +156,7 @@ def _newest(connection: Connection, wanted: Wanted, limit: int) -> Sequence[Row[
         select(audit, users.users.c.email)
         .join_from(audit, users.users, audit.c.subject == users.users.c.subject, isouter=True)
         .where(*wanted.conditions())
-        .order_by(audit.c.at.desc(), audit.c.id.desc())
+        .order_by(audit.c.id.desc())
         .limit(limit)
     )
     return connection.execute(query).all()[::-1]

@@ -2,8 +2,9 @@
 
 from flask_handoff import AccessDeniedError, Client, HandoffIssuer, SignedInUser
 
-from .accounts.grants import granted
+from .accounts.grants import scope_of
 from .accounts.signed_in import current_session
+from .handoff_record import record_issued
 from .parts import parts
 
 
@@ -21,12 +22,14 @@ def signed_in_user() -> SignedInUser | None:
 def granted_scope(
     user: SignedInUser, client: Client, requested_scope: frozenset[str]
 ) -> frozenset[str]:
-    """Say what they may do at the client."""
+    """Say what they may do at the client, and record that they are handed on."""
     if parts().config.requires_verified_email and not user.email_verified:
         raise AccessDeniedError
-    scope = granted(user.subject, client.client_id)
-    if not scope:
-        raise AccessDeniedError
+    with parts().database.writing() as connection:
+        scope = scope_of(connection, user.subject, client.client_id)
+        if not scope:
+            raise AccessDeniedError
+        record_issued(connection, user, client, scope & requested_scope)
     return scope & requested_scope
 
 

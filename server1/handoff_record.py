@@ -6,9 +6,10 @@ import logging
 from datetime import timedelta
 
 from flask import Flask
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_handoff import Client, SignedInUser, handoff_issued, handoff_refused
+from flask_handoff import Client, SignedInUser, handoff_refused
 from flask_handoff.errors import AuthorizationRequestError, AuthorizationReturnedError
 from flask_handoff.front_door import request_id
 
@@ -28,35 +29,39 @@ RECORDED_REFUSALS = Limit("recorded refusals", 20, timedelta(minutes=1))
 
 
 def init_app(app: Flask) -> None:
-    """Record the handoffs of this application."""
-    handoff_issued.connect(_record_issued, app, weak=False)
+    """Record the handoffs that this application refuses."""
     handoff_refused.connect(_record_refused, app, weak=False)
 
 
-def _record_issued(
-    _app: Flask, *, user: SignedInUser, client: Client, scope: frozenset[str], **_more: object
+def record_issued(
+    connection: Connection, user: SignedInUser, client: Client, scope: frozenset[str]
 ) -> None:
-    """Record a handoff before its token leaves.
+    """Record a handoff before its token is made.
+
+    Args:
+        connection: Of the writing transaction in which it is granted.
+        user: Who is handed on.
+        client: Where to.
+        scope: What they may do there.
 
     Raises:
         AuthorizationReturnedError: The session has ended meanwhile.
-        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded; the token is not handed out then.
-            A log-out could not tell that service, and nobody would know of the sign-in there.
+        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded; no token is to be made then. A
+            log-out could not tell that service, and nobody would know of the sign-in there.
     """
     try:
-        with parts().database.writing() as connection:
-            note_entered(connection, user.session_id, client.client_id, parts().clock())
-            audit.record(
-                connection,
-                Event.HANDOFF_ISSUED,
-                subject=user.subject,
-                client_id=client.client_id,
-                detail=f"session {user.session_id}, scope {' '.join(sorted(scope))}",
-            )
+        note_entered(connection, user.session_id, client.client_id, parts().clock())
     except SessionOverError:
         raise AuthorizationReturnedError(
             "the session ended meanwhile", error="login_required"
         ) from None
+    audit.record(
+        connection,
+        Event.HANDOFF_ISSUED,
+        subject=user.subject,
+        client_id=client.client_id,
+        detail=f"session {user.session_id}, scope {' '.join(sorted(scope | {'openid'}))}",
+    )
 
 
 def _record_refused(

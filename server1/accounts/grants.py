@@ -19,7 +19,6 @@ from sqlalchemy import (
 )
 
 from server1.db import metadata
-from server1.parts import parts
 
 from .users import User, users
 
@@ -60,18 +59,8 @@ class Grant:
     scope: frozenset[str]
 
 
-def granted(subject: str, client_id: str) -> frozenset[str]:
-    """Return what a user may do at a client; empty when they may not enter it.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: The database cannot say.
-    """
-    with parts().database.reading() as connection:
-        return scope_of(connection, subject, client_id)
-
-
 def scope_of(connection: Connection, subject: str, client_id: str) -> frozenset[str]:
-    """Return what a user may do at a client, within a transaction that is open already."""
+    """Return what a user may do at a client; empty when they may not enter it."""
     key = {"wanted_subject": subject, "wanted_client": client_id}
     scope = connection.execute(_SCOPE_OF, key).scalar_one_or_none()
     return DEFAULT_SCOPE if scope is None else frozenset(scope.split())
