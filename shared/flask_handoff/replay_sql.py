@@ -120,6 +120,8 @@ class SQLReplayStore:
     Args:
         engine: SQLAlchemy's engine of a SQLite file, 3.35 or newer, for the processes of one
             machine, or of a PostgreSQL database for several machines. Any pool but StaticPool.
+            Where it begins SQLite's transactions itself, by ``BEGIN IMMEDIATE``: those that only
+            read have the execution option ``reading=True``, and need no lock.
 
     Raises:
         ConfigurationError: The engine is of another kind, or could not keep a claim.
@@ -139,6 +141,7 @@ class SQLReplayStore:
         if engine.dialect.name == "postgresql":
             # A stricter isolation fails honest claims that happen at once; no pool is made anew.
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
+        self._reader = self._engine.execution_options(reading=True)
 
     def create_tables(self) -> None:
         """Create the tables that are missing; several processes may do so at once.
@@ -183,7 +186,7 @@ class SQLReplayStore:
             "subject": claims.subject,
             "session_id": claims.session_id or "",
         }
-        with self._transaction() as connection:
+        with self._transaction(self._reader) as connection:
             seconds = connection.execute(_ENDED_AT, names).scalar_one()
         if seconds is not None and claims.issued_at.timestamp() <= seconds:
             raise SessionEndedError(
@@ -206,9 +209,9 @@ class SQLReplayStore:
                     connection.execute(CreateIndex(index, if_not_exists=True))
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self, engine: Engine | None = None) -> Iterator[Connection]:
         try:
-            with self._engine.begin() as connection:
+            with (engine or self._engine).begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             if isinstance(error, StatementError):
