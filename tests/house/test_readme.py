@@ -11,6 +11,8 @@ from flask_handoff.handoff_checks import HANDOFF_CHECKS
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config
 from server1.database_command import database_group as server1_database_group
+from server1.logouts.commands import logouts_group
+from server1.mail.commands import mail_group
 from server2.cli import database_group as server2_database_group
 from server2.config import Config as Server2Config
 from tests.documents import (
@@ -83,12 +85,19 @@ def test_every_make_command_in_a_document_exists(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_flask_command_in_a_document_exists(document):
     named = re.findall(
-        r"flask (?:--app (server[12]) )?(handoff-keys|users|grants|database) ([a-z]+)",
+        r"flask (?:--app (server[12]) )?(handoff-keys|users|grants|database|mail|logouts) ([a-z]+)",
         document.read_text(),
     )
     groups = {
         "": (handoff_keys,),
-        "server1": (handoff_keys, users_group, grants_group, server1_database_group),
+        "server1": (
+            handoff_keys,
+            users_group,
+            grants_group,
+            server1_database_group,
+            mail_group,
+            logouts_group,
+        ),
         "server2": (
             handoff_keys,
             server2_database_group,
