@@ -79,4 +79,6 @@ def test_the_signals_have_the_documented_names():
         "handoff-refused",
         "handoff-accepted",
         "handoff-rejected",
+        "logout-accepted",
+        "logout-rejected",
     }
