@@ -50,6 +50,22 @@ def shown(tab):
     return tab.page.locator("body").inner_text()
 
 
+def test_signing_out_at_server1_signs_out_at_server2_as_well(tab):
+    tab.arrive()
+    sign_out_of_server1(tab)
+    ends_at = time.monotonic() + 60
+    while tab.page.url == tab.notes:
+        assert time.monotonic() < ends_at, "the session at SERVER2 goes on"
+        tab.page.reload()
+    assert tab.page.url.startswith(f"{tab.home1}login?")
+
+
+def test_what_becomes_of_the_services_is_said_before_the_sign_out(tab):
+    tab.arrive()
+    tab.page.goto(tab.home1)
+    tab.page.get_by_text("You are signed out at SERVER2 as well.").wait_for()
+
+
 def test_this_browser_does_keep_pages(tab):
     # Told by a cookie: a driver loses sight of a page that comes back without being loaded. Nothing
     # here depends on the script with which our own pages answer to that.
@@ -82,8 +98,8 @@ def test_back_after_the_session_ended_elsewhere_shows_nothing_protected(tab):
     tab.arrive()
     tab.write_note("Not while the session is over.")
     go_to_session(tab)
-    sign_out_of_server1(tab)
     sign_out_with_a_copy_of_the_cookies(tab)
+    sign_out_of_server1(tab)
     tab.page.go_back()
     tab.page.wait_for_url(f"{tab.home1}login?*")
     assert "Not while" not in shown(tab)
