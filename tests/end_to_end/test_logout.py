@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from email import message_from_bytes
 from email.policy import default
-from urllib.parse import urlencode, urljoin
+from urllib.parse import parse_qs, urlencode, urljoin
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.jwks_endpoint import JWKSEndpoint, drip, eventually, says_nothing
 from tests.pair import running
 from tests.token_trial import Draft, base64url, claims, header, without
 
-SECONDS = 10  # a log-out is there after a fraction of one; a busy machine takes its time
+SECONDS = 60  # a log-out is there after a fraction of one; a busy machine takes its time
 NEW_PASSWORD = "another password of the tests"
 
 
@@ -207,15 +207,26 @@ def test_a_service_that_hangs_slows_no_sign_out(tmp_path, new_browser_at, answer
             begun_at = time.monotonic()
             assert sign_out(browser).status_code == 303
             times.append(time.monotonic() - begun_at)
-        assert sorted(times)[2] < 1
+        assert sorted(times)[2] < 4, "whoever waits for this service waits for 5 s"
         reason = "no complete answer within 5 s|the request failed"
-        eventually(lambda: bool(re.search(reason, listed(pair.server1))), within=30)
-        assert tarpit.count == 1, "the others wait until the first one was answered"
+        eventually(lambda: bool(re.search(reason, listed(pair.server1))), within=SECONDS)
+        sessions = {session_told(request) for request in tarpit.requests}
+        assert len(sessions) == 1, "the others wait until the first one was answered"
         tarpit.stop()
 
 
 def listed(server1):
     return server1.flask("logouts", "list")
+
+
+def session_told(request):
+    """Return the session that a logout token on its way to a service names."""
+    [token] = parse_qs(request.partition(b"\r\n\r\n")[2].decode())["logout_token"]
+    return payload_of(token)["sid"]
+
+
+def payload_of(token):
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
 
 
 def test_server2_is_told_by_a_name_of_the_inside(tmp_path, new_browser_at):
@@ -273,8 +284,7 @@ def draft(pair, arrived):
 
 def session_of(browser):
     """Return the claims that name a browser's session, from a token that it is handed on with."""
-    token = parameters_of(browser.callback_url())["id_token"]
-    payload = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    payload = payload_of(parameters_of(browser.callback_url())["id_token"])
     return {name: payload[name] for name in ("sid", "sub")}
 
 
