@@ -24,6 +24,7 @@ from .errors import (
     DependencyUnavailableError,
     HandoffError,
     LogoutFailedError,
+    Refusal,
     RequestMalformedError,
     SessionEndedError,
 )
@@ -34,7 +35,7 @@ from .replay import LogoutStore, ReplayStore
 from .reports import report_rejected
 from .signals import logout_accepted, logout_rejected
 from .tokens import LogoutTokenVerifier
-from .verification import REPLAY_MARGIN
+from .verification import REPLAY_MARGIN, fit_for_a_log
 
 EndSessionsHook = Callable[[Logout], None]
 
@@ -108,9 +109,11 @@ class Logouts:
         except HandoffError as error:
             report_rejected("logout", logout_rejected, error)
             return _refusal()
+        claim, name = logout.named_by
         _log.info(
-            "logout accepted: %s=%s iss=%s ended_at=%s request_id=%s",
-            *logout.named_by,
+            "logout accepted: %s=%s iss=%s handoffs_void_until=%s request_id=%s",
+            claim,
+            fit_for_a_log(name) or "-",
             logout.issuer,
             logout.ended_at.isoformat(),
             request_id(),
@@ -134,6 +137,7 @@ class Logouts:
         try:
             self.store.check_session(claims)
         except SessionEndedError as error:
+            error.refusal = Refusal("session", claims.kid, claims.jwt_id, claims.issuer)
             self._take_back(claims, error.ended_at)
             raise
         except DependencyUnavailableError:

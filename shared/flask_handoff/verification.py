@@ -106,8 +106,8 @@ class Verification:
         return Refusal(
             check=check.name,
             kid=self.key.kid,
-            jwt_id=_fit_for_a_log(self.payload.get("jti")),
-            issuer=_fit_for_a_log(self.payload.get("iss")),
+            jwt_id=fit_for_a_log(self.payload.get("jti")),
+            issuer=fit_for_a_log(self.payload.get("iss")),
         )
 
     def claim(self, identifier: str, *, forget_at: datetime) -> None:
@@ -267,7 +267,8 @@ def check_begun(begins_at: int, spelt_out: str, claim: str, now: float, leeway: 
         )
 
 
-def _fit_for_a_log(value: object) -> str | None:
+def fit_for_a_log(value: object) -> str | None:
+    """Return what may stand in a field of a log line, None where it may not."""
     # A space would begin another field of the line, a line break another line.
     return value if isinstance(value, str) and _FIT_FOR_A_LOG.fullmatch(value) else None
 
