@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -56,7 +57,11 @@ def main() -> None:
 def worker_app() -> Flask:
     """Build the application in the worker, which ends when the process that began it is gone."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    return create_app()
+    app = create_app()
+    # All that is there by now stays: no collection of garbage has to look at it again.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _end_with_parent() -> None:
