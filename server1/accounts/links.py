@@ -167,6 +167,16 @@ def make(
     return token
 
 
+def is_marked(connection: Connection, purpose: Purpose, user: User, browser_sha256: str) -> bool:
+    """Tell whether a link of an account and purpose, good or not, is marked with this browser."""
+    query = select(mail_links.c.token_sha256).where(
+        mail_links.c.subject == user.subject,
+        mail_links.c.purpose == purpose,
+        mail_links.c.browser_sha256 == browser_sha256,
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None
+
+
 def withdraw(connection: Connection, token: str) -> None:
     """Take back a link whose mail was not sent: the one before it is good again."""
     this_one = mail_links.c.token_sha256 == _sha256(token)

@@ -2,8 +2,8 @@
 
 Somebody may have signed up with an address that is not theirs, and wait for its owner to confirm
 it. So the link alone confirms nothing: what counts is that the mail was read by whoever chose the
-password. That is so in the browser that asked for the mail, and in one that is signed in; elsewhere
-the password is asked for.
+password. That is so in the browser that signed up, and in one that is signed in; elsewhere the
+password is asked for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from . import credentials, endings, links, throttles, users
 from .email_addresses import check_address, fold
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .link_pages import add_link_errors, find_link
-from .links import Link, Purpose
+from .links import Link, LinkUnknownError, Purpose
 from .signed_in import browser_mark, current_session, sign_in
 from .throttles import Attempt
 from .users import User
@@ -36,13 +36,13 @@ add_link_errors(blueprint)
 @blueprint.get("/verify-email")
 def verify_email() -> Response:
     """Ask to confirm. A link that is only looked at, by a mail scanner perhaps, does nothing."""
-    return _verify_page(find_link(Purpose.VERIFY_EMAIL))
+    return _verify_page(_find_link())
 
 
 @blueprint.post("/verify-email")
 def confirm_email() -> Response:
     """Take the address for the account's owner's."""
-    link = find_link(Purpose.VERIFY_EMAIL)
+    link = _find_link()
     if _is_proven(link):
         with parts().database.writing() as connection:
             users.hold(connection, link.user)
@@ -64,7 +64,7 @@ def confirm_email() -> Response:
 @blueprint.post("/verify-email/not-mine")
 def disown() -> Response:
     """Delete the account that a stranger made with the address of whoever reads its mail."""
-    link = find_link(Purpose.VERIFY_EMAIL)
+    link = _find_link()
     with parts().database.writing() as connection:
         users.hold(connection, link.user)
         links.spend(connection, link)
@@ -115,6 +115,14 @@ def send_again() -> Response:
 def sent_again() -> Response:
     """Say that a mail is on its way, if it is one that is waited for."""
     return make_response(render_template("accounts/verify_sent.html"))
+
+
+def _find_link() -> Link:
+    link = find_link(Purpose.VERIFY_EMAIL)
+    if link.user.email_verified:
+        # It was mailed while the address was being confirmed: nobody is to delete the account now.
+        raise LinkUnknownError
+    return link
 
 
 def _send_again(connection: Connection, email: str, user: User | None) -> None:

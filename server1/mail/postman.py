@@ -140,6 +140,18 @@ def _errand(connection: Connection, letter: WaitingLetter, now: datetime) -> _Er
             return _errand_with_link(connection, letter, user, user.email, now)
 
 
+def _trusted_mark(connection: Connection, letter: WaitingLetter, user: User) -> str | None:
+    """Return the mark of the browser that asked, if whoever made the account was in it.
+
+    Anybody may ask for one more mail: in the browser of somebody whose address was used by a
+    stranger, its link would otherwise confirm the stranger's account, and need no password.
+    """
+    mark = letter.browser_sha256
+    if mark is None or letter.subject is not None:
+        return mark
+    return mark if links.is_marked(connection, _PURPOSES[Letter(letter.kind)], user, mark) else None
+
+
 def _account(connection: Connection, letter: WaitingLetter) -> User:
     try:
         if letter.subject is not None:
@@ -162,7 +174,7 @@ def _errand_with_link(
         purpose=purpose,
         user=user,
         address=address,
-        browser_sha256=letter.browser_sha256,
+        browser_sha256=_trusted_mark(connection, letter, user),
         now=now,
     )
     url = links.url(parts().config.issuer, purpose, token)

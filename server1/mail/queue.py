@@ -112,7 +112,8 @@ def enqueue(
         address: To whom. A letter about an account goes to the address on file, which is found by
             *subject*, else by this one.
         subject: Whose account it is about, where that is known.
-        browser_sha256: Kept with the link that is made when the letter is sent.
+        browser_sha256: Kept with the link that is made when the letter is sent; without *subject*
+            only if it is that of an earlier link as well.
         now: When it was asked for.
 
     Raises:

@@ -2,9 +2,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from server1.accounts import users
 from server1.accounts.links import Purpose
 from server1.mail.queue import Letter
-from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, problem, user_rows
+from tests.servers.accounts_visitor import (
+    EMAIL,
+    PASSWORD,
+    Visitor,
+    hidden_fields,
+    problem,
+    user_rows,
+)
 from tests.servers.mail_room import MailRoom, token_in
 
 BOB = "bob@example.com"
@@ -97,6 +105,28 @@ def test_a_stranger_who_signed_up_with_anothers_address_gains_nothing(accounts, 
     assert not is_verified(accounts)
     assert bob.is_signed_in
     assert "access_denied" in bob.authorize().location
+
+
+def test_an_owner_who_asks_for_the_mail_confirms_no_strangers_account_without_its_password(
+    accounts, bob, mail_room
+):
+    mail_room.deliver()
+    owner = Visitor(accounts)
+    for _ in range(2):  # also not once there is a link that was mailed to this browser's wish
+        owner.submit("/verify-email/again", {"email": BOB}, page="/verify-email/again")
+        link = link_in_newest(mail_room)
+        assert "Your password" in owner.get(link).text
+        assert confirm(owner, link).status_code == 403
+    owner.submit("/signup", {**BOBS, "password": "quarry 49 lilac boat"}, page="/signup")
+    assert confirm(owner, link).status_code == 403
+    assert not is_verified(accounts)
+
+
+def test_a_browser_that_signed_up_and_asks_again_needs_no_password(accounts, bob, mail_room):
+    mail_room.deliver()
+    bob.submit("/verify-email/again", {"email": BOB}, page="/verify-email/again")
+    assert confirm(bob, link_in_newest(mail_room)).status_code == 303
+    assert is_verified(accounts)
 
 
 def test_in_another_browser_the_password_confirms_and_signs_in(accounts, bob, mail_room):
@@ -253,6 +283,19 @@ def test_an_account_whose_address_is_confirmed_gets_no_link(accounts, bob, mail_
     mail_room.enqueue(Letter.VERIFY_EMAIL, BOB)
     mail_room.deliver()
     assert len(mail_room.box.mails) == 1
+
+
+def test_a_link_that_was_mailed_meanwhile_deletes_no_account_that_is_confirmed(
+    accounts, bob, mail_room
+):
+    link = link_in_newest(mail_room)
+    owner = Visitor(accounts)
+    form, user = owner.get(link).text, accounts.find(BOB)
+    with mail_room.database.writing() as connection:
+        users.set_email_verified(connection, user)
+    answer = owner.post("/verify-email/not-mine", hidden_fields(form))
+    assert answer.status_code == 404
+    assert is_verified(accounts)
 
 
 def test_a_disabled_account_cannot_be_confirmed(accounts, bob, mail_room):
