@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -72,6 +73,30 @@ def test_what_is_known_about_the_account_is_refused(password):
     check_new_password(password)
     with pytest.raises(PasswordUnusableError, match="among the first that are guessed"):
         check_new_password(password, ABOUT)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "#6%7@+11!#9&/237+0{@&%(0[$77|&2(54|<" * 2,
+        "4@8({[<369&#!1/|0$5+7%2" * 4,
+        "4@({1!|$5" * 8,
+        "4836179052" * 8,
+        "\u0130" * 72,
+        "a" * 1024,
+    ],
+)
+def test_no_password_takes_long_to_judge(password):
+    check_new_password("lilac engine 49 quarry")  # the lists are read once
+    started_at = time.thread_time()
+    strength(password, ABOUT)
+    assert time.thread_time() - started_at < 0.3
+
+
+def test_signs_in_the_place_of_letters_do_not_hide_a_common_password():
+    with pytest.raises(PasswordUnusableError, match="among the first that are guessed"):
+        check_new_password("p@$$w0rd")
+    assert strength("{[(<@4!1|$5+7%8369") is Strength.STRONG
 
 
 def test_the_strength_is_told_in_a_word():
