@@ -1,10 +1,10 @@
 """E-mail addresses: which an account may have, and which two are the same.
 
-The rule: an address is ASCII, without quotes, comments or a name around it, at most 254 characters,
-and its syntax is judged by the package email-validator; nobody is asked over the network. It is
-kept as it was given. Two addresses are the same if they differ in the case of ASCII letters only.
-No Unicode folding takes place, so no letter of another alphabet passes for one of an address on
-file; a domain with other letters is written in its ``xn--`` form.
+The rule: an address is ASCII, without quotes, comments, encoded words or a name around it, at most
+254 characters, and its syntax is judged by the package email-validator; nobody is asked over the
+network. It is kept as it was given. Two addresses are the same if they differ in the case of ASCII
+letters only. No Unicode folding takes place, so no letter of another alphabet passes for one of an
+address on file; a domain with other letters is written in its ``xn--`` form.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from __future__ import annotations
 from email_validator import EmailNotValidError, validate_email
 
 LONGEST_ADDRESS = 254  # characters: RFC 5321, section 4.5.3.1.3, less the angle brackets
+
+# RFC 2047, section 2: in a mail's header, whoever reads it decodes into another address.
+_ENCODED_WORD = "=?"
 
 
 class EmailAddressError(ValueError):
@@ -44,6 +47,8 @@ def check_address(unverified_address: str) -> str:
     """
     fold(unverified_address)
     address = unverified_address.strip(" ")
+    if _ENCODED_WORD in address:
+        raise EmailAddressError
     try:
         validate_email(
             address,

@@ -56,6 +56,8 @@ def test_an_address_is_unique_whatever_its_case(address, folded):
         "x@" + "y" * 64 + ".com",
         "x@" + ".".join(["y" * 60] * 5),
         "ada%",
+        "=?utf-8?q?eve=40example.com=2C?=@example.com",
+        "ada=?utf-8?q?a?=@example.com",
     ],
 )
 def test_what_is_no_plain_address_is_refused(address):
