@@ -8,7 +8,8 @@ from server1 import audit
 from server1.audit import Event
 from server1.parts import parts
 
-from . import endings, grants, users
+from . import endings, grants, links, throttles, users
+from .links import Purpose
 from .password_rules import check_length
 from .passwords import PasswordWrongError
 from .users import User
@@ -67,6 +68,9 @@ def replace_password(user: User, unverified_password: str) -> None:
         password_hash = hasher.hash(password)
         with parts().database.writing() as connection:
             users.set_password_hash(connection, user, password_hash)
+            # Whoever the account is to be kept from may hold one, or have signed in somewhere.
+            links.void(connection, user, Purpose)
+            throttles.forget_known(connection, user)
             audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
             endings.close_all_sessions(connection, user)
 
@@ -83,6 +87,7 @@ def disable_account(email: str) -> User:
         users.set_disabled(connection, user, True)
         if not user.disabled:
             audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
+        links.void(connection, user, Purpose)
         endings.close_all_sessions(connection, user)
     return user
 

@@ -146,6 +146,9 @@ def _set_password(connection: Connection, user: User, password_hash: str) -> Non
     links.void(connection, user, [Purpose.RESET_PASSWORD])
     endings.close_for_new_password(connection, user, kept=current_session())
     renew_session(connection)
+    throttles.forget_known(connection, user)
+    here = Attempt(fold(user.email), client_address())
+    throttles.note_known(connection, here, user, parts().clock())
     audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
     enqueue(
         connection,

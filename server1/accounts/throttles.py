@@ -8,7 +8,8 @@ nothing. Of sign-ins only failures count. Three limits hold at once:
 * 100 an hour for one account from all addresses together: many machines on one account. An address
   from which the account has been signed in to before is exempt, so that a stranger's guesses keep
   its owner out neither at home nor at work; elsewhere the owner waits until the hour is over, or
-  sets a new password by mail, which makes that address a known one.
+  sets a new password by mail, which makes that address a known one. With a new password, others
+  have to become known again.
 
 Of mails that anybody may ask for, an account gets 3 an hour of a kind, and an address may ask for
 120 an hour of a kind, whoever they are for.
@@ -200,6 +201,14 @@ def note_known(connection: Connection, attempt: Attempt, user: User, now: dateti
             known_addresses.c.last_signed_in_at <= now - KNOWN_FOR,
         )
     )
+
+
+def forget_known(connection: Connection, user: User) -> None:
+    """Forget from where an account was signed in to: with a password that was replaced, maybe.
+
+    Whoever has known that one would go on guessing from there, past the limit for the account.
+    """
+    connection.execute(delete(known_addresses).where(known_addresses.c.subject == user.subject))
 
 
 def is_within(connection: Connection, limit: Limit, what: str, now: datetime) -> bool:

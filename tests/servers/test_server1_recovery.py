@@ -99,6 +99,20 @@ def reset_without_page(visitor, link):
     return visitor.submit("/reset-password", form, page="/forgot-password")
 
 
+def test_an_operators_new_password_leaves_no_link_good(accounts, browser1, link):
+    create = ("users", "create", EMAIL, "--replace-password", "--password-stdin")
+    accounts.run(*create, input=NEW_PASSWORD)
+    assert browser1.get(link).status_code == 404
+
+
+def test_a_link_of_an_account_that_was_disabled_stays_dead_when_it_is_enabled(
+    accounts, browser1, link
+):
+    accounts.disable()
+    accounts.run("users", "enable", EMAIL)
+    assert browser1.get(link).status_code == 404
+
+
 def test_a_link_that_is_looked_at_is_still_good(accounts, browser1, link):
     for _ in range(3):
         assert browser1.get(link).status_code == 200

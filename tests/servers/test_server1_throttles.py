@@ -5,7 +5,11 @@ import pytest
 
 from server1.accounts import throttles
 from server1.accounts.throttles import Attempt, TooManyAttemptsError
-from tests.servers.accounts_visitor import EMAIL, Visitor, hidden_fields, problem
+from server1.mail.queue import Letter
+from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, hidden_fields, problem
+from tests.servers.mail_room import MailRoom, token_in
+
+NEW_PASSWORD = "lilac engine 49 quarry"
 
 
 def fail(accounts, attempt):
@@ -177,6 +181,34 @@ def test_where_the_owner_has_signed_in_before_is_known(accounts):
         fail(accounts, Attempt(EMAIL, f"198.51.100.{number}"))
     assert elsewhere.sign_in().status_code == 429
     assert home.sign_in().status_code == 303
+
+
+@pytest.mark.parametrize("way", ["by its owner", "by mail", "by command"])
+def test_where_a_password_was_known_that_is_replaced_is_known_no_more(accounts, clock, way):
+    thief, owner = Visitor(accounts, "203.0.113.1"), Visitor(accounts, "203.0.113.2")
+    thief.sign_in()
+    replace_password(way, accounts, owner, MailRoom(accounts, clock))
+    for number in range(100):
+        fail(accounts, Attempt(EMAIL, f"198.51.100.{number}"))
+    assert thief.sign_in(password=NEW_PASSWORD).status_code == 429
+    expected = 429 if way == "by command" else 303
+    assert owner.sign_in(password=NEW_PASSWORD).status_code == expected
+
+
+def replace_password(way, accounts, owner, mail_room):
+    if way == "by its owner":
+        owner.sign_in()
+        fields = {"password": PASSWORD, "new_password": NEW_PASSWORD}
+        owner.submit("/account/password", fields, page="/account/password")
+        owner.sign_out()
+    elif way == "by mail":
+        mail_room.enqueue(Letter.RESET_PASSWORD)
+        mail_room.deliver()
+        link = f"/reset-password?token={token_in(mail_room.box.mails[-1])}"
+        owner.submit("/reset-password", {"password": NEW_PASSWORD}, page=link)
+    else:
+        create = ("users", "create", EMAIL, "--replace-password", "--password-stdin")
+        accounts.run(*create, input=NEW_PASSWORD)
 
 
 def test_signing_in_often_is_no_failure(accounts):
