@@ -25,6 +25,7 @@ NAMES = [
         "text",
         "before",
     ),
+    *("name", "token", "new_password", "sid", "strength", "done"),
 ]
 VALUES = [
     *("server2", "id_token", "query", "form_post", "openid", "none", "login", "0", "/notes"),

@@ -1,8 +1,6 @@
 """What must be in no log and in no database, looked for after whole journeys."""
 
-import re
 import sqlite3
-import time
 from contextlib import closing
 from secrets import token_hex as random_text
 from urllib.parse import quote, urljoin
@@ -10,8 +8,8 @@ from urllib.parse import quote, urljoin
 import pytest
 
 from tests.end_to_end.journey import action_of, fields_of, parameters_of
+from tests.end_to_end.mailbox import link_mailed_to, token_of
 from tests.end_to_end.raw_http import ask, head
-from tests.pair import PATIENCE
 
 
 @pytest.fixture(params=["query_pair", "form_post_pair"])
@@ -20,7 +18,7 @@ def pair(request):
 
 
 @pytest.fixture
-def secrets(pair, browser):
+def secrets(pair, browser, new_browser):
     """Go the whole way, with a few missteps, and return every secret that was met."""
     met = {"password": pair.password}
     login = browser.arrive("/session")
@@ -29,8 +27,7 @@ def secrets(pair, browser):
     for in_the_wrong_field in (pair.password, met["typed"]):
         browser.sign_in("a password", email=in_the_wrong_field)
     browser.get(f"{pair.server1.base_url}/authorize?client_id={met['typed']}&state={met['typed']}")
-    met["chosen"] = random_text(16)
-    met["mailed"] = open_mailed_link(pair, browser, met["chosen"])
+    met.update(live_with_an_account(pair, new_browser()))
     refused = browser.sign_in(f"{pair.password} mistyped", login)
     browser.sign_in(pair.password, refused)
     answer = browser.get(browser.begin().headers["Location"])
@@ -55,29 +52,39 @@ def secrets(pair, browser):
     return met
 
 
-def open_mailed_link(pair, browser, password):
-    """Sign up, open the link that is mailed, confirm with a wrong password; return the token."""
+def live_with_an_account(pair, browser):
+    """Sign up, confirm, recover, change password and address; return every secret of that."""
+    chosen, reset, changed = (random_text(16) for _ in range(3))
     address = f"{random_text(8)}@example.com"
-    page = browser.get(f"{pair.server1.base_url}/signup")
-    form = {**fields_of(page), "email": address, "name": "Eve", "password": password}
-    browser.follow(browser.post(urljoin(page.url, action_of(page)), form))
-    link = link_mailed_to(address, pair.server1.folder / "outbox")
-    page = browser.get(link)
-    form = {**fields_of(page), "password": f"{password} mistyped"}
-    browser.post(urljoin(page.url, action_of(page)), form)
-    browser.get(f"{pair.server1.base_url}/reset-password?{link.partition('?')[2]}")
-    return link.partition("?token=")[2]
 
+    def submit(page, **fields):
+        page = browser.get(urljoin(pair.server1.base_url, page))
+        answer = browser.post(urljoin(page.url, action_of(page)), {**fields_of(page), **fields})
+        return browser.follow(answer)
 
-def link_mailed_to(address, outbox):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        for file in outbox.glob("*.eml"):
-            mail = file.read_text()
-            if f"To: {address}\n" in mail:
-                return re.search(r"^http://\S+\?token=\S+$", mail, re.MULTILINE)[0]
-        time.sleep(0.05)
-    raise AssertionError("no mail came")
+    def open_link(purpose, to, **fields):
+        link = link_mailed_to(pair.server1, to, purpose)
+        if fields:
+            assert submit(link, **dict.fromkeys(fields, "short")).status_code == 400
+        assert submit(link, **fields).status_code == 200
+        browser.get(f"{pair.server1.base_url}/no-such-page?token={token_of(link)}")
+        return token_of(link)
+
+    submit("/signup", email=address, name="Eve", password=chosen)
+    met = {"chosen": chosen, "mailed": open_link("verify-email", address)}
+    submit("/forgot-password", email=address)
+    met |= {"reset": reset, "reset link": open_link("reset-password", address, password=reset)}
+    assert browser.sign_in(chosen, email=address).status_code == 403
+    assert "You are signed in" in browser.sign_in(reset, email=address).text
+    met["cookie of the account"] = browser.cookies()["s1_session"]
+    submit("/account/password", password=f"{reset} mistyped", new_password=changed)
+    submit("/account/password", password=reset, new_password=changed)
+    submit("/account/email", email=f"new-{address}", password=f"{changed} mistyped")
+    submit("/account/email", email=f"new-{address}", password=changed)
+    met |= {"changed": changed, "change link": open_link("change-email", f"new-{address}")}
+    assert f"new-{address}" in browser.get(f"{pair.server1.base_url}/account").text
+    submit("/account/close", password=f"{changed} mistyped")
+    return met
 
 
 def found(secrets, text):
@@ -93,6 +100,7 @@ def found(secrets, text):
 def test_no_log_holds_a_secret(pair, secrets):
     for server in (pair.server1, pair.server2):
         assert "request_id=" in server.log
+        assert "@example.com" not in server.log
         assert found(secrets, server.log) == []
 
 
@@ -104,6 +112,8 @@ def test_no_database_holds_a_secret(pair, secrets):
 
 def test_the_audit_log_was_written_meanwhile(pair, secrets):
     events = {"signed_in", "sign_in_failed", "handoff_issued", "handoff_refused"}
+    events |= {"signed_up", "email_verified", "reset_requested", "password_reset"}
+    events |= {"password_changed", "email_change_requested", "email_changed", "link_mailed"}
     with closing(sqlite3.connect(pair.server1.folder / "server1.sqlite3")) as database:
         recorded = {event for (event,) in database.execute("SELECT event FROM audit")}
     assert events <= recorded

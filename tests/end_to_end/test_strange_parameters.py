@@ -1,6 +1,7 @@
 """Every endpoint of both servers, with parameters that are missing, doubled, too long or broken."""
 
 import itertools
+from secrets import token_hex
 from urllib.parse import quote
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.end_to_end.conftest import watched_pair
 from tests.end_to_end.endpoints import endpoints_of
 from tests.end_to_end.journey import Browser, fields_of, parameters_of
+from tests.end_to_end.mailbox import link_mailed_to, token_of
 from tests.end_to_end.raw_http import ask, head
 
 CANARY = "<x-canary>"
@@ -41,7 +43,7 @@ NAMES = [
     *("id_token", "state", "iss", "error", "error_description", "target_link_uri", "prompt"),
     *("max_age", "login_hint", "client_id", "redirect_uri", "response_type", "response_mode"),
     *("scope", "nonce", "request", "request_uri", "continue", "email", "password"),
-    *("csrf_token", "text", "before"),
+    *("csrf_token", "text", "before", "name", "token", "new_password", "sid", "strength", "done"),
 ]
 
 
@@ -144,6 +146,58 @@ def requests_to_server1(browser):
     login = fields_of(browser.arrive(prompt="login"))
     yield "/login", {**login, "email": "ada@example.com", "password": "wrong"}
     yield "/logout", {"csrf_token": fields_of(browser.arrive(prompt="login"))["csrf_token"]}
+
+
+def requests_of_an_account(pair, browser):
+    """Fill in the forms of a new account well, but for the password: none of them ends it."""
+    email, right = f"{token_hex(8)}@example.com", "lilac engine 49 quarry"
+    page = browser.get(f"{browser.server1}/signup")
+    signup = {"name": "Eve", "password": right, "email": email}
+    browser.post(page.url, {**fields_of(page), **signup})
+    new = {"email": f"new-{email}", "password": right}
+    browser.sign_in(right, email=email)
+    form = fields_of(browser.get(f"{browser.server1}/account/email"))
+    browser.post(f"{browser.server1}/account/email", {**form, **new})
+    browser.post(f"{browser.server1}/forgot-password", {**form, "email": email})
+    with Browser(browser.server1, browser.server2) as elsewhere:
+        csrf = {"csrf_token": fields_of(elsewhere.get(f"{browser.server1}/login"))["csrf_token"]}
+        wrong = {"password": "a wrong password"}
+        cookies = elsewhere.cookies()
+        for purpose, to in (("verify-email", email), ("change-email", new["email"])):
+            token = token_of(link_mailed_to(pair.server1, to, purpose))
+            yield f"/{purpose}", {**csrf, "token": token, **wrong}, cookies
+        going_on = {"continue": fields_of(elsewhere.arrive())["continue"]}
+        yield "/signup", {**csrf, **signup, "password": "short", **going_on}, cookies
+        yield "/signup/sent", {"strength": "weak", **going_on}, cookies
+        yield "/verify-email/not-mine", {**csrf, "token": "x" * 43}, cookies
+        for page in ("/forgot-password", "/verify-email/again"):
+            yield page, {**csrf, "email": "nobody@example.com"}, cookies
+    csrf, cookies = {"csrf_token": form["csrf_token"]}, browser.cookies()
+    yield "/account", {"done": "name"}, cookies
+    yield "/account/name", {**csrf, "name": "Eve"}, cookies
+    yield "/account/password", {**csrf, **wrong, "new_password": "quarry 49 lilac boat"}, cookies
+    yield "/account/email", {**csrf, **new, **wrong}, cookies
+    yield "/account/close", {**csrf, **wrong}, cookies
+    yield "/account/sessions/end", {**csrf, "sid": "x" * 22}, cookies
+    yield "/account/sessions/end-others", csrf, cookies
+    assert "Where you are signed in" in browser.get(f"{browser.server1}/account").text
+    token = token_of(link_mailed_to(pair.server1, email, "reset-password"))
+    yield "/reset-password", {**csrf, "token": token, "password": "short"}, cookies
+
+
+def test_no_form_of_an_account_stumbles_over_one_spoilt_parameter(pair):
+    methods = {endpoint.path: endpoint.methods for endpoint in endpoints_of(pair.server1)}
+    gone_through = set()
+    with Browser(pair.server1.base_url, pair.server2.base_url) as browser:
+        for path, good, cookies in requests_of_an_account(pair, browser):
+            gone_through.add(path)
+            sender = Sender(pair.server1, pair, cookies)
+            for method in methods[path] & {"GET", "POST"}:
+                for fields, what in variations(quoted(good)):
+                    sender.send(method, path, fields, what)
+            assert sender.faults == {}
+    forms = {path for path, taken in methods.items() if "POST" in taken}
+    assert forms - gone_through <= {"/authorize", "/login", "/logout"}
 
 
 def requests_to_server2(browser):
