@@ -93,7 +93,8 @@ def _bounded(password: str) -> str:
 
     start = password[:_LONGEST_ESTIMATED]
     # All combinations are tried, up to 700: with others waiting, a few such passwords stop us.
-    readings = math.prod(max(sum(sign in start for sign in each), 1) for each in L33T_TABLE.values())
+    found = (sum(sign in start for sign in signs) for signs in L33T_TABLE.values())
+    readings = math.prod(max(number, 1) for number in found)
     return start if readings <= _MOST_READINGS else start.translate(_MEANINGLESS)
 
 
