@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Boolean, Column, Connection, String, Table, Text, delete, select, update
@@ -134,14 +134,15 @@ def by_subject(connection: Connection, subject: str) -> User:
 def hold(connection: Connection, user: User) -> None:
     """Make sure that an account is still as it was read, and keep it so until the transaction ends.
 
-    What follows from a password that was right a moment ago must not outlive a new one.
+    What follows from a password that was right a moment ago must not outlive a new one. The name may
+    change: whoever holds a stolen session could keep the owner out by changing it without end.
 
     Raises:
         UserChangedError: It was changed, disabled or closed meanwhile.
     """
     query = select(users).where(users.c.subject == user.subject).with_for_update()
     row = connection.execute(query).mappings().one_or_none()
-    if row is None or from_row(row) != user:
+    if row is None or replace(from_row(row), name=user.name) != user:
         raise UserChangedError
 
 

@@ -1,10 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from server1.accounts import throttles
 from server1.accounts.throttles import Attempt
 from server1.mail.queue import Letter
+from server1.parts import install, parts_of
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, problem
 from tests.servers.mail_room import MailRoom, text_of, token_in
 
@@ -207,6 +209,42 @@ def test_another_password_meanwhile_makes_the_link_useless(browser1, link):
     change = {"password": PASSWORD, "new_password": "quarry lilac 7 engine"}
     assert browser1.submit("/account/password", change, page="/account/password").status_code == 303
     assert reset_without_page(browser1, link).status_code == 404
+
+
+def test_a_thief_who_changes_the_name_without_end_keeps_the_owner_out_of_nothing(accounts, link):
+    owner, thief, renamed = Visitor(accounts), Visitor(accounts), []
+    thief.sign_in()
+
+    def rename_meanwhile():
+        renamed.append(f"Mallory {len(renamed)}")
+        answer = thief.submit("/account/name", {"name": renamed[-1]}, page="/account/name")
+        assert answer.status_code == 303
+
+    busy = BusyHasher(accounts.parts.hasher, rename_meanwhile)
+    install(accounts.app, replace(parts_of(accounts.app), hasher=busy))
+    assert owner.sign_in().status_code == 303
+    assert reset(owner, link).status_code == 303
+    assert len(renamed) == 2
+    assert not thief.is_signed_in
+
+
+class BusyHasher:
+    """Does something else as well while it hashes and compares."""
+
+    def __init__(self, hasher, meanwhile):
+        self.hasher = hasher
+        self.meanwhile = meanwhile
+
+    def hash(self, password):
+        self.meanwhile()
+        return self.hasher.hash(password)
+
+    def check(self, *what):
+        self.meanwhile()
+        self.hasher.check(*what)
+
+    def __getattr__(self, name):
+        return getattr(self.hasher, name)
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
