@@ -134,8 +134,8 @@ def by_subject(connection: Connection, subject: str) -> User:
 def hold(connection: Connection, user: User) -> None:
     """Make sure that an account is still as it was read, and keep it so until the transaction ends.
 
-    What follows from a password that was right a moment ago must not outlive a new one. The name may
-    change: whoever holds a stolen session could keep the owner out by changing it without end.
+    What follows from a password that was right a moment ago must not outlive a new one. The name
+    may change: with a stolen session it could be changed without end, to keep the owner out.
 
     Raises:
         UserChangedError: It was changed, disabled or closed meanwhile.
