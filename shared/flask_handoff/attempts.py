@@ -21,6 +21,7 @@ from werkzeug.wrappers import Response
 
 from .claims import Clock
 from .errors import AttemptUnknownError, RequestMalformedError, UnsafeReturnToError
+from .profiles import STATE
 from .return_to import check_return_to
 
 LIFETIME = timedelta(minutes=10)
@@ -29,7 +30,6 @@ MOST_ATTEMPTS = 7  # side by side in one browser, beside the new one
 MOST_CHARACTERS = 3 * 1024  # of all attempts' cookies together
 MOST_DELETED = 20  # with one answer: proxies take no answer whose head is too long
 
-_STATE = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
 _VALUE = re.compile(
     r"(?P<random>[A-Za-z0-9_-]{43})\.(?P<started_at>[0-9]{10,11})"
     r"\.(?P<target>[A-Za-z0-9_-]{2,700})(?:\.(?P<max_age>[0-9]{1,8}))?",
@@ -133,7 +133,7 @@ class AttemptCookies:
             RequestMalformedError: The state is not of its form and must not become a cookie's name.
             AttemptUnknownError: This browser holds no such cookie, or two, or one that is no good.
         """
-        if _STATE.fullmatch(unverified_state) is None:
+        if STATE.fullmatch(unverified_state) is None:
             raise RequestMalformedError("state: not of its form")
         name = self._name(unverified_state)
         sent = request.headers.get("Cookie", "").split(";")
@@ -174,7 +174,7 @@ class AttemptCookies:
         for name, value in request.cookies.items(multi=True):
             state = name.removeprefix(self._name(""))
             # A name that no attempt of ours can have is left alone: it must not enter a header.
-            if state == name or _STATE.fullmatch(state) is None:
+            if state == name or STATE.fullmatch(state) is None:
                 continue
             try:
                 attempt = Attempt.read(state, value, self.clock())

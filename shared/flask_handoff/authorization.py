@@ -20,8 +20,9 @@ from .errors import (
 
 LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
 
-LONGEST_STATE = 1024  # characters
 _LONGEST_CARRIED = 8192  # characters of the signed value
+
+_LONGEST_SCOPE = 1024  # characters
 
 _NONCE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
@@ -53,13 +54,11 @@ class ReturnAddress:
             ClientUnknownError: The client is not registered.
             RedirectURIMismatchError: The address is not registered for it.
             ResponseModeError: The mode is missing, unknown or not registered for it.
-            AuthorizationRequestError: One of them or ``state`` is sent twice or too long.
+            StateError: ``state`` is not one that can go back to this client.
+            AuthorizationRequestError: One of them or ``state`` is sent twice.
 
         Sources: RFC 6749, section 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6.
         """
-        state = _page_parameter(unverified, "state")
-        if state is not None and len(state) > LONGEST_STATE:
-            raise AuthorizationRequestError(f"state: over {LONGEST_STATE} characters")
         client = clients.client(_page_parameter(unverified, "client_id") or "")
         return cls(
             client_id=client.client_id,
@@ -67,7 +66,7 @@ class ReturnAddress:
                 _page_parameter(unverified, "redirect_uri") or ""
             ),
             response_mode=client.check_response_mode(_page_parameter(unverified, "response_mode")),
-            state=state,
+            state=client.check_state(_page_parameter(unverified, "state")),
         )
 
 
@@ -167,8 +166,8 @@ class RequestCarrier:
         Raises:
             AuthorizationExpiredError: Not signed by this application, or packed over ten minutes
                 ago, or for a client whose registration has changed since.
-            ClientUnknownError, RedirectURIMismatchError, ResponseModeError: The registration that
-                the request relied on is gone.
+            ClientUnknownError, RedirectURIMismatchError, ResponseModeError, StateError: The
+                registration that the request relied on is gone.
         """
         if len(unverified_carried) > _LONGEST_CARRIED:
             raise AuthorizationExpiredError("the carried request is too long")
@@ -194,6 +193,7 @@ class RequestCarrier:
         client = self._clients.client(address.client_id)
         client.check_redirect_uri(address.redirect_uri)
         client.check_response_mode(address.response_mode)
+        client.check_state(address.state)
         max_age = fields.pop("max_age")
         return AuthorizationRequest(
             address=address,
@@ -222,7 +222,7 @@ def _parameter(unverified: UnverifiedParameters, name: str) -> str | None:
 def _read_scope(unverified_scope: str | None) -> frozenset[str]:
     if (
         unverified_scope is None
-        or len(unverified_scope) > LONGEST_STATE
+        or len(unverified_scope) > _LONGEST_SCOPE
         or _SCOPE.fullmatch(unverified_scope) is None
         or "openid" not in unverified_scope.split(" ")
     ):

@@ -14,10 +14,12 @@ from .errors import (
     ConfigurationError,
     RedirectURIMismatchError,
     ResponseModeError,
+    StateError,
 )
-from .profiles import PROFILES
+from .profiles import PROFILES, STATE
 
 RESPONSE_MODES = frozenset({"query", "form_post"})
+LONGEST_STATE = 1024  # characters
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
@@ -121,6 +123,24 @@ class Client:
         if unverified_response_mode not in self.response_modes:
             raise ResponseModeError(f"not registered for client {self.client_id!r}")
         return unverified_response_mode
+
+    def check_state(self, unverified_state: str | None) -> str | None:
+        """Return the state if it can go back to this client as it came.
+
+        A client of policy ``handoff`` finds its attempt by it. Without one, or with one that it
+        cannot read, its answer could only bring a token to a browser that did not ask for it.
+
+        Raises:
+            StateError: It is over 1,024 characters, or the client's policy is ``handoff`` and it is
+                missing or not of the form of that policy.
+
+        Source: RFC 6749, section 4.1.1.
+        """
+        if self.policy == "handoff" and STATE.fullmatch(unverified_state or "") is None:
+            raise StateError("state: expected 22 to 64 letters, digits, - and _")
+        if unverified_state is not None and len(unverified_state) > LONGEST_STATE:
+            raise StateError(f"state: over {LONGEST_STATE} characters")
+        return unverified_state
 
 
 class ClientRegistry:

@@ -20,6 +20,7 @@
     │   ├── ClientUnknownError               client_unknown          answered with a page
     │   ├── RedirectURIMismatchError         redirect_uri_mismatch   answered with a page
     │   ├── ResponseModeError                response_mode           answered with a page
+    │   ├── StateError                       state                   answered with a page
     │   ├── AuthorizationExpiredError        authorization_expired   answered with a page
     │   └── AuthorizationReturnedError       authorization_returned  the client is told ``error``
     │       └── AccessDeniedError            access_denied
@@ -229,6 +230,12 @@ class ResponseModeError(AuthorizationRequestError):
     """The ``response_mode`` is missing, unknown, or not registered for this client."""
 
     code = "response_mode"
+
+
+class StateError(AuthorizationRequestError):
+    """The ``state`` is too long, or not of the form that the client's policy asks for."""
+
+    code = "state"
 
 
 class AuthorizationExpiredError(AuthorizationRequestError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
+from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, abort, g, redirect, request
 from werkzeug.exceptions import (
     BadHost,
     BadRequest,
+    HTTPException,
     LengthRequired,
     RequestEntityTooLarge,
     UnsupportedMediaType,
@@ -131,6 +133,16 @@ def unverified_parameters() -> dict[str, list[str]]:
     if request.query_string:
         raise BadRequest
     return request.form.to_dict(flat=False)
+
+
+def sent_values(name: str) -> list[str]:
+    """Return every value that a parameter was sent with, also in a request that is refused."""
+    values = request.args.getlist(name)
+    if request.method == "POST":
+        with suppress(HTTPException):
+            check_body()
+            values += request.form.getlist(name)
+    return values
 
 
 def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | None:

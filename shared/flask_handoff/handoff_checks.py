@@ -83,7 +83,13 @@ def _check_session(case: HandoffVerification) -> None:
         case.expected.logout_store.check_session(case.claims)
 
 
-def _check_one_use(case: HandoffVerification) -> None:
+def check_one_use(case: HandoffVerification) -> None:
+    """Win the token's one use.
+
+    Raises:
+        TokenReplayedError: It was used before.
+        ReplayStoreUnavailableError: It cannot be told.
+    """
     claims = case.claims
     forget_at = claims.expires_at + case.expected.remembered_after_expiry
     identifier = claims.jwt_id
@@ -123,7 +129,7 @@ HANDOFF_CHECKS: tuple[Check[HandoffVerification], ...] = (
     LIFETIME,
     Check(TIME.name, TIME.question, _check_time),
     Check("session", "Does the session that it came from go on?", _check_session),
-    Check("one_use", "Was it never used before?", _check_one_use),
+    Check("one_use", "Was it never used before?", check_one_use),
     Check("browser", "Did this browser ask for it?", _check_browser),
     Check(
         "authentication",

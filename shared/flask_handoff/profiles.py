@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -93,6 +94,9 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 Source: OpenID Connect Back-Channel Logout 1.0, section 2.4.
 """
+
+STATE = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
+"""The form of ``state`` under policy ``handoff``; it becomes part of a cookie's name."""
 
 PROFILES: Mapping[str, TokenProfile] = {"handoff": HANDOFF, "oidc": OIDC}
 LOGOUT_PROFILES: Mapping[str, TokenProfile] = {"handoff": LOGOUT, "oidc": OIDC_LOGOUT}

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, current_app, redirect, request, url_for
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from .answers import error_page, landing_page, post_page, private, refuse_head
 from .attempts import Attempt, AttemptCookies
 from .backchannel import EndSessionsHook, Logouts
+from .callback import check_query, read_callback
 from .claims import Arrival, Clock, HandoffClaims, LiveSession, UnverifiedToken, system_clock
 from .config import ReceiverConfig
 from .errors import (
@@ -27,22 +29,19 @@ from .errors import (
     RequestMalformedError,
     ResponseIssuerError,
 )
-from .front_door import answer_only_to, request_id, unverified_parameters
+from .front_door import answer_only_to, request_id, sent_values, unverified_parameters
 from .jwks_client import JWKSClient
 from .keys import KeySource, PinnedKeys
-from .login_request import LoginRequest, single
+from .leaked_tokens import LeakedTokens
+from .login_request import LoginRequest
 from .profiles import PROFILES
 from .replay import ReplayStore
 from .reports import report_rejected
 from .signals import handoff_accepted, handoff_rejected
 from .tokens import TokenVerifier
 
-LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
-
 _EXTENSION = "handoff_receiver"
 _RETRY_AFTER = "5"  # seconds
-_CALLBACK_FIELDS = ("id_token", "error", "state", "iss")
-_LONGEST_FIELD = 4096  # characters
 
 SignInHook = Callable[[Arrival], str]
 LiveSessionHook = Callable[[], LiveSession | None]
@@ -69,6 +68,7 @@ class _Receiver:
     keys: KeySource
     replay_store: ReplayStore
     verifier: TokenVerifier
+    leaked_tokens: LeakedTokens
     attempts: AttemptCookies
     logouts: Logouts | None
     clock: Clock
@@ -126,19 +126,21 @@ class HandoffReceiver:
         logouts = self._end_sessions and Logouts.listen(
             self._end_sessions, config=config, keys=keys, store=replay_store, clock=clock
         )
+        verifier = TokenVerifier(
+            issuer=config.issuer,
+            audience=config.client_id,
+            keys=keys,
+            replay_store=replay_store,
+            profile=PROFILES[config.policy],
+            clock=clock,
+            logout_store=None if logouts is None else logouts.store,
+        )
         app.extensions[_EXTENSION] = _Receiver(
             config=config,
             keys=keys,
             replay_store=replay_store,
-            verifier=TokenVerifier(
-                issuer=config.issuer,
-                audience=config.client_id,
-                keys=keys,
-                replay_store=replay_store,
-                profile=PROFILES[config.policy],
-                clock=clock,
-                logout_store=None if logouts is None else logouts.store,
-            ),
+            verifier=verifier,
+            leaked_tokens=LeakedTokens(verifier),
             attempts=AttemptCookies(
                 prefix=config.attempt_cookie,
                 secure=config.base_url.startswith("https://"),
@@ -181,6 +183,7 @@ class HandoffReceiver:
         receiver = _receiver()
         receiver.keys.ready()
         receiver.replay_store.ready()
+        receiver.leaked_tokens.catch_up()
 
     def clock_difference(self) -> timedelta | None:
         """Return the issuer's clock minus ours, to a second or two.
@@ -207,23 +210,23 @@ class HandoffReceiver:
         return blueprint
 
     def _callback(self) -> Response:
-        fields = _read_callback(unverified_parameters())
-        if request.method == "POST":
-            # The Lax cookie stays away from SERVER1's POST, but comes with our own.
-            return post_page(url_for(".finish"), fields)
-        if len(fields.get("id_token", "")) > LONGEST_QUERY_TOKEN:
-            raise RequestMalformedError("id_token: too long for a query")
-        if "id_token" in fields and _receiver().config.response_mode != "query":
-            _burn_what_strayed(_receiver(), fields)
-            raise RequestMalformedError("id_token: in a query, where form_post was asked for")
-        return self._judge(fields)
+        config = _receiver().config
+        with _leaked_token_spent():
+            fields = read_callback(unverified_parameters(), config)
+            if request.method == "POST":
+                # The Lax cookie stays away from SERVER1's POST, but comes with our own.
+                return post_page(url_for(".finish"), fields)
+            check_query(fields, config)
+            return self._judge(fields)
 
     def _finish(self) -> Response:
-        return self._judge(_read_callback(unverified_parameters()))
+        with _leaked_token_spent():
+            return self._judge(read_callback(unverified_parameters(), _receiver().config))
 
     def _judge(self, fields: Mapping[str, str]) -> Response:
         receiver = _receiver()
-        _check_response_issuer(receiver, fields)
+        if fields.get("iss", receiver.config.issuer) != receiver.config.issuer:
+            raise ResponseIssuerError("iss: not the issuer that was asked")
         attempt = _find_attempt(receiver, fields["state"])
         if "error" in fields:
             return _failed(receiver, attempt, fields["error"])
@@ -273,35 +276,28 @@ def _login() -> Response:
     return response
 
 
-def _read_callback(unverified: Mapping[str, list[str]]) -> dict[str, str]:
-    fields = {name: single(unverified, name) for name in _CALLBACK_FIELDS}
-    given = {name: value for name, value in fields.items() if value is not None}
-    if ("id_token" in given) == ("error" in given):
-        raise RequestMalformedError("expected either id_token or error")
-    if "state" not in given:
-        raise RequestMalformedError("state: missing")
-    if "iss" not in given and _receiver().config.policy == "handoff":
-        raise RequestMalformedError("iss: missing")
-    if any(len(value) > _LONGEST_FIELD for value in given.values()):
-        raise RequestMalformedError("a parameter is too long")
-    return given
+@contextmanager
+def _leaked_token_spent() -> Iterator[None]:
+    """Spend the token of an answer that is refused before it is judged, whatever is wrong with it.
 
-
-def _check_response_issuer(receiver: _Receiver, fields: Mapping[str, str]) -> None:
-    if fields.get("iss", receiver.config.issuer) != receiver.config.issuer:
-        _burn_what_strayed(receiver, fields)
-        raise ResponseIssuerError("iss: not the issuer that was asked")
-
-
-def _burn_what_strayed(receiver: _Receiver, fields: Mapping[str, str]) -> None:
-    """Spend a genuine token that came to the wrong browser, in an answer that is refused anyway.
-
-    In the right browser it stays good: whoever altered the answer has no use for it, and the one
-    that was asked for may still come.
+    Whoever chose the nonce may spoil the rest of the answer, so that it is refused in the browser
+    that they led it to, and then use the token in their own. Where the answer has a live attempt it
+    stays good: whoever altered the answer has no use for it, and the right one may still come.
     """
-    if "id_token" in fields and _find_attempt(receiver, fields["state"]) is None:
-        with suppress(HandoffRejectedError):
-            receiver.verifier.verify(UnverifiedToken(fields["id_token"]), nonce=None)
+    try:
+        yield
+    except (HandoffRejectedError, HTTPException):
+        receiver, tokens, states = _receiver(), sent_values("id_token"), sent_values("state")
+        if len(tokens) == 1 and not _has_live_attempt(receiver, states):
+            with suppress(HandoffRejectedError):
+                receiver.leaked_tokens.spend(UnverifiedToken(tokens[0]))
+        raise
+
+
+def _has_live_attempt(receiver: _Receiver, unverified_states: Sequence[str]) -> bool:
+    with suppress(RequestMalformedError):
+        return len(unverified_states) == 1 and bool(_find_attempt(receiver, unverified_states[0]))
+    return False
 
 
 def _find_attempt(receiver: _Receiver, unverified_state: str) -> Attempt | None:
@@ -312,9 +308,9 @@ def _find_attempt(receiver: _Receiver, unverified_state: str) -> Attempt | None:
 
 
 def _verify(receiver: _Receiver, token: UnverifiedToken, attempt: Attempt | None) -> HandoffClaims:
+    receiver.leaked_tokens.catch_up()
     if attempt is None:
-        # Verified all the same: a genuine token that strayed here has leaked, and is burnt.
-        return receiver.verifier.verify(token, nonce=None)
+        receiver.leaked_tokens.spend(token)
     return receiver.verifier.verify(
         token,
         nonce=attempt.nonce,

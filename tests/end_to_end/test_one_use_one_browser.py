@@ -109,6 +109,31 @@ def test_a_token_that_strayed_into_another_browser_is_burnt(signed_in, new_brows
     assert not is_signed_in(signed_in)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"state": None}, {"state": "s"}, {"state": "s" * 1000}],
+    ids=["none", "short", "long"],
+)
+def test_a_leaked_token_is_dead_though_its_answer_is_spoilt(signed_in, new_browser, pair, change):
+    callback = signed_in.callback_url()
+    fields = {**parameters_of(callback), **change}
+    spoilt = urlencode({name: value for name, value in fields.items() if value is not None})
+    assert new_browser().get(f"{pair.server2.base_url}/sso/callback?{spoilt}").status_code == 400
+    assert signed_in.get(callback).status_code == 403
+    assert last_refusal(pair.server2) == "token_replayed"
+    assert not is_signed_in(signed_in)
+
+
+@pytest.mark.parametrize(
+    "state", [None, "s", "s" * 1000, "s" * 42 + "\x00"], ids=["none", "short", "long", "NUL"]
+)
+def test_server1_answers_no_request_whose_answer_could_not_be_read(signed_in, pair, state):
+    asked = {**parameters_of(signed_in.begin().headers["Location"]), "state": state}
+    given = urlencode({name: value for name, value in asked.items() if value is not None})
+    answer = signed_in.get(f"{pair.server1.base_url}/authorize?{given}")
+    assert (answer.status_code, "Location" in answer.headers) == (400, False)
+
+
 def test_another_persons_session_survives_a_token_that_strayed_in(signed_in, new_browser, pair):
     victim = new_browser()
     victim.sign_in(pair.password)

@@ -6,12 +6,11 @@ from itsdangerous import URLSafeSerializer
 from flask_handoff import SignedInUser
 from flask_handoff.authorization import (
     LIFETIME,
-    LONGEST_STATE,
     AuthorizationRequest,
     RequestCarrier,
     ReturnAddress,
 )
-from flask_handoff.clients import ClientRegistry
+from flask_handoff.clients import LONGEST_STATE, ClientRegistry
 from flask_handoff.errors import (
     AuthorizationExpiredError,
     AuthorizationRequestError,
@@ -19,6 +18,7 @@ from flask_handoff.errors import (
     ClientUnknownError,
     RedirectURIMismatchError,
     ResponseModeError,
+    StateError,
 )
 from tests.minimal_pair import CALLBACK, CLIENT
 
@@ -28,7 +28,7 @@ ASKED = {
     "response_type": ["id_token"],
     "response_mode": ["form_post"],
     "scope": ["openid profile notes:read"],
-    "state": ["a state"],
+    "state": ["s" * 43],
     "nonce": ["a-nonce"],
 }
 
@@ -58,7 +58,7 @@ def read(clients, clock):
 
 def test_a_request_is_read_as_it_was_sent(read, clock):
     request = read(prompt="login", max_age="90", login_hint="ada@example.com")
-    assert request.address == ReturnAddress("notes", CALLBACK, "form_post", "a state")
+    assert request.address == ReturnAddress("notes", CALLBACK, "form_post", "s" * 43)
     assert request.scope == {"openid", "profile", "notes:read"}
     assert (request.nonce, request.prompt) == ("a-nonce", "login")
     assert request.max_age == timedelta(seconds=90)
@@ -67,8 +67,7 @@ def test_a_request_is_read_as_it_was_sent(read, clock):
 
 
 def test_what_is_optional_may_be_left_out(read):
-    request = read(state=None)
-    assert request.address.state is None
+    request = read()
     assert (request.prompt, request.max_age, request.login_hint) == (None, None, None)
 
 
@@ -89,7 +88,8 @@ ADDRESS_FAULTS = {
     "another redirect_uri": ("redirect_uri", f"{CALLBACK}/x", RedirectURIMismatchError),
     "no mode": ("response_mode", None, ResponseModeError),
     "mode of the standard's default": ("response_mode", "fragment", ResponseModeError),
-    "state too long": ("state", "s" * (LONGEST_STATE + 1), AuthorizationRequestError),
+    "no state": ("state", None, StateError),
+    "state too long": ("state", "s" * (LONGEST_STATE + 1), StateError),
 }
 
 
@@ -115,9 +115,43 @@ def test_a_part_of_the_return_address_that_comes_twice_is_refused(clients, name)
     assert refused.type is AuthorizationRequestError
 
 
-def test_a_state_of_1024_characters_of_any_kind_is_carried(read):
-    state = "\u00df \r\n<>" + "s" * (LONGEST_STATE - 6)
+@pytest.mark.parametrize(
+    "state", ["s" * 22, "s" * 64, "aZ09-_" * 4], ids=["shortest", "longest", "its alphabet"]
+)
+def test_a_state_of_the_form_of_its_policy_is_carried(read, state):
     assert read(state=state).address.state == state
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "s",
+        "s" * 21,
+        "s" * 65,
+        "s" * 42 + "\x00",
+        "s" * 42 + "\n",
+        "s" * 42 + "=",
+        "\u00df" * 30,
+    ],
+    ids=ascii,
+)
+def test_a_state_that_its_client_could_not_read_is_refused(read, state):
+    with pytest.raises(StateError):
+        read(state=state)
+
+
+@pytest.mark.parametrize("state", [None, "s", "\u00df \r\n<>" + "s" * (LONGEST_STATE - 6)])
+def test_a_foreign_client_may_send_any_state_or_none(state):
+    foreign = ClientRegistry.from_settings([{**CLIENT, "policy": "oidc"}])
+    unverified = {**ASKED, "state": [] if state is None else [state]}
+    assert ReturnAddress.read(unverified, foreign).state == state
+
+
+def test_a_foreign_client_s_state_is_bounded():
+    foreign = ClientRegistry.from_settings([{**CLIENT, "policy": "oidc"}])
+    with pytest.raises(StateError):
+        ReturnAddress.read({**ASKED, "state": ["s" * (LONGEST_STATE + 1)]}, foreign)
 
 
 # The rest: the client is told.

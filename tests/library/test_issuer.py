@@ -20,13 +20,14 @@ from tests.minimal_pair import (
 )
 
 AUTHORIZE = f"{ISSUER}/authorize"
+STATE = "s" * 43
 ASKED = {
     "client_id": "notes",
     "redirect_uri": CALLBACK,
     "response_type": "id_token",
     "response_mode": "query",
     "scope": "openid profile email",
-    "state": "a state",
+    "state": STATE,
     "nonce": "a-nonce",
 }
 PRIVATE = {
@@ -40,6 +41,14 @@ PRIVATE = {
 def stranger(issuer, receiver):
     """A browser in which nobody is signed in."""
     return Browser(issuer, receiver)
+
+
+@pytest.fixture
+def foreign_browser(build_issuer, receiver):
+    """A browser that is signed in where the client is registered as a foreign one."""
+    browser = Browser(build_issuer(HANDOFF_CLIENTS=[{**CLIENT, "policy": "oidc"}]), receiver)
+    browser.sign_in()
+    return browser
 
 
 @pytest.fixture
@@ -74,7 +83,7 @@ def test_a_token_goes_back_by_redirect(browser):
     assert answer.status_code == 303
     assert answer.location.startswith(f"{CALLBACK}?")
     told = returned(answer)
-    assert (told["state"], told["iss"]) == ("a state", ISSUER)
+    assert (told["state"], told["iss"]) == (STATE, ISSUER)
     assert told["id_token"].count(".") == 2
     assert private_headers(answer) == PRIVATE
 
@@ -102,20 +111,20 @@ def test_the_script_of_the_form_page_is_the_only_one_allowed(browser):
         assert "<button>" in page.text.partition("<noscript>")[2]
 
 
-def test_markup_in_a_state_stays_text(browser):
+def test_markup_in_a_state_stays_text(foreign_browser):
     state = '"><script>alert(1)</script>'
-    page = ask(browser, response_mode="form_post", state=state)
+    page = ask(foreign_browser, response_mode="form_post", state=state)
     assert "<script>alert" not in page.text
     assert Form(page.text).fields["state"] == state
 
 
-def test_a_state_that_was_not_sent_does_not_come_back(browser):
-    assert "state" not in returned(ask(browser, state=None))
+def test_a_state_that_was_not_sent_does_not_come_back(foreign_browser):
+    assert "state" not in returned(ask(foreign_browser, state=None))
 
 
 @pytest.mark.parametrize("state", ["a&b=c#d", "\r\nSet-Cookie: a=b", "ß", "%00\x00", "s" * 1024])
-def test_a_state_comes_back_as_it_was(browser, state):
-    answer = ask(browser, state=state)
+def test_a_state_comes_back_as_it_was(foreign_browser, state):
+    answer = ask(foreign_browser, state=state)
     assert returned(answer)["state"] == state
     assert "Set-Cookie: a" not in str(answer.headers)
 
@@ -206,6 +215,12 @@ PAGE_FAULTS = {
     "the mode of the standard's default": {"response_mode": "fragment"},
     "an unknown mode": {"response_mode": "query.jwt"},
     "two modes": {"response_mode": ["query", "form_post"]},
+    "no state": {"state": None},
+    "an empty state": {"state": ""},
+    "a short state": {"state": "s" * 21},
+    "a long state": {"state": "s" * 65},
+    "a state with NUL": {"state": "s" * 42 + "\x00"},
+    "a state with a line end": {"state": "s" * 42 + "\n"},
     "an endless state": {"state": "s" * 1025},
     "two states": {"state": ["a", "b"]},
 }
@@ -247,20 +262,20 @@ RETURNED_FAULTS = {
 @pytest.mark.parametrize("response_mode", ["query", "form_post"])
 def test_another_fault_is_told_to_the_client_in_its_mode(browser, response_mode, changed, error):
     answer = ask(browser, response_mode=response_mode, **changed)
-    assert returned(answer) == {"error": error, "state": "a state", "iss": ISSUER}
+    assert returned(answer) == {"error": error, "state": STATE, "iss": ISSUER}
     assert private_headers(answer) == PRIVATE
 
 
 def test_who_may_not_enter_a_client_is_sent_back_without_a_token(browser, hooks, heard_at_issuer):
     hooks.denies = AccessDeniedError("the account is locked")
     told = returned(ask(browser))
-    assert told == {"error": "access_denied", "state": "a state", "iss": ISSUER}
+    assert told == {"error": "access_denied", "state": STATE, "iss": ISSUER}
     assert heard_at_issuer.errors() == ["access_denied"]
 
 
 def test_who_is_asked_for_nothing_and_is_not_signed_in_is_sent_back(stranger, heard_at_issuer):
     answer = ask(stranger, prompt="none")
-    assert returned(answer) == {"error": "login_required", "state": "a state", "iss": ISSUER}
+    assert returned(answer) == {"error": "login_required", "state": STATE, "iss": ISSUER}
     assert heard_at_issuer.errors() == ["authorization_returned"]
 
 
