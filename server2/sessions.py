@@ -181,11 +181,16 @@ def end_session(connection: Connection) -> None:
 
 
 def end_sessions_of(connection: Connection, logout: Logout) -> None:
-    """End the sessions that came from those that have ended at the issuer, in every browser."""
+    """End the sessions that came from those that have ended at the issuer, in every browser.
+
+    A session that is named has ended, whatever the dates say. Of a whole account only those end
+    that were handed on until then: somebody may have signed in anew.
+    """
     account = select(accounts.c.id).where(accounts.c.issuer == logout.issuer)
-    ended = delete(sessions).where(sessions.c.token_issued_at <= logout.ended_at)
     if logout.session_id is not None:
-        ended = ended.where(sessions.c.issuer_session_id == logout.session_id)
+        ended = delete(sessions).where(sessions.c.issuer_session_id == logout.session_id)
+    else:
+        ended = delete(sessions).where(sessions.c.token_issued_at <= logout.ended_at)
     if logout.subject is not None:
         account = account.where(accounts.c.subject == logout.subject)
     connection.execute(ended.where(sessions.c.account_id.in_(account)))

@@ -131,10 +131,12 @@ def receiver_app(keys, replay_store, clock, listens=True, **settings):
         app.extensions["ends"](logout)
         for handle, arrival in list(sessions.items()):
             claims = arrival.claims
-            is_named = claims.session_id == logout.session_id or (
-                logout.session_id is None and claims.subject == logout.subject
-            )
-            if is_named and claims.issued_at <= logout.ended_at:
+            if logout.session_id is not None:
+                has_ended = claims.session_id == logout.session_id
+            else:
+                is_theirs = claims.subject == logout.subject
+                has_ended = is_theirs and claims.issued_at <= logout.ended_at
+            if has_ended:
                 del sessions[handle]
 
     app.extensions["signs_in"] = app.extensions["ends"] = lambda _: None

@@ -1,4 +1,4 @@
-"""Throttles: how often a password may be guessed, and a mail asked for. None locks an owner out.
+"""Throttles: how often a password may be guessed, and a mail asked for. An owner waits, at worst.
 
 All is counted in the database, so that several workers share one count and a restart forgets
 nothing. Of sign-ins only failures count. Three limits hold at once:

@@ -18,6 +18,9 @@ from server1.parts import parts
 from . import queue
 from .queue import WaitingLogout
 
+NEW_SIGN_INS_SPARED = timedelta(minutes=1)
+"""How long before a log-out of a whole account its sessions at the services go on."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -102,9 +105,9 @@ def _tell(logout: WaitingLogout, client: Client) -> str | None:
 def _ended_at(logout: WaitingLogout) -> datetime:
     if logout.sid is not None:
         return logout.enqueued_at
-    # A token tells whole seconds, and in this one somebody may have signed in anew. What was handed
-    # on in it before came from sessions that were still there, and each of those is told by name.
-    return logout.enqueued_at - timedelta(seconds=1)
+    # Sessions that were still there are told by name; the others have been idle for much longer.
+    # Meanwhile somebody may have signed in anew, perhaps at a machine whose clock is behind.
+    return logout.enqueued_at - NEW_SIGN_INS_SPARED
 
 
 def _settle(logout: WaitingLogout, failure: str | None) -> Outcome:

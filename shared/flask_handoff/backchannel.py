@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Blueprint, current_app, jsonify
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from .answers import private
+from .attempts import CLOCK_LEEWAY
+from .attempts import LIFETIME as ATTEMPT_LIFETIME
 from .claims import Clock, HandoffClaims, Logout, UnverifiedToken
 from .config import ReceiverConfig
 from .errors import (
@@ -111,7 +113,7 @@ class Logouts:
             return _refusal()
         claim, name = logout.named_by
         _log.info(
-            "logout accepted: %s=%s iss=%s handoffs_void_until=%s request_id=%s",
+            "logout accepted: %s=%s iss=%s ended_at=%s request_id=%s",
             claim,
             fit_for_a_log(name) or "-",
             logout.issuer,
@@ -144,14 +146,20 @@ class Logouts:
             self._take_back(claims, claims.issued_at)
             raise
 
+    @property
+    def _remembered_for(self) -> timedelta:
+        # Whatever the issuer's dates say, no token outlives the attempt in whose browser it counts.
+        profile = self.handoff_profile
+        token = profile.maximum_lifetime + profile.leeway
+        return max(token, ATTEMPT_LIFETIME + CLOCK_LEEWAY) + REPLAY_MARGIN
+
     def _take_back(self, claims: HandoffClaims, ended_at: datetime) -> None:
         self.end_sessions(Logout(claims.issuer, claims.subject, claims.session_id, ended_at))
 
     def _end(self, unverified_token: UnverifiedToken) -> Logout:
         logout = self.verifier.verify(unverified_token)
         now = self.clock()
-        profile = self.handoff_profile
-        until = now + profile.maximum_lifetime + profile.leeway + REPLAY_MARGIN
+        until = now + self._remembered_for
         self.store.note_logout(logout, expires_at=int(until.timestamp()), now=int(now.timestamp()))
         try:
             self.end_sessions(logout)

@@ -51,9 +51,10 @@ class Logout:
         issuer: Whose sessions they were.
         subject: The account; None where the issuer named the session only.
         session_id: The one session that ended (``sid``); None for all of the account's.
-        ended_at: When, by the issuer's clock: no handoff of these sessions that was issued up to
-            then counts any more. Where one session is named, it is 5 s later than the issuer said:
-            that session does not come back, and the issuer's machines may disagree on the time.
+        ended_at: When, by the issuer's clock. Where one session is named it decides nothing: that
+            session does not come back, and clocks may disagree. Of a whole account, no handoff that
+            was issued up to then counts any more, so it is 10 s later than the issuer said: its
+            machines may each differ by 5 s from ours.
 
     Sources: OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.7; RFC 8417, section 2.2
     (``toe``, the time of the event, where the issuer tells it).

@@ -57,7 +57,7 @@ class LogoutStore(Protocol):
     """
 
     def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
-        """Remember which sessions have ended; of two log-outs of one name the later one counts.
+        """Remember which sessions have ended; of two log-outs of one account the later one counts.
 
         Args:
             logout: Names the session, or the account where it names no session.
@@ -69,7 +69,10 @@ class LogoutStore(Protocol):
         """
 
     def check_session(self, claims: HandoffClaims) -> None:
-        """Check that the session which a handoff came from has not ended since it was issued.
+        """Check that the session which a handoff came from has not ended.
+
+        A log-out that named the session counts whatever the dates say; one that named the account
+        counts for what was issued until then.
 
         Raises:
             SessionEndedError: It has.
@@ -128,11 +131,12 @@ class MemoryReplayStore:
 
     def check_session(self, claims: HandoffClaims) -> None:
         """Check that the session has not ended, see ``LogoutStore.check_session``."""
-        names = [("sub", claims.subject), ("sid", claims.session_id or "")]
-        noted = [self._logouts.get((claims.issuer, *name)) for name in names]
-        ended_at = max((each[0] for each in noted if each), default=None)
-        if ended_at is not None and claims.issued_at <= ended_at:
-            raise SessionEndedError("the session at the issuer has ended since", ended_at=ended_at)
+        of_session = self._logouts.get((claims.issuer, "sid", claims.session_id or ""))
+        of_account = self._logouts.get((claims.issuer, "sub", claims.subject))
+        if of_account is not None and claims.issued_at > of_account[0]:
+            of_account = None
+        if noted := of_session or of_account:
+            raise SessionEndedError("the session at the issuer has ended", ended_at=noted[0])
 
     def ready(self) -> None:
         """Return: memory is always within reach."""

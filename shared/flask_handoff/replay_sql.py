@@ -66,7 +66,8 @@ _NOTE_LOGOUT = text(
 )
 _ENDED_AT = text(
     "SELECT max(ended_at) FROM handoff_logouts WHERE issuer = :issuer "
-    "AND (claim = 'sub' AND value = :subject OR claim = 'sid' AND value = :session_id)"
+    "AND (claim = 'sid' AND value = :session_id "
+    "OR claim = 'sub' AND value = :subject AND ended_at >= :issued_at)"
 )
 _LOGOUT_SWEEPS = {
     "sqlite": text(
@@ -181,16 +182,17 @@ class SQLReplayStore:
 
     def check_session(self, claims: HandoffClaims) -> None:
         """Check that the session has not ended, see ``LogoutStore.check_session``."""
-        names = {
+        handoff = {
             "issuer": claims.issuer,
             "subject": claims.subject,
             "session_id": claims.session_id or "",
+            "issued_at": int(claims.issued_at.timestamp()),
         }
         with self._transaction(self._reader) as connection:
-            seconds = connection.execute(_ENDED_AT, names).scalar_one()
-        if seconds is not None and claims.issued_at.timestamp() <= seconds:
+            seconds = connection.execute(_ENDED_AT, handoff).scalar_one()
+        if seconds is not None:
             raise SessionEndedError(
-                "the session at the issuer has ended since",
+                "the session at the issuer has ended",
                 ended_at=datetime.fromtimestamp(seconds, UTC),
             )
 

@@ -1,6 +1,6 @@
 """Logout tokens that are well written and well signed, and claim what they may not."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -59,14 +59,14 @@ def test_a_logout_token_says_which_session_has_ended_and_when(trial):
         issuer=ISSUER,
         subject="u-7d9f2c",
         session_id="a-session-at-server1",
-        # The issuer said 11:59:30, and its machines may differ by 5 s.
-        ended_at=datetime(2026, 1, 1, 11, 59, 35, tzinfo=UTC),
+        ended_at=datetime(2026, 1, 1, 11, 59, 30, tzinfo=UTC),
     )
 
 
-def test_of_an_account_sessions_may_begin_right_after_the_end_of_the_others(trial):
+def test_an_account_s_sessions_end_up_to_twice_the_leeway_later(trial):
+    # The issuer said 11:59:30, and two of its machines may differ by 10 s.
     proved = trial.present(without("sid"))
-    assert proved.ended_at == datetime(2026, 1, 1, 11, 59, 30, tzinfo=UTC)
+    assert proved.ended_at == datetime(2026, 1, 1, 11, 59, 40, tzinfo=UTC)
 
 
 def test_it_may_name_the_session_alone_or_the_account_alone(trial):
@@ -78,7 +78,7 @@ def test_without_the_time_of_the_event_it_ended_when_the_token_was_issued(trial,
     def change(draft):
         del draft.payload["toe"], draft.payload["sid"]
 
-    assert trial.present(change).ended_at == clock()
+    assert trial.present(change).ended_at == clock() + timedelta(seconds=10)
 
 
 @values("http://schemas.openid.net/event/backchannel-logout/", "urn:x", LOGOUT_EVENT.upper(), "")

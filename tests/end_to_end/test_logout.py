@@ -3,8 +3,9 @@
 import base64
 import json
 import re
+import sqlite3
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from email import message_from_bytes
 from email.policy import default
 from urllib.parse import parse_qs, urlencode, urljoin
@@ -114,6 +115,21 @@ def test_a_new_password_ends_the_sessions_at_server2_in_every_browser(pair, repl
     assert is_signed_in(again)
     pair.server1.flask("users", "create", EMAIL, "--password-stdin", "--replace-password")
     eventually(lambda: not is_signed_in(again), within=SECONDS)
+
+
+@pytest.mark.parametrize("end", ["sign-out", "new password"])
+def test_a_session_ends_though_server1_s_clock_has_stepped_back(pair, arrived, new_browser, end):
+    # As if SERVER1's clock had been a minute ahead when the token was issued.
+    with closing(sqlite3.connect(pair.server2.folder / "server2.sqlite3")) as database, database:
+        database.execute(
+            "UPDATE sessions SET token_issued_at = datetime(token_issued_at, '+1 minute')"
+        )
+    if end == "sign-out":
+        sign_out(arrived)
+    else:
+        reset_password(pair.server1, new_browser(), NEW_PASSWORD)
+    assert_signed_out_at(pair.server2, arrived)
+    pair.server1.flask("users", "create", EMAIL, "--password-stdin", "--replace-password")
 
 
 def reset_password(server1, browser, password):

@@ -61,8 +61,14 @@ class LogoutStoreContract:
         assert is_over(store, issued=-1)
         assert not is_over(store, issued=-1, session_id="another")
 
+    @pytest.mark.parametrize("issued", [-3600, 0, 1, 3600])
+    def test_a_session_that_was_named_is_over_whatever_the_dates_say(self, store, issued):
+        note(store, session_id="s", subject="u")
+        assert is_over(store, issued=issued)
+        assert not is_over(store, session_id="another", issued=issued)
+
     def test_a_handoff_of_the_very_second_does_not_count(self, store):
-        note(store, session_id="s")
+        note(store, subject="u")
         assert is_over(store, issued=0)
         assert not is_over(store, issued=1)
 

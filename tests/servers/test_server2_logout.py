@@ -1,5 +1,7 @@
 """SERVER1 tells SERVER2 that sessions have ended there."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select, text
 
@@ -70,11 +72,16 @@ def test_a_session_is_not_ended_in_the_name_of_another_account(arrived):
 
 def test_who_comes_back_after_the_log_out_is_not_signed_out_by_what_is_told_late(arrived, clock):
     ended_at = clock()
-    clock.tick(seconds=1)
+    clock.tick(seconds=11)
     arrived.arrive(sid="a new one")
     clock.tick(minutes=5)
     arrived.log_out_at_server1(subject="ada", ended_at=ended_at)
     assert arrived.is_signed_in()
+
+
+def test_a_session_that_is_named_ends_whatever_the_dates_say(arrived, clock):
+    arrived.log_out_at_server1(session_id="first", ended_at=clock() - timedelta(hours=1))
+    assert not arrived.is_signed_in()
 
 
 def test_the_page_says_that_the_visitor_is_signed_out_and_keeps_what_was_typed(arrived):
