@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 metadata = MetaData()
 """Every table of SERVER1; each is defined in the module that is about it."""
 
-SCHEMA = Schema(metadata)
+SCHEMA = Schema(metadata, Path(__file__).with_name("migrations"), "server1")
 
 
 class Instant(TypeDecorator[datetime]):

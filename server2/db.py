@@ -39,7 +39,7 @@ WAIT = 5  # seconds, for a lock, a connection or an answer, before it is a 503
 _log = logging.getLogger(__name__)
 
 metadata = MetaData()
-SCHEMA = Schema(metadata)
+SCHEMA = Schema(metadata, Path(__file__).with_name("migrations"), "server2")
 
 
 class Instant(TypeDecorator[datetime]):

@@ -1,7 +1,7 @@
 """The versions of the database's schema: which one a database is at, and the way to the newest.
 
 A version is a file in ``migrations/versions``, whose name begins with the version's number. A
-database keeps its number in Alembic's own table. The first version kept none: its tables tell it.
+database keeps its number in Alembic's own table.
 
 Alembic itself is loaded only when there is something to upgrade.
 """
@@ -9,7 +9,7 @@ Alembic itself is loaded only when there is something to upgrade.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,14 +29,10 @@ from sqlalchemy import (
     text,
 )
 
-from flask_handoff.errors import ConfigurationError
+from flask_handoff import ConfigurationError
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-FIRST = "0001"
-TABLES_OF_FIRST = frozenset({"accounts", "sessions", "notes", "handoff_replay"})
-MIGRATIONS = Path(__file__).with_name("migrations")
 
 PATIENCE = timedelta(minutes=10)  # for another process's upgrade, and for each statement of an own
 _LOCK = 0x5E7E72  # PostgreSQL's advisory lock: of all processes, one changes the schema
@@ -51,7 +47,7 @@ _version = Table(
 
 
 class DatabaseVersionError(ConfigurationError):
-    """The database is at another version than this code, or is none of this server's."""
+    """The database is at another version than this code, or is not this server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +57,12 @@ class Schema:
     Args:
         metadata: The tables of the newest version.
         migrations: The directory in which Alembic finds the steps from one version to the next.
+        package: The server's, as ``flask --app`` and in capitals its settings are named.
     """
 
     metadata: MetaData
-    migrations: Path = MIGRATIONS
+    migrations: Path
+    package: str
 
     @property
     def versions(self) -> list[str]:
@@ -86,19 +84,18 @@ class Schema:
         """Return the version that a database is at, None where it is empty.
 
         Raises:
-            DatabaseVersionError: There are tables, but not those that there should be.
+            DatabaseVersionError: Its tables are not those that there should be.
             sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
         """
         tables = set(inspect(connection).get_table_names())
-        version = _read_version(connection) if _version.name in tables else None
-        if version is None:
-            if not tables & self.metadata.tables.keys():
-                return None
-            version = FIRST
-        if version == FIRST:
-            _check_tables(TABLES_OF_FIRST - tables)
-        if version == self.newest:
-            _check_tables(self.metadata.tables.keys() - tables)
+        version: str | None = None
+        if _version.name in tables:
+            version = connection.execute(select(_version.c.version_num)).scalar_one_or_none()
+        ours = tables & self.metadata.tables.keys()
+        if version is None and ours:
+            raise self._refusal(f"has tables ({', '.join(sorted(ours))}) but no version")
+        if version == self.newest and (missing := sorted(self._missing(connection))):
+            raise self._refusal(f"lacks {', '.join(missing)}")
         return version
 
     def check(self, version: str) -> None:
@@ -109,15 +106,17 @@ class Schema:
         """
         if version == self.newest:
             return
+        name = self.package.upper()
         if version in self.older:
             raise DatabaseVersionError(
-                f"The database is at version {version}, and this SERVER2 needs {self.newest}.",
-                "Back it up, then run: flask --app server2 database upgrade",
+                f"The database is at version {version}, and this {name} needs {self.newest}.",
+                f"Back it up, then run: flask --app {self.package} database upgrade",
             )
         raise DatabaseVersionError(
-            f"The database is at version {version!r}, and this SERVER2 knows none after "
+            f"The database is at version {version!r}, and this {name} knows none after "
             f"{self.newest}.",
-            "Start the newer SERVER2 that it was upgraded for, or restore a backup.",
+            f"Start the newer {name} that it was upgraded for, restore a backup, or remove a "
+            "demo's data of an earlier checkout: make clean",
         )
 
     def migrate(self, connection: Connection, *, upgrade: bool) -> str:
@@ -138,10 +137,12 @@ class Schema:
             version = self.version_of(connection)
             if version is None:
                 self.metadata.create_all(connection)
-                _write_version(connection, self.newest)
+                _version.create(connection, checkfirst=True)
+                connection.execute(insert(_version).values(version_num=self.newest))
             elif upgrade and version in self.older:
-                _write_version(connection, FIRST)
-                self._upgrade(connection)
+                from alembic import command
+
+                command.upgrade(self.alembic_config(connection), "head")
             else:
                 return version
         return self.newest
@@ -154,29 +155,19 @@ class Schema:
         config.set_main_option("script_location", str(self.migrations).replace("%", "%%"))
         return config
 
-    def _upgrade(self, connection: Connection) -> None:
-        from alembic import command
+    def _missing(self, connection: Connection) -> Iterator[str]:
+        """Name the tables and columns that there should be and are not."""
+        found = inspect(connection).get_multi_columns(filter_names=list(self.metadata.tables))
+        for name, table in self.metadata.tables.items():
+            there = {column["name"] for column in found.get((None, name), ())}
+            lost = set(table.columns.keys()) - there
+            yield from (f"{name}.{column}" for column in lost) if there else [name]
 
-        command.upgrade(self.alembic_config(connection), "head")
-
-
-def _read_version(connection: Connection) -> str | None:
-    return connection.execute(select(_version.c.version_num)).scalar_one_or_none()
-
-
-def _write_version(connection: Connection, version: str) -> None:
-    """Write the version down where none is."""
-    _version.create(connection, checkfirst=True)
-    if _read_version(connection) is None:
-        connection.execute(insert(_version).values(version_num=version))
-
-
-def _check_tables(missing: Set[str]) -> None:
-    if missing:
-        raise DatabaseVersionError(
-            "The database is not SERVER2's, or it was damaged: it lacks "
-            f"{', '.join(sorted(missing))}.",
-            "Mend SERVER2_DATABASE_URL, or restore a backup.",
+    def _refusal(self, fault: str) -> DatabaseVersionError:
+        name = self.package.upper()
+        return DatabaseVersionError(
+            f"The database {fault}: it is not {name}'s, was damaged, or is of an earlier checkout.",
+            f"Correct {name}_DATABASE_URL, restore a backup, or remove a demo's data: make clean",
         )
 
 

@@ -7,13 +7,13 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import Operations
-
-from server2.db import Instant
+from sqlalchemy import DateTime
+from sqlalchemy.types import TypeDecorator
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Write our own type as what it is in a database: a migration outlives our code."""
-    if kind == "type" and isinstance(item, Instant):
+    if kind == "type" and isinstance(item, TypeDecorator) and isinstance(item.impl, DateTime):
         return "sa.DateTime(timezone=True)"
     return False
 

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import text
 
 from tests.end_to_end.journey import Browser
 from tests.ports import free_port
-from tests.servers.schemas import SERVERS, put_first_version
+from tests.servers.schemas import SERVERS, connected
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
@@ -252,14 +253,18 @@ def test_a_wrong_setting_is_told_in_one_sentence(start):
     assert "SERVER2_SESSION_SAMESITE" in demo.written
 
 
-def test_databases_of_the_first_version_are_upgraded(start, tmp_path):
-    for server in SERVERS:
-        directory = tmp_path / "instance" / server.name
-        directory.mkdir(parents=True)
-        put_first_version(server(f"sqlite:///{directory / server.name}.sqlite3"))
-    demo = start().wait_until_ready()
-    with signed_in(demo, demo.password()) as arrived:
-        assert "Your notes" in arrived.text
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
+def test_data_of_an_earlier_checkout_is_told_with_the_remedy(start, tmp_path, server):
+    directory = tmp_path / "instance" / server.name
+    directory.mkdir(parents=True)
+    url = f"sqlite:///{directory / server.name}.sqlite3"
+    with connected(url) as connection:
+        connection.execute(text("CREATE TABLE sessions (id INTEGER)"))
+    demo = start()
+    assert demo.wait_until_ended() == 1
+    assert "(sessions) but no version" in demo.written
+    assert "remove a demo's data: make clean" in demo.written
+    assert "Traceback" not in demo.written
 
 
 def test_the_password_can_be_chosen(start):

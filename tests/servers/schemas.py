@@ -1,22 +1,17 @@
-"""The databases of both servers: as the first version left them, and what they look like."""
+"""The databases of both servers: with rows in every table, and what they look like."""
 
 import pkgutil
-import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib import import_module
-from pathlib import Path
 
 import sqlalchemy
-from sqlalchemy import inspect, make_url, text
+from sqlalchemy import insert, inspect, make_url, text
 
 import server1
 import server1.db
 import server2
 import server2.db
-from tests.conftest import run_sql
-
-FIRST_VERSIONS = Path(__file__).parent / "first_version"
-"""Dumps of databases that 0.1.0 made, by ``sqlite3 FILE .dump`` and ``pg_dump --inserts``."""
 
 STEP = '''
 """A step of the tests."""
@@ -68,9 +63,7 @@ class Server2(Server1):
 
 SERVERS = [Server1, Server2]
 
-
-def every_module(package):
-    """Import all modules of a server, and with them all tables that it defines."""
+for package in (server1, server2):  # the modules define the tables
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
@@ -81,29 +74,31 @@ def connected(url):
     return engine.begin()
 
 
-def put_first_version(server):
-    """Make the database that the first version left behind, with its rows."""
-    url = make_url(server.url)
-    kind = url.get_backend_name()
-    dump = (FIRST_VERSIONS / f"{server.name}.{kind}.sql").read_text()
-    if kind == "postgresql":
-        run_sql(server.url, dump)
-        return
-    connection = sqlite3.connect(url.database)
-    connection.executescript(dump)
-    connection.close()
+def fill(server):
+    """Make the tables of a server's newest version, and put two rows into each."""
+    server.open()
+    with connected(server.url) as connection:
+        for table in server.db.SCHEMA.metadata.sorted_tables:
+            columns = [each for each in table.c if each is not table.autoincrement_column]
+            rows = [{each.name: example(each, number) for each in columns} for number in (1, 2)]
+            connection.execute(insert(table), rows)
+
+
+def example(column, number):
+    """Return a value for a column: the same for a row and for what refers to it."""
+    return {
+        bool: True,
+        datetime: datetime(2026, 1, number, tzinfo=UTC),
+        int: number,
+        str: str(number),
+    }[getattr(column.type, "impl", column.type).python_type]
 
 
 def rows_of(url, tables):
-    """Return all rows of these tables, each row as a set of pairs."""
+    """Return all rows of these tables, each as a dictionary, in an order of their own."""
     with connected(url) as connection:
-        return {
-            table: [
-                sorted(row.items())
-                for row in connection.execute(text(f"SELECT * FROM {table}")).mappings()  # noqa: S608
-            ]
-            for table in sorted(tables)
-        }
+        found = {name: connection.execute(text(f"SELECT * FROM {name}")) for name in tables}  # noqa: S608
+        return {name: in_order(map(dict, rows.mappings())) for name, rows in found.items()}
 
 
 def described(url):

@@ -12,24 +12,16 @@ import requests
 from sqlalchemy import text
 
 from tests.ports import free_port
-from tests.servers.accounts_visitor import CHEAP_HASHES, PASSWORD, hidden_fields
-from tests.servers.schemas import (
-    SERVERS,
-    STEP,
-    Server1,
-    connected,
-    described,
-    put_first_version,
-    rows_of,
-)
+from tests.servers.accounts_visitor import CHEAP_HASHES, hidden_fields
+from tests.servers.schemas import SERVERS, STEP, Server1, connected, described, fill, rows_of
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
-UPGRADED = "Upgraded the database from version 0001 to 9999.\n"
 OTHER_COMMANDS = {
     "server1": [["users", "list"], ["grants", "list"], ["mail", "list"], ["audit"], ["routes"]],
     "server2": [["routes"]],
 }
+SHOWN = "Current version: {}\nNewest version:  {}\n"
 NEWEST = "The database is at version 9999, the newest.\n"
 
 
@@ -124,10 +116,14 @@ def add_step(server, tmp_path):
 
 @pytest.fixture
 def older(server, add_step):
-    """A server whose database is as the first version left it, and whose code has one step more."""
-    put_first_version(server)
+    """A server whose database has rows, and whose code has one step more."""
+    fill(server)
     add_step("pass")
     return server
+
+
+def upgraded(server):
+    return f"Upgraded the database from version {server.db.SCHEMA.newest} to 9999.\n"
 
 
 def wait_until_it_answers(process, port):
@@ -147,19 +143,16 @@ def answers(port):
 
 @ON_BOTH
 def test_a_command_shows_the_version_and_upgrades_it(older, flask):
-    assert flask("database", "show") == (0, "Current version: 0001\nNewest version:  9999\n")
-    assert flask("database", "upgrade") == (0, UPGRADED)
-    assert flask("database", "show") == (0, "Current version: 9999\nNewest version:  9999\n")
+    assert flask("database", "show") == (0, SHOWN.format(older.db.SCHEMA.newest, "9999"))
+    assert flask("database", "upgrade") == (0, upgraded(older))
+    assert flask("database", "show") == (0, SHOWN.format("9999", "9999"))
     assert flask("database", "upgrade") == (0, NEWEST)
 
 
 @ON_BOTH
 def test_the_commands_make_a_database_where_there_is_none(server, flask):
     newest = server.db.SCHEMA.newest
-    assert flask("database", "show") == (
-        0,
-        f"Current version: {newest}\nNewest version:  {newest}\n",
-    )
+    assert flask("database", "show") == (0, SHOWN.format(newest, newest))
 
 
 def test_an_upgrade_that_fails_is_told_in_one_line(older, add_step, flask):
@@ -169,7 +162,7 @@ def test_an_upgrade_that_fails_is_told_in_one_line(older, add_step, flask):
         "Error: The database could not be brought to version 9999 (SQLITE_ERROR). It is as it "
         "was. Mend that, and try again.\n",
     )
-    assert flask("database", "show")[1].startswith("Current version: 0001\n")
+    assert flask("database", "show") == (0, SHOWN.format(older.db.SCHEMA.newest, "9999"))
 
 
 def test_a_newer_database_is_shown_and_not_touched(server, flask):
@@ -178,15 +171,12 @@ def test_a_newer_database_is_shown_and_not_touched(server, flask):
         connection.execute(text("DELETE FROM alembic_version"))
         connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
     newest = server.db.SCHEMA.newest
-    assert flask("database", "show") == (
-        0,
-        f"Current version: 9999\nNewest version:  {newest}\n",
-    )
+    assert flask("database", "show") == (0, SHOWN.format("9999", newest))
     assert flask("database", "upgrade") == (
         1,
         f"Error: The database is at version '9999', and this {server.name.upper()} knows none "
-        f"after {newest}. Start the newer {server.name.upper()} that it was upgraded for, or "
-        "restore a backup.\n",
+        f"after {newest}. Start the newer {server.name.upper()} that it was upgraded for, restore "
+        "a backup, or remove a demo's data of an earlier checkout: make clean\n",
     )
 
 
@@ -195,8 +185,8 @@ def test_upgrades_in_many_processes_at_once_do_not_hinder_each_other(older, run)
     processes = [run("flask", "--app", older.name, "database", "upgrade") for _ in range(4)]
     written = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, written
-    assert set(written) <= {UPGRADED, NEWEST}
-    assert UPGRADED in written
+    assert set(written) <= {upgraded(older), NEWEST}
+    assert upgraded(older) in written
 
 
 @ON_BOTH
@@ -214,8 +204,9 @@ def test_other_commands_refuse_an_older_database_in_one_line(older, flask):
     for command in OTHER_COMMANDS[older.name]:
         assert flask(*command) == (
             1,
-            f"Error: The database is at version 0001, and this {older.name.upper()} needs 9999. "
-            f"Back it up, then run: flask --app {older.name} database upgrade\n",
+            f"Error: The database is at version {older.db.SCHEMA.newest}, and this "
+            f"{older.name.upper()} needs 9999. Back it up, then run: "
+            f"flask --app {older.name} database upgrade\n",
         )
 
 
@@ -236,17 +227,33 @@ def test_the_demo_upgrades_an_older_database_when_it_starts(older, run, port):
 
 
 @ON_BOTH
-def test_an_account_of_the_first_version_signs_in_after_the_upgrade(run, port, url, tmp_path):
-    put_first_version(Server1(url))
-    process = run("server1", SERVER1_DEMO="1", PYTHONPATH=str(CHECKOUT))
+@pytest.mark.parametrize("server", [Server1], ids=["server1"], indirect=True)
+def test_an_account_of_before_signs_in_after_the_upgrade(server, flask, add_step, run, port):
+    created = flask("users", "create", "zoe@example.com")[1]
+    add_step('op.execute("ALTER TABLE users ADD colour VARCHAR(10)")')
+    process = run("server1", SERVER1_DEMO="1")
     wait_until_it_answers(process, port)
+    assert server.version() == "9999"
     base_url = f"http://localhost:{port}"
     with requests.Session() as session:
         fields = hidden_fields(session.get(f"{base_url}/login", timeout=PATIENCE).text)
-        form = {**fields, "email": "zoe@example.com", "password": PASSWORD}
+        form = {**fields, "email": "zoe@example.com", "password": created.split()[-1]}
         answer = session.post(f"{base_url}/login", form, timeout=PATIENCE, allow_redirects=False)
         assert answer.status_code == 303
         assert "You are signed in" in session.get(base_url, timeout=PATIENCE).text
+
+
+@ON_BOTH
+def test_a_database_of_an_earlier_checkout_is_refused_in_one_line(server, flask, run):
+    server.open()
+    with connected(server.url) as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    process = run(server.name, **{f"{server.name.upper()}_DEMO": "1"})
+    written = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 1
+    for refusal in (written, *(flask("database", command)[1] for command in ("show", "upgrade"))):
+        assert refusal.count("\n") == 1
+        assert refusal.endswith("restore a backup, or remove a demo's data: make clean\n")
 
 
 def test_a_start_does_not_load_alembic(server, tmp_path, environment):

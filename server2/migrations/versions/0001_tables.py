@@ -1,4 +1,4 @@
-"""The tables of 0.1.0, which kept no version: a database with them is taken for this one."""
+"""The tables of accounts, their sessions and notes, and those of the library."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def upgrade(op: Operations) -> None:
             "account_id", sa.BigInteger, sa.ForeignKey("accounts.id"), nullable=False, index=True
         ),
         sa.Column("scope", sa.Text, nullable=False),
-        sa.Column("issuer_session_id", sa.Text),
+        sa.Column("issuer_session_id", sa.Text, index=True),
+        sa.Column("token_issued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("token_sha256", sa.String(64), nullable=False),
+        sa.Column("kid", sa.String(64), index=True),
         sa.Column("target", sa.String(512), nullable=False),
         sa.Column("auth_time", sa.DateTime(timezone=True)),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
@@ -47,12 +49,22 @@ def upgrade(op: Operations) -> None:
         sa.Index("notes_of_an_account", "account_id", "id"),
         sqlite_autoincrement=True,
     )
-    # The library's table, in SERVER2's database and under SERVER2's versions.
+    # The library's two, in SERVER2's database and under SERVER2's versions.
     op.create_table(
         "handoff_replay",
         sa.Column("issuer", sa.String(255), primary_key=True),
         sa.Column("jwt_id", sa.String(261), primary_key=True),
         sa.Column("expires_at", sa.BigInteger, nullable=False),
         sa.Index("handoff_replay_by_expiry", "expires_at"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "handoff_logouts",
+        sa.Column("issuer", sa.String(255), primary_key=True),
+        sa.Column("claim", sa.String(3), primary_key=True),
+        sa.Column("value", sa.String(255), primary_key=True),
+        sa.Column("ended_at", sa.BigInteger, nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.Index("handoff_logouts_by_expiry", "expires_at"),
         sqlite_with_rowid=False,
     )

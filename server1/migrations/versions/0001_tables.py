@@ -1,0 +1,155 @@
+"""The tables of an account service."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade(op: Operations) -> None:
+    """Make the tables in an empty database."""
+    _create_accounts(op)
+    _create_sessions(op)
+    _create_throttles(op)
+    _create_audit(op)
+    _create_queues(op)
+
+
+def _create_accounts(op: Operations) -> None:
+    op.create_table(
+        "users",
+        sa.Column("subject", sa.String(64), primary_key=True),
+        sa.Column("email", sa.String(254), nullable=False),
+        sa.Column("email_folded", sa.String(254), nullable=False, unique=True),
+        sa.Column("email_verified", sa.Boolean, nullable=False),
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("password_hash", sa.Text, nullable=False),
+        sa.Column("disabled", sa.Boolean, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "grants",
+        sa.Column("subject", sa.String(64), _user(), primary_key=True),
+        sa.Column("client_id", sa.String(128), primary_key=True),
+        sa.Column("scope", sa.String(1000), nullable=False),
+    )
+    op.create_table(
+        "mail_links",
+        sa.Column("token_sha256", sa.String(64), primary_key=True),
+        sa.Column("purpose", sa.String(32), nullable=False),
+        sa.Column("subject", sa.String(64), _user(), nullable=False),
+        sa.Column("address", sa.String(254), nullable=False),
+        sa.Column("browser_sha256", sa.String(64)),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("replaced_by", sa.String(64)),
+        sa.Index("mail_links_by_subject", "subject", "purpose"),
+        sa.Index("mail_links_by_expires_at", "expires_at"),
+    )
+
+
+def _create_sessions(op: Operations) -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("id_sha256", sa.String(64), primary_key=True),
+        sa.Column("sid", sa.String(64), nullable=False, unique=True),
+        sa.Column("subject", sa.String(64), _user(), nullable=False, index=True),
+        sa.Column("auth_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("address", sa.String(64), nullable=False),
+        sa.Column("user_agent", sa.String(200), nullable=False),
+        sa.Index("sessions_by_last_seen_at", "last_seen_at"),
+    )
+    op.create_table(
+        "entered_clients",
+        sa.Column("sid", sa.String(64), _session(), primary_key=True),
+        sa.Column("client_id", sa.String(128), primary_key=True),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+    )
+
+
+def _create_throttles(op: Operations) -> None:
+    op.create_table(
+        "throttles",
+        sa.Column("key_sha256", sa.String(64), primary_key=True),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("over_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Index("throttles_by_over_at", "over_at"),
+    )
+    op.create_table(
+        "known_addresses",
+        sa.Column("subject", sa.String(64), _user(), primary_key=True),
+        sa.Column("network", sa.String(64), primary_key=True),
+        sa.Column("last_signed_in_at", sa.DateTime(timezone=True), nullable=False),
+    )
+
+
+def _create_audit(op: Operations) -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event", sa.String(40), nullable=False),
+        sa.Column("request_id", sa.String(16)),
+        sa.Column("subject", sa.String(64)),
+        sa.Column("address", sa.String(64), nullable=False),
+        sa.Column("client_id", sa.String(128)),
+        sa.Column("detail", sa.String(1200)),
+        sa.Index("audit_by_subject", "subject", "at"),
+    )
+
+
+def _create_queues(op: Operations) -> None:
+    op.create_table(
+        "letters",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("subject", sa.String(64)),
+        sa.Column("address", sa.String(254), nullable=False),
+        sa.Column("browser_sha256", sa.String(64)),
+        sa.Column("enqueued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("last_error", sa.String(200)),
+        sa.Column("claimed_until", sa.DateTime(timezone=True)),
+        sa.Column("given_up", sa.Boolean, nullable=False),
+        sa.Index("letters_by_due_at", "given_up", "due_at"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "logouts",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("client_id", sa.String(128), nullable=False),
+        sa.Column("sid", sa.String(64)),
+        sa.Column("subject", sa.String(64), nullable=False),
+        sa.Column("enqueued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("last_error", sa.String(200)),
+        sa.Column("claimed_until", sa.DateTime(timezone=True)),
+        sa.Column("given_up", sa.Boolean, nullable=False),
+        sa.Index("logouts_by_due_at", "given_up", "due_at"),
+        sa.Index("logouts_by_client_id", "client_id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "outlived_sessions",
+        sa.Column("sid", sa.String(64), primary_key=True),
+        sa.Column("client_id", sa.String(128), primary_key=True),
+        sa.Column("subject", sa.String(64), _user(), nullable=False, index=True),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Index("outlived_sessions_by_noted_at", "noted_at"),
+    )
+
+
+def _user() -> sa.ForeignKey:
+    return sa.ForeignKey("users.subject", ondelete="CASCADE")
+
+
+def _session() -> sa.ForeignKey:
+    return sa.ForeignKey("sessions.sid", ondelete="CASCADE")
