@@ -49,8 +49,7 @@ sessions = Table(
     # By the issuer's clock: what it ends up to an instant is what it handed on up to then.
     Column("token_issued_at", Instant, nullable=False),
     Column("token_sha256", String(64), nullable=False),
-    # Of the key that signed the token. It is not known of the oldest: any key may have been theirs.
-    Column("kid", String(64), index=True),
+    Column("kid", String(64), nullable=False, index=True),  # of the key that signed the token
     Column("target", String(512), nullable=False),
     Column("auth_time", Instant),
     Column("started_at", Instant, nullable=False),
@@ -79,7 +78,7 @@ _SWEEP = delete(sessions).where(
 )
 
 
-_OF_KEYS = sessions.c.kid.is_(None) | sessions.c.kid.in_(bindparam("kids", expanding=True))
+_OF_KEYS = sessions.c.kid.in_(bindparam("kids", expanding=True))
 _END_OF_KEYS = (
     delete(sessions)
     .where(
@@ -197,7 +196,7 @@ def end_sessions_of(connection: Connection, logout: Logout) -> None:
 
 
 def end_sessions_of_keys(kids: Sequence[str]) -> int:
-    """End the sessions whose tokens were signed with these keys, or with a key that is not known.
+    """End the sessions whose tokens were signed with these keys.
 
     Returns:
         How many there were.
