@@ -100,33 +100,6 @@ def test_a_key_of_a_size_that_would_be_refused_is_not_made(tmp_path, bits):
     assert not (tmp_path / "keys").exists()
 
 
-def test_of_two_active_keys_the_older_counts_as_replaced_by_the_newer(directory):
-    newer = {"state": "active", "activated_at": "2026-02-01T00:00:00Z"}
-    rewrite(directory, lambda keys: keys[1].update(newer))
-    first, second = read_ring(directory)
-    assert (first.signs, first.replaced_at) == (False, second.activated_at)
-    assert (second.signs, second.replaced_at) == (True, None)
-
-
-@pytest.mark.parametrize("newest", [0, 1])
-def test_the_key_that_was_activated_last_signs(directory, newest):
-    def activate_both(keys):
-        for key in keys:
-            key.update(state="active", activated_at="2026-02-01T00:00:00Z")
-        keys[newest].update(activated_at="2026-02-01T00:00:01Z")
-
-    rewrite(directory, activate_both)
-    assert KeyRing.open(directory).signing_key.kid == read_ring(directory)[newest].kid
-
-
-def test_of_two_keys_activated_in_one_second_the_later_one_signs(directory):
-    staged = read_ring(directory)[1].kid
-    rewrite(
-        directory, lambda keys: keys[1].update(state="active", activated_at=keys[0]["activated_at"])
-    )
-    assert KeyRing.open(directory).signing_key.kid == staged
-
-
 def test_active_and_staged_keys_are_published(ring_of_two):
     published = [jwk["kid"] for jwk in KeyRing.open(ring_of_two).jwks()["keys"]]
     assert published == [entry.kid for entry in read_ring(ring_of_two)]
@@ -140,15 +113,6 @@ def test_a_withdrawn_key_is_not_published_and_needs_no_file(directory, state):
     pem_of(directory, position=1).unlink()
     published = [jwk["kid"] for jwk in KeyRing.open(directory).jwks()["keys"]]
     assert published == [read_ring(directory)[0].kid]
-
-
-def test_a_ring_of_before_the_life_cycle_is_read(directory):
-    later = ("published_at", "replaced_at", "revoked_at")
-    rewrite(directory, lambda keys: [key.pop(member) for key in keys for member in later])
-    active, staged = read_ring(directory)
-    assert (active.published_at, active.signs) == (active.created_at, True)
-    assert (staged.published_at, staged.signs) == (staged.created_at, False)
-    assert KeyRing.open(directory).signing_key.kid == active.kid
 
 
 def test_the_published_keys_show_the_public_members_only(ring_of_two):
@@ -367,6 +331,7 @@ def test_a_ring_json_that_is_no_ring_is_refused_and_left_alone(directory, text):
         {"state": "revoked", "retired_at": "2026-02-01T00:00:00Z"},
         {"revoked_at": "2026-02-01T00:00:00Z"},
         {"state": "staged", "activated_at": None, "replaced_at": "2026-02-01T00:00:00Z"},
+        {"published_at": None},
         {"published_at": 1_769_860_800},
         {"an unknown member": 1},
     ],
@@ -379,7 +344,26 @@ def test_an_entry_that_is_not_of_its_form_is_refused(directory, members):
 
 def test_an_entry_without_a_member_is_refused(directory):
     rewrite(directory, lambda keys: keys[0].pop("retired_at"))
-    with pytest.raises(ConfigurationError, match=r"ring\.json cannot be used"):
+    with pytest.raises(ConfigurationError, match=r"cannot be used: a key lacks retired_at"):
+        KeyRing.open(directory)
+
+
+def test_a_ring_of_an_earlier_form_is_refused(directory):
+    later = ("published_at", "replaced_at", "revoked_at")
+    rewrite(directory, lambda keys: [key.pop(member) for key in keys for member in later])
+    for use in (KeyRing.open, new_key):
+        with pytest.raises(ConfigurationError) as refused:
+            use(directory)
+        assert str(refused.value).endswith(
+            "cannot be used: a key lacks published_at, replaced_at, revoked_at, as in rings from "
+            "before 0.1.0. Restore it from a backup, or begin a new ring in another directory."
+        )
+
+
+def test_two_keys_that_both_sign_are_refused(directory):
+    both = {"state": "active", "activated_at": "2026-02-01T00:00:00Z"}
+    rewrite(directory, lambda keys: keys[1].update(both))
+    with pytest.raises(ConfigurationError, match="more than one of its keys is active"):
         KeyRing.open(directory)
 
 

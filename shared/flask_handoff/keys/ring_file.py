@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self, cast, get_args
@@ -27,8 +27,6 @@ KeyState = Literal["staged", "active", "retired", "revoked"]
 revoked: neither published nor on the disk any more, kept as history."""
 
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
-_FIRST_MEMBERS = ("kid", "state", "created_at", "activated_at", "retired_at")
-_LATER_MEMBERS = ("published_at", "replaced_at", "revoked_at")  # a ring of before 0.1 lacks them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +68,14 @@ class RingEntry:
         if state not in get_args(KeyState):
             raise ValueError(f"expected a state out of {', '.join(get_args(KeyState))}")
         created_at = _instant(members["created_at"])
-        if created_at is None:
-            raise ValueError("expected the date when the key was made")
+        published_at = _instant(members["published_at"])
+        if created_at is None or published_at is None:
+            raise ValueError("expected the dates when the key was made and published")
         entry = cls(
             kid=kid,
             state=cast(KeyState, state),
             created_at=created_at,
-            published_at=_instant(members["published_at"]) or created_at,
+            published_at=published_at,
             activated_at=_instant(members["activated_at"]),
             replaced_at=_instant(members["replaced_at"]),
             retired_at=_instant(members["retired_at"]),
@@ -184,29 +183,19 @@ def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:
     ring = [RingEntry.from_json(entry) for entry in document["keys"]]
     if len({entry.kid for entry in ring}) != len(ring):
         raise ValueError("a key is listed twice")
-    return tuple(_replaced_by_the_newest(ring))
-
-
-def _replaced_by_the_newest(ring: Sequence[RingEntry]) -> Iterable[RingEntry]:
-    # A ring that was written by hand may not say which of its active keys were replaced. Of two
-    # that were activated in one second, the later in the list is the newer.
-    active = [entry for entry in reversed(ring) if entry.signs]
-    newest = max(active, key=lambda entry: entry.activated_at or entry.created_at, default=None)
-    for entry in ring:
-        if entry.signs and newest is not None and entry is not newest:
-            yield replace(entry, replaced_at=newest.activated_at)
-        else:
-            yield entry
+    if sum(entry.signs for entry in ring) > 1:
+        raise ValueError("more than one of its keys is active and was never replaced")
+    return tuple(ring)
 
 
 def _members(unverified_entry: object) -> dict[str, object]:
-    if (
-        not isinstance(unverified_entry, dict)
-        or not set(_FIRST_MEMBERS) <= set(unverified_entry)
-        or not set(unverified_entry) <= {*_FIRST_MEMBERS, *_LATER_MEMBERS}
-    ):
-        raise ValueError(f"expected the members {', '.join((*_FIRST_MEMBERS, *_LATER_MEMBERS))}")
-    return dict.fromkeys(_LATER_MEMBERS) | unverified_entry
+    expected = [field.name for field in fields(RingEntry)]
+    if not isinstance(unverified_entry, dict) or not set(unverified_entry) <= set(expected):
+        raise ValueError(f"expected the members {', '.join(expected)}")
+    missing = [name for name in expected if name not in unverified_entry]
+    if missing:
+        raise ValueError(f"a key lacks {', '.join(missing)}, as in rings from before 0.1.0")
+    return unverified_entry
 
 
 def _instant(unverified_date: object) -> datetime | None:
