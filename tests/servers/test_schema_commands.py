@@ -23,7 +23,11 @@ OTHER_COMMANDS = {
 }
 SHOWN = "Current version: {}\nNewest version:  {}\n"
 NEWEST = "The database is at version 9999, the newest.\n"
-
+COLOURS = """
+from sqlalchemy import Column, Table
+from .db import Instant, metadata
+colours = Table("colours", metadata, Column("at", Instant, primary_key=True))
+"""
 
 ON_BOTH = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 
@@ -244,7 +248,7 @@ def test_an_account_of_before_signs_in_after_the_upgrade(server, flask, add_step
 
 
 @ON_BOTH
-def test_a_database_of_an_earlier_checkout_is_refused_in_one_line(server, flask, run):
+def test_data_of_an_earlier_checkout_is_refused_in_one_line(server, flask, run):
     server.open()
     with connected(server.url) as connection:
         connection.execute(text("DROP TABLE alembic_version"))
@@ -254,6 +258,21 @@ def test_a_database_of_an_earlier_checkout_is_refused_in_one_line(server, flask,
     for refusal in (written, *(flask("database", command)[1] for command in ("show", "upgrade"))):
         assert refusal.count("\n") == 1
         assert refusal.endswith("restore a backup, or remove a demo's data: make clean\n")
+
+
+def test_a_drafted_step_makes_the_table_that_a_module_defines(server, flask, run, tmp_path):
+    server.open()
+    code = tmp_path / "code"
+    (code / server.name / "colours.py").write_text(COLOURS)
+    process = run("draft_migration", server.name, "colours", PYTHONPATH=f"{code}:{CHECKOUT}")
+    written = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0, written
+    (draft,) = (code / server.name / "migrations" / "versions").glob("*_colours.py")
+    number = f"{int(server.db.SCHEMA.newest) + 1:04}"
+    assert draft.name == f"{number}_colours.py"
+    assert 'sa.Column("at", sa.DateTime(timezone=True)' in draft.read_text().replace("'", '"')
+    assert flask("database", "upgrade")[1].endswith(f"to {number}.\n")
+    assert "colours" in described(server.url)
 
 
 def test_a_start_does_not_load_alembic(server, tmp_path, environment):
