@@ -14,6 +14,7 @@ from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import Database
 from .logouts.bell import Bell
+from .logouts.notifying import Notifying
 from .mail.delivery import Delivery
 
 _EXTENSION = "server1"
@@ -27,6 +28,7 @@ class Parts:
         delivery: How mail leaves.
         letter_entered: Set when this process has entered a letter into the queue.
         logout_entered: Rung when it has entered a log-out.
+        notifying: The clients that it is telling of a log-out now.
     """
 
     config: Config
@@ -36,6 +38,7 @@ class Parts:
     delivery: Delivery
     letter_entered: threading.Event = field(default_factory=threading.Event)
     logout_entered: Bell = field(default_factory=Bell)
+    notifying: Notifying = field(default_factory=Notifying)
 
 
 def parts() -> Parts:

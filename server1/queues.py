@@ -43,7 +43,8 @@ class Pace:
         longest_delay: Between two attempts.
         tried_for: Then it is given up, and kept for somebody to look at.
         kept_for: After it was entered, when it was given up.
-        claimed_for: Longer than any attempt: who claimed it and did not end, died.
+        claimed_for: A little longer than an attempt takes: who claimed it and did not end, died,
+            and it waits that long for the next one. Clocks of two machines may differ by as much.
     """
 
     first_delay: timedelta
@@ -226,12 +227,28 @@ class Queue:
         removed = delete(self._table).where(columns.id.in_(forgotten)).returning(columns.id)
         return sorted(connection.execute(removed).scalars())
 
+    def is_due(self, at: datetime) -> ColumnElement[bool]:
+        """Describe the rows whose time has come, claimed or not.
+
+        A clock that was ahead for a while, and is put right, makes no row wait until it is there.
+        """
+        due_at, pace = self._table.c.due_at, self._pace
+        return or_(
+            due_at <= at,
+            due_at == self._table.c.enqueued_at,  # never put off: due at once, whenever that was
+            due_at > at + pace.longest_delay + pace.claimed_for,
+        )
+
     def _due(self, now: datetime) -> Sequence[ColumnElement[bool]]:
-        columns = self._table.c
+        columns, claimed_for = self._table.c, self._pace.claimed_for
         return (
             columns.given_up.is_(False),
-            columns.due_at <= now,
-            or_(columns.claimed_until.is_(None), columns.claimed_until <= now),
+            self.is_due(now),
+            or_(
+                columns.claimed_until.is_(None),
+                columns.claimed_until <= now,
+                columns.claimed_until > now + 2 * claimed_for,  # by a clock that was ahead
+            ),
         )
 
     def _still(self, claimed: Waiting) -> Sequence[ColumnElement[bool]]:

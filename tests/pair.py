@@ -95,6 +95,13 @@ class Server:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
+    def kill(self) -> None:
+        """End the server and its workers in the middle of whatever they do."""
+        process, self.process = self.process, None
+        assert process is not None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)
+
     def restart(self) -> None:
         self.stop()
         self.start()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -61,9 +62,17 @@ def tell_next() -> Outcome | None:
     Raises:
         sqlalchemy.exc.SQLAlchemyError: As above.
     """
-    logout = _claim()
+    notifying = parts().notifying
+    logout = notifying.begin(_claim)
     if logout is None:
         return None
+    try:
+        return _process(logout)
+    finally:
+        notifying.end(logout)
+
+
+def _process(logout: WaitingLogout) -> Outcome:
     client = _client(logout.client_id)
     if client is None:
         with parts().database.writing() as connection:
@@ -72,13 +81,13 @@ def tell_next() -> Outcome | None:
     return _settle(logout, _tell(logout, client))
 
 
-def _claim() -> WaitingLogout | None:
+def _claim(but_for: Collection[str]) -> WaitingLogout | None:
     database, now = parts().database, parts().clock()
     with database.reading() as connection:
         if not queue.is_any_due(connection, now):
             return None
     with database.writing() as connection:
-        return queue.claim(connection, now)
+        return queue.claim(connection, now, but_for=but_for)
 
 
 def _client(client_id: str) -> Client | None:

@@ -40,7 +40,7 @@ _QUEUE = Queue(
         longest_delay=timedelta(hours=6),
         tried_for=timedelta(days=3),
         kept_for=timedelta(days=30),
-        claimed_for=timedelta(minutes=5),
+        claimed_for=timedelta(minutes=2),  # 1 min for the mail server once it is reached
     ),
 )
 

@@ -17,7 +17,7 @@ from flask_handoff.profiles import LOGOUT_EVENT
 from tests.end_to_end.conftest import watched_pair
 from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of, parameters_of
 from tests.end_to_end.raw_http import ask, head
-from tests.jwks_endpoint import JWKSEndpoint, drip, eventually, says_nothing
+from tests.jwks_endpoint import JWKSEndpoint, drip, eventually, response, says_nothing, sends
 from tests.pair import running
 from tests.token_trial import Draft, base64url, claims, header, without
 
@@ -206,6 +206,28 @@ def test_a_log_out_is_told_when_server2_is_back_also_by_a_server1_that_was_resta
         pair.server1.start()
         pair.server1.flask("logouts", "retry", "--all")
         eventually(lambda: not is_signed_in(browser), within=SECONDS)
+
+
+def test_a_server1_that_is_killed_while_telling_tells_all_after_its_start(
+    tmp_path, new_browser_at
+):
+    with (
+        JWKSEndpoint(says_nothing) as service,
+        watched_pair(tmp_path, client={"backchannel_logout_uri": service.uri}) as pair,
+    ):
+        browsers = [new_browser_at(pair) for _ in range(2)]
+        for browser in browsers:
+            browser.sign_in(pair.password, browser.arrive("/session"))
+        sign_out(browsers[0])
+        eventually(lambda: service.count == 1, within=SECONDS)
+        pair.server1.kill()
+        service.answer = sends(response(b""))
+        pair.server1.start()
+        sign_out(browsers[1])
+        eventually(lambda: listed(pair.server1) == "No log-out waits.\n", within=SECONDS)
+        killed, *after = map(session_told, service.requests)
+        assert len(after) == 2
+        assert killed in after
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,21 @@
 """Sessions that end at SERVER1: which services are told of it, and that none is forgotten."""
 
 import threading
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from server1.accounts import endings, entered_clients
 from server1.accounts.administration import replace_password
-from server1.logouts import queue
 from server1.logouts.messenger import Outcome
-from tests.jwks_endpoint import says_nothing
+from server1.parts import install
+from tests.jwks_endpoint import eventually, says_nothing
 from tests.servers.accounts_visitor import PASSWORD
 from tests.servers.told_services import DONE, FAILS, Told, running_services
+
+A_CLAIM = timedelta(seconds=12)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -301,13 +305,23 @@ def test_it_is_tried_less_and_less_often_for_a_day_and_then_given_up(services, c
     assert services.tell_one() is None
 
 
-def test_whoever_dies_while_telling_loses_nothing(services, clock):
+def test_a_process_that_is_killed_while_telling_holds_back_nothing_else(services, clock):
+    clock.now = datetime.now(UTC)  # as the other process's clock says
     services.visitor("server2").sign_out()
-    with services.database.writing() as connection:
-        assert queue.claim(connection, clock()) is not None
-    assert services.tell() == {}
-    clock.tick(minutes=1)
+    services.endpoints["server2"].answer = says_nothing
+    with services.other_process("logouts", "send") as other:
+        eventually(lambda: services.endpoints["server2"].count == 1)
+        other.kill()
+    services.endpoints["server2"].answer = DONE
+    services.visitor("server2").sign_out()
+    [dead, fresh] = services.waiting()
+    clock.now = dead.claimed_until - A_CLAIM  # when the other process began
     assert services.tell() == {Outcome.TOLD: 1}
+    assert services.waiting() == [dead]
+    clock.now = dead.claimed_until
+    assert [told.sid for told in services.told()] == [dead.sid, fresh.sid, dead.sid]
+    assert services.waiting() == []
+    assert len(set(services.endpoints["server2"].requests)) == 3, "each try has a token of its own"
 
 
 def test_a_log_out_is_not_tried_before_a_failed_one_of_the_same_service(services, clock):
@@ -320,14 +334,48 @@ def test_a_log_out_is_not_tried_before_a_failed_one_of_the_same_service(services
     assert services.endpoints["server2"].count == 1
 
 
-def test_a_service_that_hangs_holds_up_one_messenger_only(services, clock):
+def test_a_log_out_after_a_failed_one_is_tried_at_once(services, clock):
+    services.endpoints["server2"].answer = FAILS
+    services.visitor("server2").sign_out()
+    services.tell()
+    services.endpoints["server2"].answer = DONE
+    services.visitor("server2").sign_out()
+    assert services.tell() == {Outcome.TOLD: 1}
+
+
+def test_log_outs_entered_while_the_clock_was_ahead_wait_for_a_failed_one(services, clock):
+    services.endpoints["server2"].answer = FAILS
+    clock.tick(hours=1)
+    for _ in range(3):
+        services.visitor("server2").sign_out()
+    clock.tick(hours=-1)
+    assert services.tell() == {Outcome.PUT_OFF: 1}
+    assert services.endpoints["server2"].count == 1
+
+
+def test_a_service_that_hangs_holds_up_one_messenger_only(services):
     for client_id in ("server2", "server2", "photos"):
         services.visitor(client_id).sign_out()
-    with services.database.writing() as connection:
-        hanging = queue.claim(connection, clock())
-        assert hanging.client_id == "server2"
-        assert queue.claim(connection, clock()).client_id == "photos"
-        assert queue.claim(connection, clock()) is None
+    services.endpoints["server2"].answer = says_nothing
+    with ThreadPoolExecutor() as threads:
+        hanging = threads.submit(services.tell_one)
+        eventually(lambda: services.endpoints["server2"].count == 1)
+        others = [threads.submit(services.tell_one).result() for _ in range(2)]
+        services.endpoints["server2"].stop()
+    assert (hanging.result(), others) == (Outcome.PUT_OFF, [Outcome.TOLD, None])
+    assert services.endpoints["server2"].count == 1
+
+
+def test_a_fault_while_telling_holds_back_no_later_log_out(services, clock):
+    for _ in range(2):
+        services.visitor("server2").sign_out()
+    app, parts = services.accounts.app, services.accounts.parts
+    claims_and_fails = iter([clock()])
+    install(app, replace(parts, clock=lambda: next(claims_and_fails)))
+    with pytest.raises(StopIteration):
+        services.tell_one()
+    install(app, parts)
+    assert services.tell() == {Outcome.TOLD: 1}
 
 
 def test_no_transaction_is_open_while_a_service_is_told(services):

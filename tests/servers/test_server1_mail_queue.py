@@ -130,10 +130,10 @@ def test_of_many_that_claim_a_letter_at_once_one_gets_it(room):
         assert len(claimed) == 12
 
 
-def test_a_letter_whose_bearer_died_is_due_again_after_five_minutes(room, clock):
+def test_a_letter_whose_bearer_died_is_due_again_after_two_minutes(room, clock):
     room.enqueue(Letter.PASSWORD_CHANGED)
     assert room.claim().attempts == 1
-    clock.tick(minutes=4, seconds=59)
+    clock.tick(minutes=1, seconds=59)
     assert room.claim() is None
     clock.tick(seconds=1)
     assert room.claim().attempts == 2
@@ -142,13 +142,47 @@ def test_a_letter_whose_bearer_died_is_due_again_after_five_minutes(room, clock)
 def test_whoever_lost_a_claim_to_another_has_no_say_any_more(room, clock):
     room.enqueue(Letter.PASSWORD_CHANGED)
     slow = room.claim()
-    clock.tick(minutes=5)
+    clock.tick(minutes=2)
     room.claim()
     for settle in (remove, put_off, give_up):
         settle(room, slow)
     (letter,) = room.waiting()
-    assert letter.claimed_until == clock() + timedelta(minutes=5)
+    assert letter.claimed_until == clock() + timedelta(minutes=2)
     assert not letter.given_up
+
+
+def test_a_claim_holds_back_its_own_letter_only(room):
+    room.enqueue(Letter.PASSWORD_CHANGED)
+    room.enqueue(Letter.ACCOUNT_CLOSED)
+    assert [letter.number for letter in iter(room.claim, None)] == [1, 2]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=365)], ids=str)
+def test_what_is_entered_while_the_clock_is_ahead_is_due_at_once(room, clock, ahead):
+    clock.now += ahead
+    room.enqueue(Letter.PASSWORD_CHANGED)
+    clock.now -= ahead
+    assert room.claim().number == 1
+    assert room.claim() is None
+
+
+def test_what_was_put_off_while_the_clock_was_years_ahead_is_due(room, clock):
+    room.enqueue(Letter.PASSWORD_CHANGED)
+    clock.tick(days=365)
+    put_off(room, room.claim())
+    clock.tick(days=-365)
+    assert room.claim().number == 1
+    assert room.claim() is None
+
+
+@pytest.mark.parametrize(("minutes_ahead", "is_over"), [(2, False), (60, True)])
+def test_a_claim_by_a_clock_that_was_ahead_is_over(room, clock, minutes_ahead, is_over):
+    """Two minutes are not: the clocks of two machines may differ."""
+    room.enqueue(Letter.PASSWORD_CHANGED)
+    clock.tick(minutes=minutes_ahead)
+    room.claim()
+    clock.tick(minutes=-minutes_ahead)
+    assert (room.claim() is not None) is is_over
 
 
 def test_a_letter_waits_longer_after_each_failure(room, clock):

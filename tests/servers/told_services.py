@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs
@@ -10,6 +13,7 @@ from sqlalchemy import select
 
 from server1.logouts import messenger, queue
 from server1.logouts.outlived import outlived_sessions
+from tests.documents import CHECKOUT
 from tests.jwks_endpoint import JWKSEndpoint, response, sends
 from tests.servers.accounts_visitor import Visitor, running_accounts
 
@@ -66,6 +70,23 @@ class Services:
     def tell(self):
         with self.accounts.app.app_context():
             return messenger.tell_due()
+
+    @contextmanager
+    def other_process(self, *command):
+        """Run a command of the operator in a process of its own, killed at the end of the block."""
+        ours = ("HANDOFF_", "SERVER1_", "FLASK_")
+        bare = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "flask", "--app", "server1", *command],
+            cwd=CHECKOUT,
+            env={**bare, **self.environment},
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def tell_one(self):
         with self.accounts.app.app_context():
