@@ -59,7 +59,7 @@ def postgresql_url(postgresql_database):
     """The URL of an empty PostgreSQL database. Skips, or fails, where there is no server."""
     run_sql(
         postgresql_database,
-        "SET lock_timeout = '5s'",  # a test before this one left a transaction open
+        "SET lock_timeout = '60s'",  # a test before this one left a transaction open
         "DROP SCHEMA public CASCADE",
         "CREATE SCHEMA public",
     )

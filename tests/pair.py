@@ -130,7 +130,7 @@ class Server:
                 requests.get(
                     f"{self.address}/healthz",
                     headers={"Host": self.host},
-                    timeout=1,
+                    timeout=PATIENCE,
                     allow_redirects=False,
                 ).close()
             except requests.RequestException:

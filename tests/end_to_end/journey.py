@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 EMAIL = "ada@example.com"
-PATIENCE = 20  # seconds for one answer
+PATIENCE = 60  # seconds for one answer
 
 _FIELD = re.compile(r"<input[^>]*\bname=\"([^\"]+)\"[^>]*\bvalue=\"([^\"]*)\"")
 _ACTION = re.compile(r"<form[^>]*\baction=\"([^\"]+)\"")

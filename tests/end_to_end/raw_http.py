@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-PATIENCE = 20  # seconds for one answer
+PATIENCE = 60  # seconds for one answer
 
 
 @dataclass(frozen=True, slots=True)

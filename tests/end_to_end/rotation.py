@@ -145,10 +145,8 @@ def main(people: int) -> None:
         tempfile.TemporaryDirectory() as folder,
         running_pair(Path(folder), server1={"SERVER1_WORKERS": "2"}) as pair,
     ):
-        begun_at = time.monotonic()
         traffic = hand_on(pair, people, rotations=3)
-        seconds = time.monotonic() - begun_at
-    print(f"{len(traffic.kids)} handoffs, 3 rotations, {seconds:.1f} s")  # noqa: T201
+    print(f"{len(traffic.kids)} handoffs, 3 rotations")  # noqa: T201
     print(f"by key: {list(traffic.by_key.values())}, refused: {traffic.refusals}")  # noqa: T201
 
 

@@ -8,10 +8,12 @@ import time
 from contextlib import ExitStack, closing
 from email import message_from_bytes
 from email.policy import default
+from itertools import pairwise
 from urllib.parse import parse_qs, urlencode, urljoin
 
 import pytest
 
+from flask_handoff.bounded_http import DEADLINE
 from flask_handoff.keys import KeyRing, new_key
 from flask_handoff.profiles import LOGOUT_EVENT
 from tests.end_to_end.conftest import watched_pair
@@ -19,6 +21,7 @@ from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of, param
 from tests.end_to_end.raw_http import ask, head
 from tests.jwks_endpoint import JWKSEndpoint, drip, eventually, response, says_nothing, sends
 from tests.pair import running
+from tests.stopwatch import TRIES, WALL_TIME, slowdown
 from tests.token_trial import Draft, base64url, claims, header, without
 
 SECONDS = 60  # a log-out is there after a fraction of one; a busy machine takes its time
@@ -208,9 +211,7 @@ def test_a_log_out_is_told_when_server2_is_back_also_by_a_server1_that_was_resta
         eventually(lambda: not is_signed_in(browser), within=SECONDS)
 
 
-def test_a_server1_that_is_killed_while_telling_tells_all_after_its_start(
-    tmp_path, new_browser_at
-):
+def test_log_outs_survive_a_kill_in_the_middle_of_telling(tmp_path, new_browser_at):
     with (
         JWKSEndpoint(says_nothing) as service,
         watched_pair(tmp_path, client={"backchannel_logout_uri": service.uri}) as pair,
@@ -234,22 +235,33 @@ def test_a_server1_that_is_killed_while_telling_tells_all_after_its_start(
     "answer", [says_nothing, drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")], ids=["hangs", "drips"]
 )
 def test_a_service_that_hangs_slows_no_sign_out(tmp_path, new_browser_at, answer):
+    arrivals = []
+
+    def hang(connection):
+        arrivals.append(time.monotonic())
+        answer(connection)
+
     with (
-        JWKSEndpoint(answer) as tarpit,
+        JWKSEndpoint(hang) as tarpit,
         watched_pair(tmp_path, client={"backchannel_logout_uri": tarpit.uri}) as pair,
     ):
-        browser = new_browser_at(pair)
-        times = []
-        for _ in range(5):
+        handed_on = [new_browser_at(pair) for _ in range(1 + TRIES)]
+        others = [new_browser_at(pair) for _ in range(TRIES)]
+        for browser in handed_on:
             browser.sign_in(pair.password, browser.arrive("/session"))
-            begun_at = time.monotonic()
-            assert sign_out(browser).status_code == 303
-            times.append(time.monotonic() - begun_at)
-        assert sorted(times)[2] < 4, "whoever waits for this service waits for 5 s"
+        for browser in others:
+            browser.sign_in(pair.password)
+        sign_out(handed_on.pop())
+        eventually(lambda: tarpit.count == 1, within=SECONDS)
+        each = (lambda: sign_out(handed_on.pop())), (lambda: sign_out(others.pop()))
+        assert slowdown(*each, bound=20, clock=WALL_TIME) < 20
+        while handed_on:
+            sign_out(handed_on.pop())
         reason = "no complete answer within 5 s|the request failed"
         eventually(lambda: bool(re.search(reason, listed(pair.server1))), within=SECONDS)
-        sessions = {session_told(request) for request in tarpit.requests}
-        assert len(sessions) == 1, "the others wait until the first one was answered"
+        # A log-out may come long after the first, where the machine is slow: it is tried at once.
+        pauses = [after - before for before, after in pairwise(arrivals)]
+        assert all(pause > DEADLINE.total_seconds() / 2 for pause in pauses), "one after another"
         tarpit.stop()
 
 

@@ -216,10 +216,9 @@ def test_a_mail_server_that_hangs_holds_up_neither_requests_nor_the_end(tmp_path
         forget_password(server)
         until(lambda: held)
         with browser_at(server) as browser:
-            begun = time.monotonic()
-            for _ in range(20):
+            for _ in range(5):
                 assert browser.get(f"{server.base_url}/login").status_code == 200
-            assert time.monotonic() - begun < 40  # on a busy machine; the mail server hangs longer
+        assert "letter 1" not in server.log, "the mail server hangs on, for a minute"
         process = server.process
         process.terminate()
         process.wait(PATIENCE)

@@ -77,7 +77,7 @@ class Service:
         while time.monotonic() < ends_at:
             assert self._process.poll() is None, self.log.read_text()
             try:
-                requests.head(self.base_url, timeout=1, allow_redirects=False)
+                requests.head(self.base_url, timeout=START, allow_redirects=False)
             except requests.RequestException:
                 time.sleep(0.05)
             else:
@@ -86,7 +86,7 @@ class Service:
 
     def end(self):
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 class FormReader(HTMLParser):
@@ -112,12 +112,12 @@ class Browser:
         self._session.trust_env = False
 
     def open(self, url):
-        return self._session.get(url, timeout=10)
+        return self._session.get(url, timeout=60)
 
     def submit(self, answer, **typed):
         form = FormReader(answer.text)
         url = requests.compat.urljoin(answer.url, form.action)
-        return self._session.post(url, data={**form.fields, **typed}, timeout=10)
+        return self._session.post(url, data={**form.fields, **typed}, timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,15 @@ import pytest
 from tests.documents import CHECKOUT
 
 LONGEST_SLEEP = 0.1  # seconds, from one look to the next
+SHORTEST_PATIENCE = 30  # seconds until a test that hangs is given up: nobody comes near it
+GIVE_UP_AFTER = {"wait", "join", "result", "exception"}
+# What tells a duration. Ratios, and deadlines of the product, are told by stopwatch.py alone.
+STOPWATCHES = {
+    f"{clock}{unit}"
+    for clock in ("perf_counter", "process_time", "thread_time", "clock_gettime")
+    for unit in ("", "_ns")
+} | {"elapsed", "timeit"}
+CLOCKS = {"time", "time_ns", "monotonic", "monotonic_ns"}
 WAIT_FOR_NOTHING = {"wait_for_timeout"}
 # How a page is at this moment: a script, or the page itself, may come a moment later.
 OF_THIS_MOMENT = {
@@ -37,7 +46,55 @@ def long_sleeps(source):
 
 
 def is_long(seconds):
-    return isinstance(seconds, ast.Constant) and float(ast.unparse(seconds)) > LONGEST_SLEEP
+    is_number = isinstance(seconds, ast.Constant) and isinstance(seconds.value, int | float)
+    return is_number and float(ast.unparse(seconds)) > LONGEST_SLEEP
+
+
+def measured_durations(source):
+    """Find stopwatches, and what subtracts from a clock or is subtracted from it.
+
+    A clock may tell the date, or when a test that hangs is given up: ``monotonic() + PATIENCE``.
+    """
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(attr=name) if name in STOPWATCHES:
+                lines.append(node.lineno)
+            case ast.ImportFrom(module="time" | "timeit") | ast.Import(names=[ast.alias("timeit")]):
+                lines.append(node.lineno)
+            case ast.BinOp(op=ast.Sub()) if is_clock(node.left) or is_clock(node.right):
+                lines.append(node.lineno)
+    return lines
+
+
+def is_clock(node):
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="time"), attr=name)):
+            return name in CLOCKS
+    return False
+
+
+def short_patience(source):
+    """Find what is given up after a few seconds, but for looks that nothing happens."""
+    lines = []
+    looks = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.UnaryOp(op=ast.Not(), operand=ast.Call() as look):
+                looks.add(look)
+            case ast.Assign(targets=[ast.Name(id="PATIENCE")], value=seconds) if is_short(seconds):
+                lines.append(node.lineno)
+            case ast.keyword(arg="timeout", value=seconds) if is_short(seconds):
+                lines.append(node.lineno)
+            case ast.Call(func=ast.Attribute(attr=name), args=[seconds]) if (
+                name in GIVE_UP_AFTER and node not in looks and is_short(seconds)
+            ):
+                lines.append(node.lineno)
+    return lines
+
+
+def is_short(seconds):
+    return is_long(seconds) and float(ast.unparse(seconds)) < SHORTEST_PATIENCE
 
 
 def ports_of_the_system(source):
@@ -63,6 +120,16 @@ def test_nobody_sleeps_until_something_will_have_happened():
     assert found(long_sleeps) == {}
 
 
+def test_no_test_measures_how_long_something_takes_by_itself():
+    """Seconds that the product does not promise differ from machine to machine."""
+    others = [path for path in TESTS if path.name != "stopwatch.py"]
+    assert found(measured_durations, others) == {}
+
+
+def test_nothing_is_given_up_after_a_few_seconds():
+    assert found(short_patience) == {}
+
+
 def test_a_server_of_a_test_gets_its_port_from_the_one_place():
     """A port of the system's choice that is let go for a server may be somebody else's by then."""
     others = [path for path in TESTS if path.name not in KEEPERS_OF_PORTS]
@@ -75,8 +142,30 @@ def test_a_server_of_a_test_gets_its_port_from_the_one_place():
         (looks_of_this_moment, "assert page.get_by_label('Password').input_value() == ''"),
         (long_sleeps, "time.sleep(0.5)"),
         (long_sleeps, "page.wait_for_timeout(10)"),
+        (measured_durations, "assert time.monotonic() - begun_at < 4"),
+        (measured_durations, "assert quick(work, clock=time.process_time) < 0.1"),
+        (measured_durations, "begun_at = time.thread_time_ns()"),
+        (measured_durations, "from time import perf_counter"),
+        (measured_durations, "assert answer.elapsed < timedelta(seconds=1)"),
+        (short_patience, "requests.get(url, timeout=5)"),
+        (short_patience, "assert over.wait(10)"),
+        (short_patience, "PATIENCE = 20"),
         (ports_of_the_system, "port = listener.getsockname()[1]"),
     ],
 )
 def test_each_is_found(look, source):
     assert look(source)
+
+
+@pytest.mark.parametrize(
+    ("look", "source"),
+    [
+        (measured_durations, "deadline = time.monotonic() + PATIENCE"),
+        (measured_durations, "now = int(time.time())"),
+        (short_patience, "assert not ended.wait(0.2)"),
+        (short_patience, "sqlite3.connect(path, timeout=0)"),
+        (short_patience, "assert over.wait(60)"),
+    ],
+)
+def test_nothing_else_is_found(look, source):
+    assert not look(source)

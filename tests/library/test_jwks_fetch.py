@@ -23,11 +23,10 @@ from tests.jwks_endpoint import (
     says_nothing,
     sends,
 )
-from tests.stopwatch import quickest
+from tests.stopwatch import keeps, without_waiting
 
 DEADLINE = timedelta(seconds=0.3)
 DEADLINE_OVER_TLS = timedelta(seconds=1)  # the handshake must be over by then
-GRACE = 0.25  # seconds; even an idle machine wakes a thread late
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -110,7 +109,7 @@ def test_no_connection_is_kept_open(answer):
     with JWKSEndpoint(answer) as endpoint:
         with suppress(JWKSUnavailableError):
             fetch_jwks(endpoint.uri)
-        assert endpoint.left.wait(5)
+        assert endpoint.left.wait(60)
 
 
 def test_the_date_of_the_answer_is_kept():
@@ -195,10 +194,10 @@ def test_an_answer_without_end_is_cut_at_once(answer):
     with JWKSEndpoint(answer) as endpoint:
 
         def fetch():
-            with pytest.raises(JWKSUnavailableError):
-                fetch_jwks(endpoint.uri)
+            fetch_jwks(endpoint.uri, deadline=timedelta(hours=1))
 
-        assert quickest(fetch, bound=1) < 1
+        with pytest.raises(JWKSUnavailableError):
+            without_waiting(fetch)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +230,7 @@ def test_an_answer_that_comes_in_drops_is_cut_at_the_deadline(answer):
             with pytest.raises(JWKSUnavailableError, match=r"no complete answer within 0\.3 s"):
                 fetch_jwks(endpoint.uri, deadline=DEADLINE)
 
-        assert 0.25 < quickest(fetch, bound=0.3 + GRACE) < 0.3 + GRACE
+        keeps(DEADLINE, fetch)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +245,7 @@ def test_a_tls_handshake_that_never_ends_is_cut_at_the_deadline(answer):
             with pytest.raises(JWKSUnavailableError):
                 fetch_jwks(endpoint.uri.replace("http://", "https://"), deadline=DEADLINE)
 
-        assert 0.25 < quickest(fetch, bound=0.3 + GRACE) < 0.3 + GRACE
+        keeps(DEADLINE, fetch)
 
 
 def test_an_answer_in_drops_is_cut_at_the_deadline_over_tls_too(tls, certificate):
@@ -257,7 +256,7 @@ def test_an_answer_in_drops_is_cut_at_the_deadline_over_tls_too(tls, certificate
             with pytest.raises(JWKSUnavailableError, match="no complete answer within 1 s"):
                 fetch_jwks(endpoint.uri, deadline=DEADLINE_OVER_TLS, ca_file=certificate)
 
-        assert quickest(fetch, bound=1 + GRACE) < 1 + GRACE
+        keeps(DEADLINE_OVER_TLS, fetch)
 
 
 def test_an_answer_over_tls_is_taken_from_a_trusted_authority(tls, certificate):

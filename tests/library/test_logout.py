@@ -10,11 +10,10 @@ from flask_handoff.errors import LogoutNotDeliveredError
 from flask_handoff.logout import deliver_logout
 from tests.jwks_endpoint import JWKSEndpoint, drip, endless, response, says_nothing, sends
 from tests.minimal_pair import CLIENT
-from tests.stopwatch import quickest
+from tests.stopwatch import keeps, without_waiting
 from tests.token_trial import CLIENT_ID, ISSUER, LogoutTrial
 
 DEADLINE = timedelta(seconds=0.3)
-GRACE = 0.25  # seconds; even an idle machine wakes a thread late
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -116,7 +115,7 @@ def test_a_client_that_never_comes_to_an_end_is_left_at_the_deadline(deliver, an
             with pytest.raises(LogoutNotDeliveredError, match=r"within 0\.3 s|the request failed"):
                 deliver(endpoint.uri)
 
-        assert quickest(tell, bound=0.3 + GRACE) < 0.3 + GRACE
+        keeps(DEADLINE, tell, least=0)
 
 
 def test_headers_without_end_are_cut_at_once(deliver):
@@ -124,7 +123,7 @@ def test_headers_without_end_are_cut_at_once(deliver):
         JWKSEndpoint(endless(OK, b"X: y\r\n")) as endpoint,
         pytest.raises(LogoutNotDeliveredError),
     ):
-        deliver(endpoint.uri, deadline=timedelta(seconds=30))
+        without_waiting(lambda: deliver(endpoint.uri, deadline=timedelta(hours=1)))
 
 
 def test_a_client_that_is_down_is_a_failure_that_names_no_token(deliver):

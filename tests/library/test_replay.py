@@ -287,7 +287,7 @@ class TestSQLReplayStoreInSQLite(SQLReplayStoreContract):
 class TestSQLReplayStoreInPostgreSQL(SQLReplayStoreContract):
     @pytest.fixture
     def engine(self, postgresql_url):
-        engine = create_engine(postgresql_url, connect_args={"options": "-c lock_timeout=5s"})
+        engine = create_engine(postgresql_url, connect_args={"options": "-c lock_timeout=60s"})
         yield engine
         engine.dispose()
 

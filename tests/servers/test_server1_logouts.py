@@ -305,7 +305,7 @@ def test_it_is_tried_less_and_less_often_for_a_day_and_then_given_up(services, c
     assert services.tell_one() is None
 
 
-def test_a_process_that_is_killed_while_telling_holds_back_nothing_else(services, clock):
+def test_a_killed_process_holds_back_no_other_log_out(services, clock):
     clock.now = datetime.now(UTC)  # as the other process's clock says
     services.visitor("server2").sign_out()
     services.endpoints["server2"].answer = says_nothing
@@ -343,7 +343,7 @@ def test_a_log_out_after_a_failed_one_is_tried_at_once(services, clock):
     assert services.tell() == {Outcome.TOLD: 1}
 
 
-def test_log_outs_entered_while_the_clock_was_ahead_wait_for_a_failed_one(services, clock):
+def test_log_outs_entered_by_a_clock_ahead_wait_as_well(services, clock):
     services.endpoints["server2"].answer = FAILS
     clock.tick(hours=1)
     for _ in range(3):

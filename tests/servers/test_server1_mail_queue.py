@@ -158,7 +158,7 @@ def test_a_claim_holds_back_its_own_letter_only(room):
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=365)], ids=str)
-def test_what_is_entered_while_the_clock_is_ahead_is_due_at_once(room, clock, ahead):
+def test_what_a_clock_ahead_entered_is_due_at_once(room, clock, ahead):
     clock.now += ahead
     room.enqueue(Letter.PASSWORD_CHANGED)
     clock.now -= ahead
@@ -166,7 +166,7 @@ def test_what_is_entered_while_the_clock_is_ahead_is_due_at_once(room, clock, ah
     assert room.claim() is None
 
 
-def test_what_was_put_off_while_the_clock_was_years_ahead_is_due(room, clock):
+def test_what_a_clock_years_ahead_put_off_is_due(room, clock):
     room.enqueue(Letter.PASSWORD_CHANGED)
     clock.tick(days=365)
     put_off(room, room.claim())

@@ -69,7 +69,7 @@ def until(condition):
 
 def answers(port):
     try:
-        return requests.get(f"http://localhost:{port}/readyz", timeout=5).status_code == 200
+        return requests.get(f"http://localhost:{port}/readyz", timeout=PATIENCE).status_code == 200
     except requests.RequestException:
         return False
 
