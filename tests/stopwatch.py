@@ -68,7 +68,7 @@ def keeps(deadline, work, *, least=0.8):
 
 def without_waiting(work):
     """Do what must not wait, where waiting would take an hour; return its outcome."""
-    outcome = Future()
+    outcome: Future[object] = Future()
 
     def run():
         try:
