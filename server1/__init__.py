@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.front_door import limit_bodies
+from flask_handoff.front_door import answer_only_this_machine, limit_bodies
 
 from . import (
     access_log,
@@ -112,6 +112,8 @@ def _add_guards(app: Flask, config: Config) -> None:
     limit_bodies(app)
     forgery.init_app(app, config)
     error_pages.init_app(app)
+    if config.demo and not config.published_on_loopback:
+        answer_only_this_machine(app)
     if config.trusted_proxies:
         # Only the client's address is taken over: host and scheme are those of HANDOFF_ISSUER.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

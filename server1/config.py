@@ -21,7 +21,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from flask_handoff import ConfigurationError
-from flask_handoff.clients import LOOPBACK_HOSTS, check_public_url
+from flask_handoff.bounded_http import is_loopback
+from flask_handoff.clients import check_public_url
 
 from .mail.config import MailConfig, read_mail_config
 
@@ -41,6 +42,7 @@ SETTINGS: Mapping[str, str] = {
     "SERVER1_SMTP_PASSWORD": "",
     "SERVER1_SMTP_PASSWORD_FILE": "",
     "SERVER1_BIND": "127.0.0.1",
+    "SERVER1_PUBLISHED_ON_LOOPBACK": "0",
     "SERVER1_PORT": "",
     "SERVER1_WORKERS": "1",
     "SERVER1_THREADS": "32",
@@ -61,6 +63,10 @@ SERVER2_DEFAULT_PORT = 5002
 LEAST_MEMORY_KIB = 19 * 1024
 LEAST_TIME_COST = 2
 
+_KEEP_HERE = (
+    "set HANDOFF_ISSUER to http://localhost:5001 and SERVER1_BIND to 127.0.0.1; in a container whose"
+    " port is published on loopback only, set SERVER1_PUBLISHED_ON_LOOPBACK=1"
+)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
@@ -97,6 +103,7 @@ class Config:
         creates_secret_key: Whether it is made at first run; not when its place was named.
         demo: Whether this is the demo on one machine, which shows its account's password.
         demo_password: That password, when the demo's launcher chose it.
+        published_on_loopback: Whether it listens in a container whose port only this machine has.
         signup: Whether anybody may make an account for themselves.
         requires_verified_email: Whether a receiver gets only users whose address is verified.
         contact: Whom a person may turn to; shown on pages and in mails.
@@ -113,6 +120,7 @@ class Config:
     creates_secret_key: bool
     demo: bool
     demo_password: str | None = field(repr=False)
+    published_on_loopback: bool
     signup: bool
     requires_verified_email: bool
     contact: str
@@ -138,7 +146,9 @@ class Config:
         issuer = read.issuer()
         instance = Path(read.text("SERVER1_INSTANCE"))
         own_key_file = read.text("SERVER1_SECRET_KEY_FILE")
-        demo = read.demo(issuer)
+        serving = read.serving(issuer)
+        elsewhere = read.reached_from_elsewhere(issuer, serving.bind)
+        demo = read.demo(elsewhere)
         return cls(
             issuer=issuer,
             instance=instance,
@@ -147,14 +157,15 @@ class Config:
             creates_secret_key=not own_key_file,
             demo=demo,
             demo_password=read.environment.get("DEMO_PASSWORD") or None if demo else None,
+            published_on_loopback=read.published_on_loopback(),
             signup=read.switch("SERVER1_SIGNUP"),
             requires_verified_email=read.switch("SERVER1_REQUIRE_VERIFIED_EMAIL"),
             contact=read.text("SERVER1_CONTACT") or "the people who run this server",
             mail=read_mail_config(read, instance),
             trusted_proxies=read.number("SERVER1_TRUSTED_PROXIES", 0, 10),
             audit_kept=timedelta(days=read.number("SERVER1_AUDIT_DAYS", 1, 36500)),
-            serving=read.serving(issuer),
-            hashing=read.hashing(issuer),
+            serving=serving,
+            hashing=read.hashing(elsewhere),
             handoff=read.handoff(issuer, demo),
         )
 
@@ -175,9 +186,8 @@ def read_environment() -> dict[str, str]:
     return {**from_file, **os.environ}
 
 
-def is_loopback(url: str) -> bool:
-    """Tell whether a URL's host is this very machine."""
-    return urlsplit(url).hostname in LOOPBACK_HOSTS
+def _is_here(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 class _SettingReader:
@@ -223,12 +233,26 @@ class _SettingReader:
             raise ConfigurationError(f"{name}: {value!r} is neither on nor off.", "Use 1 or 0.")
         return value == "1"
 
-    def demo(self, issuer: str) -> bool:
+    def published_on_loopback(self) -> bool:
+        return self.switch("SERVER1_PUBLISHED_ON_LOOPBACK")
+
+    def reached_from_elsewhere(self, issuer: str, bind: str) -> str:
+        """Say what lets other machines reach this server; empty where nothing does.
+
+        A Host is forged with ease, so the address that is bound counts as much as the issuer.
+        """
+        if not _is_here(issuer):
+            return "HANDOFF_ISSUER is not on this machine"
+        if not is_loopback(bind) and not self.published_on_loopback():
+            return f"SERVER1_BIND is {bind}, where other machines reach the server"
+        return ""
+
+    def demo(self, elsewhere: str) -> bool:
         demo = self.switch("SERVER1_DEMO")
-        if demo and not is_loopback(issuer):
+        if demo and elsewhere:
             raise ConfigurationError(
-                f"Demo mode shows a password to everyone, and {issuer} is not this machine alone.",
-                "Remove SERVER1_DEMO, or set HANDOFF_ISSUER to http://localhost:5001.",
+                f"Demo mode shows a password and all mails to everyone, and {elsewhere}.",
+                f"Remove SERVER1_DEMO, or {_KEEP_HERE}.",
             )
         return demo
 
@@ -258,7 +282,7 @@ class _SettingReader:
             raise ConfigurationError(
                 f"SERVER1_BIND: {bind!r} is no address.", "Use such as 127.0.0.1 or 0.0.0.0."
             ) from None
-        issuer_port = urlsplit(issuer).port if is_loopback(issuer) else None
+        issuer_port = urlsplit(issuer).port if _is_here(issuer) else None
         return ServingConfig(
             bind=bind,
             port=self.port("SERVER1_PORT", issuer_port or DEFAULT_PORT),
@@ -267,7 +291,7 @@ class _SettingReader:
             connections=self.number("SERVER1_CONNECTIONS", 1, 65536),
         )
 
-    def hashing(self, issuer: str) -> HashingConfig:
+    def hashing(self, elsewhere: str) -> HashingConfig:
         parallelism = self.number("SERVER1_ARGON2_PARALLELISM", 1, 16)
         hashing = HashingConfig(
             memory_kib=self.number("SERVER1_ARGON2_MEMORY_KIB", 8 * parallelism, 4 * 1024 * 1024),
@@ -276,11 +300,11 @@ class _SettingReader:
             concurrent=self.number("SERVER1_CONCURRENT_HASHES", 1, 256),
         )
         cheap = hashing.memory_kib < LEAST_MEMORY_KIB or hashing.time_cost < LEAST_TIME_COST
-        if cheap and not is_loopback(issuer):
+        if cheap and elsewhere:
             raise ConfigurationError(
                 "SERVER1_ARGON2_MEMORY_KIB and SERVER1_ARGON2_TIME_COST make passwords too cheap "
-                "to guess.",
-                f"Use at least {LEAST_MEMORY_KIB} and {LEAST_TIME_COST}.",
+                f"to guess, and {elsewhere}.",
+                f"Use at least {LEAST_MEMORY_KIB} and {LEAST_TIME_COST}, or {_KEEP_HERE}.",
             )
         return hashing
 

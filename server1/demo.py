@@ -7,11 +7,16 @@ import secrets
 
 from flask import Flask
 
+from flask_handoff import ConfigurationError
+
 from .accounts.administration import create_account, find_account, replace_password
 from .accounts.users import UserUnknownError
 
 DEMO_EMAIL = "ada@example.com"
 DEMO_NAME = "Ada"
+
+# In the database, so that it goes wherever the account goes. No other subject has a dot in it.
+_OWN_SUBJECT = "demo."
 
 
 def choose_password() -> None:
@@ -24,15 +29,31 @@ def choose_password() -> None:
 
 
 def prepare_account(app: Flask, password: str) -> None:
-    """Create the demo account, or give it this start's password.
+    """Create the demo account, or give it this start's password; touch nobody else's.
+
+    An account that is no longer under ``ada@example.com`` belongs to the person who moved it.
 
     Raises:
+        ConfigurationError: Another account has that address.
         PasswordUnusableError: The password may not be used.
     """
     with app.app_context():
         try:
-            replace_password(find_account(DEMO_EMAIL), password)
+            user = find_account(DEMO_EMAIL)
         except UserUnknownError:
             create_account(
-                email=DEMO_EMAIL, name=DEMO_NAME, unverified_password=password, email_verified=True
+                email=DEMO_EMAIL,
+                name=DEMO_NAME,
+                unverified_password=password,
+                email_verified=True,
+                subject_prefix=_OWN_SUBJECT,
             )
+            return
+        if not user.subject.startswith(_OWN_SUBJECT):
+            raise ConfigurationError(
+                f"The account {DEMO_EMAIL} was not made by the demo, which would give it another"
+                " password.",
+                "Leave SERVER1_DEMO out, or give the demo a directory of its own with"
+                " SERVER1_INSTANCE.",
+            )
+        replace_password(user, password)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.front_door import limit_bodies
+from flask_handoff.front_door import answer_only_this_machine, limit_bodies
 from flask_handoff.replay_sql import SQLReplayStore, logout_table, replay_table
 
 from . import access_log, cli, error_pages, forgery, headers, health, notes, pages, session_cookie
@@ -48,6 +48,8 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     handoff.init_app(app, replay_store=SQLReplayStore(database.engine), clock=clock)
     forgery.init_app(app, config)
     error_pages.init_app(app)
+    if config.demo and not config.published_on_loopback:
+        answer_only_this_machine(app)
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)
     app.register_blueprint(health.blueprint)

@@ -14,12 +14,13 @@ from dotenv import dotenv_values
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from flask_handoff.clients import LOOPBACK_HOSTS, check_public_url
+from flask_handoff.bounded_http import is_loopback
+from flask_handoff.clients import check_public_url
 from flask_handoff.errors import ConfigurationError
 
 SETTINGS = (
     *("SERVER2_INSTANCE", "SERVER2_DATABASE_URL", "SERVER2_BIND", "SERVER2_PORT"),
-    *("SERVER2_SESSION_SAMESITE", "SERVER2_DEMO"),
+    *("SERVER2_SESSION_SAMESITE", "SERVER2_DEMO", "SERVER2_PUBLISHED_ON_LOOPBACK"),
 )
 DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 SAME_SITE = ("Lax", "Strict")
@@ -38,6 +39,7 @@ class Config:
         port: Port to listen on, 1 to 65535.
         session_samesite: ``Lax`` or ``Strict``.
         demo: Whether this is the demonstration on one machine.
+        published_on_loopback: Whether it listens in a container whose port only this machine has.
         handoff: The library's settings, for ``app.config``.
     """
 
@@ -48,6 +50,7 @@ class Config:
     port: int
     session_samesite: str
     demo: bool
+    published_on_loopback: bool
     handoff: Mapping[str, object]
 
     @classmethod
@@ -69,15 +72,20 @@ class Config:
             setting="HANDOFF_BASE_URL",
         )
         samesite = _session_samesite(settings)
-        demo = _demo(settings, base_url)
+        bind = _bind_address(settings)
+        demo = _switch(settings, "SERVER2_DEMO")
+        published = _switch(settings, "SERVER2_PUBLISHED_ON_LOOPBACK")
+        if demo:
+            _check_only_here(base_url, "" if published else bind)
         return cls(
             instance=instance,
             database_url=_database_url(settings, instance),
             base_url=base_url,
-            bind=_bind_address(settings),
+            bind=bind,
             port=port,
             session_samesite=samesite,
             demo=demo,
+            published_on_loopback=published,
             handoff=_handoff(settings, instance, base_url, samesite, demo),
         )
 
@@ -129,16 +137,27 @@ def _session_samesite(settings: Mapping[str, str]) -> str:
     return text
 
 
-def _demo(settings: Mapping[str, str], base_url: str) -> bool:
-    text = settings.get("SERVER2_DEMO", "0").lower()
+def _switch(settings: Mapping[str, str], name: str) -> bool:
+    text = settings.get(name, "0").lower()
     if text not in YES + NO:
-        raise ConfigurationError("SERVER2_DEMO is neither 1 nor 0.", "Write 1 or 0.")
-    if text in YES and urlsplit(base_url).hostname not in LOOPBACK_HOSTS:
+        raise ConfigurationError(f"{name} is neither 1 nor 0.", "Write 1 or 0.")
+    return text in YES
+
+
+def _check_only_here(base_url: str, bind: str) -> None:
+    if not is_loopback(urlsplit(base_url).hostname or ""):
         raise ConfigurationError(
             "SERVER2_DEMO is on, but HANDOFF_BASE_URL is not on this machine.",
             "Leave SERVER2_DEMO out wherever others can reach the server.",
         )
-    return text in YES
+    # A Host is forged with ease, so the address that is bound counts as much as the base URL.
+    if bind and not is_loopback(bind):
+        raise ConfigurationError(
+            f"SERVER2_DEMO is on, but SERVER2_BIND is {bind}, where other machines reach the"
+            " server.",
+            "Leave one of them out; in a container whose port is published on loopback only, set"
+            " SERVER2_PUBLISHED_ON_LOOPBACK=1.",
+        )
 
 
 def _database_url(settings: Mapping[str, str], instance: Path) -> str:

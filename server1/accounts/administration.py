@@ -16,7 +16,12 @@ from .users import User
 
 
 def create_account(
-    *, email: str, name: str, unverified_password: str, email_verified: bool
+    *,
+    email: str,
+    name: str,
+    unverified_password: str,
+    email_verified: bool,
+    subject_prefix: str = "",
 ) -> User:
     """Create an account. What the password rules say beside its length is for the caller to ask.
 
@@ -35,6 +40,7 @@ def create_account(
             password_hash=password_hash,
             email_verified=email_verified,
             now=parts().clock(),
+            subject_prefix=subject_prefix,
         )
         audit.record(connection, Event.ACCOUNT_CREATED, subject=user.subject)
     return user

@@ -74,8 +74,12 @@ def create(
     password_hash: str,
     email_verified: bool,
     now: datetime,
+    subject_prefix: str = "",
 ) -> User:
     """Create an account.
+
+    Args:
+        subject_prefix: What its subject begins with, so that its maker can recognise it.
 
     Raises:
         EmailAddressError: The address cannot be used.
@@ -83,7 +87,7 @@ def create(
         UserExistsError: Another account has the address, perhaps in other letters' case.
     """
     user = User(
-        subject=secrets.token_urlsafe(16),
+        subject=subject_prefix + secrets.token_urlsafe(16),
         email=check_address(email),
         email_verified=email_verified,
         name=check_name(name),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flask_handoff import ConfigurationError
-from flask_handoff.clients import LOOPBACK_HOSTS
+from flask_handoff.bounded_http import is_loopback
 from server1.accounts.email_addresses import EmailAddressError, check_address
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
@@ -127,7 +127,7 @@ def _tls(read: SettingReader, host: str) -> TLS:
         raise ConfigurationError(
             f"SERVER1_SMTP_TLS: {text!r} is not known.", f"Use one of {', '.join(TLS)}."
         ) from None
-    if tls is TLS.NONE and host not in LOOPBACK_HOSTS:
+    if tls is TLS.NONE and not is_loopback(host):
         raise ConfigurationError(
             f"SERVER1_SMTP_TLS is none, and {host} is another machine: whoever is on the way could"
             " read the links that mails hold, and set anybody's password.",

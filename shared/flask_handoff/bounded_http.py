@@ -59,7 +59,22 @@ def is_safe_from_others(uri: str) -> bool:
     Args:
         uri: One that ``is_plain_address``.
     """
-    return uri.startswith("https://") or _is_loopback(uri)
+    return uri.startswith("https://") or is_loopback(urlsplit(uri).hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or an address means this very machine, so that nobody else reaches it.
+
+    Args:
+        host: Without a port or brackets. Of names only ``localhost`` is known.
+    """
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _LOOPBACK)
 
 
 @contextmanager
@@ -216,17 +231,6 @@ def _has_a_port(uri: str) -> bool:
         return urlsplit(uri).port != 0
     except ValueError:
         return False
-
-
-def _is_loopback(uri: str) -> bool:
-    host = urlsplit(uri).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in _LOOPBACK)
 
 
 def _innermost(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from werkzeug.exceptions import (
 from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
+from .bounded_http import is_loopback
 from .clients import LOOPBACK_HOSTS
 from .errors import ConfigurationError
 
@@ -80,6 +81,20 @@ def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) ->
 
     # First of all: a guard that comes after somebody's before_request is none.
     app.before_request_funcs.setdefault(None, []).insert(0, check_address)
+
+
+def answer_only_this_machine(app: Flask) -> None:
+    """Refuse requests of this application that come from another machine (HTTP 403).
+
+    For what is safe on loopback only. No setting knows what a server such as ``flask run --host``
+    listens on.
+    """
+
+    def check_sender() -> None:
+        if not is_loopback(request.remote_addr or ""):
+            abort(Response("This server answers its own machine only.\n", 403))
+
+    app.before_request_funcs.setdefault(None, []).insert(0, check_sender)
 
 
 def limit_bodies(app: Flask, maximum: int = MAXIMUM_BODY) -> None:

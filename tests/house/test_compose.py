@@ -27,6 +27,14 @@ def test_every_port_is_published_on_loopback_only():
     assert published == ["127.0.0.1:5001:5001", "127.0.0.1:5002:5002"]
 
 
+@pytest.mark.parametrize("name", ["server1", "server2"])
+def test_a_container_names_its_exception_beside_the_published_port(name):
+    settings = service(name)
+    assert f"{name.upper()}_BIND: 0.0.0.0" in settings
+    assert f'{name.upper()}_PUBLISHED_ON_LOOPBACK: "1"' in settings
+    assert 'ports: ["127.0.0.1:' in settings
+
+
 def test_only_server1_can_reach_the_private_key():
     assert "/var/lib/server1" in service("server1")
     assert "server1:/var/lib" not in service("server2")

@@ -61,6 +61,35 @@ def test_the_base_url_of_server2_is_where_notes_is():
     assert "https://notes.example.com/sso/callback" in json.dumps(config.handoff["HANDOFF_CLIENTS"])
 
 
+ONLY_ON_LOOPBACK = [
+    {"SERVER1_DEMO": "1"},
+    {"SERVER1_ARGON2_MEMORY_KIB": "19455"},
+    {"SERVER1_ARGON2_TIME_COST": "1"},
+]
+
+
+@pytest.mark.parametrize("settings", ONLY_ON_LOOPBACK)
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.7", "::ffff:127.0.0.1"])
+def test_what_is_for_one_machine_is_refused_on_other_addresses(settings, bind):
+    with pytest.raises(ConfigurationError, match=f"SERVER1_BIND is {bind}, where other machines"):
+        Config.from_environment({**settings, "SERVER1_BIND": bind})
+    Config.from_environment({"SERVER1_BIND": bind})
+
+
+@pytest.mark.parametrize("settings", ONLY_ON_LOOPBACK)
+def test_a_container_names_the_port_that_it_publishes_on_loopback(settings):
+    container = {**settings, "SERVER1_BIND": "0.0.0.0", "SERVER1_PUBLISHED_ON_LOOPBACK": "1"}
+    Config.from_environment(container)
+    with pytest.raises(ConfigurationError, match="HANDOFF_ISSUER is not on this machine"):
+        Config.from_environment({**container, "HANDOFF_ISSUER": "https://accounts.example.com"})
+
+
+@pytest.mark.parametrize("settings", ONLY_ON_LOOPBACK)
+@pytest.mark.parametrize("bind", ["127.0.0.1", "127.0.0.2", "::1"])
+def test_on_loopback_no_exception_has_to_be_named(settings, bind):
+    Config.from_environment({**settings, "SERVER1_BIND": bind})
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
@@ -68,7 +97,7 @@ def test_the_base_url_of_server2_is_where_notes_is():
         ({"SERVER1_DEMO": "yes"}, "SERVER1_DEMO: 'yes' is neither on nor off."),
         (
             {"SERVER1_DEMO": "1", "HANDOFF_ISSUER": "https://accounts.example.com"},
-            "Demo mode shows a password to everyone",
+            "Demo mode shows a password and all mails to everyone",
         ),
         ({"HANDOFF_ISSUER": "http://accounts.example.com"}, "may not be used"),
         ({"HANDOFF_ISSUER": "localhost:5001"}, "HANDOFF_ISSUER"),

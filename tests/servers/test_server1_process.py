@@ -234,6 +234,7 @@ def test_without_a_password_the_demo_makes_one_up_and_shows_it(serve):
         ({"SERVER1_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, "cannot be used"),
         ({"SERVER1_DATABASE_URL": "sqlite:////proc/x/y"}, "cannot be made"),
         ({"HANDOFF_ISSUER": "http://accounts.example.com"}, "HANDOFF_ISSUER"),
+        ({"SERVER1_BIND": "0.0.0.0"}, "SERVER1_BIND is 0.0.0.0, where other machines reach"),
     ],
 )
 def test_it_says_in_one_line_why_it_does_not_start(serve, settings, sentence):
@@ -243,6 +244,25 @@ def test_it_says_in_one_line_why_it_does_not_start(serve, settings, sentence):
     assert output.startswith("SERVER1 does not start. ")
     assert sentence in output
     assert output.count("\n") == 1
+
+
+def test_the_demo_does_not_start_over_an_account_of_somebody_else(serve, tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "server1", "users", "create", EMAIL],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(CHECKOUT),
+            "SERVER1_DEMO": "1",
+            **CHEAP_HASHES,
+        },
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    process = serve(free_port(), tmp_path)
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 1
+    assert f"The account {EMAIL} was not made by the demo" in output
 
 
 def test_it_does_not_share_a_port(serve, port):

@@ -85,6 +85,28 @@ def test_the_demo_is_refused_where_others_can_reach_it():
     assert Config.from_environment({"SERVER2_DEMO": "1"}).demo
 
 
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.7"])
+def test_the_demo_is_refused_on_other_addresses_than_loopback(bind):
+    settings = {"SERVER2_DEMO": "1", "SERVER2_BIND": bind}
+    with pytest.raises(ConfigurationError, match=f"SERVER2_BIND is {bind}, where other machines"):
+        Config.from_environment(settings)
+    assert not Config.from_environment({"SERVER2_BIND": bind}).demo
+    assert Config.from_environment({**settings, "SERVER2_PUBLISHED_ON_LOOPBACK": "1"}).demo
+
+
+def test_in_the_demo_another_machine_sees_nothing_whatever_is_bound(build_notes):
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+    base_url = "http://127.0.0.1:5002"
+    for settings, status in (
+        ({"SERVER2_DEMO": "1"}, 403),
+        ({"SERVER2_DEMO": "1", "SERVER2_PUBLISHED_ON_LOOPBACK": "1"}, 200),
+        ({}, 200),
+    ):
+        client = build_notes(**settings).test_client()
+        answer = client.get("/", base_url=base_url, environ_overrides=elsewhere)
+        assert answer.status_code == status
+
+
 def test_the_ports_are_in_the_addresses_unless_those_are_given():
     config = Config.from_environment({"SERVER1_PORT": "6001", "SERVER2_PORT": "6002"})
     assert config.handoff["HANDOFF_ISSUER"] == "http://localhost:6001"
