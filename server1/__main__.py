@@ -17,6 +17,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from flask_handoff import ConfigurationError
+from flask_handoff.redaction import shown
 
 from . import create_app, demo
 from .accounts.passwords import PasswordUnusableError
@@ -36,7 +37,9 @@ def main() -> int:
     except (ConfigurationError, PasswordUnusableError) as error:
         return _refuse(str(error))
     if config.mail.smtp is None and not config.demo:
-        _log.warning("SERVER1_SMTP_HOST is not set: mails become files in %s", config.mail.outbox)
+        _log.warning(
+            "SERVER1_SMTP_HOST is not set: mails become files in %s", shown(config.mail.outbox)
+        )
     serving = config.serving
     _log.info("serving %s on %s port %d", config.issuer, serving.bind, serving.port)
     Granian(

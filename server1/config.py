@@ -23,6 +23,8 @@ from sqlalchemy.exc import ArgumentError
 from flask_handoff import ConfigurationError
 from flask_handoff.bounded_http import is_loopback
 from flask_handoff.clients import check_public_url
+from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.redaction import check_settings, shown
 
 from .mail.config import MailConfig, read_mail_config
 
@@ -64,9 +66,11 @@ LEAST_MEMORY_KIB = 19 * 1024
 LEAST_TIME_COST = 2
 
 _KEEP_HERE = (
-    "set HANDOFF_ISSUER to http://localhost:5001 and SERVER1_BIND to 127.0.0.1; in a container whose"
-    " port is published on loopback only, set SERVER1_PUBLISHED_ON_LOOPBACK=1"
+    "set HANDOFF_ISSUER to http://localhost:5001 and SERVER1_BIND to 127.0.0.1; in a container"
+    " whose port is published on loopback only, set SERVER1_PUBLISHED_ON_LOOPBACK=1"
 )
+# What a database may stand on; a host with an @ in it is the end of a password.
+_HOST = re.compile(r"[A-Za-z0-9._:%-]*", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 
@@ -197,20 +201,24 @@ class _SettingReader:
         self.environment = environment
         given = {name: value for name, value in environment.items() if name.startswith("SERVER1_")}
         _check_spelling(given.keys() - SETTINGS.keys())
+        ours = {*SETTINGS, *ISSUER_SETTINGS, *RECEIVER_SETTINGS, "DEMO_PASSWORD"}
+        check_settings({name: value for name, value in environment.items() if name in ours})
         known = {name: value for name, value in given.items() if value and name in SETTINGS}
         self._values = {**SETTINGS, **known}
 
     def text(self, name: str) -> str:
         value = self._values[name]
         if not value.isprintable():
-            raise ConfigurationError(f"{name} is not text.", "Give it one line of text.")
+            raise ConfigurationError(
+                f"{name} is not one line of text.", "docs/settings.md says what it holds."
+            )
         return value
 
     def number(self, name: str, least: int, most: int) -> int:
         value = self._values[name]
         if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) or not least <= int(value) <= most:
             raise ConfigurationError(
-                f"{name}: {value!r} is not a number from {least} to {most}.",
+                f"{name}: {shown(value)} is not a number from {least} to {most}.",
                 f"The default is {SETTINGS[name] or 'none'}.",
             )
         return int(value)
@@ -218,7 +226,9 @@ class _SettingReader:
     def port(self, name: str, default: int) -> int:
         value = self.environment.get(name) or str(default)
         if not _PORT.fullmatch(value) or not 1 <= int(value) <= 65535:
-            raise ConfigurationError(f"{name}: {value!r} is no port.", "Use a number, 1 to 65535.")
+            raise ConfigurationError(
+                f"{name}: {shown(value)} is no port.", "Use a number, 1 to 65535."
+            )
         return int(value)
 
     def issuer(self) -> str:
@@ -230,7 +240,9 @@ class _SettingReader:
     def switch(self, name: str) -> bool:
         value = self._values[name]
         if value not in {"0", "1"}:
-            raise ConfigurationError(f"{name}: {value!r} is neither on nor off.", "Use 1 or 0.")
+            raise ConfigurationError(
+                f"{name}: {shown(value)} is neither on nor off.", "Use 1 or 0."
+            )
         return value == "1"
 
     def published_on_loopback(self) -> bool:
@@ -261,14 +273,16 @@ class _SettingReader:
         if not text:
             return URL.create("sqlite", database=str(instance / "server1.sqlite3"))
         remedy = "Use such as sqlite:///path/to/file or postgresql://user@host/database."
-        try:
-            url = make_url(text)
-        except (ArgumentError, ValueError):
+        url = _parse_url(text)
+        if url is None or (url.host is not None and not _HOST.fullmatch(url.host)):
             # The text may hold a password, so it is not repeated.
-            raise ConfigurationError("SERVER1_DATABASE_URL is not a URL.", remedy) from None
+            raise ConfigurationError(
+                "SERVER1_DATABASE_URL is not a URL.",
+                f"{remedy} In a password write @ : / ? # and % as %40 %3A %2F %3F %23 and %25.",
+            )
         if url.drivername not in {"sqlite", "postgresql", "postgresql+psycopg"}:
             raise ConfigurationError(
-                f"SERVER1_DATABASE_URL: {url.drivername!r} is not supported.", remedy
+                f"SERVER1_DATABASE_URL: {shown(url.drivername)} is not supported.", remedy
             )
         if not url.database or url.database == ":memory:" or "mode" in url.query:
             raise ConfigurationError("SERVER1_DATABASE_URL names no database.", remedy)
@@ -276,12 +290,10 @@ class _SettingReader:
 
     def serving(self, issuer: str) -> ServingConfig:
         bind = self.text("SERVER1_BIND")
-        try:
-            ipaddress.ip_address(bind)
-        except ValueError:
+        if not _is_address(bind):
             raise ConfigurationError(
-                f"SERVER1_BIND: {bind!r} is no address.", "Use such as 127.0.0.1 or 0.0.0.0."
-            ) from None
+                f"SERVER1_BIND: {shown(bind)} is no address.", "Use such as 127.0.0.1 or 0.0.0.0."
+            )
         issuer_port = urlsplit(issuer).port if _is_here(issuer) else None
         return ServingConfig(
             bind=bind,
@@ -333,6 +345,22 @@ class _SettingReader:
             "initiate_login_uri": f"{base_url}/sso/login",
             "backchannel_logout_uri": f"{base_url}/sso/backchannel-logout",
         }
+
+
+def _parse_url(text: str) -> URL | None:
+    # None in place of an error: the error quotes what it stumbled over, such as a password.
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        return None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_spelling(unknown: Iterable[str]) -> None:

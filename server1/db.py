@@ -32,6 +32,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from flask_handoff import ConfigurationError
+from flask_handoff.redaction import shown
 
 from .schema import Schema
 
@@ -117,9 +118,9 @@ class Database:
                 return schema.version_of(connection)
         except SQLAlchemyError as error:
             raise ConfigurationError(
-                f"The database {self._url!r} cannot be used ({type(error).__name__}).",
+                f"The database {_shown(self._url)} cannot be used ({type(error).__name__}).",
                 "Start it, or mend SERVER1_DATABASE_URL.",
-            ) from error
+            ) from None
 
     def migrate(self, *, upgrade: bool = True, schema: Schema = SCHEMA) -> str:
         """Bring the database to the newest version in one transaction: wholly, or not at all.
@@ -142,7 +143,7 @@ class Database:
                 f"The database could not be brought to version {schema.newest} "
                 f"({_reason(error)}). It is as it was.",
                 "Mend that, and try again.",
-            ) from error
+            ) from None
 
     def refuse(self, refusal: ConfigurationError) -> None:
         """Raise *refusal* in the place of every transaction from now on."""
@@ -265,9 +266,9 @@ def _create_private_file(url: URL) -> None:
         path.touch(mode=0o600)
     except OSError as error:
         raise ConfigurationError(
-            f"The database {path} cannot be made ({error.strerror}).",
+            f"The database {shown(path)} cannot be made ({error.strerror}).",
             "SERVER1_INSTANCE or SERVER1_DATABASE_URL names a place that this user may use.",
-        ) from error
+        ) from None
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -303,6 +304,12 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _driver_of(connection: Connection) -> sqlite3.Connection:
     return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+def _shown(url: URL) -> str:
+    # A query may hold a password as well.
+    bare = url.set(username=None, password=None, query={})
+    return shown(bare.render_as_string())
 
 
 def _reason(error: SQLAlchemyError) -> str:

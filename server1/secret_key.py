@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask_handoff import ConfigurationError
+from flask_handoff.redaction import shown
 
 SHORTEST_KEY = 32  # characters; a generated one has 43, of 256 random bits
 
@@ -42,13 +43,14 @@ def load_secret_keys(path: Path, *, create: bool) -> SecretKeys:
         fallbacks = _read_keys(fallbacks_path) if fallbacks_path.exists() else ()
     except OSError as error:
         raise ConfigurationError(
-            f"The secret key in {path} cannot be read or made ({error.strerror}).",
+            f"The secret key in {shown(path)} cannot be read or made ({error.strerror}).",
             "SERVER1_INSTANCE or SERVER1_SECRET_KEY_FILE names a place that this user may use.",
-        ) from error
-    except ValueError as error:
+        ) from None
+    except ValueError:
         raise ConfigurationError(
-            f"{path} does not hold one line of text.", "It holds the secret key and nothing else."
-        ) from error
+            f"{shown(path)} does not hold one line of text.",
+            "It holds the secret key and nothing else.",
+        ) from None
     _check_lengths(path, current, *fallbacks)
     return SecretKeys(current, fallbacks)
 
@@ -75,7 +77,8 @@ def _read_keys(path: Path) -> tuple[str, ...]:
         mode = os.fstat(file.fileno()).st_mode
         if mode & 0o077:
             raise ConfigurationError(
-                f"{path} is open to other users of this machine.", f"Run: chmod 600 {path}"
+                f"{shown(path)} is open to other users of this machine.",
+                f"Run: chmod 600 {shown(path)}",
             )
         return tuple(line.strip() for line in file if line.strip())
 
@@ -83,6 +86,6 @@ def _read_keys(path: Path) -> tuple[str, ...]:
 def _check_lengths(path: Path, *keys: str) -> None:
     if any(len(key) < SHORTEST_KEY for key in keys):
         raise ConfigurationError(
-            f"{path}, or its fallbacks, holds a key of under {SHORTEST_KEY} characters.",
+            f"{shown(path)}, or its fallbacks, holds a key of under {SHORTEST_KEY} characters.",
             "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -16,7 +18,9 @@ from sqlalchemy.exc import ArgumentError
 
 from flask_handoff.bounded_http import is_loopback
 from flask_handoff.clients import check_public_url
+from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import check_settings
 
 SETTINGS = (
     *("SERVER2_INSTANCE", "SERVER2_DATABASE_URL", "SERVER2_BIND", "SERVER2_PORT"),
@@ -24,6 +28,8 @@ SETTINGS = (
 )
 DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 SAME_SITE = ("Lax", "Strict")
+_HOST = re.compile(r"[A-Za-z0-9._:%-]*", re.ASCII)
+Parsed = TypeVar("Parsed")
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -65,6 +71,8 @@ class Config:
         """
         settings = _settings(environment)
         _check_spelling(settings)
+        ours = {*SETTINGS, *ISSUER_SETTINGS, *RECEIVER_SETTINGS}
+        check_settings({name: value for name, value in settings.items() if name in ours})
         instance = Path(settings.get("SERVER2_INSTANCE", "instance/server2")).absolute()
         port = _port(settings, "SERVER2_PORT", 5002)
         base_url = check_public_url(
@@ -118,13 +126,21 @@ def _port(settings: Mapping[str, str], name: str, default: int) -> int:
 
 def _bind_address(settings: Mapping[str, str]) -> str:
     text = settings.get("SERVER2_BIND", "127.0.0.1")
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
+    address = _parsed(ipaddress.ip_address, text)
+    if address is None:
         raise ConfigurationError(
             "SERVER2_BIND is not an IP address.",
             "Leave it out to listen on 127.0.0.1; inside a container use 0.0.0.0.",
-        ) from None
+        )
+    return str(address)
+
+
+def _parsed(parse: Callable[[str], Parsed], text: str) -> Parsed | None:
+    # None in place of an error: the error quotes what it stumbled over, such as a password.
+    try:
+        return parse(text)
+    except (ArgumentError, ValueError):
+        return None
 
 
 def _session_samesite(settings: Mapping[str, str]) -> str:
@@ -163,10 +179,13 @@ def _check_only_here(base_url: str, bind: str) -> None:
 def _database_url(settings: Mapping[str, str], instance: Path) -> str:
     text = settings.get("SERVER2_DATABASE_URL", f"sqlite:///{instance / 'server2.sqlite3'}")
     remedy = "Write sqlite:///path/of/a/file or postgresql://user:password@host/database."
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ConfigurationError("SERVER2_DATABASE_URL is not an address.", remedy) from None
+    url = _parsed(make_url, text)
+    # A host with an @ in it is the end of a password.
+    if url is None or not _HOST.fullmatch(url.host or ""):
+        raise ConfigurationError(
+            "SERVER2_DATABASE_URL is not an address.",
+            f"{remedy} In a password write @ : / ? # and % as %40 %3A %2F %3F %23 and %25.",
+        )
     driver = DATABASES.get(url.get_backend_name())
     if driver is None:
         raise ConfigurationError("SERVER2_DATABASE_URL names another database.", remedy)

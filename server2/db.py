@@ -25,12 +25,14 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import shown
 
 from .schema import Schema
 
@@ -132,7 +134,7 @@ class Database:
                 return schema.version_of(connection)
         except SQLAlchemyError as error:
             raise ConfigurationError(
-                f"The database {self.engine.url!r} cannot be used ({type(error).__name__}).",
+                f"The database {_shown(self.engine.url)} cannot be used ({type(error).__name__}).",
                 "Start it, or mend SERVER2_DATABASE_URL.",
             ) from None
 
@@ -157,7 +159,7 @@ class Database:
                 f"The database could not be brought to version {schema.newest} "
                 f"({_reason(error)}). It is as it was.",
                 "Mend that, and try again.",
-            ) from error
+            ) from None
 
     def refuse(self, refusal: ConfigurationError) -> None:
         """Raise *refusal* in the place of every transaction from now on."""
@@ -281,6 +283,12 @@ def _postgresql(url: str) -> Engine:
     )
     be_impatient(engine)
     return engine
+
+
+def _shown(url: URL) -> str:
+    # A query may hold a password as well.
+    bare = url.set(username=None, password=None, query={})
+    return shown(bare.render_as_string())
 
 
 def _reason(error: SQLAlchemyError) -> str:

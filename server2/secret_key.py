@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import shown
 
 MINIMUM_LENGTH = 32  # characters
 
@@ -28,16 +29,18 @@ def read_secret_keys(path: Path) -> list[str]:
         lines = path.read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"The file of secret keys {path} cannot be used ({type(error).__name__}).",
+            f"The file of secret keys {shown(path)} cannot be used ({type(error).__name__}).",
             "Give it to the user that runs this server, or remove it to have a new one made.",
         ) from None
     if mode & 0o077:
         raise ConfigurationError(
-            f"The file of secret keys {path} is open to other users.", f"Run: chmod 600 {path}"
+            f"The file of secret keys {shown(path)} is open to other users.",
+            f"Run: chmod 600 {shown(path)}",
         )
     if not lines or min(map(len, lines)) < MINIMUM_LENGTH:
         raise ConfigurationError(
-            f"The file of secret keys {path} holds a key of under {MINIMUM_LENGTH} characters.",
+            f"The file of secret keys {shown(path)} holds a key of under {MINIMUM_LENGTH}"
+            " characters.",
             "Remove it to have a new one made; everybody is signed out then.",
         )
     return lines

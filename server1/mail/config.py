@@ -12,6 +12,7 @@ from typing import Protocol
 
 from flask_handoff import ConfigurationError
 from flask_handoff.bounded_http import is_loopback
+from flask_handoff.redaction import shown
 from server1.accounts.email_addresses import EmailAddressError, check_address
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
@@ -89,7 +90,7 @@ def _sender(read: SettingReader) -> Address:
         address = check_address((found["boxed"] or found["bare"]) if found else "")
     except EmailAddressError:
         raise ConfigurationError(
-            f"SERVER1_MAIL_FROM: {text!r} is not one e-mail address.",
+            f"SERVER1_MAIL_FROM: {shown(text)} is not one e-mail address.",
             "Use such as accounts@example.com or: Accounts <accounts@example.com>",
         ) from None
     name = (found["name"] or "").strip() if found else ""
@@ -104,7 +105,7 @@ def _smtp(read: SettingReader) -> SMTPConfig | None:
         return None
     if not _is_host(host):
         raise ConfigurationError(
-            f"SERVER1_SMTP_HOST: {host!r} is no host.",
+            f"SERVER1_SMTP_HOST: {shown(host)} is no host.",
             "Use a name or an address, without a port.",
         )
     tls = _tls(read, host)
@@ -121,16 +122,15 @@ def _is_host(host: str) -> bool:
 
 def _tls(read: SettingReader, host: str) -> TLS:
     text = read.text("SERVER1_SMTP_TLS")
-    try:
-        tls = TLS(text)
-    except ValueError:
+    if text not in list(TLS):
         raise ConfigurationError(
-            f"SERVER1_SMTP_TLS: {text!r} is not known.", f"Use one of {', '.join(TLS)}."
-        ) from None
+            f"SERVER1_SMTP_TLS: {shown(text)} is not known.", f"Use one of {', '.join(TLS)}."
+        )
+    tls = TLS(text)
     if tls is TLS.NONE and not is_loopback(host):
         raise ConfigurationError(
-            f"SERVER1_SMTP_TLS is none, and {host} is another machine: whoever is on the way could"
-            " read the links that mails hold, and set anybody's password.",
+            f"SERVER1_SMTP_TLS is none, and {shown(host)} is another machine: whoever is on the way"
+            " could read the links that mails hold, and set anybody's password.",
             "Use starttls or tls.",
         )
     return tls
@@ -164,12 +164,12 @@ def _read_password(path: Path) -> str:
         password = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"SERVER1_SMTP_PASSWORD_FILE: {path} cannot be read ({type(error).__name__}).",
+            f"SERVER1_SMTP_PASSWORD_FILE: {shown(path)} cannot be read ({type(error).__name__}).",
             "It is a file with one line, the password.",
         ) from None
     if not password or not password.isprintable():
         raise ConfigurationError(
-            f"SERVER1_SMTP_PASSWORD_FILE: {path} does not hold one line of text.",
+            f"SERVER1_SMTP_PASSWORD_FILE: {shown(path)} does not hold one line of text.",
             "It is a file with one line, the password.",
         )
     return password

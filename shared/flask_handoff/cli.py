@@ -29,6 +29,7 @@ from .keys import (
     revoke_keys,
     stage_key,
 )
+from .redaction import check_path, check_settings, shown
 
 _KEYS_DIRECTORY = "HANDOFF_KEYS_DIRECTORY"
 _FLUSH_FILE = "HANDOFF_JWKS_FLUSH_FILE"
@@ -37,9 +38,20 @@ _COLUMNS = ("KID", "STATE", "CREATED", "ACTIVATED", "REMARK")
 # A kid may begin with a dash, and is no option then.
 _TAKES_KIDS = {"ignore_unknown_options": True}
 
+
+def _checked(
+    _context: click.Context, _parameter: click.Parameter, directory: Path | None
+) -> Path | None:
+    if directory is not None:
+        with _plain_refusals():
+            check_path("--directory", directory)
+    return directory
+
+
 _directory_option = click.option(
     "--directory",
     type=click.Path(path_type=Path),
+    callback=_checked,
     help=f"Where the keys lie.  [default: the application's {_KEYS_DIRECTORY}]",
 )
 _bits_option = click.option(
@@ -188,8 +200,9 @@ def _flush(context: click.Context) -> None:
             Path(path).touch(mode=0o600)
         except OSError as error:
             raise ConfigurationError(
-                f"{path} cannot be written: {error.strerror}.", "Start the receiver again instead."
-            ) from error
+                f"{shown(Path(path))} cannot be written: {error.strerror}.",
+                "Start the receiver again instead.",
+            ) from None
     click.echo("Every process that watches this file fetches the keys before the next token:")
     click.echo(os.fspath(path))
 
@@ -218,7 +231,7 @@ def _flush_file(context: click.Context) -> str | os.PathLike[str]:
     pinned = _setting(context, _PINNED_KEYS)
     if pinned:
         raise ConfigurationError(
-            f"The keys are pinned in {pinned}: nothing is fetched.",
+            f"The keys are pinned in {shown(Path(pinned))}: nothing is fetched.",
             "Put the new keys there, and start the receiver again.",
         )
     path = _setting(context, _FLUSH_FILE)
@@ -321,7 +334,9 @@ def _directory_of_the_application(context: click.Context) -> Path:
 
 
 def _setting(context: click.Context, name: str) -> str | os.PathLike[str] | None:
-    return _setting_of_the_application(context, name) or os.environ.get(name)
+    value = _setting_of_the_application(context, name) or os.environ.get(name)
+    check_settings({name: value})
+    return value
 
 
 def _setting_of_the_application(context: click.Context, name: str) -> str | os.PathLike[str] | None:

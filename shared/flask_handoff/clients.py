@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .bounded_http import is_plain_address, is_safe_from_others
 from .errors import (
@@ -17,6 +17,7 @@ from .errors import (
     StateError,
 )
 from .profiles import PROFILES, STATE
+from .redaction import shown
 
 RESPONSE_MODES = frozenset({"query", "form_post"})
 LONGEST_STATE = 1024  # characters
@@ -75,7 +76,7 @@ class Client:
         )
         self._check(self.policy in PROFILES, "policy", "handoff or oidc")
         for url in (*self.redirect_uris, self.initiate_login_uri):
-            check_public_url(url, setting=f"HANDOFF_CLIENTS, client {self.client_id!r}")
+            check_public_url(url, setting=f"HANDOFF_CLIENTS, client {shown(self.client_id)}")
         self._check_backchannel_logout_uri()
 
     def _check_backchannel_logout_uri(self) -> None:
@@ -93,7 +94,7 @@ class Client:
     def _check(self, good: object, field: str, expected: str) -> None:
         if not good:
             raise ConfigurationError(
-                f"HANDOFF_CLIENTS: {field} of client {self.client_id!r} is wrong.",
+                f"HANDOFF_CLIENTS: {field} of client {shown(self.client_id)} is wrong.",
                 f"Give it {expected}.",
             )
 
@@ -158,7 +159,7 @@ class ClientRegistry:
         for client in clients:
             if client.client_id in self._clients:
                 raise ConfigurationError(
-                    f"HANDOFF_CLIENTS: two clients are called {client.client_id!r}.",
+                    f"HANDOFF_CLIENTS: two clients are called {shown(client.client_id)}.",
                     "Give each a client_id of its own.",
                 )
             self._clients[client.client_id] = client
@@ -197,15 +198,24 @@ def check_public_url(url: str, *, setting: str) -> str:
     remedy = "Use https://…, or http:// on localhost, 127.0.0.1 or [::1], without # and user@."
     if _URL_CHARACTERS.fullmatch(url) is None:
         raise ConfigurationError(f"{setting}: not an absolute URL.", remedy)
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigurationError(f"{setting}: {url!r} is not a URL.", remedy) from None
+    parts = _split(url)
+    if parts is None:
+        raise ConfigurationError(f"{setting}: {shown(url)} is not a URL.", remedy)
+    host = parts.hostname
     allowed = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
     if not host or not allowed or "@" in parts.netloc:
-        raise ConfigurationError(f"{setting}: {url!r} may not be used.", remedy)
+        raise ConfigurationError(f"{setting}: {shown(url)} may not be used.", remedy)
     return url
+
+
+def _split(url: str) -> SplitResult | None:
+    # The error of a wrong port quotes what stands there, such as a password; so it is not chained.
+    try:
+        parts = urlsplit(url)
+        _port = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def origin_of(url: str) -> str:
@@ -221,7 +231,8 @@ def _client(entry: Mapping[str, Any]) -> Client:
     missing = {"client_id", "name", "redirect_uris", "initiate_login_uri"} - entry.keys()
     if unknown or missing:
         raise ConfigurationError(
-            f"HANDOFF_CLIENTS: unknown {sorted(unknown)}, missing {sorted(missing)}.",
+            f"HANDOFF_CLIENTS: unknown {', '.join(map(shown, unknown)) or 'none'}, "
+            f"missing {', '.join(sorted(missing)) or 'none'}.",
             f"Each client has: {', '.join(sorted(_FIELDS))}.",
         )
     if not all(_is_of_its_type(name, value) for name, value in entry.items()):

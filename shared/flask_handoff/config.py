@@ -22,6 +22,7 @@ from flask import Flask
 from .clients import RESPONSE_MODES, Client, ClientRegistry, check_public_url
 from .errors import ConfigurationError, UnsafeReturnToError
 from .profiles import PROFILES
+from .redaction import check_path, check_settings, shown
 from .return_to import check_return_to
 
 ISSUER_SETTINGS: Mapping[str, str | None] = {
@@ -158,6 +159,7 @@ class _SettingReader:
             if name.startswith("HANDOFF_")
         }
         _check_spelling(given.keys() - known, known)
+        check_settings({name: value for name, value in given.items() if name in known})
         self._values = {**defaults, **given}
 
     def value(self, name: str) -> Any:
@@ -173,14 +175,16 @@ class _SettingReader:
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
         if not isinstance(value, str) or not value.isprintable():
-            raise ConfigurationError(f"{name} is not text.", "Give it one line of text.")
+            raise ConfigurationError(
+                f"{name} is not one line of text.", "docs/settings.md says what it holds."
+            )
         return value
 
     def url(self, name: str, *, default: str | None = None) -> str:
         url = check_public_url(self.text(name, default=default), setting=name)
         if "?" in url:
             raise ConfigurationError(
-                f"{name}: {url!r} has a query.", "Leave out the ? and the rest."
+                f"{name}: {shown(url)} has a query.", "Leave out the ? and the rest."
             )
         return url
 
@@ -196,7 +200,7 @@ class _SettingReader:
         url = self.url(name)
         if urlsplit(url).path:
             raise ConfigurationError(
-                f"{name}: {url!r} has a path.",
+                f"{name}: {shown(url)} has a path.",
                 "Give scheme, host and port only, without a slash at the end.",
             )
         return url
@@ -205,7 +209,8 @@ class _SettingReader:
         value = self.text(name)
         if value not in allowed:
             raise ConfigurationError(
-                f"{name}: {value!r} is not known.", f"Use one of: {', '.join(sorted(allowed))}."
+                f"{name}: {shown(value)} is not known.",
+                f"Use one of: {', '.join(sorted(allowed))}.",
             )
         return value
 
@@ -248,7 +253,8 @@ class _SettingReader:
         prefix = self.text(name)
         if _COOKIE_PREFIX.fullmatch(prefix) is None:
             raise ConfigurationError(
-                f"{name}: {prefix!r} is no cookie name.", "Use letters, digits and _, such as tx_."
+                f"{name}: {shown(prefix)} is no cookie name.",
+                "Use letters, digits and _, such as tx_.",
             )
         return prefix
 
@@ -285,11 +291,12 @@ def _client_document(value: str | os.PathLike[str]) -> object:
     try:
         text = os.fspath(value)
         if not text.lstrip().startswith("["):
+            check_path("HANDOFF_CLIENTS", text)
             text = Path(text).read_text(encoding="utf-8")
         document: object = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"HANDOFF_CLIENTS cannot be read ({type(error).__name__}).",
             "Give a list as JSON, or the path of a JSON file that holds one.",
-        ) from error
+        ) from None
     return document

@@ -26,6 +26,7 @@ from .jwks_renewal import (
 from .keys import VerificationKey, parse_jwks
 from .keys.files import file_stamp
 from .profiles import HANDOFF
+from .redaction import shown
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
 
@@ -200,7 +201,7 @@ def _warn_of_clocks(difference: timedelta) -> None:
 def _check_ca_file(ca_file: Path | None) -> None:
     if ca_file is not None and not ca_file.is_file():
         raise ConfigurationError(
-            f"The file of trusted authorities {ca_file} is not there.",
+            f"The file of trusted authorities {shown(ca_file)} is not there.",
             "Put their certificates there as PEM.",
         )
 
@@ -208,7 +209,8 @@ def _check_ca_file(ca_file: Path | None) -> None:
 def _check_flush_file(flush_file: Path | None) -> None:
     if flush_file is not None and not flush_file.parent.is_dir():
         raise ConfigurationError(
-            f"The directory of the file to flush keys by, {flush_file.parent}, is not there.",
+            f"The directory of the file to flush keys by, {shown(flush_file.parent)}, is not"
+            " there.",
             "Make it, or name a file in another one.",
         )
 

@@ -69,7 +69,7 @@ ONLY_ON_LOOPBACK = [
 
 
 @pytest.mark.parametrize("settings", ONLY_ON_LOOPBACK)
-@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.7", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.7", "::ffff:127.0.0.1"])  # noqa: S104 - it is read, not bound
 def test_what_is_for_one_machine_is_refused_on_other_addresses(settings, bind):
     with pytest.raises(ConfigurationError, match=f"SERVER1_BIND is {bind}, where other machines"):
         Config.from_environment({**settings, "SERVER1_BIND": bind})
@@ -78,7 +78,7 @@ def test_what_is_for_one_machine_is_refused_on_other_addresses(settings, bind):
 
 @pytest.mark.parametrize("settings", ONLY_ON_LOOPBACK)
 def test_a_container_names_the_port_that_it_publishes_on_loopback(settings):
-    container = {**settings, "SERVER1_BIND": "0.0.0.0", "SERVER1_PUBLISHED_ON_LOOPBACK": "1"}
+    container = {**settings, "SERVER1_BIND": "0.0.0.0", "SERVER1_PUBLISHED_ON_LOOPBACK": "1"}  # noqa: S104 - it is read, not bound
     Config.from_environment(container)
     with pytest.raises(ConfigurationError, match="HANDOFF_ISSUER is not on this machine"):
         Config.from_environment({**container, "HANDOFF_ISSUER": "https://accounts.example.com"})

@@ -85,7 +85,7 @@ def test_the_demo_is_refused_where_others_can_reach_it():
     assert Config.from_environment({"SERVER2_DEMO": "1"}).demo
 
 
-@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.7"])
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.7"])  # noqa: S104 - it is read, not bound
 def test_the_demo_is_refused_on_other_addresses_than_loopback(bind):
     settings = {"SERVER2_DEMO": "1", "SERVER2_BIND": bind}
     with pytest.raises(ConfigurationError, match=f"SERVER2_BIND is {bind}, where other machines"):

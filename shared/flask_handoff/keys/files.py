@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import shown
 
 _GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -27,7 +28,7 @@ def exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error) from None
     return True
 
 
@@ -57,7 +58,7 @@ def check_private_directory(directory: Path) -> None:
     try:
         mode = directory.stat().st_mode
     except OSError as error:
-        raise _unreadable(directory, error) from error
+        raise _unreadable(directory, error) from None
     _check_mode(directory, mode, allowed="700")
 
 
@@ -72,7 +73,8 @@ def check_is_ours(directory: Path) -> None:
     owner = directory.stat().st_uid
     if owner != os.geteuid():
         raise ConfigurationError(
-            f"{directory} belongs to another user (uid {owner}), who could not read new keys.",
+            f"{shown(directory)} belongs to another user (uid {owner}), who could not read new"
+            " keys.",
             "Run this as the user who owns it.",
         )
 
@@ -95,8 +97,8 @@ def read_private_file(path: Path) -> bytes:
             return file.read()
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise _not_a_file(path) from error
-        raise _unreadable(path, error) from error
+            raise _not_a_file(path) from None
+        raise _unreadable(path, error) from None
 
 
 def make_private_directory(directory: Path) -> None:
@@ -156,20 +158,21 @@ def _sync_directory(directory: Path) -> None:
 def _check_mode(path: Path, mode: int, *, allowed: str) -> None:
     if mode & _GROUP_AND_OTHERS:
         raise ConfigurationError(
-            f"{path} is open to other users of this machine (mode {stat.S_IMODE(mode):04o}).",
-            f"Run: chmod {allowed} {shlex.quote(str(path))}",
+            f"{shown(path)} is open to other users of this machine"
+            f" (mode {stat.S_IMODE(mode):04o}).",
+            f"Run: chmod {allowed} {shlex.quote(shown(path))}",
         )
 
 
 def _not_a_file(path: Path) -> ConfigurationError:
     return ConfigurationError(
-        f"{path} is a symbolic link or another thing than a file.",
+        f"{shown(path)} is a symbolic link or another thing than a file.",
         "Put the file itself there.",
     )
 
 
 def _unreadable(path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
-        f"{path} cannot be read: {error.strerror}.",
+        f"{shown(path)} cannot be read: {error.strerror}.",
         "Restore it, or run the server as the user who owns it.",
     )

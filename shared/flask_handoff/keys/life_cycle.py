@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
+from flask_handoff.redaction import shown
 
 from .files import check_is_ours, make_private_directory, only_writer
 from .guards import check_activation, check_is_published, check_retirement, check_room
@@ -82,7 +83,7 @@ def stage_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock)
         ring = read_ring(directory)
         if not any(entry.signs for entry in ring):
             raise KeyLifeCycleError(
-                f"No key in {directory} signs, so there is none to take over from. "
+                f"No key in {shown(directory)} signs, so there is none to take over from. "
                 f"Make one that signs at once: {new_key_command(directory)}"
             )
         return _add(directory, ring, private_key, clock)
@@ -203,9 +204,9 @@ def _plain_refusal(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigurationError(
-            f"The key directory {directory} cannot be written: {error.strerror}.",
+            f"The key directory {shown(directory)} cannot be written: {error.strerror}.",
             "Name a directory that this user may write to.",
-        ) from error
+        ) from None
 
 
 def _now(clock: Clock) -> datetime:

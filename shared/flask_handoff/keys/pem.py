@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_handoff.errors import ConfigurationError, KeyUnusableError
+from flask_handoff.redaction import shown
 
 from .files import read_private_file, write_private_file
 from .verification_key import thumbprint
@@ -63,6 +64,6 @@ def delete_private_key(directory: Path, kid: str) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"The key is out of the ring, but {path} cannot be deleted: {error.strerror}.",
+            f"The key is out of the ring, but {shown(path)} cannot be deleted: {error.strerror}.",
             "Delete that file yourself.",
-        ) from error
+        ) from None

@@ -18,6 +18,7 @@ from flask_handoff.errors import (
     KeyUnusableError,
     TokenKeyUnknownError,
 )
+from flask_handoff.redaction import shown
 
 from .jwks import jwks_entries, parse_jwks
 from .verification_key import VerificationKey, holds_a_secret
@@ -59,7 +60,7 @@ class PinnedKeys:
                 return cls(_keys_of_jwks(path, unverified_document))
             return cls(_keys_of_pem(path, unverified_document))
         except KeyMaterialError as error:
-            problem = f"The pinned key file {path} cannot be used: {error}."
+            problem = f"The pinned key file {shown(path)} cannot be used: {error}."
             raise ConfigurationError(problem, _REMEDY) from error
 
     @property
@@ -87,10 +88,10 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             unverified_document = file.read(MAXIMUM_FILE_BYTES + 1)
     except OSError as error:
-        problem = f"The pinned key file {path} cannot be read: {error.strerror}."
-        raise ConfigurationError(problem, _REMEDY) from error
+        problem = f"The pinned key file {shown(path)} cannot be read: {error.strerror}."
+        raise ConfigurationError(problem, _REMEDY) from None
     if len(unverified_document) > MAXIMUM_FILE_BYTES:
-        problem = f"The pinned key file {path} is longer than {MAXIMUM_FILE_BYTES} bytes."
+        problem = f"The pinned key file {shown(path)} is longer than {MAXIMUM_FILE_BYTES} bytes."
         raise ConfigurationError(problem, _REMEDY)
     return unverified_document
 
@@ -103,7 +104,7 @@ def _keys_of_jwks(path: Path, unverified_document: bytes) -> dict[str, Verificat
 
 def _keys_of_pem(path: Path, unverified_document: bytes) -> dict[str, VerificationKey]:
     if b"PRIVATE KEY-----" in unverified_document:
-        command = f"openssl pkey -in {shlex.quote(str(path))} -pubout"
+        command = f"openssl pkey -in {shlex.quote(shown(path))} -pubout"
         raise _private_key_pinned(path, f"Put there what this prints: {command}")
     blocks = list(_PEM_BLOCK.finditer(unverified_document))
     if not blocks or any(block[1] != b"PUBLIC KEY" for block in blocks):
@@ -124,6 +125,6 @@ def _public_key(pem: bytes) -> rsa.RSAPublicKey:
 
 def _private_key_pinned(path: Path, remedy: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The pinned key file {path} holds a private key, which only the issuer may have.",
+        f"The pinned key file {shown(path)} holds a private key, which only the issuer may have.",
         f"{remedy}; and have the issuer replace the key, for it has been seen.",
     )

@@ -14,6 +14,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_handoff.errors import ConfigurationError, KeyUnusableError, TokenKeyUnknownError
+from flask_handoff.redaction import shown
 
 from .pem import pem_path, read_private_key
 from .ring_file import RingEntry, new_key_command, read_ring
@@ -135,7 +136,7 @@ def _the_one_that_signs(directory: Path, keys: Sequence[SigningKey]) -> SigningK
         if key.signs:
             return key
     raise ConfigurationError(
-        f"No key in {directory} is active.",
+        f"No key in {shown(directory)} is active.",
         f"Make one: {new_key_command(directory)}",
     )
 
@@ -146,6 +147,6 @@ def _load(directory: Path, entry: RingEntry, loaded: Mapping[str, rsa.RSAPrivate
         return SigningKey.of_entry(entry, private_key)
     except KeyUnusableError as error:
         raise ConfigurationError(
-            f"The key file {pem_path(directory, entry.kid)} cannot be used: {error}.",
+            f"The key file {shown(pem_path(directory, entry.kid))} cannot be used: {error}.",
             "Restore it from a backup, or begin a new ring in another directory.",
         ) from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Self, cast, get_args
 
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import shown
 from flask_handoff.strict_json import load_strict_json
 
 from .files import (
@@ -142,7 +143,7 @@ def read_ring(directory: Path) -> tuple[RingEntry, ...]:
     """
     if not ring_exists(directory):
         raise ConfigurationError(
-            f"There is no key ring in {directory}.",
+            f"There is no key ring in {shown(directory)}.",
             f"Make its first key: {new_key_command(directory)}",
         )
     check_private_directory(directory)
@@ -152,14 +153,16 @@ def read_ring(directory: Path) -> tuple[RingEntry, ...]:
         return _parse(unverified_ring)
     except ValueError as error:
         raise ConfigurationError(
-            f"The key ring {path} cannot be used: {error}.",
+            f"The key ring {shown(path)} cannot be used: {error}.",
             "Restore it from a backup, or begin a new ring in another directory.",
         ) from error
 
 
 def new_key_command(directory: Path) -> str:
     """Spell the command that makes a key in a directory."""
-    return f"flask handoff-keys new --directory {shlex.quote(str(directory))}"
+    path = str(directory)
+    place = shlex.quote(path) if shown(directory) == path else "DIRECTORY"
+    return f"flask handoff-keys new --directory {place}"
 
 
 def write_ring(directory: Path, entries: Sequence[RingEntry]) -> None:

@@ -1,0 +1,116 @@
+"""What a message may show of a setting's value, and which values are refused before any is made.
+
+Keys and passwords end up in the wrong setting, such as a PEM that lost its line ends in a variable,
+where a path belongs. Messages end up in logs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from .errors import ConfigurationError
+
+_PATH_SETTINGS = ("_DIRECTORY", "_FILE", "_INSTANCE", "_KEYS")
+_LONGEST_SHOWN = 255  # characters; also what a file's name may have at most
+
+_PEM = re.compile(r"-----BEGIN|PRIVATE KEY")
+_JSON = re.compile(r"[\ufeff\s]*[\[{]")
+_JWK = re.compile(r"\"kty\"")
+# "/" once: Path has taken the other one away.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+_SECRET_PART = re.compile(r"[@?#]")
+_WORD = re.compile(r"[A-Za-z0-9+=]{16,}")
+_HEX = re.compile(r"[0-9A-Fa-f]{24,}")
+_ADDRESS = re.compile(r"[0-9.:]+")
+# The file of a private key is named by its thumbprint, which is public and looks random.
+_KEY_FILE = re.compile(r"/[A-Za-z0-9_-]{43}\.pem\Z")
+
+
+def shown(value: object) -> str:
+    """Write a value as a message may quote it: as it stands, or by kind and length only.
+
+    Args:
+        value: A path is written without quotes, and as it stands where such a file exists.
+    """
+    if not isinstance(value, str | os.PathLike):
+        return f"a value of type {type(value).__name__}"
+    text = str(os.fspath(value))
+    is_path = not isinstance(value, str)
+    kind = _kind(_KEY_FILE.sub("", text))
+    if kind is not None and not (is_path and os.path.lexists(text)):
+        return f"{kind} of {len(text)} characters"
+    return text if is_path else repr(text)
+
+
+def check_settings(settings: Mapping[str, object]) -> None:
+    """Refuse settings that hold a key, and those of a path that hold anything else than one.
+
+    Args:
+        settings: Names and values. Those that are neither texts nor paths are left alone.
+
+    Raises:
+        ConfigurationError: The text names the setting and the kind of what it holds.
+    """
+    for name, value in settings.items():
+        if not isinstance(value, str | os.PathLike):
+            continue
+        text = str(os.fspath(value))
+        if name.endswith(_PATH_SETTINGS):
+            check_path(name, text)
+        elif _PEM.search(text) or (_JSON.match(text) and _JWK.search(text)):
+            kind = "a PEM text" if _PEM.search(text) else "a JWK"
+            raise ConfigurationError(
+                f"{name} holds {kind} of {len(text)} characters.",
+                "Keys belong into files. docs/settings.md says what this setting holds.",
+            )
+
+
+def check_path(name: str, value: str | os.PathLike[str]) -> None:
+    """Refuse what cannot be meant as a path, before the file system quotes it in an error.
+
+    Args:
+        name: The setting, or the option of a command.
+        value: What it holds.
+
+    Raises:
+        ConfigurationError: It is a PEM or JSON text, a URL, several lines, or too long.
+    """
+    text = os.fspath(value)
+    too_long = any(len(part) > _LONGEST_SHOWN for part in text.split("/"))
+    kind = _certain_kind(text) or ("a text" if too_long else None)
+    if kind is not None:
+        raise ConfigurationError(
+            f"{name} holds {kind} of {len(text)} characters; a path is expected.",
+            "Put the content into a file that only its user can read, and give the path.",
+        )
+
+
+def _kind(text: str) -> str | None:
+    kind = _certain_kind(text)
+    if kind == "a URL" and _SECRET_PART.search(text) is None:
+        kind = None
+    return kind or ("a text" if _may_be_secret(text) else None)
+
+
+def _certain_kind(text: str) -> str | None:
+    if _PEM.search(text):
+        return "a PEM text"
+    if _JSON.match(text):
+        return "a JSON text"
+    if _URL.match(text):
+        return "a URL"
+    return None if text.isprintable() else "a text that is no single line,"
+
+
+def _may_be_secret(text: str) -> bool:
+    if len(text) > _LONGEST_SHOWN or _HEX.search(text) or any(map(_is_mixed, _WORD.findall(text))):
+        return True
+    # One word may be a password; with a slash it is a path or an address.
+    is_a_word = "/" not in text and len(text) >= 12 and not _ADDRESS.fullmatch(text)
+    return is_a_word and re.search(r"[^A-Za-z._-]", text) is not None
+
+
+def _is_mixed(word: str) -> bool:
+    return all(re.search(some, word) for some in ("[a-z]", "[A-Z]", "[0-9]")) or len(word) > 64
