@@ -307,8 +307,8 @@ def _driver_of(connection: Connection) -> sqlite3.Connection:
 
 
 def _shown(url: URL) -> str:
-    # A query may hold a password as well.
-    bare = url.set(username=None, password=None, query={})
+    # Without the query, which may hold a password as well.
+    bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
     return shown(bare.render_as_string())
 
 

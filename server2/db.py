@@ -286,8 +286,8 @@ def _postgresql(url: str) -> Engine:
 
 
 def _shown(url: URL) -> str:
-    # A query may hold a password as well.
-    bare = url.set(username=None, password=None, query={})
+    # Without the query, which may hold a password as well.
+    bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
     return shown(bare.render_as_string())
 
 

@@ -121,7 +121,7 @@ def test_on_loopback_no_exception_has_to_be_named(settings, bind):
             {"HANDOFF_ISSUER": "https://a.example", "SERVER1_ARGON2_MEMORY_KIB": "19455"},
             "make passwords too cheap to guess",
         ),
-        ({"SERVER1_CONTACT": "two\nlines"}, "SERVER1_CONTACT is not text."),
+        ({"SERVER1_CONTACT": "two\nlines"}, "SERVER1_CONTACT is not one line of text."),
         ({"SERVER1_DATABASE_URL": "sqlite://"}, "SERVER1_DATABASE_URL names no database."),
         ({"SERVER1_DATABASE_URL": "sqlite:///:memory:"}, "SERVER1_DATABASE_URL names no database."),
         ({"SERVER1_DATABASE_URL": "mysql://host/d"}, "SERVER1_DATABASE_URL: 'mysql'"),

@@ -105,7 +105,10 @@ def test_a_password_is_read_from_the_environment_or_from_a_file(tmp_path):
             },
             "is not ASCII.",
         ),
-        ({**SMTP, "SERVER1_SMTP_PASSWORD": f"{PASSWORD}\n"}, "SERVER1_SMTP_PASSWORD is not text."),
+        (
+            {**SMTP, "SERVER1_SMTP_PASSWORD": f"{PASSWORD}\n"},
+            "SERVER1_SMTP_PASSWORD is not one line of text.",
+        ),
         ({**SMTP, "SERVER1_SMTP_PASSWORD_FILE": "no-such-file"}, "cannot be read"),
         ({"SERVER1_SMTP_PORT": "25"}, "but SERVER1_SMTP_HOST is not."),
         (
