@@ -225,7 +225,8 @@ app.secret_key = "of the tests, and of no use elsewhere"
 """
 README_APPS = {
     "issuer": README_APP
-    + "HandoffIssuer(signed_in_user=None, granted_scope=None, login_endpoint='login').init_app(app)",
+    + "HandoffIssuer(signed_in_user=None, granted_scope=None, login_endpoint='login')"
+    ".init_app(app)",
     "receiver": README_APP + "HandoffReceiver(sign_in=None, live_session=None)"
     ".init_app(app, replay_store=MemoryReplayStore())",
 }
