@@ -14,6 +14,7 @@ from flask.cli import AppGroup, FlaskGroup
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError
+from flask_handoff.redaction import shown
 
 from .accounts import grants, users
 from .accounts.administration import (
@@ -218,7 +219,9 @@ def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
 def _check_client(client_id: str) -> None:
     known = [client.client_id for client in handoff.clients()]
     if client_id not in known:
-        raise click.UsageError(f"There is no client {client_id!r}. There are: {', '.join(known)}.")
+        raise click.UsageError(
+            f"There is no client {shown(client_id)}. There are: {', '.join(known)}."
+        )
 
 
 def _scope(scope: frozenset[str]) -> str:

@@ -118,7 +118,9 @@ def by_email(connection: Connection, unverified_email: str) -> User:
     query = select(users).where(users.c.email_folded == fold(unverified_email))
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
-        raise UserUnknownError(f"There is no account for {fold(unverified_email)}.")
+        email = fold(unverified_email)
+        # With a slash it is none, but perhaps a URL with a password.
+        raise UserUnknownError(f"There is no account for {'that' if '/' in email else email}.")
     return from_row(row)
 
 

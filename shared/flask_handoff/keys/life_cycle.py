@@ -25,6 +25,8 @@ from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write
 from .verification_key import thumbprint
 from .weakness import MAXIMUM_KEY_BITS, MINIMUM_KEY_BITS, PUBLIC_EXPONENT
 
+_LONGEST_KID = 64  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
@@ -177,8 +179,10 @@ def find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
     for entry in ring:
         if entry.kid == kid:
             return entry
+    # A name looks as random as a secret does, but is short.
+    named = repr(kid) if len(kid) <= _LONGEST_KID else shown(kid)
     raise KeyLifeCycleError(
-        f"There is no key {kid!r} in the ring. flask handoff-keys list shows those that are."
+        f"There is no key {named} in the ring. flask handoff-keys list shows those that are."
     )
 
 
