@@ -9,7 +9,7 @@ MESSAGE ?=
 LOCK_ARGS ?=
 
 BIN := .venv/bin
-TYPED := $(wildcard shared/flask_handoff server1 server2 lab benchmarks vectors demo.py draft_migration.py tests)
+TYPED := $(wildcard shared/flask_handoff shared/flask_service server1 server2 lab benchmarks vectors demo.py draft_migration.py tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench migration lock clean .venv-ready

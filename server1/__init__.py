@@ -5,13 +5,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import answer_only_this_machine, limit_bodies
+from flask_service import access_log, logs
+from flask_service.client_address import trust_proxies
 
 from . import (
-    access_log,
     audit_command,
     cli,
     database_command,
@@ -20,7 +20,6 @@ from . import (
     handoff_record,
     headers,
     health,
-    logs,
     pages,
     session_cookie,
 )
@@ -49,7 +48,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     Raises:
         ConfigurationError: A setting or a key is wrong, or the database is out of reach.
     """
-    logs.init_logs()
+    logs.init_logs("server1")
     with cli.plain_refusals():
         config = config or Config.from_environment()
         app = Flask(__name__)
@@ -114,8 +113,4 @@ def _add_guards(app: Flask, config: Config) -> None:
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)
-    if config.trusted_proxies:
-        # Only the client's address is taken over: host and scheme are those of HANDOFF_ISSUER.
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=config.trusted_proxies, x_proto=0, x_host=0
-        )
+    trust_proxies(app, config.trusted_proxies)

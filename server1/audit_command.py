@@ -13,10 +13,11 @@ from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import ColumnElement, Connection, Row, select
 
+from flask_service.logs import escape
+
 from .accounts import users
 from .audit import Event, as_json, audit
 from .cli import echo_table, plain_refusals
-from .logs import escape
 from .parts import parts
 
 IN_WORDS: Mapping[Event, str] = {

@@ -7,8 +7,9 @@ from flask import Flask
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import answer_only_this_machine, limit_bodies
 from flask_handoff.replay_sql import SQLReplayStore, logout_table, replay_table
+from flask_service import access_log, logs
 
-from . import access_log, cli, error_pages, forgery, headers, health, notes, pages, session_cookie
+from . import cli, error_pages, forgery, headers, health, notes, pages, session_cookie
 from .config import Config
 from .db import Database, metadata
 from .handoff import handoff
@@ -30,6 +31,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     Raises:
         ConfigurationError: A setting is wrong, or the database cannot be reached or worked with.
     """
+    logs.init_logs("server2")
     config = config or Config.from_environment()
     app = Flask(__name__, instance_path=str(config.instance))
     app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters

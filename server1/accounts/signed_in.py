@@ -9,7 +9,7 @@ from flask import Blueprint, g, redirect, request, session, url_for
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection
 
-from server1.client_address import client_address
+from flask_service.client_address import client_address
 from server1.parts import parts
 
 from . import endings, sessions

@@ -1,5 +1,6 @@
 """Sign in on one Flask server, arrive signed in on another."""
 
+from .bounded_http import is_loopback as is_loopback
 from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims
 from .claims import LiveSession as LiveSession
@@ -7,11 +8,13 @@ from .claims import Logout as Logout
 from .claims import SignedInUser as SignedInUser
 from .claims import UnverifiedToken as UnverifiedToken
 from .clients import Client as Client
+from .clients import check_public_url as check_public_url
 from .errors import AccessDeniedError as AccessDeniedError
 from .errors import ConfigurationError as ConfigurationError
 from .errors import DependencyUnavailableError as DependencyUnavailableError
 from .errors import HandoffError as HandoffError
 from .errors import HandoffRejectedError as HandoffRejectedError
+from .front_door import request_id as request_id
 from .issuer import HandoffIssuer as HandoffIssuer
 from .jwks_client import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing
@@ -21,6 +24,8 @@ from .profiles import LOGOUT as LOGOUT
 from .profiles import OIDC as OIDC
 from .profiles import OIDC_LOGOUT as OIDC_LOGOUT
 from .receiver import HandoffReceiver as HandoffReceiver
+from .redaction import check_settings as check_settings
+from .redaction import shown as shown
 from .replay import MemoryReplayStore as MemoryReplayStore
 from .replay import ReplayStore as ReplayStore
 from .signals import handoff_accepted as handoff_accepted
