@@ -8,7 +8,7 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import answer_only_this_machine, limit_bodies
-from flask_service import access_log, logs
+from flask_service import access_log, csrf, logs, secret_key, security_headers, session_cookie
 from flask_service.client_address import trust_proxies
 
 from . import (
@@ -16,12 +16,9 @@ from . import (
     cli,
     database_command,
     error_pages,
-    forgery,
     handoff_record,
-    headers,
     health,
     pages,
-    session_cookie,
 )
 from .accounts import account, closing, login, profile, recovery, signup, verification
 from .accounts.passwords import PasswordHasher
@@ -34,7 +31,6 @@ from .mail import outbox_pages
 from .mail.delivery import make_delivery
 from .parts import Parts, install
 from .schema import DatabaseVersionError
-from .secret_key import load_secret_keys
 from .signing_key import make_first_signing_key
 
 
@@ -54,7 +50,12 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         app = Flask(__name__)
         app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters
         app.url_map.merge_slashes = False  # it would redirect //host/path, and name the Host it got
-        _set_secret_keys(app, config)
+        secret_key.init_app(
+            app,
+            config.secret_key_file,
+            create=config.creates_secret_key,
+            settings="SERVER1_INSTANCE or SERVER1_SECRET_KEY_FILE",
+        )
         app.config.update(config.handoff)
         make_first_signing_key(config)
         handoff.init_app(app, clock=clock)
@@ -84,12 +85,6 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     return app
 
 
-def _set_secret_keys(app: Flask, config: Config) -> None:
-    keys = load_secret_keys(config.secret_key_file, create=config.creates_secret_key)
-    app.secret_key = keys.current
-    app.config["SECRET_KEY_FALLBACKS"] = list(keys.fallbacks)
-
-
 def _open_database(config: Config) -> Database:
     context = cli.command_to_be_found()
     if context is None:
@@ -106,10 +101,10 @@ def _open_database(config: Config) -> Database:
 
 def _add_guards(app: Flask, config: Config) -> None:
     access_log.init_app(app)
-    headers.init_app(app, config)
-    session_cookie.init_app(app, config)
+    security_headers.init_app(app, https=config.https)
+    session_cookie.init_app(app, name="s1_session", https=config.https)
     limit_bodies(app)
-    forgery.init_app(app, config)
+    csrf.init_app(app, base_url=config.issuer, exempt="handoff_issuer")
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)

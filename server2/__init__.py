@@ -7,14 +7,13 @@ from flask import Flask
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import answer_only_this_machine, limit_bodies
 from flask_handoff.replay_sql import SQLReplayStore, logout_table, replay_table
-from flask_service import access_log, logs
+from flask_service import access_log, csrf, logs, secret_key, security_headers, session_cookie
 
-from . import cli, error_pages, forgery, headers, health, notes, pages, session_cookie
+from . import cli, error_pages, health, notes, pages
 from .config import Config
 from .db import Database, metadata
 from .handoff import handoff
 from .schema import DatabaseVersionError
-from .secret_key import read_secret_keys
 
 replay_table(metadata)
 logout_table(metadata)
@@ -37,18 +36,20 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters
     app.url_map.merge_slashes = False  # a path that begins with two slashes is no page here
     app.config.update(config.handoff)
-    app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"] = read_secret_keys(
-        config.instance / "secret_key"
+    secret_key.init_app(
+        app, config.instance / "secret_key", create=True, settings="SERVER2_INSTANCE"
     )
     database = Database(config.database_url, clock=clock)
     app.extensions["database"] = database
 
     access_log.init_app(app)
-    headers.init_app(app, config)
-    session_cookie.init_app(app, config)
+    security_headers.init_app(app, https=config.https, files=("static", "pages.favicon"))
+    session_cookie.init_app(
+        app, name="s2_session", https=config.https, samesite=config.session_samesite
+    )
     limit_bodies(app)
     handoff.init_app(app, replay_store=SQLReplayStore(database.engine), clock=clock)
-    forgery.init_app(app, config)
+    csrf.init_app(app, base_url=config.base_url, exempt="handoff_receiver")
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)

@@ -113,5 +113,5 @@ def _unsaved(*, signed_out: bool) -> tuple[str, int]:
 
 
 def _typed_here() -> str:
-    # What another site sent never comes so far: forgery.py refuses it before.
+    # What another site sent never comes so far: csrf refuses it before.
     return request.form.get("text", "") if request.path == "/notes" else ""

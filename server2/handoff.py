@@ -9,8 +9,8 @@ from flask_handoff import (
     LiveSession,
     Logout,
 )
+from flask_service.session_cookie import give_session_id
 
-from . import session_cookie
 from .accounts import remember_account
 from .db import database
 from .sessions import current_session, end_sessions_of, start_session
@@ -21,7 +21,7 @@ def sign_in(arrival: Arrival) -> str:
     with database().writing() as connection:
         account_id = remember_account(connection, arrival.claims)
         session_id, handle = start_session(connection, account_id, arrival)
-    session_cookie.hold(session_id)
+    give_session_id(session_id)
     return handle
 
 

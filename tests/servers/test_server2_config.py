@@ -1,12 +1,9 @@
 import os
-import re
-import stat
 
 import pytest
 
 from flask_handoff import ConfigurationError
 from server2.config import Config
-from server2.secret_key import read_secret_keys
 
 WRONG = {
     "SERVER2_PORT": ["", "x", "0", "65536", "-1", "5002.0", "\u0665", "99999999999"][1:],
@@ -126,33 +123,3 @@ def test_the_environment_wins_over_the_env_file(tmp_path, monkeypatch):
     config = Config.from_environment()
     assert (config.port, config.session_samesite) == (7002, "Strict")
     assert "SERVER2_SESSION_SAMESITE" not in os.environ
-
-
-def test_the_secret_key_is_made_at_the_first_start_for_its_owner_only(tmp_path):
-    path = tmp_path / "instance" / "secret_key"
-    (made,) = read_secret_keys(path)
-    assert re.fullmatch(r"[\w-]{64}", made)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert read_secret_keys(path) == [made]
-    assert [each.name for each in path.parent.iterdir()] == ["secret_key"]
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
-def test_a_secret_key_that_others_can_reach_is_refused_with_the_command_that_mends_it(
-    tmp_path, mode
-):
-    path = tmp_path / "secret_key"
-    read_secret_keys(path)
-    path.chmod(mode)
-    with pytest.raises(ConfigurationError, match=rf"chmod 600 {re.escape(str(path))}"):
-        read_secret_keys(path)
-
-
-@pytest.mark.parametrize("contents", [b"", b"short\n", b"\xff" * 64, b"x" * 64 + b"\nshort"])
-def test_a_file_without_a_usable_secret_key_is_refused(tmp_path, contents):
-    path = tmp_path / "secret_key"
-    path.touch(mode=0o600)
-    path.write_bytes(contents)
-    with pytest.raises(ConfigurationError, match=re.escape(str(path))):
-        read_secret_keys(path)
