@@ -108,4 +108,4 @@ def _add_guards(app: Flask, config: Config) -> None:
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)
-    trust_proxies(app, config.trusted_proxies)
+    trust_proxies(app, config.serving.trusted_proxies)

@@ -18,11 +18,12 @@ from granian.log import LogLevels
 
 from flask_handoff import ConfigurationError
 from flask_handoff.redaction import shown
+from flask_service.settings import Serving
 
 from . import create_app, demo
 from .accounts.passwords import PasswordUnusableError
 from .background import Background
-from .config import Config, ServingConfig
+from .config import Config
 from .parts import parts_of
 
 _log = logging.getLogger("server1.serving")
@@ -109,7 +110,7 @@ def _prepare() -> Config:
     return config
 
 
-def _check_port(serving: ServingConfig) -> None:
+def _check_port(serving: Serving) -> None:
     # Granian shares a port that is in use, and each of the two would get half of the requests.
     family = socket.AF_INET6 if ":" in serving.bind else socket.AF_INET
     with socket.socket(family) as probe:

@@ -8,6 +8,7 @@ from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import answer_only_this_machine, limit_bodies
 from flask_handoff.replay_sql import SQLReplayStore, logout_table, replay_table
 from flask_service import access_log, csrf, logs, secret_key, security_headers, session_cookie
+from flask_service.client_address import trust_proxies
 
 from . import cli, error_pages, health, notes, pages
 from .config import Config
@@ -39,7 +40,8 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     secret_key.init_app(
         app, config.instance / "secret_key", create=True, settings="SERVER2_INSTANCE"
     )
-    database = Database(config.database_url, clock=clock)
+    url = config.database_url.render_as_string(hide_password=False)
+    database = Database(url, clock=clock)
     app.extensions["database"] = database
 
     access_log.init_app(app)
@@ -49,6 +51,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     )
     limit_bodies(app)
     handoff.init_app(app, replay_store=SQLReplayStore(database.engine), clock=clock)
+    trust_proxies(app, config.serving.trusted_proxies)
     csrf.init_app(app, base_url=config.base_url, exempt="handoff_receiver")
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:

@@ -36,12 +36,12 @@ def main() -> None:
         sys.exit(f"server2: {error}")
     # The worker opens connections of its own: one that crosses a fork breaks.
     app.extensions["database"].close()
-    logging.getLogger("server2").info("serves %s on port %d", config.base_url, config.port)
+    logging.getLogger("server2").info("serves %s on port %d", config.base_url, config.serving.port)
     Granian(
         "server2.__main__:worker_app",
         factory=True,
-        address=config.bind,
-        port=config.port,
+        address=config.serving.bind,
+        port=config.serving.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         websockets=False,
@@ -73,14 +73,15 @@ def _end_with_parent() -> None:
 
 def _check_port(config: Config) -> None:
     # Granian shares a port that is in use, and each of the two would get half of the requests.
-    family = socket.AF_INET6 if ":" in config.bind else socket.AF_INET
+    family = socket.AF_INET6 if ":" in config.serving.bind else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((config.bind, config.port))
+            probe.bind((config.serving.bind, config.serving.port))
         except OSError as error:
             raise ConfigurationError(
-                f"Port {config.port} on {config.bind} cannot be had ({error.strerror}).",
+                f"Port {config.serving.port} on {config.serving.bind} cannot be had"
+                f" ({error.strerror}).",
                 "End what uses it, or set SERVER2_PORT to another port.",
             ) from None
 

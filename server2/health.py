@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff.errors import JWKSUnavailableError, ReplayStoreUnavailableError
+from flask_service.error_pages import RETRY_AFTER
 
 from .accounts import accounts
 from .db import database
-from .error_pages import RETRY_AFTER
 from .handoff import handoff
 
 blueprint = Blueprint("health", __name__)

@@ -1,6 +1,4 @@
-from sqlalchemy import text
-
-from tests.servers.accounts_visitor import PASSWORD, REQUEST, Visitor
+from tests.servers.accounts_visitor import PASSWORD, REQUEST
 
 
 def test_no_secret_is_logged(browser1, log, caplog):
@@ -14,21 +12,3 @@ def test_no_secret_is_logged(browser1, log, caplog):
         assert secret not in log.text
         assert not [each for each in caplog.messages if secret in each]  # before tokens are cut
     assert "id_token=eyJ" in token
-
-
-def test_a_database_error_is_logged_without_the_data_in_it(accounts, browser1, log):
-    with accounts.parts.database.writing() as connection:
-        connection.execute(text("DROP TABLE throttles"))
-    answer = browser1.sign_in("mallory@example.com", PASSWORD)
-    assert answer.status_code == 503
-    assert "database error: OperationalError: no such table: throttles request_id=" in log.text
-    assert "mallory" not in log.text
-
-
-def test_a_refusal_by_the_database_is_logged_without_the_statement(accounts, browser1, log):
-    with accounts.parts.database.writing() as connection:
-        connection.execute(text("CREATE UNIQUE INDEX broken ON sessions (address)"))
-    Visitor(accounts).sign_in()
-    assert browser1.sign_in().status_code == 503
-    assert "database error: IntegrityError (IntegrityError) request_id=" in log.text
-    assert "INSERT" not in log.text
