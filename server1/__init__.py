@@ -8,29 +8,36 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import answer_only_this_machine, limit_bodies
-from flask_service import access_log, csrf, logs, secret_key, security_headers, session_cookie
+from flask_service import (
+    access_log,
+    csrf,
+    database_commands,
+    health,
+    logs,
+    secret_key,
+    security_headers,
+    session_cookie,
+)
 from flask_service.client_address import trust_proxies
+from flask_service.database import Database
 
 from . import (
     audit_command,
     cli,
-    database_command,
     error_pages,
     handoff_record,
-    health,
     pages,
 )
 from .accounts import account, closing, login, profile, recovery, signup, verification
 from .accounts.passwords import PasswordHasher
 from .config import Config
-from .db import Database
+from .db import SCHEMA, metadata
 from .handoff import handoff
 from .logouts import commands as logout_commands
 from .mail import commands as mail_commands
 from .mail import outbox_pages
 from .mail.delivery import make_delivery
 from .parts import Parts, install
-from .schema import DatabaseVersionError
 from .signing_key import make_first_signing_key
 
 
@@ -59,7 +66,9 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         app.config.update(config.handoff)
         make_first_signing_key(config)
         handoff.init_app(app, clock=clock)
-        database = _open_database(config)
+        database = Database(config.database_url, SCHEMA)
+        database.init_app(app)
+        database_commands.init_app(app, upgrade=config.demo)
     delivery = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
     install(app, Parts(config, database, PasswordHasher(config.hashing), clock, delivery))
     _add_guards(app, config)
@@ -73,30 +82,15 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         account.blueprint,
         profile.blueprint,
         closing.blueprint,
-        health.blueprint,
     ):
         app.register_blueprint(blueprint)
     outbox_pages.init_app(app, config)
     cli.init_app(app)
     audit_command.init_app(app)
-    database_command.init_app(app)
+    health.init_app(app, tables=metadata.sorted_tables)
     mail_commands.init_app(app)
     logout_commands.init_app(app)
     return app
-
-
-def _open_database(config: Config) -> Database:
-    context = cli.command_to_be_found()
-    if context is None:
-        return Database.open(config.database_url, upgrade=config.demo)
-    try:
-        database = Database.open(config.database_url)
-    except DatabaseVersionError as refusal:
-        # `database upgrade` has to be found all the same; no other command gets any further.
-        database = Database(config.database_url)
-        database.refuse(refusal)
-    context.call_on_close(database.close)
-    return database
 
 
 def _add_guards(app: Flask, config: Config) -> None:

@@ -46,9 +46,10 @@ from sqlalchemy import (
 
 from flask_handoff.front_door import request_id
 from flask_service.client_address import client_address
+from flask_service.database import Instant
 from flask_service.logs import escape, utc_milliseconds
 
-from .db import Instant, metadata
+from .db import metadata
 from .parts import parts
 
 COMMAND_LINE = "command line"

@@ -6,21 +6,28 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import answer_only_this_machine, limit_bodies
-from flask_handoff.replay_sql import SQLReplayStore, logout_table, replay_table
-from flask_service import access_log, csrf, logs, secret_key, security_headers, session_cookie
+from flask_handoff.replay_sql import SQLReplayStore
+from flask_service import (
+    access_log,
+    command_line,
+    csrf,
+    database_commands,
+    health,
+    logs,
+    secret_key,
+    security_headers,
+    session_cookie,
+)
 from flask_service.client_address import trust_proxies
+from flask_service.database import Database
 
-from . import cli, error_pages, health, notes, pages
+from . import accounts, cli, error_pages, notes, pages, sessions
 from .config import Config
-from .db import Database, metadata
-from .handoff import handoff
-from .schema import DatabaseVersionError
-
-replay_table(metadata)
-logout_table(metadata)
+from .db import SCHEMA
+from .handoff import clock_difference, handoff, keys_and_store
 
 
-@cli.plain_refusals()
+@command_line.plain_refusals()
 def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> Flask:
     """Build the application.
 
@@ -40,9 +47,9 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     secret_key.init_app(
         app, config.instance / "secret_key", create=True, settings="SERVER2_INSTANCE"
     )
-    url = config.database_url.render_as_string(hide_password=False)
-    database = Database(url, clock=clock)
-    app.extensions["database"] = database
+    app.extensions["clock"] = clock
+    database = Database(config.database_url, SCHEMA)
+    database.init_app(app)
 
     access_log.init_app(app)
     security_headers.init_app(app, https=config.https, files=("static", "pages.favicon"))
@@ -58,20 +65,12 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         answer_only_this_machine(app)
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)
-    app.register_blueprint(health.blueprint)
+    health.init_app(
+        app,
+        tables=[accounts.accounts, notes.notes, sessions.sessions],
+        others=keys_and_store,
+        about=clock_difference,
+    )
     cli.init_app(app)
-    _prepare(database, config)
+    database_commands.init_app(app, upgrade=config.demo)
     return app
-
-
-def _prepare(database: Database, config: Config) -> None:
-    context = cli.command_to_be_found()
-    if context is None:
-        database.prepare(upgrade=config.demo)
-        return
-    context.call_on_close(database.close)
-    try:
-        database.prepare()
-    except DatabaseVersionError as refusal:
-        # `database upgrade` has to be found all the same; no other command gets any further.
-        database.refuse(refusal)

@@ -17,10 +17,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from flask_handoff.errors import ConfigurationError
+from flask_service.database import database_of
 
 from . import create_app
 from .config import Config
-from .db import THREADS
 
 CONNECTIONS = 1024  # granian counts idle ones too: a low limit would be used up by open browsers
 KILL_AFTER = 3  # seconds that requests are given to end
@@ -35,7 +35,7 @@ def main() -> None:
     except ConfigurationError as error:
         sys.exit(f"server2: {error}")
     # The worker opens connections of its own: one that crosses a fork breaks.
-    app.extensions["database"].close()
+    database_of(app).close()
     logging.getLogger("server2").info("serves %s on port %d", config.base_url, config.serving.port)
     Granian(
         "server2.__main__:worker_app",
@@ -46,7 +46,7 @@ def main() -> None:
         http=HTTPModes.http1,
         websockets=False,
         workers=1,
-        blocking_threads=THREADS,
+        blocking_threads=config.serving.threads,
         backpressure=CONNECTIONS,
         log_level=LogLevels.error,  # below that it only wonders at the number of threads
         log_access=False,

@@ -8,10 +8,10 @@ from typing import Any
 from flask import Blueprint, Flask, current_app, g, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
+from flask_service.database import database
 from flask_service.session_cookie import replace_cookie
 
 from .config import Config
-from .db import database
 from .handoff import handoff
 from .sessions import current_session, end_session, required_session
 

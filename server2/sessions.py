@@ -27,10 +27,11 @@ from sqlalchemy import (
 )
 
 from flask_handoff.claims import Arrival, Logout
+from flask_service.database import Instant, database
 from flask_service.session_cookie import held_session_id
 
 from .accounts import Account, accounts
-from .db import Instant, database, metadata
+from .db import current_time, metadata
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
@@ -147,7 +148,7 @@ def start_session(connection: Connection, account_id: int, arrival: Arrival) -> 
     The session that this browser held until now ends, whoever it belonged to. The id is 256 random
     bits and goes to the browser only (``give_session_id``), after the transaction.
     """
-    now = database().now()
+    now = current_time()
     session_id, handle = secrets.token_urlsafe(32), secrets.token_hex(8)
     end_session(connection)
     connection.execute(_SWEEP, {"idle_since": now - IDLE})
@@ -235,7 +236,7 @@ def required_session() -> Session:
 
 
 def _find(held_sha256: str) -> Session | None:
-    now = database().now()
+    now = current_time()
     limits = {"oldest_start": now - ABSOLUTE, "idle_since": now - IDLE}
     with database().reading() as connection:
         row = connection.execute(_FIND, {"held_sha256": held_sha256, **limits}).one_or_none()

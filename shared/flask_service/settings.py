@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -30,6 +31,7 @@ DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 
+_Parsed = TypeVar("_Parsed")
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 # What a database's host may be called; one with an @ in it is the end of a password.
@@ -162,7 +164,7 @@ class SettingReader:
         if not text:
             return URL.create("sqlite", database=str(default))
         remedy = "Use for example sqlite:///path/of/a/file or postgresql://user@host/database."
-        url = _parse_url(text)
+        url = _parsed(make_url, text)
         if url is None or not _HOST.fullmatch(url.host or ""):
             raise ConfigurationError(
                 f"{name} is not a URL.",
@@ -181,13 +183,11 @@ class SettingReader:
         """Read where the server listens, *port* by default, and how much it does at once."""
         name = f"{self._prefix}_BIND"
         bind = self.text(name)
-        try:
-            ipaddress.ip_address(bind)
-        except ValueError:
+        if _parsed(ipaddress.ip_address, bind) is None:
             raise ConfigurationError(
                 f"{name}: {shown(bind)} is not an IP address.",
                 "Use for example 127.0.0.1, or 0.0.0.0 in a container.",
-            ) from None
+            )
         return Serving(
             bind=bind,
             port=self.port(f"{self._prefix}_PORT", port),
@@ -252,9 +252,9 @@ class SettingReader:
                 )
 
 
-def _parse_url(text: str) -> URL | None:
+def _parsed(parse: Callable[[str], _Parsed], text: str) -> _Parsed | None:
     # None in place of an error: the error quotes what it stumbled over, such as a password.
     try:
-        return make_url(text)
+        return parse(text)
     except (ArgumentError, ValueError):
         return None

@@ -8,15 +8,16 @@ import pytest
 
 import server1.config
 import server2.config
-from flask_handoff.keys import new_key
+from flask_service.database import database_of
 from tests.servers.accounts_visitor import CHEAP_HASHES, CLIENTS
 from tests.servers.conftest import (
     clock,
     issuer_key_ring,
     issuer_public_key,
+    server1_keys,
 )
 
-__all__ = ["clock", "issuer_key_ring", "issuer_public_key"]  # fixtures
+__all__ = ["clock", "issuer_key_ring", "issuer_public_key", "server1_keys"]  # fixtures
 
 CREATE: dict[str, Callable[..., Any]] = {
     "server1": server1.create_app,
@@ -66,29 +67,15 @@ class DemoServer:
 
     def close(self):
         for app in self.built:
-            close_database(app)
-
-
-def close_database(app):
-    if app.name == "server1":
-        app.extensions["server1"].database.close()
-    else:
-        app.extensions["database"].close()
-
-
-@pytest.fixture(scope="session")
-def keys_directory(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("server1") / "keys"
-    new_key(directory)
-    return directory
+            database_of(app).close()
 
 
 @pytest.fixture(params=CREATE)
-def server(request, tmp_path, clock, keys_directory, issuer_public_key):
+def server(request, tmp_path, clock, server1_keys, issuer_public_key):
     """Each of the two demo servers, which has yet to be built."""
     environment = {
         "SERVER1_INSTANCE": str(tmp_path / "server1"),
-        "HANDOFF_KEYS_DIRECTORY": str(keys_directory),
+        "HANDOFF_KEYS_DIRECTORY": str(server1_keys),
         "HANDOFF_CLIENTS": CLIENTS,
         **CHEAP_HASHES,
     }
