@@ -8,26 +8,11 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.front_door import answer_only_this_machine, limit_bodies
-from flask_service import (
-    access_log,
-    csrf,
-    database_commands,
-    health,
-    logs,
-    secret_key,
-    security_headers,
-    session_cookie,
-)
+from flask_service import access_log, browser_security, database_commands, health, logs, secret_key
 from flask_service.client_address import trust_proxies
 from flask_service.database import Database
 
-from . import (
-    audit_command,
-    cli,
-    error_pages,
-    handoff_record,
-    pages,
-)
+from . import audit_command, cli, error_pages, handoff_record, pages
 from .accounts import account, closing, login, profile, recovery, signup, verification
 from .accounts.passwords import PasswordHasher
 from .config import Config
@@ -95,10 +80,10 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
 
 def _add_guards(app: Flask, config: Config) -> None:
     access_log.init_app(app)
-    security_headers.init_app(app, https=config.https)
-    session_cookie.init_app(app, name="s1_session", https=config.https)
     limit_bodies(app)
-    csrf.init_app(app, base_url=config.issuer, exempt="handoff_issuer")
+    browser_security.init_app(
+        app, base_url=config.issuer, cookie="s1_session", exempt="handoff_issuer"
+    )
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import sys
 
 from flask import Flask
 
@@ -21,19 +20,9 @@ from .config import Config
 _log = logging.getLogger("server1.serving")
 
 
-def main() -> int:
-    """Serve until told to stop. Return 1, after a sentence on stderr, if that is not possible."""
-    return serving.serve("server1", _prepare, PasswordUnusableError)
-
-
 def application() -> Flask:
     """Build the application of one worker process."""
-    return serving.in_worker(_create)
-
-
-def _create() -> Flask:
-    app = create_app()
-    atexit.register(database_of(app).close)
+    app = serving.in_worker(create_app)
     background = Background(app)
     background.start()
     atexit.register(background.stop)  # called before the database is closed
@@ -61,4 +50,4 @@ def _prepare() -> Serving:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serving.serve("server1", _prepare, PasswordUnusableError)

@@ -22,8 +22,8 @@ from .mail.config import MailConfig, read_mail_config
 
 SETTINGS: Mapping[str, str] = {
     "SERVER1_INSTANCE": "instance/server1",
-    "SERVER1_DATABASE_URL": "",
     "SERVER1_SECRET_KEY_FILE": "",
+    "SERVER1_DATABASE_URL": "",
     "SERVER1_DEMO": "0",
     "SERVER1_SIGNUP": "1",
     "SERVER1_REQUIRE_VERIFIED_EMAIL": "1",
@@ -150,11 +150,6 @@ class Config:
             hashing=_hashing(read, elsewhere),
             handoff=_handoff(read, issuer, demo),
         )
-
-    @property
-    def https(self) -> bool:
-        """Whether browsers reach this server over https; decides over names of cookies."""
-        return self.issuer.startswith("https://")
 
     @property
     def shows_outbox(self) -> bool:

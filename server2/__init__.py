@@ -9,14 +9,12 @@ from flask_handoff.front_door import answer_only_this_machine, limit_bodies
 from flask_handoff.replay_sql import SQLReplayStore
 from flask_service import (
     access_log,
+    browser_security,
     command_line,
-    csrf,
     database_commands,
     health,
     logs,
     secret_key,
-    security_headers,
-    session_cookie,
 )
 from flask_service.client_address import trust_proxies
 from flask_service.database import Database
@@ -52,14 +50,17 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     database.init_app(app)
 
     access_log.init_app(app)
-    security_headers.init_app(app, https=config.https, files=("static", "pages.favicon"))
-    session_cookie.init_app(
-        app, name="s2_session", https=config.https, samesite=config.session_samesite
-    )
     limit_bodies(app)
     handoff.init_app(app, replay_store=SQLReplayStore(database.engine), clock=clock)
     trust_proxies(app, config.serving.trusted_proxies)
-    csrf.init_app(app, base_url=config.base_url, exempt="handoff_receiver")
+    browser_security.init_app(
+        app,
+        base_url=config.base_url,
+        cookie="s2_session",
+        exempt="handoff_receiver",
+        samesite=config.session_samesite,
+        files=("static", "pages.favicon"),
+    )
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import sys
 
 from flask import Flask
 
@@ -16,20 +14,9 @@ from . import create_app
 from .config import Config
 
 
-def main() -> int:
-    """Serve until told to stop. Return 1, after a sentence on stderr, if that is not possible."""
-    return serving.serve("server2", _prepare)
-
-
 def application() -> Flask:
     """Build the application of one worker process."""
-    return serving.in_worker(_create)
-
-
-def _create() -> Flask:
-    app = create_app()
-    atexit.register(database_of(app).close)
-    return app
+    return serving.in_worker(create_app)
 
 
 def _prepare() -> Serving:
@@ -41,4 +28,4 @@ def _prepare() -> Serving:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serving.serve("server2", _prepare)

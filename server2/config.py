@@ -52,7 +52,7 @@ class Config:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Config:
-        """Read and check all settings.
+        """Read all settings, and check each of them.
 
         Args:
             environment: In place of the process's environment, which overrides ``.env``.
@@ -82,11 +82,6 @@ class Config:
             serving=serving,
             handoff=_handoff(read, instance, base_url, samesite, demo),
         )
-
-    @property
-    def https(self) -> bool:
-        """Whether browsers reach this server over TLS."""
-        return self.base_url.startswith("https://")
 
 
 def _handoff(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import multiprocessing
@@ -18,13 +19,14 @@ from granian.log import LogLevels
 
 from flask_handoff import ConfigurationError
 
+from .database import database_of
 from .settings import Serving
 
 KILL_TIMEOUT = 3  # seconds that a worker has to end; a stalled upload would hold it for ever
 
 
-def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception]) -> int:
-    """Serve until told to stop. Return 1, after one sentence on stderr, if that is not possible.
+def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception]) -> None:
+    """Serve until told to stop. Exit with status 1 and one sentence if that is not possible.
 
     Args:
         name: The server's package; its ``__main__`` has ``application``, which each worker calls.
@@ -35,8 +37,7 @@ def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception])
     try:
         serving = prepare()
     except (ConfigurationError, *refusals) as error:  # type: ignore[misc]
-        sys.stderr.write(f"{name.upper()} does not start. {error}\n")
-        return 1
+        sys.exit(f"{name.upper()} does not start. {error}")
     Granian(
         f"{name}.__main__:application",
         factory=True,
@@ -52,7 +53,6 @@ def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception])
         log_access=False,  # it writes the decoded path and the query
         workers_kill_timeout=KILL_TIMEOUT,
     ).serve()
-    return 0
 
 
 def check_port(serving: Serving, *, setting: str) -> None:
@@ -81,9 +81,14 @@ def check_port(serving: Serving, *, setting: str) -> None:
 
 
 def in_worker(create: Callable[[], Flask]) -> Flask:
-    """Build the application of one worker process, which ends when the main process is gone."""
+    """Build the application of one worker process, which ends when the main process is gone.
+
+    The application's database is closed when the process ends, after what is registered with
+    ``atexit`` later.
+    """
     _end_with_main_process()
     app = create()
+    atexit.register(database_of(app).close)
     # What was made by now lives as long as the process. To look through it for garbage, as each
     # full collection would, takes a tenth of a second, in the middle of somebody's request.
     gc.collect()
