@@ -58,6 +58,16 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     install(app, Parts(config, database, PasswordHasher(config.hashing), clock, delivery))
     _add_guards(app, config)
     handoff_record.init_app(app)
+    _add_pages(app, config)
+    cli.init_app(app)
+    audit_command.init_app(app)
+    health.init_app(app, tables=metadata.sorted_tables)
+    mail_commands.init_app(app)
+    logout_commands.init_app(app)
+    return app
+
+
+def _add_pages(app: Flask, config: Config) -> None:
     for blueprint in (
         pages.blueprint,
         login.blueprint,
@@ -70,12 +80,6 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     ):
         app.register_blueprint(blueprint)
     outbox_pages.init_app(app, config)
-    cli.init_app(app)
-    audit_command.init_app(app)
-    health.init_app(app, tables=metadata.sorted_tables)
-    mail_commands.init_app(app)
-    logout_commands.init_app(app)
-    return app
 
 
 def _add_guards(app: Flask, config: Config) -> None:

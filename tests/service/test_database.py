@@ -119,7 +119,7 @@ def test_a_transaction_within_another_is_refused(database, outer, inner):
         pass
 
 
-def test_what_follows_a_commit_is_done_after_it_and_never_without_it(database):
+def test_what_follows_a_commit_is_never_done_without_it(database):
     done = []
     with database.writing() as connection:
         connection.execute(insert(things).values(name="a"))
@@ -165,7 +165,7 @@ def test_servers_that_start_together_make_the_tables_once(url, schema):
         datetime(2026, 6, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=30))),
     ],
 )
-def test_an_instant_comes_back_as_it_was_aware_and_in_utc(database, instant):
+def test_an_instant_comes_back_as_it_was_in_utc(database, instant):
     add(database, made_at=instant)
     with database.reading() as connection:
         found = connection.execute(select(things.c.made_at)).scalar_one()
@@ -182,7 +182,7 @@ def test_a_datetime_without_a_zone_is_refused(database):
     assert names(database) == []
 
 
-def test_no_table_of_a_server_takes_a_datetime_without_a_zone(server, app):
+def test_no_table_takes_a_datetime_without_a_zone(server, app):
     naive = datetime(2026, 1, 1, 12)  # noqa: DTZ001 - that is what is refused
     database, refused = database_of(app), 0
     for table in database.schema.metadata.sorted_tables:
@@ -203,7 +203,7 @@ def test_an_error_does_not_quote_what_was_to_be_written(database):
     assert "parameters hidden" in str(failed.value)
 
 
-def test_an_insert_knows_what_to_do_when_a_row_is_there(database):
+def test_an_insert_knows_of_a_row_that_is_there(database):
     for _ in range(2):
         with database.writing() as connection:
             once = insert_into(connection, things).values(name="a").on_conflict_do_nothing()
@@ -237,7 +237,7 @@ def test_a_sqlite_file_is_for_this_user_alone(sqlite_database, sqlite_url):
     assert {each.stat().st_mode & 0o077 for each in (folder, *folder.iterdir())} == {0}
 
 
-def test_a_writer_on_sqlite_has_the_lock_from_its_first_moment(sqlite_database, sqlite_url):
+def test_a_writer_on_sqlite_has_the_lock_at_once(sqlite_database, sqlite_url):
     with (
         closing(sqlite3.connect(sqlite_url.database, timeout=0, isolation_level=None)) as rival,
         sqlite_database.writing(),
@@ -246,7 +246,7 @@ def test_a_writer_on_sqlite_has_the_lock_from_its_first_moment(sqlite_database, 
         rival.execute("BEGIN IMMEDIATE")
 
 
-def test_a_reader_and_a_writer_on_sqlite_do_not_wait_for_each_other(sqlite_database, sqlite_url):
+def test_readers_and_writers_on_sqlite_do_not_wait(sqlite_database, sqlite_url):
     with closing(sqlite3.connect(sqlite_url.database, timeout=0, isolation_level=None)) as rival:
         with sqlite_database.reading() as connection:
             connection.execute(select(things)).all()
@@ -333,7 +333,7 @@ def test_a_damaged_sqlite_file_is_answered_503(server, app, connected):
     assert server.get(app, "/readyz").status_code == 503
 
 
-def test_a_server_that_may_not_use_its_database_refuses_to_start(server):
+def test_without_its_database_a_server_refuses_to_start(server):
     unreachable = "postgresql://notes:hunter2@127.0.0.1:1/notes"
     for url in ("sqlite:////proc/no/such/place", unreachable):
         with pytest.raises(ConfigurationError, match="cannot be used") as refused:

@@ -7,7 +7,7 @@ HOSTILE = "<script>hostile(1)</script>"
 FORMS = {"server1": "/login", "server2": "/notes"}
 
 
-def test_an_unknown_page_is_a_page_with_the_reference_of_the_log(server, app, capsys):
+def test_an_unknown_page_shows_the_reference_of_the_log(server, app, capsys):
     answer = server.get(app, "/no-such-page")
     assert answer.status_code == 404
     assert "<h1>There is no such page</h1>" in answer.text
@@ -104,9 +104,7 @@ def test_nothing_that_was_sent_stands_on_an_error_page(server, app):
         ),
     ],
 )
-def test_an_error_of_the_database_is_503_and_logged_without_its_data(
-    server, app, capsys, error, logged
-):
+def test_a_database_error_is_503_and_logged_without_data(server, app, capsys, error, logged):
     def fail():
         raise error
 

@@ -26,7 +26,7 @@ def raised(text):
         return type(error), error, error.__traceback__
 
 
-def test_a_line_begins_with_the_time_in_utc_to_the_millisecond():
+def test_a_line_begins_with_utc_to_the_millisecond():
     about = record("something")
     about.created = 1_767_268_800.25
     line = OneLineFormatter().format(about)
@@ -46,7 +46,7 @@ def test_a_traceback_forges_no_line():
     assert all(line.startswith("  | ") and line.isprintable() for line in others)
 
 
-def test_a_token_is_cut_out_of_a_message_and_of_a_traceback():
+def test_a_token_is_cut_out_of_messages_and_tracebacks():
     text = OneLineFormatter().format(record(f"refused {TOKEN}", raised(f"no {TOKEN}, sorry")))
     assert text.count("(cut)") == 2
     assert "eyJ" not in text

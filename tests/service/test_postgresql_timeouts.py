@@ -27,7 +27,7 @@ def hang(connection):
     connection.exec_driver_sql("SELECT pg_sleep(60)")
 
 
-def test_a_server_that_hangs_is_given_up_and_the_next_request_begins_anew(database):
+def test_a_server_that_hangs_is_given_up_and_asked_anew(database):
     def ask():
         with (
             pytest.raises(OperationalError),

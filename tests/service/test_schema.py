@@ -114,7 +114,7 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(filled, with_step):
     server.open(upgrade=True)
 
 
-def test_a_step_that_is_wrongly_written_leaves_the_database_as_it_was(filled, with_step):
+def test_a_wrongly_written_step_leaves_the_database_as_it_was(filled, with_step):
     before = state(filled.url)
     with pytest.raises(ZeroDivisionError):
         filled.open(upgrade=True, schema=with_step("1 / 0"))
@@ -148,9 +148,7 @@ def assert_upgraded_once(server, with_step):
     assert server.version() == "9999"
 
 
-def test_who_found_the_database_empty_does_not_upgrade_what_another_made_meanwhile(
-    filled, with_step
-):
+def test_what_another_process_made_meanwhile_is_not_upgraded(filled, with_step):
     before = state(filled.url)
     with closing(filled.database(with_step("pass"))) as database:
         version = database.migrate(upgrade=False)
@@ -158,7 +156,7 @@ def test_who_found_the_database_empty_does_not_upgrade_what_another_made_meanwhi
     assert state(filled.url) == before
 
 
-def test_an_older_database_is_refused_with_the_command_that_upgrades_it(filled, with_step):
+def test_an_older_database_is_refused_with_the_upgrade_command(filled, with_step):
     before = state(filled.url)
     with pytest.raises(ConfigurationError) as refused:
         filled.open(schema=with_step("pass"))
@@ -221,7 +219,7 @@ def test_tables_of_others_in_the_same_database_are_left_alone(server):
     assert "of_somebody_else" in described(server.url)
 
 
-def test_a_table_that_is_made_anew_keeps_the_rows_that_refer_to_it(filled, with_step):
+def test_a_table_made_anew_keeps_rows_that_refer_to_it(filled, with_step):
     server = filled
     parent = PARENTS[server.name]
     before = rows_of(server.url, ["sessions"])["sessions"]
@@ -241,7 +239,7 @@ class TestSQLite:
     def url(self, tmp_path):
         return f"sqlite:///{tmp_path / 'database.sqlite3'}"
 
-    def test_a_step_may_not_take_away_what_other_rows_refer_to(self, filled, with_step):
+    def test_a_step_may_not_remove_what_rows_refer_to(self, filled, with_step):
         server = filled
         before = state(server.url)
         parent = PARENTS[server.name]

@@ -186,7 +186,7 @@ def test_a_newer_database_is_shown_and_not_touched(server, flask):
 
 
 @ON_BOTH
-def test_upgrades_in_many_processes_at_once_do_not_hinder_each_other(older, run):
+def test_upgrades_in_many_processes_do_not_hinder_each_other(older, run):
     processes = [run("flask", "--app", older.name, "database", "upgrade") for _ in range(4)]
     written = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, written
@@ -195,7 +195,7 @@ def test_upgrades_in_many_processes_at_once_do_not_hinder_each_other(older, run)
 
 
 @ON_BOTH
-def test_outside_of_the_demo_an_older_database_is_refused_in_one_line(older, run):
+def test_outside_of_the_demo_an_older_database_is_refused(older, run):
     before = rows_of(older.url, described(older.url))
     process = run(older.name)
     written = process.communicate(timeout=PATIENCE)[0]

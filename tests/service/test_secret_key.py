@@ -27,7 +27,7 @@ def write(path, content):
     path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def test_a_random_key_is_made_at_first_run_for_this_user_alone(path, tmp_path):
+def test_a_random_private_key_is_made_at_first_run(path, tmp_path):
     (made,) = read(path)
     assert re.fullmatch(r"[\w-]{43}", made)
     assert read(tmp_path / "other" / "secret_key") != [made]

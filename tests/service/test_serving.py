@@ -95,7 +95,7 @@ def processes_of(group):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_all_of_it_even_while_an_upload_is_stalled(running, port, sent):
+def test_a_signal_ends_all_of_it_during_an_upload(running, port, sent):
     until(lambda: processes_of(running.pid) >= 3)
     with stalled_post(port):
         running.send_signal(sent)
@@ -127,7 +127,7 @@ def test_a_port_in_use_is_told_in_one_sentence(server, serve, port):
     )
 
 
-def test_a_port_that_another_of_its_kind_listens_on_is_not_shared(server, serve, running, port):
+def test_a_port_is_not_shared_with_another_of_its_kind(server, serve, running, port):
     assert "is already in use" in refusal(server, serve(port))
     assert running.poll() is None
 

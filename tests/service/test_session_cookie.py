@@ -35,7 +35,7 @@ def test_the_cookie_is_guarded_over_plain_http(server, app):
     assert attributes == ["HttpOnly", "Path=/", "SameSite=Lax"]
 
 
-def test_over_https_the_cookie_is_secure_and_of_this_host_only(server):
+def test_over_https_the_cookie_is_of_this_host_only(server):
     server.environment |= {server.base_url_setting: HTTPS, **COSTLY}
     app = server.build()
     name, attributes = set_cookie(app, HTTPS)
@@ -99,7 +99,7 @@ def test_a_new_session_keeps_nothing_of_what_the_cookie_held(small_app):
         assert session["csrf_token"] != before
 
 
-def test_a_form_of_the_response_that_replaces_the_cookie_is_good(small_app):
+def test_a_form_beside_a_replaced_cookie_is_good(small_app):
     with small_app.test_request_context("/"):
         first = generate_csrf()
         replace_cookie()

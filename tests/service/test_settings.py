@@ -93,7 +93,7 @@ def test_an_empty_value_is_taken_for_none(server):
     assert "HANDOFF_MAX_AGE" not in config.handoff
 
 
-def test_how_much_is_done_at_once_is_a_setting_at_both_servers(server):
+def test_how_much_is_done_at_once_is_a_setting(server):
     given = {"WORKERS": "2", "THREADS": "5", "CONNECTIONS": "77", "TRUSTED_PROXIES": "3"}
     serving = server.config(**given).serving
     assert (serving.workers, serving.threads, serving.connections) == (2, 5, 77)
