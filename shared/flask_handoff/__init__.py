@@ -13,7 +13,7 @@ from .errors import DependencyUnavailableError as DependencyUnavailableError
 from .errors import HandoffError as HandoffError
 from .errors import HandoffRejectedError as HandoffRejectedError
 from .issuer import HandoffIssuer as HandoffIssuer
-from .jwks_client import JWKSClient as JWKSClient
+from .keys import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing
 from .keys import PinnedKeys as PinnedKeys
 from .profiles import HANDOFF as HANDOFF

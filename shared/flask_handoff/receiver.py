@@ -30,8 +30,7 @@ from .errors import (
     ResponseIssuerError,
 )
 from .front_door import answer_only_to, request_id, sent_values, unverified_parameters
-from .jwks_client import JWKSClient
-from .keys import KeySource, PinnedKeys
+from .keys import JWKSClient, KeySource, PinnedKeys
 from .leaked_tokens import LeakedTokens
 from .login_request import LoginRequest
 from .profiles import PROFILES

@@ -17,8 +17,8 @@ from flask_handoff.errors import (
     JWKSUnavailableError,
     TokenKeyUnknownError,
 )
-from flask_handoff.jwks_client import JWKSClient
-from flask_handoff.jwks_fetch import FetchedJWKS
+from flask_handoff.keys.remote.client import JWKSClient
+from flask_handoff.keys.remote.fetch import FetchedJWKS
 from tests.jwks_endpoint import (
     FakeMonotonic,
     JWKSEndpoint,

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from flask_handoff import jwks_renewal
 from flask_handoff.errors import JWKSUnavailableError
-from flask_handoff.jwks_renewal import MOST_WAITING, KeyRenewal, KeySet, Pace
 from flask_handoff.keys import VerificationKey
+from flask_handoff.keys.remote import renewal as jwks_renewal
+from flask_handoff.keys.remote.renewal import MOST_WAITING, KeyRenewal, KeySet, Pace
 from tests.jwks_endpoint import FakeMonotonic, eventually, public_key
 
 PACE = Pace(timedelta(seconds=300), timedelta(seconds=10), patience=timedelta(seconds=20))
@@ -157,7 +157,7 @@ def test_a_crowd_does_not_wait_long_for_a_first_answer_that_does_not_come(renewa
 
 
 def test_the_clock_is_the_same_in_every_process_and_runs_on():
-    code = "from flask_handoff.jwks_renewal import uptime; print(uptime())"
+    code = "from flask_handoff.keys.remote.renewal import uptime; print(uptime())"
     before = jwks_renewal.uptime()
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert before < float(answer.stdout) < jwks_renewal.uptime()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .ring import SigningKey
 from .verification_key import VerificationKey
 
 
@@ -26,13 +25,4 @@ class KeySource(Protocol):
         Raises:
             JWKSUnavailableError: There is none.
         """
-        ...
-
-
-class SigningKeySource(Protocol):
-    """Where a minter finds the key to sign with: a ring, or one that follows its directory."""
-
-    @property
-    def signing_key(self) -> SigningKey:
-        """The key with which tokens are signed now."""
         ...

@@ -15,15 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
+from flask_handoff.keys.verification_key import thumbprint
+from flask_handoff.keys.weakness import MAXIMUM_KEY_BITS, MINIMUM_KEY_BITS, PUBLIC_EXPONENT
 from flask_handoff.redaction import shown
 
-from .files import check_is_ours, make_private_directory, only_writer
-from .guards import check_activation, check_is_published, check_retirement, check_room
 from .pem import delete_private_key, write_private_key
-from .ring import SigningKey
+from .private_files import check_is_ours, make_private_directory, only_writer
 from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write_ring
-from .verification_key import thumbprint
-from .weakness import MAXIMUM_KEY_BITS, MINIMUM_KEY_BITS, PUBLIC_EXPONENT
+from .rotation_schedule import check_activation, check_is_published, check_retirement, check_room
+from .signing_key import SigningKey
 
 _LONGEST_KID = 64  # characters
 

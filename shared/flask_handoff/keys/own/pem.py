@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_handoff.errors import ConfigurationError, KeyUnusableError
+from flask_handoff.keys.verification_key import thumbprint
 from flask_handoff.redaction import shown
 
-from .files import read_private_file, write_private_file
-from .verification_key import thumbprint
+from .private_files import read_private_file, write_private_file
 
 
 def pem_path(directory: Path, kid: str) -> Path:

@@ -32,18 +32,6 @@ def exists(path: Path) -> bool:
     return True
 
 
-def file_stamp(path: Path) -> tuple[int, ...] | None:
-    """Tell one state of a file from another without reading it; None if it is not there.
-
-    The time of the last change of mode counts as well: a ``chmod`` can mend a file.
-    """
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
 def check_private_directory(directory: Path) -> None:
     """Make sure that only the owner may look into a directory.
 

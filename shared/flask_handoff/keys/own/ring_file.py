@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Literal, Self, cast, get_args
 
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.keys.file_stamp import file_stamp
 from flask_handoff.redaction import shown
 from flask_handoff.strict_json import load_strict_json
 
-from .files import (
+from .private_files import (
     check_private_directory,
     exists,
-    file_stamp,
     read_private_file,
     write_private_file,
 )

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from flask_handoff.errors import KeyLifeCycleError
+from flask_handoff.keys.jwks import JWKS_MAX_AGE, MAXIMUM_JWKS_KEYS
 from flask_handoff.profiles import PROFILES
 
-from .jwks import JWKS_MAX_AGE, MAXIMUM_JWKS_KEYS
 from .ring_file import RingEntry
 
 PICK_UP_TIME = timedelta(seconds=10)

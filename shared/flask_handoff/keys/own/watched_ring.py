@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.keys.verification_key import VerificationKey
 
-from .ring import KeyRing, SigningKey
+from .ring import KeyRing
 from .ring_file import ring_stamp
-from .verification_key import VerificationKey
+from .signing_key import SigningKey
 
 LOOK_INTERVAL = 1.0  # seconds from one look at ring.json to the next
 RETRY_INTERVAL = 5.0  # seconds, after a ring that could not be used

@@ -11,10 +11,16 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .claims import Clock, system_clock
-from .errors import ConfigurationError, JWKSUnavailableError, TokenKeyUnknownError
-from .jwks_fetch import FETCH_DEADLINE, FetchedJWKS, check_jwks_uri, fetch_jwks
-from .jwks_renewal import (
+from flask_handoff.claims import Clock, system_clock
+from flask_handoff.errors import ConfigurationError, JWKSUnavailableError, TokenKeyUnknownError
+from flask_handoff.keys.file_stamp import file_stamp
+from flask_handoff.keys.jwks import parse_jwks
+from flask_handoff.keys.verification_key import VerificationKey
+from flask_handoff.profiles import HANDOFF
+from flask_handoff.redaction import shown
+
+from .fetch import FETCH_DEADLINE, FetchedJWKS, check_jwks_uri, fetch_jwks
+from .renewal import (
     ATTEMPT_INTERVAL,
     CACHE_LIFETIME,
     RENEWAL_SHARE,
@@ -23,10 +29,6 @@ from .jwks_renewal import (
     Pace,
     uptime,
 )
-from .keys import VerificationKey, parse_jwks
-from .keys.files import file_stamp
-from .profiles import HANDOFF
-from .redaction import shown
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
 

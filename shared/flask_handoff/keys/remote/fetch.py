@@ -11,14 +11,14 @@ from pathlib import Path
 
 import requests
 
-from .bounded_http import (
+from flask_handoff.bounded_http import (
     DEADLINE,
     RequestFailedError,
     bounded_request,
     is_plain_address,
     is_safe_from_others,
 )
-from .errors import ConfigurationError, JWKSUnavailableError
+from flask_handoff.errors import ConfigurationError, JWKSUnavailableError
 
 FETCH_DEADLINE = DEADLINE
 MAXIMUM_JWKS_BYTES = 64 * 1024  # of the body; 16 keys of 4,096 bits are about 13 KiB

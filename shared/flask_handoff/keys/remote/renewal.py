@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .errors import HandoffError, JWKSMalformedError, JWKSUnavailableError
-from .keys import JWKS_MAX_AGE, VerificationKey
+from flask_handoff.errors import HandoffError, JWKSMalformedError, JWKSUnavailableError
+from flask_handoff.keys.jwks import JWKS_MAX_AGE
+from flask_handoff.keys.verification_key import VerificationKey
 
 CACHE_LIFETIME = JWKS_MAX_AGE
 RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an expired set
