@@ -304,7 +304,10 @@ def test_a_netrc_and_proxies_in_the_environment_then_neither_is_used(endpoint, t
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login ada password hush-hush\n")
     netrc.chmod(0o600)
-    fetch = "import sys; from flask_handoff.keys.remote.fetch import fetch_jwks; fetch_jwks(sys.argv[1])"
+    fetch = (
+        "import sys; from flask_handoff.keys.remote.fetch import fetch_jwks; "
+        "fetch_jwks(sys.argv[1])"
+    )
     with JWKSEndpoint(publishes("evil")) as proxy:
         proxy_uri = proxy.uri.removesuffix("/.well-known/jwks.json")
         proxies = {

@@ -1,4 +1,4 @@
-"""Where a verifier finds the issuer's public keys, and a minter the key to sign with."""
+"""Where a verifier finds the issuer's public keys."""
 
 from __future__ import annotations
 
