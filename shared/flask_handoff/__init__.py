@@ -21,14 +21,14 @@ from .profiles import LOGOUT as LOGOUT
 from .profiles import OIDC as OIDC
 from .profiles import OIDC_LOGOUT as OIDC_LOGOUT
 from .receiver import HandoffReceiver as HandoffReceiver
-from .replay import MemoryReplayStore as MemoryReplayStore
-from .replay import ReplayStore as ReplayStore
 from .signals import handoff_accepted as handoff_accepted
 from .signals import handoff_issued as handoff_issued
 from .signals import handoff_refused as handoff_refused
 from .signals import handoff_rejected as handoff_rejected
 from .signals import logout_accepted as logout_accepted
 from .signals import logout_rejected as logout_rejected
+from .stores import MemoryReplayStore as MemoryReplayStore
+from .stores import ReplayStore as ReplayStore
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier

@@ -33,9 +33,9 @@ from .errors import (
 from .front_door import request_id, unverified_parameters
 from .keys import KeySource
 from .profiles import LOGOUT_PROFILES, PROFILES, TokenProfile
-from .replay import LogoutStore, ReplayStore
 from .reports import report_rejected
 from .signals import logout_accepted, logout_rejected
+from .stores import LogoutStore, ReplayStore
 from .tokens import LogoutTokenVerifier
 from .verification import REPLAY_MARGIN, fit_for_a_log
 

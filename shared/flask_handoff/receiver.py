@@ -34,9 +34,9 @@ from .keys import JWKSClient, KeySource, PinnedKeys
 from .leaked_tokens import LeakedTokens
 from .login_request import LoginRequest
 from .profiles import PROFILES
-from .replay import ReplayStore
 from .reports import report_rejected
 from .signals import handoff_accepted, handoff_rejected
+from .stores import ReplayStore
 from .tokens import TokenVerifier
 
 _EXTENSION = "handoff_receiver"

@@ -20,7 +20,7 @@ from .handoff_checks import HANDOFF_CHECKS, HandoffVerification, check_one_use
 from .keys import KeySource, SigningKeySource
 from .logout_checks import LOGOUT_CHECKS, LogoutVerification
 from .profiles import HANDOFF, LOGOUT, LOGOUT_EVENT, TokenProfile
-from .replay import LogoutStore, ReplayStore
+from .stores import LogoutStore, ReplayStore
 from .strict_jwt import ALGORITHM
 from .verification import Expectations, run_checks
 

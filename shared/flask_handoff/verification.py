@@ -25,7 +25,7 @@ from .errors import (
 )
 from .keys import KeySource, VerificationKey
 from .profiles import TokenProfile
-from .replay import LogoutStore, ReplayStore
+from .stores import LogoutStore, ReplayStore
 from .strict_jwt import ALGORITHM, read_header, read_payload, verify_signature
 
 MAXIMUM_TOKEN_LENGTH = 4096  # characters; a handoff by a key of 2048 bits is about 950

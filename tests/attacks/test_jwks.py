@@ -20,7 +20,7 @@ from flask_handoff.errors import (
     JWKSUnavailableError,
     TokenKeyUnknownError,
 )
-from flask_handoff.keys.remote.client import JWKSClient
+from flask_handoff.keys import JWKSClient
 from flask_handoff.keys.remote.renewal import MOST_WAITING
 from tests.jwks_endpoint import (
     FakeMonotonic,

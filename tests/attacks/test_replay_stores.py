@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from flask_handoff.errors import ReplayStoreUnavailableError, TokenReplayedError
-from flask_handoff.replay import MemoryReplayStore
-from flask_handoff.replay_sql import SQLReplayStore
+from flask_handoff.stores import MemoryReplayStore
+from flask_handoff.stores.sql import SQLReplayStore
 
 CHECKOUT = Path(__file__).parents[2]
 ISSUER = "https://server1.example.com"

@@ -17,7 +17,7 @@ from flask_handoff.errors import (
     JWKSUnavailableError,
     TokenKeyUnknownError,
 )
-from flask_handoff.keys.remote.client import JWKSClient
+from flask_handoff.keys import JWKSClient
 from flask_handoff.keys.remote.fetch import FetchedJWKS
 from tests.jwks_endpoint import (
     FakeMonotonic,

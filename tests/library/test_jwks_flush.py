@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flask_handoff.errors import ConfigurationError, JWKSUnavailableError, TokenKeyUnknownError
-from flask_handoff.keys.remote.client import JWKSClient
+from flask_handoff.keys import JWKSClient
 from tests.jwks_endpoint import FakeMonotonic, JWKSEndpoint, eventually, fails, publishes
 
 CHECKOUT = Path(__file__).parents[2]

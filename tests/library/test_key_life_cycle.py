@@ -12,6 +12,7 @@ from flask_handoff.keys import (
     PUBLICATION_TIME,
     RETENTION_TIME,
     KeyRing,
+    RingEntry,
     activate_key,
     new_key,
     read_ring,
@@ -19,7 +20,7 @@ from flask_handoff.keys import (
     revoke_keys,
     stage_key,
 )
-from flask_handoff.keys.own.ring_file import RingEntry, write_ring
+from flask_handoff.keys.own.ring_file import write_ring
 from flask_handoff.keys.own.watched_ring import LOOK_INTERVAL, RETRY_INTERVAL
 from flask_handoff.keys.remote.renewal import CACHE_LIFETIME
 

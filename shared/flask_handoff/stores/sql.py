@@ -21,8 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from .claims import HandoffClaims, Logout
-from .errors import (
+from flask_handoff.claims import HandoffClaims, Logout
+from flask_handoff.errors import (
     ConfigurationError,
     ReplayStoreUnavailableError,
     SessionEndedError,
