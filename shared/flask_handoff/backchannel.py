@@ -37,7 +37,7 @@ from .reports import report_rejected
 from .signals import logout_accepted, logout_rejected
 from .stores import LogoutStore, ReplayStore
 from .tokens import LogoutTokenVerifier
-from .verification import REPLAY_MARGIN, fit_for_a_log
+from .tokens.verification import REPLAY_MARGIN, fit_for_a_log
 
 EndSessionsHook = Callable[[Logout], None]
 

@@ -11,9 +11,9 @@ from flask.cli import ScriptInfo
 
 from .claims import UnverifiedToken
 from .errors import ConfigurationError
-from .explain import CheckResult, Explanation, Verdict, explain
-from .tokens import LogoutTokenVerifier, TokenVerifier
-from .verification import MAXIMUM_TOKEN_LENGTH
+from .tokens import Explanation, LogoutTokenVerifier, TokenVerifier, explain
+from .tokens.explain import CheckResult, Verdict
+from .tokens.verification import MAXIMUM_TOKEN_LENGTH
 
 _EXTENSION = "handoff_receiver"
 _MOST_BYTES = 4 * MAXIMUM_TOKEN_LENGTH  # read from standard input; what is longer is no token

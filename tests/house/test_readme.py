@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flask_handoff.cli import handoff_keys
-from flask_handoff.handoff_checks import HANDOFF_CHECKS
+from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config
 from server1.database_command import database_group as server1_database_group

@@ -12,10 +12,10 @@ import pytest
 
 from flask_handoff import HANDOFF, MemoryReplayStore, PinnedKeys, TokenVerifier
 from flask_handoff.errors import HandoffRejectedError
-from flask_handoff.explain import explain
-from flask_handoff.handoff_checks import HANDOFF_CHECKS
 from flask_handoff.keys import parse_jwks
 from flask_handoff.profiles import LOGOUT_EVENT
+from flask_handoff.tokens import explain
+from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
 from tests.jwks_endpoint import JWKSEndpoint, fails, response, sends
 
 ISSUER, CLIENT_ID, NONCE = "https://issuer.example", "notes", "n" * 43

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .errors import TokenClaimError
+from flask_handoff.errors import TokenClaimError
 
 LATEST_DATE = 253_402_300_799  # seconds since 1970: the end of the year 9999, datetime's last
 LONGEST_TEXT = 255  # characters

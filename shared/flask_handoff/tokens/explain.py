@@ -12,13 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from flask_handoff.claims import UnverifiedToken
+from flask_handoff.errors import (
+    DependencyUnavailableError,
+    HandoffError,
+    JWKSUnavailableError,
+    TokenClaimError,
+)
+from flask_handoff.keys import KeySource
+
 from .claim_reader import LATEST_DATE
-from .claims import UnverifiedToken
-from .errors import DependencyUnavailableError, HandoffError, JWKSUnavailableError, TokenClaimError
-from .keys import KeySource
 from .strict_jwt import read_header, read_segment
-from .tokens import LogoutTokenVerifier, TokenVerifier
 from .verification import Check, Verification
+from .verifier import LogoutTokenVerifier, TokenVerifier
 
 Outcome = Literal["ok", "refused", "cannot be told", "not checked", "not reached"]
 Verdict = Literal["accepted", "refused", "cannot be told"]

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from flask_handoff.claims import HandoffClaims
+from flask_handoff.errors import AttemptUnknownError, TokenClaimError
+
 from .claim_reader import ClaimReader, missing
-from .claims import HandoffClaims
-from .errors import AttemptUnknownError, TokenClaimError
 from .verification import (
     JWT_ID,
     LIFETIME,

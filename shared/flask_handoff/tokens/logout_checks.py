@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from flask_handoff.claims import Logout
+from flask_handoff.errors import TokenClaimError
+from flask_handoff.profiles import HANDOFF, LOGOUT_EVENT
+
 from .claim_reader import ClaimReader, not_of_its_form
-from .claims import Logout
-from .errors import TokenClaimError
-from .profiles import HANDOFF, LOGOUT_EVENT
 from .verification import DATES, JWT_ID, UP_TO_THE_CLAIMS, Check, Verification
 
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 import jwt
 from jwt.utils import base64url_decode
 
-from .errors import TokenMalformedError, TokenSignatureError
-from .keys import VerificationKey
-from .strict_json import StrictJSONError, load_strict_json
+from flask_handoff.errors import TokenMalformedError, TokenSignatureError
+from flask_handoff.keys import VerificationKey
+from flask_handoff.strict_json import StrictJSONError, load_strict_json
 
 ALGORITHM = "RS256"  # the only one, on both sides, never taken from a token or a key
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from .claim_reader import ClaimReader, missing
-from .claims import Clock, UnverifiedToken
-from .errors import (
+from flask_handoff.claims import Clock, UnverifiedToken
+from flask_handoff.errors import (
     HandoffError,
     Refusal,
     TokenClaimError,
@@ -23,9 +22,11 @@ from .errors import (
     TokenNotYetValidError,
     TokenSignatureError,
 )
-from .keys import KeySource, VerificationKey
-from .profiles import TokenProfile
-from .stores import LogoutStore, ReplayStore
+from flask_handoff.keys import KeySource, VerificationKey
+from flask_handoff.profiles import TokenProfile
+from flask_handoff.stores import LogoutStore, ReplayStore
+
+from .claim_reader import ClaimReader, missing
 from .strict_jwt import ALGORITHM, read_header, read_payload, verify_signature
 
 MAXIMUM_TOKEN_LENGTH = 4096  # characters; a handoff by a key of 2048 bits is about 950
