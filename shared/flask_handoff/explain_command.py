@@ -11,8 +11,8 @@ from flask.cli import ScriptInfo
 
 from .claims import UnverifiedToken
 from .errors import ConfigurationError
-from .tokens import Explanation, LogoutTokenVerifier, TokenVerifier, explain
-from .tokens.explain import CheckResult, Verdict
+from .tokens import LogoutTokenVerifier, TokenVerifier
+from .tokens.explain import CheckResult, Explanation, Verdict, explain
 from .tokens.verification import MAXIMUM_TOKEN_LENGTH
 
 _EXTENSION = "handoff_receiver"

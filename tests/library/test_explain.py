@@ -14,7 +14,7 @@ from flask_handoff import HANDOFF, MemoryReplayStore, PinnedKeys, TokenVerifier
 from flask_handoff.errors import HandoffRejectedError
 from flask_handoff.keys import parse_jwks
 from flask_handoff.profiles import LOGOUT_EVENT
-from flask_handoff.tokens import explain
+from flask_handoff.tokens.explain import explain
 from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
 from tests.jwks_endpoint import JWKSEndpoint, fails, response, sends
 

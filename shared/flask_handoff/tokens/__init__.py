@@ -3,8 +3,6 @@
 Nothing in this folder knows Flask, and nothing outside it knows PyJWT.
 """
 
-from .explain import Explanation as Explanation
-from .explain import explain as explain
 from .minter import TokenMinter as TokenMinter
 from .verifier import LogoutTokenVerifier as LogoutTokenVerifier
 from .verifier import TokenVerifier as TokenVerifier
