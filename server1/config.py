@@ -21,8 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from flask_handoff import ConfigurationError
-from flask_handoff.bounded_http import is_loopback
-from flask_handoff.clients import check_public_url
+from flask_handoff.addresses import check_public_url, is_loopback
 from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_handoff.redaction import check_settings, shown
 

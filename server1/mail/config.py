@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flask_handoff import ConfigurationError
-from flask_handoff.bounded_http import is_loopback
+from flask_handoff.addresses import is_loopback
 from flask_handoff.redaction import shown
 from server1.accounts.email_addresses import EmailAddressError, check_address
 

@@ -10,7 +10,7 @@ from flask import current_app, render_template, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
-from .clients import origin_of
+from .addresses import origin_of
 from .front_door import request_id
 
 PAGE_POLICY = (

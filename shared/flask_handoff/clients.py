@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
-from .bounded_http import is_plain_address, is_safe_from_others
+from .addresses import check_public_url, is_plain_address, is_safe_from_others, origin_of
 from .errors import (
     ClientUnknownError,
     ConfigurationError,
@@ -21,10 +20,8 @@ from .redaction import shown
 
 RESPONSE_MODES = frozenset({"query", "form_post"})
 LONGEST_STATE = 1024  # characters
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
-_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1024}", re.ASCII)
 _LISTS = frozenset({"redirect_uris", "response_modes"})
 _SWITCHES = frozenset({"backchannel_logout_allow_http"})
 _TEXTS = frozenset({"client_id", "name", "initiate_login_uri", "policy", "backchannel_logout_uri"})
@@ -186,42 +183,6 @@ class ClientRegistry:
 
     def __iter__(self) -> Iterator[Client]:
         return iter(self._clients.values())
-
-
-def check_public_url(url: str, *, setting: str) -> str:
-    """Return *url* if a browser may safely be sent there: https, or http on loopback.
-
-    Raises:
-        ConfigurationError: Another scheme, no host, user information, a fragment, or http
-            towards another machine.
-    """
-    remedy = "Use https://…, or http:// on localhost, 127.0.0.1 or [::1], without # and user@."
-    if _URL_CHARACTERS.fullmatch(url) is None:
-        raise ConfigurationError(f"{setting}: not an absolute URL.", remedy)
-    parts = _split(url)
-    if parts is None:
-        raise ConfigurationError(f"{setting}: {shown(url)} is not a URL.", remedy)
-    host = parts.hostname
-    allowed = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
-    if not host or not allowed or "@" in parts.netloc:
-        raise ConfigurationError(f"{setting}: {shown(url)} may not be used.", remedy)
-    return url
-
-
-def _split(url: str) -> SplitResult | None:
-    # The error of a wrong port quotes what stands there, such as a password; so it is not chained.
-    try:
-        parts = urlsplit(url)
-        _port = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL that ``check_public_url`` has passed."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _client(entry: Mapping[str, Any]) -> Client:

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from .clients import RESPONSE_MODES, Client, ClientRegistry, check_public_url
+from .addresses import check_public_url
+from .clients import RESPONSE_MODES, Client, ClientRegistry
 from .errors import ConfigurationError, UnsafeReturnToError
 from .profiles import PROFILES
 from .redaction import check_path, check_settings, shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import secrets
 from contextlib import suppress
@@ -20,8 +19,7 @@ from werkzeug.exceptions import (
 from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
-from .bounded_http import is_loopback
-from .clients import LOOPBACK_HOSTS
+from .addresses import is_loopback
 from .errors import ConfigurationError
 
 MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
@@ -170,8 +168,8 @@ def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | Non
         return None
     if (
         request.method in {"GET", "HEAD"}
-        and base.hostname in LOOPBACK_HOSTS
-        and _is_loopback(unverified_host)
+        and is_loopback(base.hostname or "")
+        and _names_this_machine(unverified_host)
     ):
         return redirect(base_url + _raw_path(), 303)
     abort(400)
@@ -210,17 +208,13 @@ def _is_for_machines(path: str) -> bool:
     return path in _INTERNAL_PATHS or path.startswith(_INTERNAL_FOLDER)
 
 
-def _is_loopback(unverified_host: str) -> bool:
+def _names_this_machine(unverified_host: str) -> bool:
     form = _HOST.fullmatch(unverified_host)
     if form is None or int(form["port"] or 0) > _HIGHEST_PORT:
         return False
     name = form["name"].strip("[]")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    # Browsers find every such name here (RFC 6761, section 6.3); other programs may not.
+    return name.endswith(".localhost") or is_loopback(name)
 
 
 def _raw_path() -> str:

@@ -11,13 +11,8 @@ from pathlib import Path
 
 import requests
 
-from flask_handoff.bounded_http import (
-    DEADLINE,
-    RequestFailedError,
-    bounded_request,
-    is_plain_address,
-    is_safe_from_others,
-)
+from flask_handoff.addresses import is_plain_address, is_safe_from_others
+from flask_handoff.bounded_http import DEADLINE, RequestFailedError, bounded_request
 from flask_handoff.errors import ConfigurationError, JWKSUnavailableError
 
 FETCH_DEADLINE = DEADLINE
