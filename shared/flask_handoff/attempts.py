@@ -7,7 +7,6 @@ covers all parts: the receiver needs no secret, and any of its replicas can fini
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import secrets
@@ -19,6 +18,7 @@ from itertools import islice
 from flask import Request
 from werkzeug.wrappers import Response
 
+from . import base64url
 from .claims import Clock
 from .errors import AttemptUnknownError, RequestMalformedError, UnsafeReturnToError
 from .profiles import STATE
@@ -59,7 +59,7 @@ class Attempt:
     def begin(cls, target: str, max_age: timedelta | None, now: datetime) -> Attempt:
         """Begin an attempt with fresh random values, 256 bits each."""
         started_at = int(now.timestamp())
-        parts = [secrets.token_urlsafe(32), str(started_at), _encode(target.encode())]
+        parts = [secrets.token_urlsafe(32), str(started_at), base64url.encode(target.encode())]
         if max_age is not None:
             parts.append(str(int(max_age.total_seconds())))
         return cls(
@@ -99,7 +99,7 @@ class Attempt:
 
         Source: OpenID Connect Core 1.0, section 15.5.2.
         """
-        return _encode(hashlib.sha256(self.value.encode()).digest())
+        return base64url.encode(hashlib.sha256(self.value.encode()).digest())
 
     @property
     def ends_at(self) -> datetime:
@@ -189,12 +189,6 @@ class AttemptCookies:
 
 def _read_target(encoded: str) -> str:
     try:
-        return check_return_to(
-            base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-        )
+        return check_return_to(base64url.decode(encoded).decode())
     except (ValueError, UnsafeReturnToError):
         raise AttemptUnknownError("the attempt's target is not of its form") from None
-
-
-def _encode(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
