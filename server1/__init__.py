@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.front_door import answer_only_this_machine, limit_bodies
+from flask_handoff.web import answer_only_this_machine, limit_bodies
 
 from . import (
     access_log,

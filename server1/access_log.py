@@ -10,7 +10,7 @@ from urllib.parse import quote
 from flask import Flask, g, request, request_started
 from werkzeug.wrappers import Response
 
-from flask_handoff.front_door import request_id
+from flask_handoff.web import request_id
 
 _LONGEST_PATH = 200  # characters
 # Somebody may have pasted a token or a cookie behind the slash; no page of ours has such a name.

@@ -44,7 +44,7 @@ from sqlalchemy import (
     select,
 )
 
-from flask_handoff.front_door import request_id
+from flask_handoff.web import request_id
 
 from .client_address import client_address
 from .db import Instant, metadata

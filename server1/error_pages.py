@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlche
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from flask_handoff.front_door import request_id
+from flask_handoff.web import request_id
 
 RETRY_AFTER = 5  # seconds
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.front_door import answer_only_this_machine, limit_bodies
 from flask_handoff.stores.sql import SQLReplayStore, logout_table, replay_table
+from flask_handoff.web import answer_only_this_machine, limit_bodies
 
 from . import access_log, cli, error_pages, forgery, headers, health, notes, pages, session_cookie
 from .config import Config

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from flask import Flask, Response, g, request, request_finished, request_started
 from flask.logging import wsgi_errors_stream
 
-from flask_handoff.front_door import request_id
+from flask_handoff.web import request_id
 
 LONGEST_PATH = 200  # characters
 # Somebody may have pasted a token or a cookie behind the slash; no page of ours has such a name.

@@ -12,8 +12,8 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from flask_handoff.errors import UnsafeReturnToError
-from flask_handoff.front_door import request_id
 from flask_handoff.return_to import check_return_to
+from flask_handoff.web import request_id
 
 from .handoff import handoff
 from .notes import LONGEST

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from .errors import (
     AuthorizationRequestError,
     AuthorizationReturnedError,
 )
+from .web.parameters import UnverifiedParameters, single
 
 LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
 
@@ -32,9 +33,6 @@ _UNSUPPORTED = {
     "request_uri": "request_uri_not_supported",
     "registration": "registration_not_supported",
 }
-
-UnverifiedParameters = Mapping[str, Sequence[str]]
-"""Every parameter with all the values it was sent with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,16 @@ class ReturnAddress:
 
         Sources: RFC 6749, section 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6.
         """
-        client = clients.client(_page_parameter(unverified, "client_id") or "")
+        client = clients.client(single(unverified, "client_id", AuthorizationRequestError) or "")
         return cls(
             client_id=client.client_id,
             redirect_uri=client.check_redirect_uri(
-                _page_parameter(unverified, "redirect_uri") or ""
+                single(unverified, "redirect_uri", AuthorizationRequestError) or ""
             ),
-            response_mode=client.check_response_mode(_page_parameter(unverified, "response_mode")),
-            state=client.check_state(_page_parameter(unverified, "state")),
+            response_mode=client.check_response_mode(
+                single(unverified, "response_mode", AuthorizationRequestError)
+            ),
+            state=client.check_state(single(unverified, "state", AuthorizationRequestError)),
         )
 
 
@@ -106,23 +106,23 @@ class AuthorizationRequest:
         for parameter, error in _UNSUPPORTED.items():
             if parameter in unverified:
                 raise AuthorizationReturnedError(f"{parameter}: not supported", error=error)
-        response_type = _parameter(unverified, "response_type")
+        response_type = single(unverified, "response_type", _invalid)
         if response_type is None:
             raise _invalid("response_type: missing")
         if response_type != "id_token":
             raise AuthorizationReturnedError(
                 "response_type: expected id_token", error="unsupported_response_type"
             )
-        nonce = _parameter(unverified, "nonce")
+        nonce = single(unverified, "nonce", _invalid)
         if nonce is None or _NONCE.fullmatch(nonce) is None:
             raise _invalid("nonce: expected 1 to 255 printable characters")
         return cls(
             address=address,
-            scope=_read_scope(_parameter(unverified, "scope")),
+            scope=_read_scope(single(unverified, "scope", _invalid)),
             nonce=nonce,
-            prompt=_read_prompt(_parameter(unverified, "prompt")),
-            max_age=_read_max_age(_parameter(unverified, "max_age")),
-            login_hint=_read_login_hint(_parameter(unverified, "login_hint")),
+            prompt=_read_prompt(single(unverified, "prompt", _invalid)),
+            max_age=_read_max_age(single(unverified, "max_age", _invalid)),
+            login_hint=_read_login_hint(single(unverified, "login_hint", _invalid)),
             arrived_at=now,
         )
 
@@ -202,21 +202,6 @@ class RequestCarrier:
             arrived_at=datetime.fromtimestamp(fields.pop("arrived_at"), UTC),
             **fields,
         )
-
-
-def _page_parameter(unverified: UnverifiedParameters, name: str) -> str | None:
-    values = unverified.get(name, ())
-    if len(values) > 1:
-        raise AuthorizationRequestError(f"{name}: sent twice")
-    return values[0] if values else None
-
-
-def _parameter(unverified: UnverifiedParameters, name: str) -> str | None:
-    values = unverified.get(name, ())
-    if len(values) > 1:
-        raise _invalid(f"{name}: sent twice")
-    # A parameter without a value counts as absent (RFC 6749, section 3.1).
-    return values[0] or None if values else None
 
 
 def _read_scope(unverified_scope: str | None) -> frozenset[str]:

@@ -8,7 +8,7 @@ and then looks for sessions. So at least one of the two sees the other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,6 @@ from flask import Blueprint, current_app, jsonify
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
-from .answers import private
 from .attempts import CLOCK_LEEWAY
 from .attempts import LIFETIME as ATTEMPT_LIFETIME
 from .claims import Clock, HandoffClaims, Logout, UnverifiedToken
@@ -30,14 +29,16 @@ from .errors import (
     RequestMalformedError,
     SessionEndedError,
 )
-from .front_door import request_id, unverified_parameters
 from .keys import KeySource
 from .profiles import LOGOUT_PROFILES, PROFILES, TokenProfile
-from .reports import report_rejected
 from .signals import logout_accepted, logout_rejected
 from .stores import LogoutStore, ReplayStore
 from .tokens import LogoutTokenVerifier
 from .tokens.verification import REPLAY_MARGIN, fit_for_a_log
+from .web import request_id
+from .web.parameters import UnverifiedParameters, single, unverified_parameters
+from .web.rejection_log import report_rejected
+from .web.responses import private
 
 EndSessionsHook = Callable[[Logout], None]
 
@@ -172,14 +173,13 @@ class Logouts:
 
 
 def _read_token() -> UnverifiedToken:
-    unverified = _read_form()
-    values = unverified.get("logout_token", ())
-    if len(values) != 1 or not values[0]:
-        raise RequestMalformedError("logout_token: expected exactly once")
-    return UnverifiedToken(values[0])
+    unverified_token = single(_read_form(), "logout_token", RequestMalformedError)
+    if unverified_token is None:
+        raise RequestMalformedError("logout_token: missing")
+    return UnverifiedToken(unverified_token)
 
 
-def _read_form() -> Mapping[str, Sequence[str]]:
+def _read_form() -> UnverifiedParameters:
     try:
         return unverified_parameters()
     except (BadRequest, UnsupportedMediaType) as error:

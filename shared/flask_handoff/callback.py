@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from .config import ReceiverConfig
 from .errors import RequestMalformedError
-from .login_request import single
+from .web.parameters import UnverifiedParameters, single
 
 LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
 
@@ -14,9 +14,7 @@ _FIELDS = ("id_token", "error", "state", "iss")
 _LONGEST_FIELD = 4096  # characters
 
 
-def read_callback(
-    unverified: Mapping[str, Sequence[str]], config: ReceiverConfig
-) -> Mapping[str, str]:
+def read_callback(unverified: UnverifiedParameters, config: ReceiverConfig) -> Mapping[str, str]:
     """Read the fields of an answer; none of them is verified yet.
 
     Raises:
@@ -25,7 +23,7 @@ def read_callback(
 
     Sources: OpenID Connect Core 1.0, sections 3.2.2.5 and 3.2.2.6; RFC 9207, section 2.4.
     """
-    fields = {name: single(unverified, name) for name in _FIELDS}
+    fields = {name: single(unverified, name, RequestMalformedError) for name in _FIELDS}
     given = {name: value for name, value in fields.items() if value is not None}
     if ("id_token" in given) == ("error" in given):
         raise RequestMalformedError("expected either id_token or error")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from .answers import error_page, post_page, private, refuse_head
 from .authorization import (
     AuthorizationRequest,
     RequestCarrier,
@@ -28,12 +27,15 @@ from .errors import (
     AuthorizationReturnedError,
     ConfigurationError,
 )
-from .front_door import answer_only_to, request_id, unverified_parameters
 from .keys import JWKS_MAX_AGE, WatchedKeyRing
 from .logout import deliver_logout
 from .profiles import PROFILES
 from .signals import handoff_issued, handoff_refused
 from .tokens import TokenMinter
+from .web import request_id
+from .web.parameters import UnverifiedParameters, single, unverified_parameters
+from .web.request_guards import answer_only_to
+from .web.responses import TEMPLATES, error_page, post_page, private, refuse_head
 
 _EXTENSION = "handoff_issuer"
 _log = logging.getLogger("flask_handoff")
@@ -151,19 +153,22 @@ class HandoffIssuer:
         Args:
             default: Where to go when no handoff is waiting.
         """
-        carried = _only(request.values.getlist("continue"))
+        try:
+            carried = _carried(request.values.to_dict(flat=False))
+        except AuthorizationExpiredError:
+            return default
         return _resume_url(carried) if carried else default
 
     def _pending(self) -> AuthorizationRequest | None:
         issuer = _issuer()
         try:
-            carried = _only(request.values.getlist("continue"))
-            return issuer.carrier.unpack(carried, issuer.clock())
+            carried = _carried(request.values.to_dict(flat=False))
+            return issuer.carrier.unpack(carried or "", issuer.clock())
         except AuthorizationRequestError:
             return None
 
     def _blueprint(self) -> Blueprint:
-        blueprint = Blueprint("handoff_issuer", __name__, template_folder="templates")
+        blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
         blueprint.before_request(refuse_head("handoff_issuer.authorize"))
         blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
         blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
@@ -177,7 +182,7 @@ class HandoffIssuer:
         issuer = _issuer()
         unverified = unverified_parameters()
         if "continue" in unverified:
-            carried = _only(unverified["continue"])
+            carried = _carried(unverified) or ""
             return self._answer(issuer, issuer.carrier.unpack(carried, issuer.clock()))
         address = ReturnAddress.read(unverified, issuer.config.clients)
         try:
@@ -346,9 +351,8 @@ def _resume_url(carried: str) -> str:
     return _with_parameters(url_for("handoff_issuer.authorize"), {"continue": carried})
 
 
-def _only(values: Sequence[str]) -> str:
-    # Of two values neither is taken: what one reader sees, another might not.
-    return values[0] if len(values) == 1 else ""
+def _carried(unverified: UnverifiedParameters) -> str | None:
+    return single(unverified, "continue", AuthorizationExpiredError)
 
 
 def _with_parameters(url: str, parameters: Mapping[str, str]) -> str:

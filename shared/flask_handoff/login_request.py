@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -12,6 +11,7 @@ from .attempts import Attempt
 from .config import ReceiverConfig
 from .errors import RequestMalformedError, UnsafeReturnToError
 from .return_to import target_path
+from .web.parameters import UnverifiedParameters, single
 
 _NOT_TARGETS = ("/sso", "/logout")  # landing there would begin again, or sign out
 _SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
@@ -35,7 +35,7 @@ class LoginRequest:
     login_hint: str | None
 
     @classmethod
-    def read(cls, unverified: Mapping[str, Sequence[str]], config: ReceiverConfig) -> LoginRequest:
+    def read(cls, unverified: UnverifiedParameters, config: ReceiverConfig) -> LoginRequest:
         """Read the request. An unsafe target is replaced by the default one.
 
         Raises:
@@ -44,16 +44,20 @@ class LoginRequest:
 
         Source: OpenID Connect Core 1.0, section 4.
         """
-        if single(unverified, "iss") not in (None, config.issuer):
+        if single(unverified, "iss", RequestMalformedError) not in (None, config.issuer):
             raise RequestMalformedError("iss: not the issuer that this service trusts")
-        prompt = single(unverified, "prompt")
+        prompt = single(unverified, "prompt", RequestMalformedError)
         if prompt not in (None, "none", "login"):
             raise RequestMalformedError("prompt: expected none or login")
         return cls(
-            target=_read_target(single(unverified, "target_link_uri"), config),
+            target=_read_target(
+                single(unverified, "target_link_uri", RequestMalformedError), config
+            ),
             prompt=prompt,
-            max_age=_read_max_age(single(unverified, "max_age"), prompt, config),
-            login_hint=_read_login_hint(single(unverified, "login_hint")),
+            max_age=_read_max_age(
+                single(unverified, "max_age", RequestMalformedError), prompt, config
+            ),
+            login_hint=_read_login_hint(single(unverified, "login_hint", RequestMalformedError)),
         )
 
     def authorization_url(self, config: ReceiverConfig, attempt: Attempt) -> str:
@@ -76,20 +80,6 @@ class LoginRequest:
         }
         given = {name: value for name, value in parameters.items() if value is not None}
         return f"{config.authorization_endpoint}?{urlencode(given)}"
-
-
-def single(unverified: Mapping[str, Sequence[str]], name: str) -> str | None:
-    """Return the one value of a parameter; None when it is absent or empty.
-
-    Raises:
-        RequestMalformedError: It is sent twice.
-
-    Source: RFC 6749, section 3.1.
-    """
-    values = unverified.get(name, ())
-    if len(values) > 1:
-        raise RequestMalformedError(f"{name}: sent twice")
-    return values[0] or None if values else None
 
 
 def _read_target(unverified_target: str | None, config: ReceiverConfig) -> str:

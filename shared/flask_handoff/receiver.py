@@ -15,7 +15,6 @@ from flask import Blueprint, Flask, current_app, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from .answers import error_page, landing_page, post_page, private, refuse_head
 from .attempts import Attempt, AttemptCookies
 from .backchannel import EndSessionsHook, Logouts
 from .callback import check_query, read_callback
@@ -29,15 +28,18 @@ from .errors import (
     RequestMalformedError,
     ResponseIssuerError,
 )
-from .front_door import answer_only_to, request_id, sent_values, unverified_parameters
 from .keys import JWKSClient, KeySource, PinnedKeys
 from .leaked_tokens import LeakedTokens
 from .login_request import LoginRequest
 from .profiles import PROFILES
-from .reports import report_rejected
 from .signals import handoff_accepted, handoff_rejected
 from .stores import ReplayStore
 from .tokens import TokenVerifier
+from .web import request_id
+from .web.parameters import sent_values, unverified_parameters
+from .web.rejection_log import report_rejected
+from .web.request_guards import answer_only_to
+from .web.responses import TEMPLATES, error_page, landing_page, post_page, private, refuse_head
 
 _EXTENSION = "handoff_receiver"
 _RETRY_AFTER = "5"  # seconds
@@ -195,7 +197,7 @@ class HandoffReceiver:
 
     def _blueprint(self, logouts: Logouts | None) -> Blueprint:
         blueprint = Blueprint(
-            "handoff_receiver", __name__, url_prefix="/sso", template_folder="templates"
+            "handoff_receiver", __name__, url_prefix="/sso", template_folder=TEMPLATES
         )
         blueprint.before_request(refuse_head("handoff_receiver.login", "handoff_receiver.callback"))
         both = ["GET", "POST"]

@@ -2,8 +2,9 @@ import pytest
 from flask import Blueprint, Flask
 from werkzeug.wrappers import Response
 
-from flask_handoff.answers import (
-    PAGE_POLICY,
+from flask_handoff.web import PAGE_POLICY
+from flask_handoff.web.responses import (
+    TEMPLATES,
     error_page,
     landing_page,
     make_private,
@@ -18,7 +19,7 @@ from tests.minimal_pair import Form
 def app():
     app = Flask("answers")
     # As the extensions do it, so that the library's own templates are found.
-    app.register_blueprint(Blueprint("ours", "flask_handoff", template_folder="templates"))
+    app.register_blueprint(Blueprint("ours", __name__, template_folder=TEMPLATES))
     with app.test_request_context():
         yield app
 

@@ -5,13 +5,9 @@ import pytest
 from flask import Flask, g, request, url_for
 
 from flask_handoff.errors import ConfigurationError
-from flask_handoff.front_door import (
-    MAXIMUM_BODY,
-    answer_only_to,
-    limit_bodies,
-    request_id,
-    unverified_parameters,
-)
+from flask_handoff.web import limit_bodies, request_id
+from flask_handoff.web.parameters import unverified_parameters
+from flask_handoff.web.request_guards import MAXIMUM_BODY, answer_only_to
 from tests.minimal_pair import RECEIVER
 
 LOOPBACK = "http://127.0.0.1:5002"

@@ -8,8 +8,9 @@ from typing import Literal
 from blinker import NamedSignal
 from flask import current_app
 
-from .errors import HandoffError, Refusal, TokenClaimError
-from .front_door import request_id
+from flask_handoff.errors import HandoffError, Refusal, TokenClaimError
+
+from .request_guards import request_id
 
 _NO_CHECK = Refusal(check="-")  # refused, or not told, before a token was looked at
 _log = logging.getLogger("flask_handoff")

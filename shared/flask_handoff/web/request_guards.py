@@ -1,30 +1,26 @@
-"""What every request meets first: our host, a bounded body, parameters read one way only."""
+"""Guards that a request meets first: is it for our host, and is its body bounded?"""
 
 from __future__ import annotations
 
 import re
 import secrets
-from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, abort, g, redirect, request
 from werkzeug.exceptions import (
     BadHost,
-    BadRequest,
-    HTTPException,
     LengthRequired,
     RequestEntityTooLarge,
-    UnsupportedMediaType,
 )
 from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
-from .addresses import is_loopback
-from .errors import ConfigurationError
+from flask_handoff.addresses import is_loopback
+from flask_handoff.errors import ConfigurationError
 
 MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
 
-_EXTENSION = "handoff_front_door"
+_EXTENSION = "handoff_request_guards"
 _INTERNAL_FOLDER = "/.well-known/"
 _INTERNAL_PATHS = ("/healthz", "/readyz", "/sso/backchannel-logout")
 _DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
@@ -123,39 +119,6 @@ def check_body(maximum: int = MAXIMUM_BODY) -> None:
         raise LengthRequired
     if (request.content_length or 0) > maximum:
         raise RequestEntityTooLarge
-
-
-def unverified_parameters() -> dict[str, list[str]]:
-    """Return the parameters of the current request, each with all the values it was sent with.
-
-    They stand in the query of a GET, and in the form of a POST, never in both: two readers that
-    look in different places would see two requests.
-
-    Raises:
-        UnsupportedMediaType: The body is not ``application/x-www-form-urlencoded`` (HTTP 415).
-        BadRequest: A POST has a query as well (HTTP 400).
-        LengthRequired, RequestEntityTooLarge: See ``check_body``.
-
-    Source: RFC 6749, section 3.1.
-    """
-    if request.method != "POST":
-        return request.args.to_dict(flat=False)
-    check_body()
-    if request.content_length and request.mimetype != "application/x-www-form-urlencoded":
-        raise UnsupportedMediaType
-    if request.query_string:
-        raise BadRequest
-    return request.form.to_dict(flat=False)
-
-
-def sent_values(name: str) -> list[str]:
-    """Return every value that a parameter was sent with, also in a request that is refused."""
-    values = request.args.getlist(name)
-    if request.method == "POST":
-        with suppress(HTTPException):
-            check_body()
-            values += request.form.getlist(name)
-    return values
 
 
 def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | None:

@@ -1,17 +1,22 @@
-"""The answers that both sides give: error pages, and the page that posts fields on."""
+"""The responses that both sides give: error pages, and the page that posts fields on."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 
 from flask import current_app, render_template, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
-from .addresses import origin_of
-from .front_door import request_id
+from flask_handoff.addresses import origin_of
+
+from .request_guards import request_id
+
+TEMPLATES = Path(__file__).parent / "templates"
+"""The folder of the templates, for the extensions' blueprints."""
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
