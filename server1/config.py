@@ -22,8 +22,8 @@ from sqlalchemy.exc import ArgumentError
 
 from flask_handoff import ConfigurationError
 from flask_handoff.addresses import check_public_url, is_loopback
-from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_handoff.redaction import check_settings, shown
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 
 from .mail.config import MailConfig, read_mail_config
 

@@ -17,9 +17,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from flask_handoff.addresses import check_public_url, is_loopback
-from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import check_settings
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 
 SETTINGS = (
     *("SERVER2_INSTANCE", "SERVER2_DATABASE_URL", "SERVER2_BIND", "SERVER2_PORT"),

@@ -6,12 +6,12 @@ from .claims import LiveSession as LiveSession
 from .claims import Logout as Logout
 from .claims import SignedInUser as SignedInUser
 from .claims import UnverifiedToken as UnverifiedToken
-from .clients import Client as Client
 from .errors import AccessDeniedError as AccessDeniedError
 from .errors import ConfigurationError as ConfigurationError
 from .errors import DependencyUnavailableError as DependencyUnavailableError
 from .errors import HandoffError as HandoffError
 from .errors import HandoffRejectedError as HandoffRejectedError
+from .issuer import Client as Client
 from .issuer import HandoffIssuer as HandoffIssuer
 from .keys import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing

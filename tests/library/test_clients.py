@@ -2,13 +2,13 @@ import pytest
 
 from flask_handoff import Client
 from flask_handoff.addresses import check_public_url, origin_of
-from flask_handoff.clients import ClientRegistry
 from flask_handoff.errors import (
     ClientUnknownError,
     ConfigurationError,
     RedirectURIMismatchError,
     ResponseModeError,
 )
+from flask_handoff.issuer.clients import ClientRegistry
 
 CALLBACK = "https://notes.example.com/sso/callback"
 ENTRY = {

@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 
 from flask_handoff import Client
-from flask_handoff.config import IssuerConfig, ReceiverConfig
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.issuer.config import IssuerConfig
+from flask_handoff.receiver.config import ReceiverConfig
 
 CLIENT = {
     "client_id": "notes",

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from flask_handoff.errors import HandoffError
-from flask_handoff.leaked_tokens import MOST_KEPT
+from flask_handoff.receiver.leaked_tokens import MOST_KEPT
 from tests.library.test_receiver_refusals import KeysOutOfReach, is_unavailable
 from tests.minimal_pair import (
     CALLBACK,

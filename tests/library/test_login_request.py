@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from flask_handoff.attempts import Attempt
-from flask_handoff.config import ReceiverConfig
 from flask_handoff.errors import RequestMalformedError
-from flask_handoff.login_request import LoginRequest
+from flask_handoff.receiver.attempts import Attempt
+from flask_handoff.receiver.config import ReceiverConfig
+from flask_handoff.receiver.login_request import LoginRequest
 from tests.minimal_pair import CALLBACK, ISSUER, RECEIVER, query_of
 
 

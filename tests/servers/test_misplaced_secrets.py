@@ -16,7 +16,7 @@ import server1
 import server2
 from flask_handoff import ConfigurationError
 from flask_handoff.cli import handoff_keys
-from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_handoff.stores import MemoryReplayStore
 from server1.config import SETTINGS as SERVER1_SETTINGS
 from server1.config import Config as Server1Config

@@ -10,14 +10,15 @@ from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from .claims import SignedInUser
-from .clients import Client, ClientRegistry
-from .errors import (
+from flask_handoff.claims import SignedInUser
+from flask_handoff.errors import (
     AuthorizationExpiredError,
     AuthorizationRequestError,
     AuthorizationReturnedError,
 )
-from .web.parameters import UnverifiedParameters, single
+from flask_handoff.web.parameters import UnverifiedParameters, single
+
+from .clients import Client, ClientRegistry
 
 LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
 

@@ -7,18 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .addresses import check_public_url, is_plain_address, is_safe_from_others, origin_of
-from .errors import (
+from flask_handoff.addresses import (
+    check_public_url,
+    is_plain_address,
+    is_safe_from_others,
+    origin_of,
+)
+from flask_handoff.errors import (
     ClientUnknownError,
     ConfigurationError,
     RedirectURIMismatchError,
     ResponseModeError,
     StateError,
 )
-from .profiles import PROFILES, STATE
-from .redaction import shown
+from flask_handoff.profiles import PROFILES, RESPONSE_MODES, STATE
+from flask_handoff.redaction import shown
 
-RESPONSE_MODES = frozenset({"query", "form_post"})
 LONGEST_STATE = 1024  # characters
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)

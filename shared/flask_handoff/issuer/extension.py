@@ -13,29 +13,30 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from .authorization import (
-    AuthorizationRequest,
-    RequestCarrier,
-    ReturnAddress,
-)
-from .claims import Clock, SignedInUser, system_clock
-from .clients import Client
-from .config import IssuerConfig
-from .errors import (
+from flask_handoff.claims import Clock, SignedInUser, system_clock
+from flask_handoff.errors import (
     AuthorizationExpiredError,
     AuthorizationRequestError,
     AuthorizationReturnedError,
     ConfigurationError,
 )
-from .keys import JWKS_MAX_AGE, WatchedKeyRing
+from flask_handoff.keys import JWKS_MAX_AGE, WatchedKeyRing
+from flask_handoff.profiles import PROFILES
+from flask_handoff.signals import handoff_issued, handoff_refused
+from flask_handoff.tokens import TokenMinter
+from flask_handoff.web import request_id
+from flask_handoff.web.parameters import UnverifiedParameters, single, unverified_parameters
+from flask_handoff.web.request_guards import answer_only_to
+from flask_handoff.web.responses import TEMPLATES, error_page, post_page, private, refuse_head
+
+from .authorization import (
+    AuthorizationRequest,
+    RequestCarrier,
+    ReturnAddress,
+)
+from .clients import Client
+from .config import IssuerConfig
 from .logout import deliver_logout
-from .profiles import PROFILES
-from .signals import handoff_issued, handoff_refused
-from .tokens import TokenMinter
-from .web import request_id
-from .web.parameters import UnverifiedParameters, single, unverified_parameters
-from .web.request_guards import answer_only_to
-from .web.responses import TEMPLATES, error_page, post_page, private, refuse_head
 
 _EXTENSION = "handoff_issuer"
 _log = logging.getLogger("flask_handoff")

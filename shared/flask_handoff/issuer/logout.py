@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from .bounded_http import DEADLINE, RequestFailedError, bounded_request
+from flask_handoff.bounded_http import DEADLINE, RequestFailedError, bounded_request
+from flask_handoff.errors import LogoutNotDeliveredError
+from flask_handoff.tokens import TokenMinter
+
 from .clients import Client
-from .errors import LogoutNotDeliveredError
-from .tokens import TokenMinter
 
 _DONE = frozenset({200, 204})  # some frameworks make a 204 of an empty 200
 

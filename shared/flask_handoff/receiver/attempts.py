@@ -18,11 +18,11 @@ from itertools import islice
 from flask import Request
 from werkzeug.wrappers import Response
 
-from . import base64url
-from .claims import Clock
-from .errors import AttemptUnknownError, RequestMalformedError, UnsafeReturnToError
-from .profiles import STATE
-from .return_to import check_return_to
+from flask_handoff import base64url
+from flask_handoff.claims import Clock
+from flask_handoff.errors import AttemptUnknownError, RequestMalformedError, UnsafeReturnToError
+from flask_handoff.profiles import STATE
+from flask_handoff.return_to import check_return_to
 
 LIFETIME = timedelta(minutes=10)
 CLOCK_LEEWAY = timedelta(seconds=5)  # one replica begins an attempt, another may finish it

@@ -16,11 +16,8 @@ from flask import Blueprint, current_app, jsonify
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
-from .attempts import CLOCK_LEEWAY
-from .attempts import LIFETIME as ATTEMPT_LIFETIME
-from .claims import Clock, HandoffClaims, Logout, UnverifiedToken
-from .config import ReceiverConfig
-from .errors import (
+from flask_handoff.claims import Clock, HandoffClaims, Logout, UnverifiedToken
+from flask_handoff.errors import (
     ConfigurationError,
     DependencyUnavailableError,
     HandoffError,
@@ -29,16 +26,20 @@ from .errors import (
     RequestMalformedError,
     SessionEndedError,
 )
-from .keys import KeySource
-from .profiles import LOGOUT_PROFILES, PROFILES, TokenProfile
-from .signals import logout_accepted, logout_rejected
-from .stores import LogoutStore, ReplayStore
-from .tokens import LogoutTokenVerifier
-from .tokens.verification import REPLAY_MARGIN, fit_for_a_log
-from .web import request_id
-from .web.parameters import UnverifiedParameters, single, unverified_parameters
-from .web.rejection_log import report_rejected
-from .web.responses import private
+from flask_handoff.keys import KeySource
+from flask_handoff.profiles import LOGOUT_PROFILES, PROFILES, TokenProfile
+from flask_handoff.signals import logout_accepted, logout_rejected
+from flask_handoff.stores import LogoutStore, ReplayStore
+from flask_handoff.tokens import LogoutTokenVerifier
+from flask_handoff.tokens.verification import REPLAY_MARGIN, fit_for_a_log
+from flask_handoff.web import request_id
+from flask_handoff.web.parameters import UnverifiedParameters, single, unverified_parameters
+from flask_handoff.web.rejection_log import report_rejected
+from flask_handoff.web.responses import private
+
+from .attempts import CLOCK_LEEWAY
+from .attempts import LIFETIME as ATTEMPT_LIFETIME
+from .config import ReceiverConfig
 
 EndSessionsHook = Callable[[Logout], None]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask_handoff.errors import RequestMalformedError
+from flask_handoff.web.parameters import UnverifiedParameters, single
+
 from .config import ReceiverConfig
-from .errors import RequestMalformedError
-from .web.parameters import UnverifiedParameters, single
 
 LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
 

@@ -15,12 +15,15 @@ from flask import Blueprint, Flask, current_app, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from .attempts import Attempt, AttemptCookies
-from .backchannel import EndSessionsHook, Logouts
-from .callback import check_query, read_callback
-from .claims import Arrival, Clock, HandoffClaims, LiveSession, UnverifiedToken, system_clock
-from .config import ReceiverConfig
-from .errors import (
+from flask_handoff.claims import (
+    Arrival,
+    Clock,
+    HandoffClaims,
+    LiveSession,
+    UnverifiedToken,
+    system_clock,
+)
+from flask_handoff.errors import (
     AttemptUnknownError,
     AuthorizationFailedError,
     DependencyUnavailableError,
@@ -28,18 +31,30 @@ from .errors import (
     RequestMalformedError,
     ResponseIssuerError,
 )
-from .keys import JWKSClient, KeySource, PinnedKeys
+from flask_handoff.keys import JWKSClient, KeySource, PinnedKeys
+from flask_handoff.profiles import PROFILES
+from flask_handoff.signals import handoff_accepted, handoff_rejected
+from flask_handoff.stores import ReplayStore
+from flask_handoff.tokens import TokenVerifier
+from flask_handoff.web import request_id
+from flask_handoff.web.parameters import sent_values, unverified_parameters
+from flask_handoff.web.rejection_log import report_rejected
+from flask_handoff.web.request_guards import answer_only_to
+from flask_handoff.web.responses import (
+    TEMPLATES,
+    error_page,
+    landing_page,
+    post_page,
+    private,
+    refuse_head,
+)
+
+from .attempts import Attempt, AttemptCookies
+from .backchannel import EndSessionsHook, Logouts
+from .callback import check_query, read_callback
+from .config import ReceiverConfig
 from .leaked_tokens import LeakedTokens
 from .login_request import LoginRequest
-from .profiles import PROFILES
-from .signals import handoff_accepted, handoff_rejected
-from .stores import ReplayStore
-from .tokens import TokenVerifier
-from .web import request_id
-from .web.parameters import sent_values, unverified_parameters
-from .web.rejection_log import report_rejected
-from .web.request_guards import answer_only_to
-from .web.responses import TEMPLATES, error_page, landing_page, post_page, private, refuse_head
 
 _EXTENSION = "handoff_receiver"
 _RETRY_AFTER = "5"  # seconds

@@ -6,9 +6,9 @@ import threading
 from collections import deque
 from typing import NoReturn
 
-from .claims import UnverifiedToken
-from .errors import DependencyUnavailableError, HandoffRejectedError
-from .tokens import TokenVerifier
+from flask_handoff.claims import UnverifiedToken
+from flask_handoff.errors import DependencyUnavailableError, HandoffRejectedError
+from flask_handoff.tokens import TokenVerifier
 
 MOST_KEPT = 1000  # tokens that wait to be spent: 4 MB at most
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from flask_handoff.errors import RequestMalformedError, UnsafeReturnToError
+from flask_handoff.return_to import target_path
+from flask_handoff.web.parameters import UnverifiedParameters, single
+
 from .attempts import Attempt
 from .config import ReceiverConfig
-from .errors import RequestMalformedError, UnsafeReturnToError
-from .return_to import target_path
-from .web.parameters import UnverifiedParameters, single
 
 _NOT_TARGETS = ("/sso", "/logout")  # landing there would begin again, or sign out
 _SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
