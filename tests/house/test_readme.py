@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from flask_handoff.cli import handoff_keys
+from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import server1
 import server2
 from flask_handoff import ConfigurationError
-from flask_handoff.cli import handoff_keys
+from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_handoff.stores import MemoryReplayStore
 from server1.config import SETTINGS as SERVER1_SETTINGS

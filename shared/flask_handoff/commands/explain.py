@@ -9,11 +9,11 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from .claims import UnverifiedToken
-from .errors import ConfigurationError
-from .tokens import LogoutTokenVerifier, TokenVerifier
-from .tokens.explain import CheckResult, Explanation, Verdict, explain
-from .tokens.verification import MAXIMUM_TOKEN_LENGTH
+from flask_handoff.claims import UnverifiedToken
+from flask_handoff.errors import ConfigurationError
+from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
+from flask_handoff.tokens.explain import CheckResult, Explanation, Verdict, explain
+from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH
 
 _EXTENSION = "handoff_receiver"
 _MOST_BYTES = 4 * MAXIMUM_TOKEN_LENGTH  # read from standard input; what is longer is no token

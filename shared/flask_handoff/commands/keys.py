@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 from flask.cli import NoAppException, ScriptInfo
 
-from .claims import system_clock
-from .errors import ConfigurationError, KeyLifeCycleError
-from .keys import (
+from flask_handoff.claims import system_clock
+from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
+from flask_handoff.keys import (
     Revocation,
     RingEntry,
     SigningKey,
@@ -29,7 +29,7 @@ from .keys import (
     revoke_keys,
     stage_key,
 )
-from .redaction import check_path, check_settings, shown
+from flask_handoff.redaction import check_path, check_settings, shown
 
 _KEYS_DIRECTORY = "HANDOFF_KEYS_DIRECTORY"
 _FLUSH_FILE = "HANDOFF_JWKS_FLUSH_FILE"
