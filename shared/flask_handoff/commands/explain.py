@@ -11,11 +11,11 @@ from flask.cli import ScriptInfo
 
 from flask_handoff.claims import UnverifiedToken
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.receiver.context import context_of
 from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
 from flask_handoff.tokens.explain import CheckResult, Explanation, Verdict, explain
 from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH
 
-_EXTENSION = "handoff_receiver"
 _MOST_BYTES = 4 * MAXIMUM_TOKEN_LENGTH  # read from standard input; what is longer is no token
 _EXIT_STATUS: Mapping[Verdict, int] = {"accepted": 0, "refused": 1, "cannot be told": 2}
 
@@ -60,7 +60,7 @@ def _receiver_of_the_application(
         application = context.ensure_object(ScriptInfo).load_app()
     except ConfigurationError as error:
         raise _CannotTell(str(error)) from error
-    receiver = application.extensions.get(_EXTENSION)
+    receiver = context_of(application)
     if receiver is None:
         raise _CannotTell(
             "This application receives no handoffs. "
