@@ -1,14 +1,9 @@
-"""SERVER1's side: who is signed in here may be handed on, with a token for one client, once."""
+"""The Flask extension of SERVER1: hands on who is signed in, with a token for one client, once."""
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
-from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
@@ -20,40 +15,29 @@ from flask_handoff.errors import (
     AuthorizationReturnedError,
     ConfigurationError,
 )
-from flask_handoff.keys import JWKS_MAX_AGE, WatchedKeyRing
+from flask_handoff.keys import WatchedKeyRing
 from flask_handoff.profiles import PROFILES
-from flask_handoff.signals import handoff_issued, handoff_refused
+from flask_handoff.signals import handoff_issued
 from flask_handoff.tokens import TokenMinter
 from flask_handoff.web import request_id
 from flask_handoff.web.parameters import UnverifiedParameters, single, unverified_parameters
 from flask_handoff.web.request_guards import answer_only_to
-from flask_handoff.web.responses import TEMPLATES, error_page, post_page, private, refuse_head
+from flask_handoff.web.responses import TEMPLATES, private, refuse_head
 
 from .authorization import (
     AuthorizationRequest,
     RequestCarrier,
     ReturnAddress,
 )
+from .authorization_response import deliver, refused, return_error, with_parameters
 from .clients import Client
 from .config import IssuerConfig
+from .context import IssuerContext, issuer_context, keep_context
+from .discovery import jwks, metadata
 from .logout import deliver_logout
-
-_EXTENSION = "handoff_issuer"
-_log = logging.getLogger("flask_handoff")
 
 SignedInUserHook = Callable[[], SignedInUser | None]
 GrantedScopeHook = Callable[[SignedInUser, Client, frozenset[str]], frozenset[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Issuer:
-    """What belongs to one application."""
-
-    config: IssuerConfig
-    key_ring: WatchedKeyRing
-    minter: TokenMinter
-    carrier: RequestCarrier
-    clock: Clock
 
 
 class HandoffIssuer:
@@ -87,19 +71,20 @@ class HandoffIssuer:
         """
         config = IssuerConfig.from_app(app)
         key_ring = WatchedKeyRing(config.keys_directory)
-        app.extensions[_EXTENSION] = _Issuer(
+        context = IssuerContext(
             config=config,
             key_ring=key_ring,
             minter=TokenMinter(issuer=config.issuer, key_ring=key_ring, clock=clock),
             carrier=RequestCarrier(_secret_keys(app), config.clients),
             clock=clock,
         )
+        keep_context(app, context)
         answer_only_to(app, config.issuer, config.internal_hosts)
         app.register_blueprint(self._blueprint())
 
     def clients(self) -> tuple[Client, ...]:
         """Return the clients that are registered with the current application."""
-        return tuple(_issuer().config.clients)
+        return tuple(issuer_context().config.clients)
 
     def continue_url(self, client: Client, target: str | None = None) -> str:
         """Return the address of a link that takes the user to *client*.
@@ -112,10 +97,10 @@ class HandoffIssuer:
 
         Source: OpenID Connect Core 1.0, section 4.
         """
-        parameters = {"iss": _issuer().config.issuer}
+        parameters = {"iss": issuer_context().config.issuer}
         if target is not None:
             parameters["target_link_uri"] = target
-        return _with_parameters(client.initiate_login_uri, parameters)
+        return with_parameters(client.initiate_login_uri, parameters)
 
     def send_logout(
         self,
@@ -135,13 +120,17 @@ class HandoffIssuer:
             ValueError: Neither a session nor an account is named.
         """
         deliver_logout(
-            _issuer().minter, client, ended_at=ended_at, session_id=session_id, subject=subject
+            issuer_context().minter,
+            client,
+            ended_at=ended_at,
+            session_id=session_id,
+            subject=subject,
         )
 
     def pending_client(self) -> Client | None:
         """Return the client that the user is about to enter, on the sign-in page; else None."""
         pending = self._pending()
-        return None if pending is None else _issuer().carrier.client_of(pending)
+        return None if pending is None else issuer_context().carrier.client_of(pending)
 
     def login_hint(self) -> str | None:
         """Return what the client suggests to fill the sign-in page with, not verified."""
@@ -161,7 +150,7 @@ class HandoffIssuer:
         return _resume_url(carried) if carried else default
 
     def _pending(self) -> AuthorizationRequest | None:
-        issuer = _issuer()
+        issuer = issuer_context()
         try:
             carried = _carried(request.values.to_dict(flat=False))
             return issuer.carrier.unpack(carried or "", issuer.clock())
@@ -176,11 +165,11 @@ class HandoffIssuer:
         blueprint.add_url_rule(
             "/authorize", "authorize", private(self._authorize), methods=["GET", "POST"]
         )
-        blueprint.register_error_handler(AuthorizationRequestError, _refused)
+        blueprint.register_error_handler(AuthorizationRequestError, refused)
         return blueprint
 
     def _authorize(self) -> Response:
-        issuer = _issuer()
+        issuer = issuer_context()
         unverified = unverified_parameters()
         if "continue" in unverified:
             carried = _carried(unverified) or ""
@@ -189,29 +178,29 @@ class HandoffIssuer:
         try:
             pending = AuthorizationRequest.read(unverified, address, issuer.clock())
         except AuthorizationReturnedError as error:
-            return _return_error(issuer, address, error)
+            return return_error(issuer, address, error)
         if request.method == "POST":
             # A Lax session cookie stays away from a cross-site POST, but comes with this redirect.
             return redirect(_resume_url(issuer.carrier.pack(pending)), 303)
         return self._answer(issuer, pending)
 
-    def _answer(self, issuer: _Issuer, pending: AuthorizationRequest) -> Response:
+    def _answer(self, issuer: IssuerContext, pending: AuthorizationRequest) -> Response:
         user = self._signed_in_user()
         try:
             if user is None or pending.needs_sign_in(user):
                 return self._send_to_sign_in(issuer, pending)
             return self._hand_on(issuer, pending, user)
         except AuthorizationReturnedError as error:
-            return _return_error(issuer, pending.address, error)
+            return return_error(issuer, pending.address, error)
 
-    def _send_to_sign_in(self, issuer: _Issuer, pending: AuthorizationRequest) -> Response:
+    def _send_to_sign_in(self, issuer: IssuerContext, pending: AuthorizationRequest) -> Response:
         if pending.prompt == "none":
             raise AuthorizationReturnedError("nobody is signed in", error="login_required")
         carried = issuer.carrier.pack(pending)
-        return redirect(_with_parameters(url_for(self._login_endpoint), {"continue": carried}), 303)
+        return redirect(with_parameters(url_for(self._login_endpoint), {"continue": carried}), 303)
 
     def _hand_on(
-        self, issuer: _Issuer, pending: AuthorizationRequest, user: SignedInUser
+        self, issuer: IssuerContext, pending: AuthorizationRequest, user: SignedInUser
     ) -> Response:
         client = issuer.carrier.client_of(pending)
         granted = self._granted_scope(user, client, pending.scope)
@@ -233,62 +222,15 @@ class HandoffIssuer:
             scope=scope,
             request_id=request_id(),
         )
-        return _deliver(issuer, pending.address, {"id_token": token})
+        return deliver(issuer, pending.address, {"id_token": token})
 
 
-def metadata() -> Response:
-    """Answer with the issuer's metadata.
-
-    ``query`` is missing from the response modes on purpose: the standard forbids it for an ID
-    Token, so it is open only to clients that were registered with it.
-
-    Log-outs are told to clients that were registered with an address for them.
-
-    Sources: OpenID Connect Discovery 1.0, sections 3 and 4.2; OpenID Connect Back-Channel Logout
-    1.0, section 2.1.
-    """
-    config = _issuer().config
-    issuer = config.issuer
-    tells_of_log_outs = any(client.backchannel_logout_uri for client in config.clients)
-    document = {
-        "issuer": issuer,
-        "authorization_endpoint": f"{issuer}/authorize",
-        "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "response_types_supported": ["id_token"],
-        "response_modes_supported": ["form_post"],
-        "grant_types_supported": ["implicit"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "scopes_supported": ["openid", "profile", "email"],
-        "claims_supported": [
-            *("iss", "sub", "aud", "exp", "iat", "nonce", "jti", "sid", "auth_time"),
-            *("scope", "name", "email", "email_verified"),
-        ],
-        "prompt_values_supported": ["none", "login"],
-        "claims_parameter_supported": False,
-        "request_parameter_supported": False,
-        "request_uri_parameter_supported": False,
-        "authorization_response_iss_parameter_supported": True,
-        "backchannel_logout_supported": tells_of_log_outs,
-        "backchannel_logout_session_supported": tells_of_log_outs,
-    }
-    return _public_json(json.dumps(document).encode())
+def _resume_url(carried: str) -> str:
+    return with_parameters(url_for("handoff_issuer.authorize"), {"continue": carried})
 
 
-def jwks() -> Response:
-    """Answer with the public keys.
-
-    Source: RFC 7517, section 5.
-    """
-    return _public_json(_issuer().key_ring.jwks_json)
-
-
-def _public_json(document: bytes) -> Response:
-    response = current_app.response_class(document, mimetype="application/json")
-    response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE.total_seconds():.0f}"
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+def _carried(unverified: UnverifiedParameters) -> str | None:
+    return single(unverified, "continue", AuthorizationExpiredError)
 
 
 def _about(user: SignedInUser, scope: frozenset[str]) -> Mapping[str, str | bool]:
@@ -301,65 +243,6 @@ def _about(user: SignedInUser, scope: frozenset[str]) -> Mapping[str, str | bool
     return about
 
 
-def _return_error(
-    issuer: _Issuer, address: ReturnAddress, error: AuthorizationReturnedError
-) -> Response:
-    _report(error, issuer.config.clients.client(address.client_id))
-    return _deliver(issuer, address, {"error": error.error})
-
-
-def _deliver(issuer: _Issuer, address: ReturnAddress, answer: Mapping[str, str]) -> Response:
-    fields = dict(answer, iss=issuer.config.issuer)
-    if address.state is not None:
-        fields["state"] = address.state
-    if address.response_mode == "form_post":
-        return post_page(address.redirect_uri, fields)
-    # 303 and never 307, which would post the password on (RFC 9700, section 4.12).
-    return redirect(_with_parameters(address.redirect_uri, fields), 303)
-
-
-def _refused(error: AuthorizationRequestError) -> Response:
-    _report(error)
-    too_late = isinstance(error, AuthorizationExpiredError)
-    return error_page(
-        "handoff/request_refused.html",
-        400,
-        title="Too late" if too_late else "This request cannot be answered",
-        sentence=(
-            "The sign-in took too long. Go back to the service you came from and start again."
-            if too_late
-            else "The service that sent you here made a request that is not registered, "
-            "or not valid. Nothing was sent to it."
-        ),
-        again_url=None,
-        again_label=None,
-    )
-
-
-def _report(error: AuthorizationRequestError, client: Client | None = None) -> None:
-    _log.warning(
-        "handoff refused: code=%s reason=%s request_id=%s", error.code, error, request_id()
-    )
-    handoff_refused.send(
-        current_app._get_current_object(),  # type: ignore[attr-defined]
-        error=error,
-        client=client,
-        request_id=request_id(),
-    )
-
-
-def _resume_url(carried: str) -> str:
-    return _with_parameters(url_for("handoff_issuer.authorize"), {"continue": carried})
-
-
-def _carried(unverified: UnverifiedParameters) -> str | None:
-    return single(unverified, "continue", AuthorizationExpiredError)
-
-
-def _with_parameters(url: str, parameters: Mapping[str, str]) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
-
-
 def _secret_keys(app: Flask) -> list[bytes]:
     if not app.secret_key:
         raise ConfigurationError(
@@ -367,7 +250,3 @@ def _secret_keys(app: Flask) -> list[bytes]:
         )
     keys = [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
     return [key.encode() if isinstance(key, str) else key for key in keys]
-
-
-def _issuer() -> _Issuer:
-    return cast(_Issuer, current_app.extensions[_EXTENSION])
