@@ -20,15 +20,8 @@ from flask_handoff.profiles import HANDOFF
 from flask_handoff.redaction import shown
 
 from .fetch import FETCH_DEADLINE, FetchedJWKS, check_jwks_uri, fetch_jwks
-from .renewal import (
-    ATTEMPT_INTERVAL,
-    CACHE_LIFETIME,
-    RENEWAL_SHARE,
-    KeyRenewal,
-    KeySet,
-    Pace,
-    uptime,
-)
+from .pace import ATTEMPT_INTERVAL, CACHE_LIFETIME, RENEWAL_SHARE, Pace, uptime
+from .renewal import KeyRenewal, KeySet
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
 
