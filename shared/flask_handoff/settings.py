@@ -154,7 +154,7 @@ class SettingReader:
         if isinstance(value, timedelta):
             value = int(value.total_seconds())
         if not re.fullmatch(r"[0-9]{1,8}", str(value), re.ASCII):
-            raise ConfigurationError(f"{name}: not a number of seconds.", "Use such as 3600.")
+            raise ConfigurationError(f"{name}: not a number of seconds.", "For example: 3600.")
         return timedelta(seconds=int(value))
 
     def path(self, name: str) -> Path | None:
@@ -166,7 +166,8 @@ class SettingReader:
         scope = frozenset(self.text(name).split())
         if "openid" not in scope or not all(_SCOPE.fullmatch(one) for one in scope):
             raise ConfigurationError(
-                f"{name} is no list of scopes with openid.", "Use such as: openid profile email."
+                f"{name} must be a list of scopes that contains openid.",
+                "For example: openid profile email.",
             )
         return scope
 
@@ -176,7 +177,7 @@ class SettingReader:
             return check_return_to(self.text(name))
         except UnsafeReturnToError:
             raise ConfigurationError(
-                f"{name} is no path of this site.", "Use such as /notes."
+                f"{name} must be a path of this site.", "For example: /notes."
             ) from None
 
     def cookie_prefix(self, name: str) -> str:
@@ -184,7 +185,7 @@ class SettingReader:
         prefix = self.text(name)
         if _COOKIE_PREFIX.fullmatch(prefix) is None:
             raise ConfigurationError(
-                f"{name}: {shown(prefix)} is no cookie name.",
+                f"{name}: {shown(prefix)} is not a cookie name.",
                 "Use letters, digits and _, such as tx_.",
             )
         return prefix
@@ -194,11 +195,13 @@ class SettingReader:
         value = self._values[name] or ""
         hosts = value.split(",") if isinstance(value, str) else value
         if not isinstance(hosts, Collection) or not all(isinstance(host, str) for host in hosts):
-            raise ConfigurationError(f"{name} is no list of hosts.", "Use such as: server1:5001.")
+            raise ConfigurationError(
+                f"{name} must be a list of hosts.", "For example: server1:5001."
+            )
         names = frozenset(host.strip().lower() for host in hosts if host.strip())
         if not all(_HOST.fullmatch(host) for host in names):
             raise ConfigurationError(
-                f"{name} holds something that is no host.", "Use such as: server1:5001,server1."
+                f"{name} contains a value that is not a host.", "For example: server1:5001,server1."
             )
         return names
 

@@ -205,7 +205,7 @@ def test_a_logout_token_is_explained_by_its_own_checks(command, sign):
 def test_where_nobody_hears_of_log_outs_none_is_explained(command, sign):
     answer = command(sign(now=datetime.now(UTC)), "--logout")
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert "is not told of log-outs" in answer.stderr
+    assert "is not told of logouts" in answer.stderr
 
 
 def test_only_harmless_values_of_a_token_are_shown(command, sign, key_ring):

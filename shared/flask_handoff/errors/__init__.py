@@ -1,7 +1,7 @@
 """Everything that can go wrong, as one tree.
 
     HandoffError
-    ├── ConfigurationError               an operator must mend a setting; raised at start-up
+    ├── ConfigurationError               an operator must fix a setting; raised at start-up
     ├── HandoffRejectedError             what came from outside is refused
     │   ├── RequestMalformedError            request_malformed
     │   ├── TokenMalformedError              token_malformed

@@ -1,4 +1,4 @@
-"""The issuer refuses a request for a handoff, or could not deliver a log-out."""
+"""The issuer refuses a request for a handoff, or could not deliver a logout."""
 
 from __future__ import annotations
 

@@ -50,6 +50,6 @@ class JWKSMalformedError(KeyMaterialError):
 
 
 class JWKSUnavailableError(DependencyUnavailableError):
-    """The issuer's public keys cannot be had; nothing is known about the token."""
+    """The issuer's public keys are unavailable; nothing is known about the token."""
 
     code = "jwks_unavailable"

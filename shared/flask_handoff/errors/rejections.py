@@ -53,7 +53,7 @@ class TokenClaimError(HandoffRejectedError):
 
 
 class TokenExpiredError(TokenClaimError):
-    """The token's time is over.
+    """The token has expired.
 
     Args:
         message: What was expected and what came.
@@ -95,7 +95,7 @@ class SessionEndedError(HandoffRejectedError):
 
 
 class AttemptUnknownError(HandoffRejectedError):
-    """This browser began no such handoff, or began it too long ago (log-in CSRF)."""
+    """This browser began no such handoff, or began it too long ago (login CSRF)."""
 
     code = "attempt_unknown"
 

@@ -45,8 +45,8 @@ class Client:
         policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``.
         backchannel_logout_uri: Where it is told, server to server, that sessions have ended; None
             if it is not told. https, or http on this very machine.
-        backchannel_logout_allow_http: Accept http to another machine for that address. Whoever is
-            on the way can keep log-outs back.
+        backchannel_logout_allow_http: Accept http to another machine for that address. An
+            attacker on the path can suppress logouts.
 
     Raises:
         ConfigurationError: A field is not of its form.

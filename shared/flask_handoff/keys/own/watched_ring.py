@@ -26,7 +26,7 @@ _logger = logging.getLogger("flask_handoff")
 class WatchedKeyRing:
     """The newest good ``KeyRing`` of a directory.
 
-    Whoever uses it looks whether ``ring.json`` has changed, at most once a second; there is no
+    Each use looks whether ``ring.json`` has changed, at most once a second; there is no
     thread. One caller loads the new ring while the others go on with the old one, and keys that
     are loaded already are not checked again. A ring that cannot be used is logged, with the remedy,
     and the old one stays.
@@ -87,7 +87,7 @@ class WatchedKeyRing:
 
     def _look(self, *, wait: bool) -> None:
         if self._pid != os.getpid():
-            # The lock may have been held when the process was forked, and is for ever.
+            # The lock may have been held when the process was forked, and stays held.
             self._pid, self._turn = os.getpid(), threading.Lock()
         if self._turn.acquire(blocking=wait):
             try:

@@ -32,7 +32,7 @@ class JWKSClient:
     """Holds the public keys of one issuer and keeps them current.
 
     A key that is known is found at once, whatever the endpoint does: a thread renews the set before
-    its time is over. While the endpoint fails, the last good set serves for an hour past its
+    it expires. While the endpoint fails, the last good set serves for an hour past its
     lifetime. A key that is not known causes at most one fetch, and at most one fetch begins every
     ten seconds. A withdrawn key is forgotten within the lifetime, as long as the endpoint answers;
     the last one as well: a set without any key is an answer, not an outage.
@@ -42,7 +42,7 @@ class JWKSClient:
 
     Args:
         jwks_uri: https, or http on loopback.
-        allow_http: Accept http for every host. Whoever can alter that traffic can sign in as
+        allow_http: Accept http for every host. An attacker who alters that traffic can sign in as
             anyone.
         cache_lifetime: How long a set is used without a question.
         attempt_interval: Between the starts of two fetches, whatever became of the first.
@@ -132,7 +132,7 @@ class JWKSClient:
         return key
 
     def ready(self) -> None:
-        """Make sure that a usable key is held or can be had within one fetch.
+        """Make sure that a usable key is held or available within one fetch.
 
         Raises:
             JWKSUnavailableError: There is none.

@@ -10,7 +10,7 @@ from flask_handoff.keys.jwks import JWKS_MAX_AGE
 
 CACHE_LIFETIME = JWKS_MAX_AGE
 RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an expired set
-STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer can be had
+STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer is available
 ATTEMPT_INTERVAL = timedelta(seconds=10)  # at least, from one attempt to the next
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
@@ -24,7 +24,7 @@ class Pace:
         lifetime: How long a set is used without a question.
         interval: Between the starts of two attempts, whatever became of the first.
         patience: How long an attempt is waited for, counted from its start.
-        stale: How long past its lifetime a set is used while nothing newer can be had.
+        stale: How long past its lifetime a set is used while nothing newer is available.
     """
 
     lifetime: timedelta

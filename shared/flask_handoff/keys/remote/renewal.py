@@ -167,7 +167,7 @@ class KeyRenewal:
             patience: How long to wait for the end of the attempt in flight.
         """
         if self._pid != os.getpid():
-            return  # The lock may have been held when the process was forked, and is for ever.
+            return  # The lock may have been held when the process was forked, and stays held.
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -178,7 +178,7 @@ class KeyRenewal:
         expires_at = held.asked_at + self._lifetime
         if now < expires_at:
             return True
-        # Past its time it is used only on the evidence that no newer set can be had.
+        # Past its time it is used only on the evidence that no newer set is available.
         evidence = self._failed_at >= expires_at - 2 * self._interval
         return evidence and now < self._over_at(held)
 
