@@ -13,9 +13,9 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from .addresses import check_public_url
+from .addresses import is_loopback
 from .errors import ConfigurationError, UnsafeReturnToError
 from .redaction import check_settings, shown
 from .return_to import check_return_to
@@ -53,6 +53,7 @@ _COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 _HOST = re.compile(
     r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?", re.ASCII
 )
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1024}", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
 
 
@@ -206,8 +207,38 @@ class SettingReader:
         return names
 
 
+def check_public_url(url: str, *, setting: str) -> str:
+    """Return *url* if a browser may safely be sent there: https, or http on loopback.
+
+    Raises:
+        ConfigurationError: Another scheme, no host, user information, a fragment, or http
+            towards another machine.
+    """
+    remedy = "Use https://…, or http:// on localhost, 127.0.0.1 or [::1], without # and user@."
+    if _URL_CHARACTERS.fullmatch(url) is None:
+        raise ConfigurationError(f"{setting}: not an absolute URL.", remedy)
+    parts = _split(url)
+    if parts is None:
+        raise ConfigurationError(f"{setting}: {shown(url)} is not a URL.", remedy)
+    host = parts.hostname
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host or ""))
+    if not host or not allowed or "@" in parts.netloc:
+        raise ConfigurationError(f"{setting}: {shown(url)} may not be used.", remedy)
+    return url
+
+
 def _check_spelling(unknown: Iterable[str], known: Iterable[str]) -> None:
     # A name that resembles none of ours belongs to somebody else, such as a container platform.
     for name in sorted(unknown):
         for meant in get_close_matches(name, known, n=1, cutoff=0.85):
             raise ConfigurationError(f"There is no setting {name}.", f"Perhaps {meant} was meant.")
+
+
+def _split(url: str) -> SplitResult | None:
+    # The error of a wrong port quotes what stands there, such as a password; so it is not chained.
+    try:
+        parts = urlsplit(url)
+        _port = parts.port
+    except ValueError:
+        return None
+    return parts

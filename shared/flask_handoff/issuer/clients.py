@@ -7,12 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_handoff.addresses import (
-    check_public_url,
-    is_plain_address,
-    is_safe_from_others,
-    origin_of,
-)
+from flask_handoff.addresses import is_plain_address, is_safe_from_others, origin_of
 from flask_handoff.errors import (
     ClientUnknownError,
     ConfigurationError,
@@ -22,6 +17,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.profiles import PROFILES, RESPONSE_MODES, STATE
 from flask_handoff.redaction import shown
+from flask_handoff.settings import check_public_url
 
 LONGEST_STATE = 1024  # characters
 

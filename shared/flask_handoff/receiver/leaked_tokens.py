@@ -17,7 +17,8 @@ class LeakedTokens:
     """Invalidates leaked tokens, also those that came while keys or store were out of reach.
 
     Such a token stands in a URL that others may have read, and the browser that holds the
-    attempt's cookie could still use it. The process that refused it invalidates it before it accepts another one.
+    attempt's cookie could still use it. The process that refused it invalidates it before it
+    accepts another one.
 
     Args:
         verifier: Judges every token of this receiver.
