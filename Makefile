@@ -9,6 +9,8 @@ MESSAGE ?=
 LOCK_ARGS ?=
 
 BIN := .venv/bin
+# PYTEST_ARGS stands behind it, so that -n0 (one process, as a debugger needs it) has the last word.
+ON_ALL_CORES := --numprocesses=auto --dist=worksteal
 TYPED := $(wildcard shared/flask_handoff server1 server2 lab benchmarks vectors demo.py draft_migration.py tests)
 
 .DEFAULT_GOAL := help
@@ -33,7 +35,7 @@ demo: .venv-ready
 	@exec $(BIN)/python demo.py
 
 test: .venv-ready
-	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+	@$(BIN)/python -m pytest $(ON_ALL_CORES) $(PYTEST_ARGS) $(TESTS)
 
 lint: .venv-ready
 	$(BIN)/ruff check .
