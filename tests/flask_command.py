@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from click.testing import CliRunner
-from flask.cli import FlaskGroup
+from flask.cli import cli
 
 OURS = ("FLASK_", "HANDOFF_", "SERVER1_", "SERVER2_")
 
@@ -28,7 +28,7 @@ def run_flask(directory, *arguments, answer="", settings=None):
     environment = {"FLASK_RUN_FROM_CLI": None, **foreign, **(settings or {})}
     with chdir(directory), no_module_left_behind(directory):
         done = CliRunner(env=environment, catch_exceptions=False).invoke(
-            FlaskGroup("flask"), arguments, input=answer, prog_name="flask"
+            cli, arguments, input=answer, prog_name="flask"
         )
     return Answer(done.exit_code, done.stdout, done.stderr)
 

@@ -107,8 +107,8 @@ def command_of(tmp_path, jwks_document):
 
     def make(run):
         def command(token, *arguments, app="receiver", **changed):
-            arguments = ["--app", app, "handoff-explain", *arguments]
-            return run(tmp_path, *arguments, answer=token, settings=settings | changed)
+            line = ("--app", app, "handoff-explain", *arguments)
+            return run(tmp_path, *line, answer=token, settings=settings | changed)
 
         return command
 
