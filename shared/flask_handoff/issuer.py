@@ -29,7 +29,7 @@ from .errors import (
     ConfigurationError,
 )
 from .front_door import answer_only_to, request_id, unverified_parameters
-from .keys import JWKS_MAX_AGE, WatchedKeyRing
+from .keys import JWKS_MAX_AGE, KeyRing, WatchedKeyRing
 from .logout import deliver_logout
 from .profiles import PROFILES
 from .signals import handoff_issued, handoff_refused
@@ -76,18 +76,26 @@ class HandoffIssuer:
         self._granted_scope = granted_scope
         self._login_endpoint = login_endpoint
 
-    def init_app(self, app: Flask, *, clock: Clock = system_clock) -> None:
+    def init_app(
+        self, app: Flask, *, key_ring: KeyRing | None = None, clock: Clock = system_clock
+    ) -> None:
         """Check the settings, load the keys, and add the endpoints to *app*.
+
+        Args:
+            app: The application.
+            key_ring: The ring of the settings, where it was opened already in this process: its
+                keys are not loaded again, see ``KeyRing.open``.
+            clock: Tells the time.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
         """
         config = IssuerConfig.from_app(app)
-        key_ring = WatchedKeyRing(config.keys_directory)
+        watched_ring = WatchedKeyRing(config.keys_directory, before=key_ring)
         app.extensions[_EXTENSION] = _Issuer(
             config=config,
-            key_ring=key_ring,
-            minter=TokenMinter(issuer=config.issuer, key_ring=key_ring, clock=clock),
+            key_ring=watched_ring,
+            minter=TokenMinter(issuer=config.issuer, key_ring=watched_ring, clock=clock),
             carrier=RequestCarrier(_secret_keys(app), config.clients),
             clock=clock,
         )
