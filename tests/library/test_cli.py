@@ -34,6 +34,7 @@ def write_application(tmp_path):
     return write
 
 
+@pytest.mark.processes
 def test_a_first_key_is_made_where_there_is_no_application(tmp_path):
     answer = run_flask_process(tmp_path, "handoff-keys", "new", "--directory", "x")
     assert answer.returncode == 0, answer.stderr

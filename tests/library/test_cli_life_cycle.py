@@ -78,6 +78,7 @@ def seconds_to_wait(refusal):
     return seconds
 
 
+@pytest.mark.processes
 def test_a_whole_rotation(tmp_path, ring, kids):
     flask = partial(run_flask_process, tmp_path)
     staged = flask("handoff-keys", "stage", "--directory", "x")

@@ -169,6 +169,7 @@ def test_the_check_that_refuses_is_named_with_its_reason(command, sign, fault):
     assert not any(part in answer.stdout for part in token.split(".") if len(part) > 20)
 
 
+@pytest.mark.processes
 def test_a_good_token_passes_all_that_can_be_checked_here(command_of, sign):
     command = command_of(run_flask_process)
     token = sign(now=datetime.now(UTC))

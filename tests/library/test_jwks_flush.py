@@ -114,6 +114,7 @@ def test_an_answer_that_was_on_its_way_is_dropped_and_asked_for_again(endpoint, 
     assert endpoint.count == 2
 
 
+@pytest.mark.processes
 def test_every_process_flushes_a_forked_one_too(endpoint, flush_file):
     script = """
         import os, sys, warnings

@@ -291,6 +291,7 @@ def test_while_one_caller_loads_the_others_go_on_with_the_old_ring(directory, fi
     assert watched.signing_key.kid == second
 
 
+@pytest.mark.processes
 def test_a_ring_is_followed_in_a_process_that_was_forked_while_it_was_read(directory, second):
     script = """
         import os, sys, threading
