@@ -157,6 +157,7 @@ def test_a_crowd_does_not_wait_long_for_a_first_answer_that_does_not_come(renewa
         issuer.open.set()
 
 
+@pytest.mark.processes
 def test_the_clock_is_the_same_in_every_process_and_runs_on():
     code = "from flask_handoff.keys.remote.pace import uptime; print(uptime())"
     before = pace.uptime()

@@ -192,8 +192,8 @@ def _client(entry: Mapping[str, Any]) -> Client:
     missing = {"client_id", "name", "redirect_uris", "initiate_login_uri"} - entry.keys()
     if unknown or missing:
         raise ConfigurationError(
-            f"HANDOFF_CLIENTS: unknown {', '.join(map(shown, unknown)) or 'none'}, "
-            f"missing {', '.join(sorted(missing)) or 'none'}.",
+            f"HANDOFF_CLIENTS: unknown [{', '.join(map(shown, sorted(unknown)))}],"
+            f" missing {sorted(missing)}.",
             f"Each client has: {', '.join(sorted(_FIELDS))}.",
         )
     if not all(_is_of_its_type(name, value) for name, value in entry.items()):

@@ -35,20 +35,27 @@ class WatchedKeyRing:
 
     Args:
         directory: Mode 0700, with a good ring.
+        before: The same ring as it was earlier: its keys are not loaded again.
         monotonic: Tells seconds that never run backwards.
 
     Raises:
         ConfigurationError: As ``KeyRing.open``.
     """
 
-    def __init__(self, directory: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        before: KeyRing | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._directory = directory
         self._monotonic = monotonic
         self._pid = os.getpid()
         self._turn = threading.Lock()
         self._complaint = ""
         self._look_at = monotonic() + LOOK_INTERVAL
-        self._ring, self._stamp = self._open(None)
+        self._ring, self._stamp = self._open(before)
 
     def current(self) -> KeyRing:
         """Return the ring as it was at most a second ago; never waits for another caller."""
