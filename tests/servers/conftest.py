@@ -118,10 +118,16 @@ def made_accounts(tmp_path_factory, server1_keys):
 
 
 @pytest.fixture
-def accounts(accounts_environment, made_accounts, clock):
-    """SERVER1 on SQLite, with the account of ada@example.com."""
+def made_environment(accounts_environment, made_accounts):
+    """Settings as they are after SERVER1's first start: the account is there."""
     shutil.copytree(made_accounts, accounts_environment["SERVER1_INSTANCE"])
-    with accounts_visitor.running_accounts(accounts_environment, clock) as running:
+    return accounts_environment
+
+
+@pytest.fixture
+def accounts(made_environment, clock):
+    """SERVER1 on SQLite, with the account of ada@example.com."""
+    with accounts_visitor.running_accounts(made_environment, clock) as running:
         yield running
 
 

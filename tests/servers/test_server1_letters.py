@@ -55,8 +55,8 @@ def sent(message):
 
 
 @pytest.fixture(params=[{}, PRODUCTION], ids=["demo", "production"])
-def server1(request, accounts_environment, clock):
-    with running_accounts({**accounts_environment, **request.param}, clock) as running:
+def server1(request, made_environment, clock):
+    with running_accounts({**made_environment, **request.param}, clock) as running:
         yield running
 
 

@@ -19,8 +19,8 @@ A_CLAIM = timedelta(seconds=12)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def services(request, accounts_environment, clock):
-    settings = dict(accounts_environment)
+def services(request, made_environment, clock):
+    settings = dict(made_environment)
     if request.param == "postgresql":
         settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
     with running_services(settings, clock) as running:
