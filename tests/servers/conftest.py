@@ -1,5 +1,6 @@
 import logging
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -115,6 +116,21 @@ def made_accounts(tmp_path_factory, server1_keys):
     with accounts_visitor.running_accounts(settings, FakeClock()):
         pass
     return instance
+
+
+@pytest.fixture(scope="session")
+def share_accounts(tmp_path_factory, made_accounts, server1_keys):
+    """Runs a SERVER1 for many tests that leave it as it is; its clock stands."""
+
+    @contextmanager
+    def run(**settings):
+        instance = tmp_path_factory.mktemp("shared") / "server1"
+        shutil.copytree(made_accounts, instance)
+        environment = {**environment_of_accounts(instance, server1_keys), **settings}
+        with accounts_visitor.running_accounts(environment, FakeClock()) as running:
+            yield running
+
+    return run
 
 
 @pytest.fixture
