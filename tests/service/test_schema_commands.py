@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from tests.ports import free_port
 from tests.servers.accounts_visitor import CHEAP_HASHES, hidden_fields
-from tests.servers.schemas import SERVERS, STEP, Server1, connected, described, fill, rows_of
+from tests.service.schemas import SERVERS, STEP, Server1, connected, described, fill, rows_of
 
 pytestmark = pytest.mark.processes
 CHECKOUT = Path(__file__).parents[2]
@@ -26,7 +26,8 @@ SHOWN = "Current version: {}\nNewest version:  {}\n"
 NEWEST = "The database is at version 9999, the newest.\n"
 COLOURS = """
 from sqlalchemy import Column, Table
-from .db import Instant, metadata
+from flask_service.database import Instant
+from .db import metadata
 colours = Table("colours", metadata, Column("at", Instant, primary_key=True))
 """
 
