@@ -10,7 +10,8 @@ from sqlalchemy import Column, Connection, ForeignKey, String, Table, bindparam,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from server1.db import Instant, metadata
+from flask_service.database import Instant
+from server1.db import metadata
 
 from .sessions import SessionOverError, sessions
 

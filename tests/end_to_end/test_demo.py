@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from tests.end_to_end.journey import Browser
 from tests.ports import free_port
-from tests.servers.schemas import SERVERS, connected
+from tests.service.schemas import SERVERS, connected
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from flask_handoff.keys import KeyRing, new_key
-from server1.logs import OneLineFormatter
+from flask_service.logs import OneLineFormatter
 from server2 import create_app
 from server2.config import Config
 from tests import ports

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from tests.ports import free_port
 from tests.servers.accounts_visitor import CHEAP_HASHES, hidden_fields
-from tests.servers.schemas import SERVERS, STEP, Server1, connected, described, fill, rows_of
+from tests.service.schemas import SERVERS, STEP, Server1, connected, described, fill, rows_of
 
 pytestmark = pytest.mark.processes
 CHECKOUT = Path(__file__).parents[2]
@@ -26,7 +26,8 @@ SHOWN = "Current version: {}\nNewest version:  {}\n"
 NEWEST = "The database is at version 9999, the newest.\n"
 COLOURS = """
 from sqlalchemy import Column, Table
-from .db import Instant, metadata
+from flask_service.database import Instant
+from .db import metadata
 colours = Table("colours", metadata, Column("at", Instant, primary_key=True))
 """
 
@@ -165,7 +166,7 @@ def test_an_upgrade_that_fails_is_told_in_one_line(older, add_step, flask):
     assert flask("database", "upgrade") == (
         1,
         "Error: The database could not be brought to version 9999 (SQLITE_ERROR). It is as it "
-        "was. Mend that, and try again.\n",
+        "was. Fix that, and try again.\n",
     )
     assert flask("database", "show") == (0, SHOWN.format(older.db.SCHEMA.newest, "9999"))
 

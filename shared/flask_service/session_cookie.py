@@ -1,14 +1,15 @@
-"""The cookie: Flask's own signed one, read only when the browser sent exactly one of it."""
+"""The session cookie: Flask's own signed one, read only when the browser sent exactly one of it."""
 
 from __future__ import annotations
 
 import hashlib
 
-from flask import Flask, Request
+from flask import Flask, Request, g, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_wtf.csrf import generate_csrf
 from itsdangerous import URLSafeTimedSerializer
 
-from .config import Config
+_ID = "id"
 
 
 class SessionCookie(SecureCookieSessionInterface):
@@ -29,20 +30,49 @@ class SessionCookie(SecureCookieSessionInterface):
         return self.session_class()
 
 
-def init_app(app: Flask, config: Config) -> None:
+def init_app(app: Flask, *, name: str, https: bool, samesite: str = "Lax") -> None:
     """Give the application its session cookie.
+
+    Args:
+        app: The whole application.
+        name: The cookie's name; over https ``__Host-`` stands before it.
+        https: Whether browsers reach the application over https.
+        samesite: ``Lax`` or ``Strict``.
 
     Source: RFC 6265bis, section 4.1.3.2 (the ``__Host-`` prefix).
     """
     app.session_interface = SessionCookie()
     app.config.update(
-        SESSION_COOKIE_NAME="__Host-s1_session" if config.https else "s1_session",
-        SESSION_COOKIE_SECURE=config.https,
+        SESSION_COOKIE_NAME=f"__Host-{name}" if https else name,
+        SESSION_COOKIE_SECURE=https,
         SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SAMESITE=samesite,
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_DOMAIN=None,
     )
+
+
+def held_session_id() -> str | None:
+    """Return the session id in this browser's cookie, unverified and perhaps dead; None without."""
+    found = session.get(_ID)
+    return found if isinstance(found, str) else None
+
+
+def give_session_id(session_id: str) -> None:
+    """Put a session id into this browser's cookie; what it held before is gone (fixation)."""
+    replace_cookie()
+    session[_ID] = session_id
+
+
+def replace_cookie() -> None:
+    """Give this browser a cookie without a session, and with a new CSRF token.
+
+    Replaced and not deleted: Chromium keeps showing a protected page from its back/forward cache
+    when a cookie merely goes away.
+    """
+    g.pop("csrf_token", None)  # Flask-WTF's, for the forms of this response
+    session.clear()
+    generate_csrf()
 
 
 def _is_sent_once(unverified_header: str, name: str) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import make_url, text
 
 from flask_handoff import ConfigurationError
 from tests.conftest import run_sql
-from tests.servers.schemas import (
+from tests.service.schemas import (
     SERVERS,
     STEP,
     connected,
@@ -152,8 +152,8 @@ def test_who_found_the_database_empty_does_not_upgrade_what_another_made_meanwhi
     filled, with_step
 ):
     before = state(filled.url)
-    with closing(filled.database()) as database:
-        version = database.migrate(upgrade=False, schema=with_step("pass"))
+    with closing(filled.database(with_step("pass"))) as database:
+        version = database.migrate(upgrade=False)
     assert version == filled.db.SCHEMA.newest
     assert state(filled.url) == before
 

@@ -1,7 +1,7 @@
 """The versions of the database's schema: which one a database is at, and the way to the newest.
 
-A version is a file in ``migrations/versions``, whose name begins with the version's number. A
-database keeps its number in Alembic's own table.
+A version is a file in a server's ``migrations/versions``, whose name begins with the version's
+number. A database keeps its number in Alembic's own table.
 
 Alembic itself is loaded only when there is something to upgrade.
 """
@@ -34,8 +34,10 @@ from flask_handoff import ConfigurationError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-PATIENCE = timedelta(minutes=10)  # for another process's upgrade, and for each statement of an own
+UPGRADE_TIMEOUT = timedelta(minutes=10)  # for another process's upgrade, and for each statement
 _LOCK = 0x5E7E72  # PostgreSQL's advisory lock: of all processes, one changes the schema
+
+_MIGRATIONS = Path(__file__).with_name("migrations")  # what Alembic runs at every upgrade
 
 # As Alembic itself would make it.
 _version = Table(
@@ -56,13 +58,18 @@ class Schema:
 
     Args:
         metadata: The tables of the newest version.
-        migrations: The directory in which Alembic finds the steps from one version to the next.
+        migrations: The directory whose ``versions`` are the steps from one version to the next.
         package: The server's, as ``flask --app`` and in capitals its settings are named.
     """
 
     metadata: MetaData
     migrations: Path
     package: str
+
+    @property
+    def settings(self) -> str:
+        """The settings that say where the database is, for the person who has to correct them."""
+        return f"{self.package.upper()}_DATABASE_URL or {self.package.upper()}_INSTANCE"
 
     @property
     def versions(self) -> list[str]:
@@ -152,7 +159,9 @@ class Schema:
         from alembic.config import Config
 
         config = Config(attributes={"connection": connection, "metadata": self.metadata})
-        config.set_main_option("script_location", str(self.migrations).replace("%", "%%"))
+        config.set_main_option("script_location", _escaped(_MIGRATIONS))
+        config.set_main_option("version_locations", _escaped(self.migrations / "versions"))
+        config.set_main_option("path_separator", "newline")  # a path may hold any other
         return config
 
     def _missing(self, connection: Connection) -> Iterator[str]:
@@ -167,14 +176,14 @@ class Schema:
         name = self.package.upper()
         return DatabaseVersionError(
             f"The database {fault}: it is not {name}'s, was damaged, or is of an earlier checkout.",
-            f"Correct {name}_DATABASE_URL, restore a backup, or remove a demo's data: make clean",
+            f"Correct {self.settings}, restore a backup, or remove a demo's data: make clean",
         )
 
 
 @contextmanager
 def _changing_sqlite(connection: Connection) -> Iterator[None]:
     driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-    driver.execute(f"PRAGMA busy_timeout = {_milliseconds(PATIENCE)}")
+    driver.execute(f"PRAGMA busy_timeout = {_milliseconds(UPGRADE_TIMEOUT)}")
     # SQLite changes a column by a new table in the place of the old one. With this on, the rows
     # that refer to the old one would be deleted along with it.
     driver.execute("PRAGMA foreign_keys = OFF")
@@ -197,18 +206,22 @@ def _lost_references(connection: Connection) -> int:
 
 @contextmanager
 def _changing_postgresql(connection: Connection) -> Iterator[None]:
-    from .impatient_postgresql import patience  # psycopg is not there where SQLite is used
+    from .postgresql_timeouts import answer_timeout  # psycopg is not there where SQLite is used
 
     # A stricter isolation would show the database as it was before the wait for the lock.
     connection.execution_options(isolation_level="READ COMMITTED")
-    with patience(connection, PATIENCE + timedelta(seconds=1)), connection.begin():
+    with answer_timeout(connection, UPGRADE_TIMEOUT + timedelta(seconds=1)), connection.begin():
         for timeout in ("statement_timeout", "lock_timeout"):
-            connection.exec_driver_sql(f"SET LOCAL {timeout} = {_milliseconds(PATIENCE)}")
+            connection.exec_driver_sql(f"SET LOCAL {timeout} = {_milliseconds(UPGRADE_TIMEOUT)}")
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         yield
 
 
 _CHANGING = {"sqlite": _changing_sqlite, "postgresql": _changing_postgresql}
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")
 
 
 def _milliseconds(duration: timedelta) -> int:

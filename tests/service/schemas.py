@@ -12,6 +12,7 @@ import server1
 import server1.db
 import server2
 import server2.db
+from flask_service.database import Database
 
 STEP = '''
 """A step of the tests."""
@@ -36,11 +37,12 @@ class Server1:
     def __init__(self, url):
         self.url = url
 
-    def open(self, *, upgrade=False, schema=server1.db.SCHEMA):
-        self.db.Database.open(make_url(self.url), upgrade=upgrade, schema=schema).close()
+    def open(self, *, upgrade=False, schema=None):
+        with closing(self.database(schema)) as database:
+            database.prepare(upgrade=upgrade)
 
-    def database(self):
-        return self.db.Database(make_url(self.url))
+    def database(self, schema=None):
+        return Database(make_url(self.url), schema or self.db.SCHEMA)
 
     def version(self):
         with closing(self.database()) as database:
@@ -52,13 +54,6 @@ class Server2(Server1):
 
     name = "server2"
     db = server2.db
-
-    def open(self, *, upgrade=False, schema=server2.db.SCHEMA):
-        with closing(self.database()) as database:
-            database.prepare(upgrade=upgrade, schema=schema)
-
-    def database(self):
-        return self.db.Database(self.url)
 
 
 SERVERS = [Server1, Server2]

@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL that give up on a server which is frozen or out of reach.
+"""Timeouts of connections to PostgreSQL, for a server that is frozen or out of reach.
 
 PostgreSQL itself keeps the time limits of a statement. A server that hangs keeps none, and without
-this every thread of SERVER2 would wait for it.
+this every thread of the application would wait for it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 from sqlalchemy import Connection, Engine, event
 
-PING = timedelta(seconds=2)  # for the sign of life of a connection that was idle
-ANSWER = timedelta(seconds=6)  # above the server's own limits, which leave a connection good
+PING_TIMEOUT = timedelta(seconds=2)  # for the sign of life of a connection that was idle
+ANSWER_TIMEOUT = timedelta(seconds=6)  # above the server's own, which leave a connection good
 
 _Answer = TypeVar("_Answer")
 
 
-class ImpatientConnection(psycopg.Connection[TupleRow]):
-    """Closes itself when an answer takes longer than its patience."""
+class TimeoutConnection(psycopg.Connection[TupleRow]):
+    """Closes itself when an answer takes longer than its timeout."""
 
-    patience = PING
+    timeout = PING_TIMEOUT
 
     def wait(self, gen: PQGen[_Answer], *arguments: Any, **options: Any) -> _Answer:
-        """Wait as psycopg does, at most for the patience.
+        """Wait as psycopg does, at most for the timeout.
 
         Raises:
             psycopg.OperationalError: There is no answer yet; the connection is closed.
@@ -37,7 +37,7 @@ class ImpatientConnection(psycopg.Connection[TupleRow]):
         return super().wait(self._watched(gen), *arguments, **options)
 
     def _watched(self, waiting: PQGen[_Answer]) -> Generator[Any, Any, _Answer]:
-        ends_at = time.monotonic() + self.patience.total_seconds()
+        ends_at = time.monotonic() + self.timeout.total_seconds()
         try:
             wanted = next(waiting)
             while True:
@@ -51,31 +51,31 @@ class ImpatientConnection(psycopg.Connection[TupleRow]):
             return cast(_Answer, done.value)
 
 
-def be_impatient(engine: Engine) -> None:
+def set_timeouts(engine: Engine) -> None:
     """Let every connection of this engine give up on a server that does not answer."""
 
     @event.listens_for(engine, "do_connect")
     def connect(
         _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]
-    ) -> ImpatientConnection:
-        return ImpatientConnection.connect(*arguments, **options)
+    ) -> TimeoutConnection:
+        return TimeoutConnection.connect(*arguments, **options)
 
     @event.listens_for(engine, "checkout")
-    def wait_for_answers(driver: ImpatientConnection, _record: object, _proxy: object) -> None:
-        driver.patience = ANSWER
+    def wait_for_answers(driver: TimeoutConnection, _record: object, _proxy: object) -> None:
+        driver.timeout = ANSWER_TIMEOUT
 
     @event.listens_for(engine, "checkin")
-    def wait_for_a_ping(driver: ImpatientConnection | None, _record: object) -> None:
+    def wait_for_a_ping(driver: TimeoutConnection | None, _record: object) -> None:
         if driver is not None:  # it is, when the connection was given up
-            driver.patience = PING
+            driver.timeout = PING_TIMEOUT
 
 
 @contextmanager
-def patience(connection: Connection, duration: timedelta) -> Iterator[None]:
-    """Wait longer for the answers to one connection, inside of the block."""
-    driver = cast(ImpatientConnection, connection.connection.driver_connection)
-    before, driver.patience = driver.patience, duration
+def answer_timeout(connection: Connection, duration: timedelta) -> Iterator[None]:
+    """Wait for the answers to one connection that long, inside of the block."""
+    driver = cast(TimeoutConnection, connection.connection.driver_connection)
+    before, driver.timeout = driver.timeout, duration
     try:
         yield
     finally:
-        driver.patience = before
+        driver.timeout = before
