@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from typing import cast
 
 from flask import current_app, redirect, request, url_for
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import Arrival, HandoffClaims, UnverifiedToken
 from flask_handoff.errors import (
     AttemptUnknownError,
+    DependencyUnavailableError,
     HandoffRejectedError,
     RequestMalformedError,
     ResponseIssuerError,
@@ -144,16 +144,20 @@ def _leaked_token_invalidated() -> Iterator[None]:
     """Invalidate the token of an answer that is refused unread, whatever is wrong with it.
 
     An attacker who chose the nonce may spoil the rest of the answer, so that it is refused in the
-    victim's browser, and then use the token in their own. Where the answer has a live attempt it
-    stays good: an attacker has no use for it, and the right answer may still come.
+    victim's browser, and then use the token in their own; or the application's hook may fail. Where
+    the answer has a live attempt it stays good: an attacker has no use for it, and the right answer
+    may still come.
     """
     try:
         yield
-    except (HandoffRejectedError, HTTPException):
+    except Exception as error:
         receiver, tokens = receiver_context(), sent_values("id_token")
         if len(tokens) == 1 and not _has_live_attempt(receiver, sent_values("state")):
+            token, leaked = UnverifiedToken(tokens[0]), receiver.leaked_tokens
+            if isinstance(error, DependencyUnavailableError) and leaked.keeps(token):
+                raise  # that is why; a store that hangs is not asked a second time
             with suppress(HandoffRejectedError):
-                receiver.leaked_tokens.invalidate(UnverifiedToken(tokens[0]))
+                leaked.invalidate(token)
         raise
 
 
@@ -173,9 +177,9 @@ def _find_attempt(receiver: ReceiverContext, unverified_state: str) -> Attempt |
 def _verify(
     receiver: ReceiverContext, token: UnverifiedToken, attempt: Attempt | None
 ) -> HandoffClaims:
-    receiver.leaked_tokens.catch_up()
     if attempt is None:
         receiver.leaked_tokens.invalidate(token)
+    receiver.leaked_tokens.catch_up()
     return receiver.verifier.verify(
         token,
         nonce=attempt.nonce,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from typing import NoReturn
 
 from flask_handoff.claims import UnverifiedToken
@@ -26,8 +25,10 @@ class LeakedTokens:
 
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
-        self._pending: deque[UnverifiedToken] = deque(maxlen=MOST_KEPT)
-        self._lock = threading.Lock()
+        self._pending: dict[UnverifiedToken, None] = {}  # in the order in which they came
+        self._lock = threading.Lock()  # of the line above; never held while others are asked
+        self._catching_up = threading.Lock()
+        self._failures = 0
 
     def invalidate(self, unverified_token: UnverifiedToken) -> NoReturn:
         """Invalidate a token that came without its attempt, if it is genuine, and refuse it.
@@ -40,20 +41,45 @@ class LeakedTokens:
         try:
             self._verifier.verify(unverified_token, nonce=None)
         except DependencyUnavailableError:
-            with self._lock:
-                self._pending.append(unverified_token)
+            self._keep(unverified_token)
             raise
         raise AssertionError("a token without an attempt was accepted")
 
+    def keeps(self, unverified_token: UnverifiedToken) -> bool:
+        """Tell whether a token waits for ``catch_up``."""
+        return unverified_token in self._pending
+
     def catch_up(self) -> None:
-        """Invalidate what could not be when it came; other callers wait meanwhile."""
+        """Invalidate what could not be when it came; other callers wait meanwhile.
+
+        Raises:
+            DependencyUnavailableError: It still cannot be. No token may be accepted: it could be
+                one of these.
+        """
         if not self._pending:
             return
+        failures = self._failures
+        with self._catching_up:
+            if self._failures != failures:
+                # To try again, one caller after another, would hold every thread for minutes.
+                raise DependencyUnavailableError("a leaked token could not be invalidated")
+            with self._lock:
+                waiting = tuple(self._pending)
+            for token in waiting:
+                self._invalidate_pending(token)
+
+    def _invalidate_pending(self, token: UnverifiedToken) -> None:
+        try:
+            self._verifier.verify(token, nonce=None)
+        except HandoffRejectedError:
+            with self._lock:
+                self._pending.pop(token, None)
+        except DependencyUnavailableError:
+            self._failures += 1
+            raise
+
+    def _keep(self, token: UnverifiedToken) -> None:
         with self._lock:
-            while self._pending:
-                try:
-                    self._verifier.verify(self._pending[0], nonce=None)
-                except HandoffRejectedError:
-                    self._pending.popleft()
-                except DependencyUnavailableError:
-                    return
+            if token not in self._pending and len(self._pending) >= MOST_KEPT:
+                del self._pending[next(iter(self._pending))]
+            self._pending[token] = None
