@@ -81,11 +81,14 @@ def answer_only_this_machine(app: Flask) -> None:
     """Refuse requests of this application that come from another machine (HTTP 403).
 
     For what is safe on loopback only. No setting knows what a server such as ``flask run --host``
-    listens on.
+    listens on. Behind proxies of this machine, who they say they speak for counts as well.
     """
 
     def check_sender() -> None:
-        if not is_loopback(request.remote_addr or ""):
+        # ProxyFix puts in what was sent as X-Forwarded-For, by whoever is at the other end.
+        replaced = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
+        addresses = (request.remote_addr or "", replaced or "127.0.0.1")
+        if not all(map(is_loopback, addresses)):
             abort(Response("This server answers its own machine only.\n", 403))
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_sender)
