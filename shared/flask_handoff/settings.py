@@ -53,7 +53,10 @@ _COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 _HOST = re.compile(
     r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?", re.ASCII
 )
-_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1024}", re.ASCII)
+# What has no scheme may be anything, such as a password.
+_ABSOLUTE_URL = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1016}", re.ASCII
+)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
 
 
@@ -215,7 +218,7 @@ def check_public_url(url: str, *, setting: str) -> str:
             towards another machine.
     """
     remedy = "Use https://…, or http:// on localhost, 127.0.0.1 or [::1], without # and user@."
-    if _URL_CHARACTERS.fullmatch(url) is None:
+    if _ABSOLUTE_URL.fullmatch(url) is None:
         raise ConfigurationError(f"{setting}: not an absolute URL.", remedy)
     parts = _split(url)
     if parts is None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import server1
 import server2
-from flask_handoff import ConfigurationError
+from flask_handoff import ConfigurationError, redaction
 from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_handoff.stores import MemoryReplayStore
@@ -225,6 +225,35 @@ def test_a_password_that_stands_where_a_path_belongs_is_not_repeated(
     config = Server2Config.from_environment({**notes_environment, "HANDOFF_PINNED_KEYS": password})
     refusal = attempt(lambda: server2.create_app(config, clock=clock))
     assert password not in str(refusal)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Tr0ub4dor&3",
+        "hunter2!",
+        "JcYsJeWZYnhgoUarDSPmHQ",
+        "aPhwxjTpSX+kU/r7MmO9bLb8O/v28G8N/5BwyomjOSo=",
+    ],
+)
+@pytest.mark.parametrize("name", ["SERVER1_DEMO", "SERVER1_PORT", "SERVER1_BIND"])
+def test_a_password_in_place_of_a_word_or_number_is_not_repeated(name, password):
+    with pytest.raises(ConfigurationError) as refusal:
+        Server1Config.from_environment({name: password})
+    assert password not in texts(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["HANDOFF_ISSUER", "HANDOFF_BASE_URL"])
+def test_a_password_of_letters_in_place_of_a_url_is_not_repeated(name, accounts_environment):
+    environment = {**accounts_environment, "HANDOFF_CLIENTS": "", name: "correcthorsebattery"}
+    refusal = attempt(lambda: build_server1(environment))
+    check_holds_no("correcthorsebattery", texts(refusal))
+    assert refusal is not None
+
+
+@pytest.mark.parametrize("value", ["on", "form-post", "127.0.0.300", "localhost", "-1", "5001x"])
+def test_what_is_plainly_no_secret_is_shown(value):
+    assert redaction.shown(value) == repr(value)
 
 
 @pytest.mark.parametrize(
