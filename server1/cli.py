@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from flask_handoff.redaction import shown
+from flask_handoff import shown
 from flask_service import command_line
 from flask_service.command_line import echo_table
 

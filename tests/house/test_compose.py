@@ -73,5 +73,10 @@ def test_both_servers_are_hardened_alike(hardening):
     assert all("<<: *server" in service(name) for name in ("server1", "server2"))
 
 
+def test_the_image_holds_the_servers_and_what_they_stand_on():
+    for source in ("shared/flask_service", "server1", "server2"):
+        assert f"\nCOPY {source} {source.rpartition('/')[2]}\n" in DOCKERFILE
+
+
 def test_the_image_runs_as_another_user_than_root():
     assert DOCKERFILE.rstrip().endswith("USER handoff")

@@ -8,7 +8,19 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, Text, func, insert, make_url, select, text
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    insert,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from flask_handoff import ConfigurationError
@@ -168,6 +180,20 @@ def test_a_datetime_without_a_zone_is_refused(database):
     with pytest.raises(StatementError), database.reading() as connection:
         connection.execute(select(things).where(things.c.made_at < naive))
     assert names(database) == []
+
+
+def test_no_table_of_a_server_takes_a_datetime_without_a_zone(server, app):
+    naive = datetime(2026, 1, 1, 12)  # noqa: DTZ001 - that is what is refused
+    database, refused = database_of(app), 0
+    for table in database.schema.metadata.sorted_tables:
+        for column in (each for each in table.columns if isinstance(each.type, Instant | DateTime)):
+            with (
+                pytest.raises(StatementError, match="an instant without a time zone"),
+                database.reading() as connection,
+            ):
+                connection.execute(select(table).where(column < naive))
+            refused += 1
+    assert refused > 2
 
 
 def test_an_error_does_not_quote_what_was_to_be_written(database):
