@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, event, text
 
 from benchmarks.table import Row, side_by_side
-from flask_handoff.replay_sql import SQLReplayStore
+from flask_handoff.stores.sql import SQLReplayStore
 
 FEW, MANY = 10_000, 1_000_000
 BOUND = 1.5  # flat, give or take the depth of the index

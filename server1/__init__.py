@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.front_door import answer_only_this_machine, limit_bodies
+from flask_handoff.keys import KeyRing
+from flask_handoff.web import answer_only_this_machine, limit_bodies
 from flask_service import access_log, browser_security, database_commands, health, logs, secret_key
 from flask_service.client_address import trust_proxies
 from flask_service.database import Database
@@ -26,11 +27,17 @@ from .parts import Parts, install
 from .signing_key import make_first_signing_key
 
 
-def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> Flask:
+def create_app(
+    config: Config | None = None,
+    *,
+    key_ring: KeyRing | None = None,
+    clock: Clock = system_clock,
+) -> Flask:
     """Build SERVER1.
 
     Args:
         config: In place of the environment's and ``.env``'s.
+        key_ring: As for ``HandoffIssuer.init_app``.
         clock: Tells the time.
 
     Raises:
@@ -50,7 +57,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         )
         app.config.update(config.handoff)
         make_first_signing_key(config)
-        handoff.init_app(app, clock=clock)
+        handoff.init_app(app, key_ring=key_ring, clock=clock)
         database = Database(config.database_url, SCHEMA)
         database.init_app(app)
         database_commands.init_app(app, upgrade=config.demo)

@@ -44,7 +44,7 @@ from sqlalchemy import (
     select,
 )
 
-from flask_handoff.front_door import request_id
+from flask_handoff import request_id
 from flask_service.client_address import client_address
 from flask_service.database import Instant
 from flask_service.logs import escape, utc_milliseconds

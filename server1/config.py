@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL
 
-from flask_handoff import ConfigurationError, is_loopback
-from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff import ConfigurationError
+from flask_handoff.addresses import is_loopback
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_service.settings import Serving, SettingReader
 
 from .mail.config import MailConfig, read_mail_config

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import Client, SignedInUser, handoff_refused
 from flask_handoff.errors import AuthorizationRequestError, AuthorizationReturnedError
-from flask_handoff.front_door import request_id
+from flask_handoff.web import request_id
 from flask_service.client_address import client_address
 
 from . import audit

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask_handoff.keys import new_key
-from flask_handoff.keys.ring_file import ring_exists
+from flask_handoff.keys import new_key, ring_exists
 
 from .config import Config
 

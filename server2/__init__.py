@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.front_door import answer_only_this_machine, limit_bodies
-from flask_handoff.replay_sql import SQLReplayStore
+from flask_handoff.stores.sql import SQLReplayStore
+from flask_handoff.web import answer_only_this_machine, limit_bodies
 from flask_service import (
     access_log,
     browser_security,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_service.settings import Serving, SettingReader
 
 SETTINGS: Mapping[str, str] = {

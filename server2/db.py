@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import MetaData
 
 from flask_handoff.claims import Clock
-from flask_handoff.replay_sql import logout_table, replay_table
+from flask_handoff.stores.sql import logout_table, replay_table
 from flask_service.schema import Schema
 
 metadata = MetaData()

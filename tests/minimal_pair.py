@@ -65,7 +65,7 @@ class IssuerHooks:
         return requested_scope if self.grants is None else self.grants
 
 
-def issuer_app(key_directory, clock, **settings):
+def issuer_app(key_directory, clock, key_ring=None, **settings):
     """SERVER1: whoever posts a name to /login is signed in as that person."""
     app = Flask("issuer")
     app.config.update(
@@ -81,7 +81,7 @@ def issuer_app(key_directory, clock, **settings):
         granted_scope=hooks.granted_scope,
         login_endpoint="login",
     )
-    handoff.init_app(app, clock=clock)
+    handoff.init_app(app, key_ring=key_ring, clock=clock)
 
     @app.route("/login", methods=["GET", "POST"])
     def login():
@@ -102,8 +102,8 @@ def issuer_app(key_directory, clock, **settings):
 def receiver_app(keys, replay_store, clock, listens=True, **settings):
     """SERVER2: keeps its sessions in a dictionary, and the page of whoever is signed in.
 
-    What ``app.extensions`` holds as ``signs_in`` and ``ends`` is called before a session is opened,
-    and before sessions are ended by the issuer.
+    What ``app.extensions`` holds as ``signs_in``, ``looks_up`` and ``ends`` is called before a
+    session is opened, looked for, and ended by the issuer.
     """
     app = Flask("receiver")
     app.config.update(
@@ -124,6 +124,7 @@ def receiver_app(keys, replay_store, clock, listens=True, **settings):
         return f"session-{len(sessions)}"
 
     def live_session():
+        app.extensions["looks_up"]()
         arrival = sessions.get(session.get("id"))
         return arrival and LiveSession("session", arrival.token_sha256, arrival.target)
 
@@ -140,6 +141,7 @@ def receiver_app(keys, replay_store, clock, listens=True, **settings):
                 del sessions[handle]
 
     app.extensions["signs_in"] = app.extensions["ends"] = lambda _: None
+    app.extensions["looks_up"] = lambda: None
     handoff = HandoffReceiver(
         sign_in=sign_in, live_session=live_session, end_sessions=end_sessions if listens else None
     )

@@ -1,22 +1,20 @@
 """Sign in on one Flask server, arrive signed in on another."""
 
-from .bounded_http import is_loopback as is_loopback
+from .addresses import is_loopback as is_loopback
 from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims
 from .claims import LiveSession as LiveSession
 from .claims import Logout as Logout
 from .claims import SignedInUser as SignedInUser
 from .claims import UnverifiedToken as UnverifiedToken
-from .clients import Client as Client
-from .clients import check_public_url as check_public_url
 from .errors import AccessDeniedError as AccessDeniedError
 from .errors import ConfigurationError as ConfigurationError
 from .errors import DependencyUnavailableError as DependencyUnavailableError
 from .errors import HandoffError as HandoffError
 from .errors import HandoffRejectedError as HandoffRejectedError
-from .front_door import request_id as request_id
+from .issuer import Client as Client
 from .issuer import HandoffIssuer as HandoffIssuer
-from .jwks_client import JWKSClient as JWKSClient
+from .keys import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing
 from .keys import PinnedKeys as PinnedKeys
 from .profiles import HANDOFF as HANDOFF
@@ -26,14 +24,16 @@ from .profiles import OIDC_LOGOUT as OIDC_LOGOUT
 from .receiver import HandoffReceiver as HandoffReceiver
 from .redaction import check_settings as check_settings
 from .redaction import shown as shown
-from .replay import MemoryReplayStore as MemoryReplayStore
-from .replay import ReplayStore as ReplayStore
+from .settings import check_public_url as check_public_url
 from .signals import handoff_accepted as handoff_accepted
 from .signals import handoff_issued as handoff_issued
 from .signals import handoff_refused as handoff_refused
 from .signals import handoff_rejected as handoff_rejected
 from .signals import logout_accepted as logout_accepted
 from .signals import logout_rejected as logout_rejected
+from .stores import MemoryReplayStore as MemoryReplayStore
+from .stores import ReplayStore as ReplayStore
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier
+from .web import request_id as request_id

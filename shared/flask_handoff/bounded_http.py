@@ -6,8 +6,6 @@ length. Here every single read from the socket is paid for out of one allowance.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +14,6 @@ from http.client import HTTPResponse
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -33,48 +30,9 @@ CONNECT_TIMEOUT = timedelta(seconds=2)  # for one address of the host, TLS hands
 DEADLINE = timedelta(seconds=5)  # from the request until the last byte of the answer
 MAXIMUM_ENVELOPE_BYTES = 16 * 1024  # status lines, headers, chunk sizes and trailers together
 
-_URI = re.compile(
-    r"(?P<scheme>https?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
-    r"(?:/[A-Za-z0-9._~!$&'()*+,;=:%/-]*)?(?:\?[A-Za-z0-9._~!$&'()*+,;=:%/?-]*)?"
-)
-_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-
 
 class RequestFailedError(Exception):
     """There was no complete answer within the bounds. The text holds nothing of what came."""
-
-
-def is_plain_address(uri: str) -> bool:
-    """Tell whether an address names one host and nothing that two readers read differently.
-
-    That is http or https, without user name, password, fragment, or a character that has no place
-    in a URI.
-    """
-    return _URI.fullmatch(uri) is not None and _has_a_port(uri)
-
-
-def is_safe_from_others(uri: str) -> bool:
-    """Tell whether nobody on the way can read or alter what is sent: https, or this very machine.
-
-    Args:
-        uri: One that ``is_plain_address``.
-    """
-    return uri.startswith("https://") or is_loopback(urlsplit(uri).hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a name or an address means this very machine, so that nobody else reaches it.
-
-    Args:
-        host: Without a port or brackets. Of names only ``localhost`` is known.
-    """
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in _LOOPBACK)
 
 
 @contextmanager
@@ -224,13 +182,6 @@ def _session(allowance: _Allowance, ca_file: Path | None) -> requests.Session:
     session.mount("https://", _Adapter(allowance))
     session.mount("http://", _Adapter(allowance))
     return session
-
-
-def _has_a_port(uri: str) -> bool:
-    try:
-        return urlsplit(uri).port != 0
-    except ValueError:
-        return False
 
 
 def _innermost(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class TokenProfile:
-    """The rules of one kind of token. Another kind is refused, whoever signed it.
+    """The rules of one kind of token. Another kind is refused, whatever key signed it.
 
     Args:
         name: What the kind is called in messages.
@@ -97,6 +97,9 @@ Source: OpenID Connect Back-Channel Logout 1.0, section 2.4.
 
 STATE = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
 """The form of ``state`` under policy ``handoff``; it becomes part of a cookie's name."""
+
+RESPONSE_MODES = frozenset({"query", "form_post"})
+"""How SERVER1's answer may travel. ``query`` puts the token into a URL."""
 
 PROFILES: Mapping[str, TokenProfile] = {"handoff": HANDOFF, "oidc": OIDC}
 LOGOUT_PROFILES: Mapping[str, TokenProfile] = {"handoff": LOGOUT, "oidc": OIDC_LOGOUT}

@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from .errors import ConfigurationError
 
 _PATH_SETTINGS = ("_DIRECTORY", "_FILE", "_INSTANCE", "_KEYS")
+_SHORTEST_SECRET = 8  # characters
+_SHORTEST_IN_A_PATH = 12  # people see by a path that is shown where they are
+_MOST_CAPITALS_INSIDE = 2
 _LONGEST_SHOWN = 255  # characters; also what a file's name may have at most
 
 _PEM = re.compile(r"-----BEGIN|PRIVATE KEY")
@@ -38,7 +41,7 @@ def shown(value: object) -> str:
         return f"a value of type {type(value).__name__}"
     text = str(os.fspath(value))
     is_path = not isinstance(value, str)
-    kind = _kind(_KEY_FILE.sub("", text))
+    kind = _kind(_KEY_FILE.sub("", text), _SHORTEST_IN_A_PATH if is_path else _SHORTEST_SECRET)
     if kind is not None and not (is_path and os.path.lexists(text)):
         return f"{kind} of {len(text)} characters"
     return text if is_path else repr(text)
@@ -87,11 +90,11 @@ def check_path(name: str, value: str | os.PathLike[str]) -> None:
         )
 
 
-def _kind(text: str) -> str | None:
+def _kind(text: str, shortest: int) -> str | None:
     kind = _certain_kind(text)
     if kind == "a URL" and _SECRET_PART.search(text) is None:
         kind = None
-    return kind or ("a text" if _may_be_secret(text) else None)
+    return kind or ("a text" if _may_be_secret(text, shortest) else None)
 
 
 def _certain_kind(text: str) -> str | None:
@@ -104,13 +107,21 @@ def _certain_kind(text: str) -> str | None:
     return None if text.isprintable() else "a text that is no single line,"
 
 
-def _may_be_secret(text: str) -> bool:
+def _may_be_secret(text: str, shortest: int) -> bool:
     if len(text) > _LONGEST_SHOWN or _HEX.search(text) or any(map(_is_mixed, _WORD.findall(text))):
         return True
+    # In base64 words end at each slash; few paths have a plus or an equals sign.
+    if re.search(r"[+=]", text) and _is_mixed(re.sub(r"[^A-Za-z0-9]", "", text)):
+        return True
     # One word may be a password; with a slash it is a path or an address.
-    is_a_word = "/" not in text and len(text) >= 12 and not _ADDRESS.fullmatch(text)
-    return is_a_word and re.search(r"[^A-Za-z._-]", text) is not None
+    is_a_word = "/" not in text and len(text) >= shortest and not _ADDRESS.fullmatch(text)
+    return is_a_word and (re.search(r"[^A-Za-z._-]", text) is not None or _jumps(text))
 
 
 def _is_mixed(word: str) -> bool:
     return all(re.search(some, word) for some in ("[a-z]", "[A-Z]", "[0-9]")) or len(word) > 64
+
+
+def _jumps(word: str) -> bool:
+    # Random letters go from small to capital every fourth time; names do so once or twice.
+    return len(re.findall("[a-z][A-Z]", word)) > _MOST_CAPITALS_INSIDE

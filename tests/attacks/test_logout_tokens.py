@@ -15,6 +15,7 @@ from flask_handoff.errors import (
     TokenReplayedError,
 )
 from flask_handoff.profiles import LOGOUT_EVENT, OIDC_LOGOUT
+from flask_handoff.tokens.claim_reader import LATEST_DATE
 from tests.token_trial import (
     CLIENT_ID,
     ISSUER,
@@ -135,6 +136,12 @@ def test_a_logout_token_for_another_receiver_is_refused(trial, value):
 @values("", " x", "a\nb", "a\x00b", "x" * 256, 7, True, ["x"], {"x": 1})
 def test_a_name_that_is_not_printable_text_is_refused(trial, claim, value):
     refused(trial, claims(**{claim: value}), CLAIM, claim)
+
+
+def test_an_account_s_logout_at_the_end_of_all_dates_is_refused(trial, oidc_trial):
+    change = claims(iat=LATEST_DATE - 1, toe=LATEST_DATE - 1, exp=LATEST_DATE, sid=None)
+    refused(trial, change, NOT_YET, "iat")
+    refused(oidc_trial, change, NOT_YET, "iat")
 
 
 @values("", "bWJq", "j" * 21, "j" * 65, "j" * 30 + "\n", 7, ["j" * 43])

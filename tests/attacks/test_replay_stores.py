@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import create_engine, event, text
 
 from flask_handoff.errors import ReplayStoreUnavailableError, TokenReplayedError
-from flask_handoff.replay import MemoryReplayStore
-from flask_handoff.replay_sql import SQLReplayStore
+from flask_handoff.stores import MemoryReplayStore
+from flask_handoff.stores.sql import SQLReplayStore
 
 CHECKOUT = Path(__file__).parents[2]
 ISSUER = "https://server1.example.com"
@@ -159,6 +159,7 @@ def child(script, *arguments):
 CONTEND = f"import sys; from {__name__} import contend; contend(*sys.argv[1:])"
 
 
+@pytest.mark.processes
 def test_two_processes_of_many_threads_at_once_then_each_token_is_won_once(database):
     answers = in_processes(CONTEND, *database)
     assert sorted(chain.from_iterable(map(json.loads, answers))) == list(range(TOKENS))
@@ -181,6 +182,7 @@ with store_of(sys.argv[1:]) as store:
 """
 
 
+@pytest.mark.processes
 def test_after_a_process_was_killed_its_tokens_are_not_won_again(database):
     with child(CLAIM_AND_STAY, *database) as process:
         assert process.stdout.readline() == "here\n"

@@ -16,8 +16,7 @@ from flask_handoff.errors import (
     TokenReplayedError,
     TokenSignatureError,
 )
-from flask_handoff.jwks_client import JWKSClient
-from flask_handoff.keys import KeyRing, PinnedKeys, VerificationKey, new_key, parse_jwks
+from flask_handoff.keys import JWKSClient, KeyRing, PinnedKeys, VerificationKey, new_key, parse_jwks
 from tests.jwks_endpoint import JWKSEndpoint, publishes, response, sends
 from tests.stopwatch import slowdown
 from tests.token_trial import (

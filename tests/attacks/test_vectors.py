@@ -9,9 +9,9 @@ import pytest
 
 from flask_handoff import MemoryReplayStore, PinnedKeys, TokenVerifier, UnverifiedToken
 from flask_handoff.errors import HandoffError, JWKSMalformedError, TokenClaimError
-from flask_handoff.explain import explain
 from flask_handoff.keys import parse_jwks
 from flask_handoff.tokens import LogoutTokenVerifier
+from flask_handoff.tokens.explain import explain
 from tests.documents import DOCS, codes, prose, rows
 from tests.stopwatch import slowdown
 from vectors.__main__ import files

@@ -26,6 +26,12 @@ PATIENCE = 60  # seconds
 READY = "Ctrl-C ends both."
 
 
+def take_terminal():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Where the tests run under nohup, it would let the demo ignore it too.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class RunningDemo:
     """``make demo`` in a terminal of its own and in an empty directory."""
 
@@ -41,7 +47,7 @@ class RunningDemo:
             stdout=inside,
             stderr=inside,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=take_terminal,
         )
         os.close(inside)
         self.servers: list[int] = []

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from flask_handoff.keys import read_ring
-from flask_handoff.keys.watched_ring import LOOK_INTERVAL
+from flask_handoff.keys.own.watched_ring import LOOK_INTERVAL
 from tests.end_to_end.conftest import watched_pair
 from tests.end_to_end.raw_http import ask_at_once, get_request
 from tests.end_to_end.rotation import Operator, eventually, hand_on, kid_of

@@ -228,7 +228,7 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
         for path in (CHECKOUT / "shared" / "flask_handoff").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {"flask_handoff/py.typed", "flask_handoff/templates/handoff/page.html"} <= sources
+    assert {"flask_handoff/py.typed", "flask_handoff/web/templates/handoff/page.html"} <= sources
     assert {name for name in names if ".dist-info/" not in name} == sources
 
 

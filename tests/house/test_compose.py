@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flask_handoff.clients import ClientRegistry
+from flask_handoff.issuer.clients import ClientRegistry
 from server1.config import Config
 
 CHECKOUT = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from flask_handoff.cli import handoff_keys
-from flask_handoff.handoff_checks import HANDOFF_CHECKS
+from flask_handoff.commands.keys import handoff_keys
+from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
 from flask_service.database_commands import database_group
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config
@@ -141,6 +141,7 @@ def test_python_in_a_document_compiles(block):
 @pytest.mark.parametrize(
     "block", [each for each in of_language("python") if not each.values[0].file_name]
 )
+@pytest.mark.processes
 def test_python_in_a_document_that_is_no_file_runs(block, tmp_path):
     subprocess.run(
         [sys.executable, "-W", "error", "-c", block.text], cwd=tmp_path, timeout=60, check=True

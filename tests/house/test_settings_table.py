@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flask_handoff import Client
-from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config
 from tests.documents import CHECKOUT, DOCS, codes, rows, section

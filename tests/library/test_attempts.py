@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from flask import Request, Response
 
-from flask_handoff.attempts import (
+from flask_handoff.errors import AttemptUnknownError, RequestMalformedError
+from flask_handoff.receiver.attempts import (
     LIFETIME,
     MOST_ATTEMPTS,
     MOST_CHARACTERS,
@@ -13,7 +14,6 @@ from flask_handoff.attempts import (
     Attempt,
     AttemptCookies,
 )
-from flask_handoff.errors import AttemptUnknownError, RequestMalformedError
 
 
 @pytest.fixture

@@ -4,13 +4,6 @@ import pytest
 from itsdangerous import URLSafeSerializer
 
 from flask_handoff import SignedInUser
-from flask_handoff.authorization import (
-    LIFETIME,
-    AuthorizationRequest,
-    RequestCarrier,
-    ReturnAddress,
-)
-from flask_handoff.clients import LONGEST_STATE, ClientRegistry
 from flask_handoff.errors import (
     AuthorizationExpiredError,
     AuthorizationRequestError,
@@ -20,6 +13,13 @@ from flask_handoff.errors import (
     ResponseModeError,
     StateError,
 )
+from flask_handoff.issuer.authorization import (
+    LIFETIME,
+    AuthorizationRequest,
+    RequestCarrier,
+    ReturnAddress,
+)
+from flask_handoff.issuer.clients import LONGEST_STATE, ClientRegistry
 from tests.minimal_pair import CALLBACK, CLIENT
 
 ASKED = {

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flask_handoff.claim_reader import LATEST_DATE, ClaimReader, missing, not_of_its_form
 from flask_handoff.errors import TokenClaimError
+from flask_handoff.tokens.claim_reader import LATEST_DATE, ClaimReader, missing, not_of_its_form
 
 
 def test_a_text_is_returned_as_it_stands():

@@ -1,13 +1,15 @@
 import pytest
 
 from flask_handoff import Client
-from flask_handoff.clients import ClientRegistry, check_public_url, origin_of
+from flask_handoff.addresses import origin_of
 from flask_handoff.errors import (
     ClientUnknownError,
     ConfigurationError,
     RedirectURIMismatchError,
     ResponseModeError,
 )
+from flask_handoff.issuer.clients import ClientRegistry
+from flask_handoff.settings import check_public_url
 
 CALLBACK = "https://notes.example.com/sso/callback"
 ENTRY = {
@@ -199,11 +201,12 @@ PUBLIC_URLS = (
         "https://notes.example.com:8443/a/b?c=d",
         "https://[2001:db8::1]/",
     ),
-    *("http://localhost:5001", "http://127.0.0.1:5002/x", "http://[::1]:5002", "HTTPS://a.example"),
+    *("http://localhost:5001", "http://127.0.0.1:5002/x", "http://[::1]:5002", "http://127.0.0.2"),
+    "HTTPS://a.example",
 )
 UNFIT_URLS = (
     *("", "notes.example.com", "//notes.example.com", "https://", "https:///x", "https:notes"),
-    *("http://notes.example.com", "http://127.0.0.2", "http://localhost.evil.example"),
+    *("http://notes.example.com", "http://128.0.0.1", "http://localhost.evil.example"),
     *("http://127.0.0.1.nip.example", "ftp://notes.example.com", "javascript:alert(1)"),
     *("https://user@notes.example.com", "https://user:pw@notes.example.com", "https://@a.example"),
     *("https://notes.example.com#x", "https://notes.example.com/\\evil", "https://a b.example"),

@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 
 from flask_handoff import Client
-from flask_handoff.config import IssuerConfig, ReceiverConfig
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.issuer.config import IssuerConfig
+from flask_handoff.receiver.config import ReceiverConfig
 
 CLIENT = {
     "client_id": "notes",
@@ -262,7 +263,9 @@ def test_clients_may_be_objects_tables_json_or_a_file(tmp_path):
     ids=ascii,
 )
 def test_clients_that_cannot_be_read_are_refused(value, tmp_path):
-    with pytest.raises(ConfigurationError, match=r"^HANDOFF_CLIENTS (cannot be read|is no list)"):
+    with pytest.raises(
+        ConfigurationError, match=r"^HANDOFF_CLIENTS (cannot be read|is no list|holds)"
+    ):
         issuer(HANDOFF_CLIENTS=value)
 
 

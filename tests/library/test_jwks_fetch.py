@@ -10,9 +10,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from flask_handoff import bounded_http, jwks_fetch
+from flask_handoff import bounded_http
 from flask_handoff.errors import ConfigurationError, JWKSUnavailableError
-from flask_handoff.jwks_fetch import check_jwks_uri, fetch_jwks
+from flask_handoff.keys.remote import fetch as jwks_fetch
+from flask_handoff.keys.remote.fetch import check_jwks_uri, fetch_jwks
 from tests.jwks_endpoint import (
     JWKSEndpoint,
     drip,

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
-from flask_handoff.jwks_renewal import CACHE_LIFETIME
 from flask_handoff.keys import (
     JWKS_MAX_AGE,
     MAXIMUM_JWKS_KEYS,
     PUBLICATION_TIME,
     RETENTION_TIME,
     KeyRing,
+    RingEntry,
     activate_key,
     new_key,
     read_ring,
@@ -20,8 +20,9 @@ from flask_handoff.keys import (
     revoke_keys,
     stage_key,
 )
-from flask_handoff.keys.ring_file import RingEntry, write_ring
-from flask_handoff.keys.watched_ring import LOOK_INTERVAL, RETRY_INTERVAL
+from flask_handoff.keys.own.ring_file import write_ring
+from flask_handoff.keys.own.watched_ring import LOOK_INTERVAL, RETRY_INTERVAL
+from flask_handoff.keys.remote.pace import CACHE_LIFETIME
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

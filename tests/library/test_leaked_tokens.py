@@ -8,8 +8,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from flask_handoff.errors import HandoffError
-from flask_handoff.leaked_tokens import MOST_KEPT
+from flask_handoff.errors import (
+    DependencyUnavailableError,
+    HandoffError,
+    ReplayStoreUnavailableError,
+)
+from flask_handoff.receiver.leaked_tokens import MOST_KEPT
 from tests.library.test_receiver_refusals import KeysOutOfReach, is_unavailable
 from tests.minimal_pair import (
     CALLBACK,
@@ -45,6 +49,29 @@ SPOILT = {
 def victim(receiver):
     """A browser that has begun nothing."""
     return Browser.at_receiver(receiver)
+
+
+def planned_failure():
+    raise RuntimeError("the database of the application")
+
+
+class Gate:
+    """A lock that tells when so many callers have come to it."""
+
+    def __init__(self, lock, callers):
+        self._lock = lock
+        self._callers = threading.Semaphore(0)
+        self._number = callers
+
+    def wait_for_all(self):
+        assert all(self._callers.acquire(timeout=60) for _ in range(self._number))
+
+    def __enter__(self):
+        self._callers.release()
+        return self._lock.__enter__()
+
+    def __exit__(self, *error):
+        return self._lock.__exit__(*error)
 
 
 def spoilt(location, change):
@@ -96,6 +123,22 @@ def test_a_spoilt_answer_leaves_a_live_attempt_its_token(browser, store, change)
     assert browser.get(with_query(answer.location, **change)).status_code in {400, 403}
     assert store.claimed == []
     assert browser.get(answer.location).location == "/notes"
+
+
+def test_a_hook_that_fails_keeps_no_leaked_token_alive(browser, victim, receiver, store):
+    answer = browser.come_back("/notes")
+    receiver.extensions["looks_up"] = planned_failure
+    receiver.config["PROPAGATE_EXCEPTIONS"] = False
+    assert victim.get(answer.location).status_code == 500
+    assert len(store.claimed) == 1
+
+
+def test_a_hook_and_a_store_that_fail_keep_it_for_later(browser, victim, receiver, store):
+    answer = browser.come_back("/notes")
+    receiver.extensions["looks_up"], store.out_of_reach = planned_failure, True
+    assert is_unavailable(victim.get(answer.location))
+    receiver.extensions["looks_up"], store.out_of_reach = lambda: None, False
+    assert is_uniform_refusal(browser.get(answer.location))
 
 
 def test_two_tokens_in_one_answer_are_both_refused_and_neither_is_read(browser, victim, store):
@@ -157,6 +200,66 @@ def test_a_readiness_check_spends_what_came_during_an_outage(browser, victim, re
     assert len(store.claimed) == 1
 
 
+def test_nobody_arrives_while_it_cannot_be_made_up_for(browser, victim, store):
+    answer = browser.come_back("/notes")
+    store.out_of_reach = True
+    victim.get(answer.location)
+    store.out_of_reach = False
+    claim, tried = store.claim, []
+
+    def claim_at_second_try(*name, **dates):
+        tried.append(name)
+        if len(tried) == 1:
+            raise ReplayStoreUnavailableError("for a moment")
+        claim(*name, **dates)
+
+    store.claim = claim_at_second_try
+    assert is_unavailable(browser.get(answer.location))
+    assert is_uniform_refusal(browser.get(answer.location))
+
+
+def test_of_those_who_wait_for_a_store_that_hangs_one_asks(browser, victim, receiver, store):
+    answer = browser.come_back("/notes")
+    store.out_of_reach = True
+    victim.get(answer.location)
+    entered, go_on, asked = threading.Event(), threading.Event(), []
+
+    def hang(claims):
+        asked.append(claims)
+        entered.set()
+        assert go_on.wait(60)
+        raise ReplayStoreUnavailableError("no answer")
+
+    store.check_session = hang
+    leaked = receiver.extensions["handoff_receiver"].leaked_tokens
+    failed = []
+
+    def catch_up():
+        with pytest.raises(DependencyUnavailableError):
+            leaked.catch_up()
+        failed.append(True)
+
+    first, *others = [threading.Thread(target=catch_up) for _ in range(4)]
+    leaked._catching_up = Gate(leaked._catching_up, callers=4)
+    first.start()
+    assert entered.wait(60)
+    for other in others:
+        other.start()
+    leaked._catching_up.wait_for_all()
+    go_on.set()
+    for thread in (first, *others):
+        thread.join(60)
+    assert (len(failed), len(asked)) == (4, 1)
+
+
+def test_a_page_that_is_loaded_again_takes_no_second_place(browser, victim, receiver, store):
+    answer = browser.come_back("/notes")
+    store.out_of_reach = True
+    for _ in range(3):
+        victim.get(answer.location)
+    assert len(receiver.extensions["handoff_receiver"].leaked_tokens._pending) == 1
+
+
 def test_others_arrive_after_an_outage_while_it_is_made_up_for(browser, victim, store):
     leaked, own = browser.come_back("/notes"), browser.come_back("/notes")
     store.out_of_reach = True
@@ -172,13 +275,13 @@ def test_junk_that_came_without_keys_is_bounded(build_receiver, key_ring):
     signature = "A" * 342
     for number in range(MOST_KEPT + 5):
         with pytest.raises(HandoffError):
-            leaked.spend(
+            leaked.invalidate(
                 f"eyJhbGciOiJSUzI1NiIsImtpZCI6ImsiLCJ0eXAiOiJoYW5kb2ZmK2p3dCJ9.a{number:05}.{signature}"
             )
-    assert len(leaked._unspent) == MOST_KEPT
+    assert len(leaked._pending) == MOST_KEPT
     keys.within_reach = True
     leaked.catch_up()
-    assert not leaked._unspent
+    assert not leaked._pending
 
 
 def test_whoever_comes_meanwhile_waits_until_it_is_made_up_for(browser, victim, receiver, store):

@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from flask_handoff.attempts import Attempt
-from flask_handoff.config import ReceiverConfig
 from flask_handoff.errors import RequestMalformedError
-from flask_handoff.login_request import LoginRequest, single
+from flask_handoff.receiver.attempts import Attempt
+from flask_handoff.receiver.config import ReceiverConfig
+from flask_handoff.receiver.login_request import LoginRequest
 from tests.minimal_pair import CALLBACK, ISSUER, RECEIVER, query_of
 
 
@@ -146,19 +146,6 @@ def test_what_was_not_asked_for_is_not_in_the_request(read, build_receiver, cloc
     config = ReceiverConfig.from_app(build_receiver())
     url = read().authorization_url(config, Attempt.begin("/", None, clock()))
     assert not {"prompt", "max_age", "login_hint"} & query_of(url).keys()
-
-
-@pytest.mark.parametrize(
-    ("values", "one"), [((), None), (("",), None), (("x",), "x"), ((" ",), " ")]
-)
-def test_a_parameter_is_there_once_or_absent(values, one):
-    assert single({"state": values}, "state") == one
-
-
-@pytest.mark.parametrize("values", [("x", "x"), ("", "x"), ("", "")])
-def test_a_parameter_that_comes_twice_is_refused_whatever_it_says(values):
-    with pytest.raises(RequestMalformedError, match="state: sent twice"):
-        single({"state": values}, "state")
 
 
 @pytest.mark.parametrize("name", ["iss", "target_link_uri", "prompt", "max_age", "login_hint"])

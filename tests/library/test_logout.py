@@ -7,7 +7,7 @@ import pytest
 
 from flask_handoff import Client, TokenMinter
 from flask_handoff.errors import LogoutNotDeliveredError
-from flask_handoff.logout import deliver_logout
+from flask_handoff.issuer.logout import deliver_logout
 from tests.jwks_endpoint import JWKSEndpoint, drip, endless, response, says_nothing, sends
 from tests.minimal_pair import CLIENT
 from tests.stopwatch import keeps, without_waiting

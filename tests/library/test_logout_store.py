@@ -5,8 +5,8 @@ from sqlalchemy import MetaData, create_engine, inspect, text
 
 from flask_handoff.claims import HandoffClaims, Logout
 from flask_handoff.errors import ReplayStoreUnavailableError, SessionEndedError
-from flask_handoff.replay import LogoutStore, MemoryReplayStore
-from flask_handoff.replay_sql import SQLReplayStore, logout_table, replay_table
+from flask_handoff.stores import LogoutStore, MemoryReplayStore
+from flask_handoff.stores.sql import SQLReplayStore, logout_table, replay_table
 
 ISSUER = "https://server1.example.com"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

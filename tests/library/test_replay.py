@@ -13,8 +13,8 @@ from flask_handoff.errors import (
     ReplayStoreUnavailableError,
     TokenReplayedError,
 )
-from flask_handoff.replay import MemoryReplayStore
-from flask_handoff.replay_sql import SQLReplayStore, replay_table
+from flask_handoff.stores import MemoryReplayStore
+from flask_handoff.stores.sql import SQLReplayStore, replay_table
 
 ISSUER = "https://server1.example.com"
 NOW = 1_800_000_000  # seconds since 1970

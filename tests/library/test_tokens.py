@@ -19,7 +19,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.keys import new_key
 from flask_handoff.profiles import LOGOUT, OIDC_LOGOUT
-from flask_handoff.verification import MAXIMUM_TOKEN_LENGTH, REPLAY_MARGIN
+from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH, REPLAY_MARGIN
 from tests.token_trial import (
     CLIENT_ID,
     ISSUER,

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import server1
 import server2
-from flask_handoff import ConfigurationError
-from flask_handoff.cli import handoff_keys
-from flask_handoff.config import ISSUER_SETTINGS, RECEIVER_SETTINGS
-from flask_handoff.replay import MemoryReplayStore
+from flask_handoff import ConfigurationError, redaction
+from flask_handoff.commands.keys import handoff_keys
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.stores import MemoryReplayStore
 from server1.config import SETTINGS as SERVER1_SETTINGS
 from server1.config import Config as Server1Config
 from server1.parts import parts_of
@@ -228,6 +228,35 @@ def test_a_password_that_stands_where_a_path_belongs_is_not_repeated(
 
 
 @pytest.mark.parametrize(
+    "password",
+    [
+        "Tr0ub4dor&3",
+        "hunter2!",
+        "JcYsJeWZYnhgoUarDSPmHQ",
+        "aPhwxjTpSX+kU/r7MmO9bLb8O/v28G8N/5BwyomjOSo=",
+    ],
+)
+@pytest.mark.parametrize("name", ["SERVER1_DEMO", "SERVER1_PORT", "SERVER1_BIND"])
+def test_a_password_in_place_of_a_word_or_number_is_not_repeated(name, password):
+    with pytest.raises(ConfigurationError) as refusal:
+        Server1Config.from_environment({name: password})
+    assert password not in texts(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["HANDOFF_ISSUER", "HANDOFF_BASE_URL"])
+def test_a_password_of_letters_in_place_of_a_url_is_not_repeated(name, accounts_environment):
+    environment = {**accounts_environment, "HANDOFF_CLIENTS": "", name: "correcthorsebattery"}
+    refusal = attempt(lambda: build_server1(environment))
+    check_holds_no("correcthorsebattery", texts(refusal))
+    assert refusal is not None
+
+
+@pytest.mark.parametrize("value", ["on", "form-post", "127.0.0.300", "localhost", "-1", "5001x"])
+def test_what_is_plainly_no_secret_is_shown(value):
+    assert redaction.shown(value) == repr(value)
+
+
+@pytest.mark.parametrize(
     ("url", "is_read"),
     [
         ("postgresql://somebody:SECRET@127.0.0.1:port/d", False),
@@ -254,7 +283,7 @@ def test_the_password_of_a_database_is_not_repeated(
 README_APP = """
 from flask import Flask
 from flask_handoff import HandoffIssuer, HandoffReceiver
-from flask_handoff.replay import MemoryReplayStore
+from flask_handoff.stores import MemoryReplayStore
 app = Flask("app")
 app.secret_key = "of the tests, and of no use elsewhere"
 """
@@ -273,8 +302,12 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("through", ["environment", ".env"])
+@pytest.mark.processes
+@pytest.mark.parametrize("misplaced", FORMS[:3:2], indirect=True)
+@pytest.mark.parametrize(
+    ("program", "through"),
+    [*((program, "environment") for program in PROGRAMS), ("server1", ".env"), ("server2", ".env")],
+)
 def test_a_process_that_does_not_start_prints_no_secret(program, through, misplaced, tmp_path):
     value, secret = misplaced
     words, name = PROGRAMS[program]
@@ -286,7 +319,7 @@ def test_a_process_that_does_not_start_prints_no_secret(program, through, mispla
     }
     if through == ".env":
         (tmp_path / ".env").write_text(f"{name}={value}\n")
-    if through == "environment" or program not in ("server1", "server2"):
+    else:
         given[name] = value
     ended = subprocess.run(
         [sys.executable, "-W", "error", *words],

@@ -91,6 +91,15 @@ def test_another_machine_sees_nothing_whatever_is_bound(accounts_environment, cl
     assert answer.text == "This server answers its own machine only.\n"
 
 
+@pytest.mark.parametrize("said", ["127.0.0.1", "::1", "192.0.2.8, 127.0.0.1"])
+def test_another_machine_sees_nothing_whoever_it_says_it_is(accounts_environment, clock, said):
+    proxied = {**accounts_environment, **DEMO, "SERVER1_TRUSTED_PROXIES": "1"}
+    with running_accounts(proxied, clock) as demo:
+        headers = {"X-Forwarded-For": said}
+        assert Visitor(demo, "192.0.2.7").get("/login", headers=headers).status_code == 403
+        assert Visitor(demo).get("/login", headers=headers).status_code == 200
+
+
 def test_behind_the_port_of_a_container_every_peer_is_answered(accounts_environment, clock):
     container = {**DEMO, "SERVER1_BIND": "0.0.0.0", "SERVER1_PUBLISHED_ON_LOOPBACK": "1"}  # noqa: S104 - it is read, not bound
     with running_accounts({**accounts_environment, **container}, clock) as demo:

@@ -11,6 +11,12 @@ FORMS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def accounts(share_accounts):
+    with share_accounts() as running:
+        yield running
+
+
 @pytest.mark.parametrize("path", FORMS)
 def test_a_form_without_a_token_is_refused(browser1, path):
     answer = browser1.post(path, FIELDS)

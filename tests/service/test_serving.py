@@ -15,6 +15,8 @@ from flask_service.serving import check_port
 from flask_service.settings import Serving
 from tests.ports import free_port
 
+pytestmark = pytest.mark.processes
+
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
 

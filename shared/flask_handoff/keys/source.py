@@ -1,10 +1,9 @@
-"""Where a verifier finds the issuer's public keys, and a minter the key to sign with."""
+"""Where a verifier finds the issuer's public keys."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from .ring import SigningKey
 from .verification_key import VerificationKey
 
 
@@ -16,23 +15,14 @@ class KeySource(Protocol):
 
         Raises:
             TokenKeyUnknownError: Keys are held, this one is not among them.
-            JWKSUnavailableError: No key can be had, so nothing can be said about the token.
+            JWKSUnavailableError: No key is available, so nothing can be said about the token.
         """
         ...
 
     def ready(self) -> None:
-        """Make sure that at least one usable key is held or can be had.
+        """Make sure that at least one usable key is held or can be fetched.
 
         Raises:
             JWKSUnavailableError: There is none.
         """
-        ...
-
-
-class SigningKeySource(Protocol):
-    """Where a minter finds the key to sign with: a ring, or one that follows its directory."""
-
-    @property
-    def signing_key(self) -> SigningKey:
-        """The key with which tokens are signed now."""
         ...

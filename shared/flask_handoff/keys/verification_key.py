@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from flask_handoff import base64url
 from flask_handoff.errors import KeyUnusableError
 
 from .weakness import PUBLIC_EXPONENT, check_strength
@@ -96,7 +97,7 @@ def thumbprint(public_key: rsa.RSAPublicKey) -> str:
     Source: RFC 7638, section 3.
     """
     canonical = json.dumps(_required_members(public_key), sort_keys=True, separators=(",", ":"))
-    return _base64url(hashlib.sha256(canonical.encode("ascii")).digest())
+    return base64url.encode(hashlib.sha256(canonical.encode("ascii")).digest())
 
 
 def holds_a_secret(unverified_jwk: Mapping[str, object]) -> bool:
@@ -127,21 +128,18 @@ def _required_members(public_key: rsa.RSAPublicKey) -> dict[str, str]:
     return {"kty": "RSA", "n": _base64url_integer(numbers.n), "e": _base64url_integer(numbers.e)}
 
 
-def _base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
-
-
 def _base64url_integer(number: int) -> str:
-    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+    return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
 
 
 def _unsigned_integer(unverified_jwk: Mapping[str, object], member: str) -> int:
     # RFC 7518, section 2: the fewest octets, no padding. One number has one spelling.
     text = unverified_jwk.get(member)
-    if isinstance(text, str) and _BASE64URL.fullmatch(text) and len(text) % 4 != 1:
-        number = int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
-        if _base64url_integer(number) == text:
-            return number
+    if isinstance(text, str) and _BASE64URL.fullmatch(text):
+        with suppress(ValueError):
+            number = int.from_bytes(base64url.decode(text), "big")
+            if _base64url_integer(number) == text:
+                return number
     raise KeyUnusableError(f"the JWK's {member} is not a canonical base64url integer")
 
 

@@ -1,0 +1,59 @@
+"""Which addresses mean this very machine, and which are safe to be asked over HTTP."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+_URI = re.compile(
+    r"(?P<scheme>https?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+    r"(?:/[A-Za-z0-9._~!$&'()*+,;=:%/-]*)?(?:\?[A-Za-z0-9._~!$&'()*+,;=:%/?-]*)?"
+)
+_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or an address means this very machine, so that nobody else reaches it.
+
+    Args:
+        host: Without a port or brackets. Of names only ``localhost`` is known.
+    """
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _LOOPBACK)
+
+
+def is_plain_address(uri: str) -> bool:
+    """Tell whether an address names one host and nothing that two readers read differently.
+
+    That is http or https, without user name, password, fragment, or a character that has no place
+    in a URI.
+    """
+    return _URI.fullmatch(uri) is not None and _has_a_port(uri)
+
+
+def is_safe_from_others(uri: str) -> bool:
+    """Tell whether nobody on the way can read or alter what is sent: https, or this very machine.
+
+    Args:
+        uri: One that ``is_plain_address``.
+    """
+    return uri.startswith("https://") or is_loopback(urlsplit(uri).hostname or "")
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL that ``check_public_url`` has passed."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _has_a_port(uri: str) -> bool:
+    try:
+        return urlsplit(uri).port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""The commands that the library adds to ``flask``: what an operator does with keys and tokens."""

@@ -1,0 +1,4 @@
+"""SERVER1's side: the extension, the clients it knows, and the request for a handoff."""
+
+from .clients import Client as Client
+from .extension import HandoffIssuer as HandoffIssuer

@@ -1,0 +1,80 @@
+"""The answer to a request for a handoff: to the client, or a page where there is no client."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from flask import current_app, redirect
+from werkzeug.wrappers import Response
+
+from flask_handoff.errors import (
+    AuthorizationExpiredError,
+    AuthorizationRequestError,
+    AuthorizationReturnedError,
+)
+from flask_handoff.signals import handoff_refused
+from flask_handoff.web import request_id
+from flask_handoff.web.responses import error_page, post_page
+
+from .authorization import ReturnAddress
+from .clients import Client
+from .context import IssuerContext
+
+_log = logging.getLogger("flask_handoff")
+
+
+def return_error(
+    issuer: IssuerContext, address: ReturnAddress, error: AuthorizationReturnedError
+) -> Response:
+    """Tell the client why its request is refused, and the log."""
+    _report(error, issuer.config.clients.client(address.client_id))
+    return deliver(issuer, address, {"error": error.error})
+
+
+def deliver(issuer: IssuerContext, address: ReturnAddress, answer: Mapping[str, str]) -> Response:
+    """Send the user back to the client, with a token or an error."""
+    fields = dict(answer, iss=issuer.config.issuer)
+    if address.state is not None:
+        fields["state"] = address.state
+    if address.response_mode == "form_post":
+        return post_page(address.redirect_uri, fields)
+    # 303 and never 307, which would post the password on (RFC 9700, section 4.12).
+    return redirect(with_parameters(address.redirect_uri, fields), 303)
+
+
+def refused(error: AuthorizationRequestError) -> Response:
+    """Answer a request that may not be answered to its client, with a page."""
+    _report(error)
+    too_late = isinstance(error, AuthorizationExpiredError)
+    return error_page(
+        "handoff/request_refused.html",
+        400,
+        title="Too late" if too_late else "This request cannot be answered",
+        sentence=(
+            "The sign-in took too long. Go back to the service you came from and start again."
+            if too_late
+            else "The service that sent you here made a request that is not registered, "
+            "or not valid. Nothing was sent to it."
+        ),
+        again_url=None,
+        again_label=None,
+    )
+
+
+def _report(error: AuthorizationRequestError, client: Client | None = None) -> None:
+    _log.warning(
+        "handoff refused: code=%s reason=%s request_id=%s", error.code, error, request_id()
+    )
+    handoff_refused.send(
+        current_app._get_current_object(),  # type: ignore[attr-defined]
+        error=error,
+        client=client,
+        request_id=request_id(),
+    )
+
+
+def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
+    """Add parameters to the query of *url*."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"

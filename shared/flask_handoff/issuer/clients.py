@@ -1,0 +1,218 @@
+"""Registered receivers: who may be sent a token, and where to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_handoff.addresses import is_plain_address, is_safe_from_others, origin_of
+from flask_handoff.errors import (
+    ClientUnknownError,
+    ConfigurationError,
+    RedirectURIMismatchError,
+    ResponseModeError,
+    StateError,
+)
+from flask_handoff.profiles import PROFILES, RESPONSE_MODES, STATE
+from flask_handoff.redaction import shown
+from flask_handoff.settings import check_public_url
+
+LONGEST_STATE = 1024  # characters
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
+_LISTS = frozenset({"redirect_uris", "response_modes"})
+_SWITCHES = frozenset({"backchannel_logout_allow_http"})
+_TEXTS = frozenset({"client_id", "name", "initiate_login_uri", "policy", "backchannel_logout_uri"})
+_FIELDS = _LISTS | _SWITCHES | _TEXTS
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One receiver that SERVER1 hands users to.
+
+    Args:
+        client_id: Its name on the wire, and the audience of its tokens.
+        name: What people call it; shown on pages.
+        redirect_uris: The addresses that may receive a token, compared character by character.
+        response_modes: ``query``, ``form_post`` or both. ``query`` puts the token into a URL.
+        initiate_login_uri: Where a handoff to it begins.
+        policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``.
+        backchannel_logout_uri: Where it is told, server to server, that sessions have ended; None
+            if it is not told. https, or http on this very machine.
+        backchannel_logout_allow_http: Accept http to another machine for that address. An
+            attacker on the path can suppress logouts.
+
+    Raises:
+        ConfigurationError: A field is not of its form.
+
+    Sources: RFC 6749, section 3.1.2; RFC 9700, section 2.1;
+    OpenID Connect Core 1.0, section 4; OpenID Connect Back-Channel Logout 1.0, section 2.2.
+    """
+
+    client_id: str
+    name: str
+    redirect_uris: tuple[str, ...]
+    initiate_login_uri: str
+    response_modes: frozenset[str] = frozenset({"form_post"})
+    policy: str = "handoff"
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_allow_http: bool = False
+
+    def __post_init__(self) -> None:
+        self._check(
+            _CLIENT_ID.fullmatch(self.client_id), "client_id", "1 to 128 of A-Z a-z 0-9 . _ ~ -"
+        )
+        self._check(self.name.strip() and self.name.isprintable(), "name", "what people call it")
+        self._check(self.redirect_uris, "redirect_uris", "at least one address")
+        self._check(
+            self.response_modes and self.response_modes <= RESPONSE_MODES,
+            "response_modes",
+            "query, form_post or both",
+        )
+        self._check(self.policy in PROFILES, "policy", "handoff or oidc")
+        for url in (*self.redirect_uris, self.initiate_login_uri):
+            check_public_url(url, setting=f"HANDOFF_CLIENTS, client {shown(self.client_id)}")
+        self._check_backchannel_logout_uri()
+
+    def _check_backchannel_logout_uri(self) -> None:
+        uri = self.backchannel_logout_uri
+        if uri is None:
+            return
+        field = "backchannel_logout_uri"
+        self._check(is_plain_address(uri), field, "https://…, without # and user@")
+        self._check(
+            self.backchannel_logout_allow_http or is_safe_from_others(uri),
+            field,
+            "https://…; or, where the network itself is trusted, backchannel_logout_allow_http",
+        )
+
+    def _check(self, good: object, field: str, expected: str) -> None:
+        if not good:
+            raise ConfigurationError(
+                f"HANDOFF_CLIENTS: {field} of client {shown(self.client_id)} is wrong.",
+                f"Give it {expected}.",
+            )
+
+    @property
+    def redirect_origins(self) -> tuple[str, ...]:
+        """The origins of its redirect URIs, for ``form-action`` of the sign-in page."""
+        return tuple(dict.fromkeys(origin_of(uri) for uri in self.redirect_uris))
+
+    def check_redirect_uri(self, unverified_redirect_uri: str) -> str:
+        """Return the redirect URI if this client registered it.
+
+        Raises:
+            RedirectURIMismatchError: It differs from every registered one, in whatever character.
+        """
+        if unverified_redirect_uri not in self.redirect_uris:
+            raise RedirectURIMismatchError(f"not registered for client {self.client_id!r}")
+        return unverified_redirect_uri
+
+    def check_response_mode(self, unverified_response_mode: str | None) -> str:
+        """Return the response mode if this client registered it.
+
+        A request that names none means ``fragment``, which no client here may use.
+
+        Raises:
+            ResponseModeError: It is missing, unknown, or not registered for this client.
+        """
+        if unverified_response_mode not in self.response_modes:
+            raise ResponseModeError(f"not registered for client {self.client_id!r}")
+        return unverified_response_mode
+
+    def check_state(self, unverified_state: str | None) -> str | None:
+        """Return the state if it can go back to this client as it came.
+
+        A client of policy ``handoff`` finds its attempt by it. Without one, or with one that it
+        cannot read, its answer could only bring a token to a browser that did not ask for it.
+
+        Raises:
+            StateError: It is over 1,024 characters, or the client's policy is ``handoff`` and it is
+                missing or not of the form of that policy.
+
+        Source: RFC 6749, section 4.1.1.
+        """
+        if self.policy == "handoff" and STATE.fullmatch(unverified_state or "") is None:
+            raise StateError("state: expected 22 to 64 letters, digits, - and _")
+        if unverified_state is not None and len(unverified_state) > LONGEST_STATE:
+            raise StateError(f"state: over {LONGEST_STATE} characters")
+        return unverified_state
+
+
+class ClientRegistry:
+    """All registered receivers, by ``client_id``.
+
+    Args:
+        clients: In the order in which pages show them.
+
+    Raises:
+        ConfigurationError: Two clients share a ``client_id``.
+    """
+
+    def __init__(self, clients: Iterable[Client]) -> None:
+        self._clients: dict[str, Client] = {}
+        for client in clients:
+            if client.client_id in self._clients:
+                raise ConfigurationError(
+                    f"HANDOFF_CLIENTS: two clients are called {shown(client.client_id)}.",
+                    "Give each a client_id of its own.",
+                )
+            self._clients[client.client_id] = client
+
+    @classmethod
+    def from_settings(cls, entries: Iterable[Client | Mapping[str, Any]]) -> ClientRegistry:
+        """Build the registry from ``Client`` objects or mappings with the same fields.
+
+        Raises:
+            ConfigurationError: An entry has a field that is missing, unknown or of the wrong form.
+        """
+        return cls(entry if isinstance(entry, Client) else _client(entry) for entry in entries)
+
+    def client(self, unverified_client_id: str) -> Client:
+        """Return the client of this name.
+
+        Raises:
+            ClientUnknownError: There is none.
+        """
+        try:
+            return self._clients[unverified_client_id]
+        except KeyError:
+            raise ClientUnknownError("no client of this client_id is registered") from None
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(self._clients.values())
+
+
+def _client(entry: Mapping[str, Any]) -> Client:
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError("HANDOFF_CLIENTS: an entry is no object.", "Write one per client.")
+    unknown = entry.keys() - _FIELDS
+    missing = {"client_id", "name", "redirect_uris", "initiate_login_uri"} - entry.keys()
+    if unknown or missing:
+        raise ConfigurationError(
+            f"HANDOFF_CLIENTS: unknown [{', '.join(map(shown, sorted(unknown)))}],"
+            f" missing {sorted(missing)}.",
+            f"Each client has: {', '.join(sorted(_FIELDS))}.",
+        )
+    if not all(_is_of_its_type(name, value) for name, value in entry.items()):
+        raise ConfigurationError(
+            "HANDOFF_CLIENTS: a field is of the wrong type.",
+            f"{' and '.join(sorted(_LISTS))} are lists of texts, {' and '.join(_SWITCHES)} is true "
+            "or false, the others are texts.",
+        )
+    collected: dict[str, Any] = dict(entry, redirect_uris=tuple(entry["redirect_uris"]))
+    if "response_modes" in entry:
+        collected["response_modes"] = frozenset(entry["response_modes"])
+    return Client(**collected)
+
+
+def _is_of_its_type(field: str, value: object) -> bool:
+    if field in _SWITCHES:
+        return isinstance(value, bool)
+    if field in _LISTS:
+        return isinstance(value, list | tuple | set | frozenset) and all(
+            isinstance(item, str) for item in value
+        )
+    return isinstance(value, str) or (value is None and field == "backchannel_logout_uri")

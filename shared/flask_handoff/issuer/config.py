@@ -1,0 +1,69 @@
+"""The issuer's settings, checked whole and frozen."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import check_path
+from flask_handoff.settings import ISSUER_SETTINGS, SettingReader
+
+from .clients import Client, ClientRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerConfig:
+    """SERVER1's side, checked."""
+
+    issuer: str
+    keys_directory: Path
+    clients: ClientRegistry
+    internal_hosts: frozenset[str]
+
+    @classmethod
+    def from_app(cls, app: Flask) -> IssuerConfig:
+        """Read the issuer's settings.
+
+        Raises:
+            ConfigurationError: One is missing, unknown or wrong.
+        """
+        read = SettingReader(app.config, ISSUER_SETTINGS)
+        return cls(
+            issuer=read.origin("HANDOFF_ISSUER"),
+            keys_directory=Path(read.text("HANDOFF_KEYS_DIRECTORY")),
+            clients=ClientRegistry.from_settings(_client_entries(read.value("HANDOFF_CLIENTS"))),
+            internal_hosts=read.hosts("HANDOFF_INTERNAL_HOSTS"),
+        )
+
+
+def _client_entries(value: object) -> Iterable[Client | Mapping[str, Any]]:
+    """Take clients as objects, as JSON text that begins with ``[``, or from a JSON file."""
+    if isinstance(value, str | os.PathLike):
+        value = _client_document(value)
+    if not isinstance(value, list | tuple):
+        raise ConfigurationError("HANDOFF_CLIENTS is no list.", "docs/settings.md shows one.")
+    return value
+
+
+def _client_document(value: str | os.PathLike[str]) -> object:
+    try:
+        text = os.fspath(value)
+        if text.lstrip().startswith("{"):
+            return {}  # no list, whatever is in it
+        if not text.lstrip().startswith("["):
+            check_path("HANDOFF_CLIENTS", text)
+            text = Path(text).read_text(encoding="utf-8")
+        document: object = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"HANDOFF_CLIENTS cannot be read ({type(error).__name__}).",
+            "Give a list as JSON, or the path of a JSON file that holds one.",
+        ) from None
+    return document

@@ -1,0 +1,38 @@
+"""What one application's issuer consists of, and where a request finds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+
+from flask_handoff.claims import Clock
+from flask_handoff.keys import WatchedKeyRing
+from flask_handoff.tokens import TokenMinter
+
+from .authorization import RequestCarrier
+from .config import IssuerConfig
+
+_EXTENSION = "handoff_issuer"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerContext:
+    """What belongs to one application."""
+
+    config: IssuerConfig
+    key_ring: WatchedKeyRing
+    minter: TokenMinter
+    carrier: RequestCarrier
+    clock: Clock
+
+
+def keep_context(app: Flask, context: IssuerContext) -> None:
+    """Keep it for the requests of *app*."""
+    app.extensions[_EXTENSION] = context
+
+
+def issuer_context() -> IssuerContext:
+    """Return that of the current application."""
+    return cast(IssuerContext, current_app.extensions[_EXTENSION])

@@ -1,0 +1,67 @@
+"""What the issuer tells everybody: its metadata, and its public keys."""
+
+from __future__ import annotations
+
+import json
+
+from flask import current_app
+from werkzeug.wrappers import Response
+
+from flask_handoff.keys import JWKS_MAX_AGE
+
+from .context import issuer_context
+
+
+def metadata() -> Response:
+    """Answer with the issuer's metadata.
+
+    ``query`` is missing from the response modes on purpose: the standard forbids it for an ID
+    Token, so it is open only to clients that were registered with it.
+
+    Logouts are told to clients that were registered with an address for them.
+
+    Sources: OpenID Connect Discovery 1.0, sections 3 and 4.2; OpenID Connect Back-Channel Logout
+    1.0, section 2.1.
+    """
+    config = issuer_context().config
+    issuer = config.issuer
+    tells_of_logouts = any(client.backchannel_logout_uri for client in config.clients)
+    document = {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "response_types_supported": ["id_token"],
+        "response_modes_supported": ["form_post"],
+        "grant_types_supported": ["implicit"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["openid", "profile", "email"],
+        "claims_supported": [
+            *("iss", "sub", "aud", "exp", "iat", "nonce", "jti", "sid", "auth_time"),
+            *("scope", "name", "email", "email_verified"),
+        ],
+        "prompt_values_supported": ["none", "login"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": tells_of_logouts,
+        "backchannel_logout_session_supported": tells_of_logouts,
+    }
+    return _public_json(json.dumps(document).encode())
+
+
+def jwks() -> Response:
+    """Answer with the public keys.
+
+    Source: RFC 7517, section 5.
+    """
+    return _public_json(issuer_context().key_ring.jwks_json)
+
+
+def _public_json(document: bytes) -> Response:
+    response = current_app.response_class(document, mimetype="application/json")
+    response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE.total_seconds():.0f}"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,256 @@
+"""The Flask extension of SERVER1: hands on who is signed in, with a token for one client, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from flask import Blueprint, Flask, current_app, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from flask_handoff.claims import Clock, SignedInUser, system_clock
+from flask_handoff.errors import (
+    AuthorizationExpiredError,
+    AuthorizationRequestError,
+    AuthorizationReturnedError,
+    ConfigurationError,
+)
+from flask_handoff.keys import KeyRing, WatchedKeyRing
+from flask_handoff.profiles import PROFILES
+from flask_handoff.signals import handoff_issued
+from flask_handoff.tokens import TokenMinter
+from flask_handoff.web import request_id
+from flask_handoff.web.parameters import UnverifiedParameters, single, unverified_parameters
+from flask_handoff.web.request_guards import answer_only_to
+from flask_handoff.web.responses import TEMPLATES, private, refuse_head
+
+from .authorization import AuthorizationRequest, RequestCarrier, ReturnAddress
+from .authorization_response import deliver, refused, return_error, with_parameters
+from .clients import Client
+from .config import IssuerConfig
+from .context import IssuerContext, issuer_context, keep_context
+from .discovery import jwks, metadata
+from .logout import deliver_logout
+
+SignedInUserHook = Callable[[], SignedInUser | None]
+GrantedScopeHook = Callable[[SignedInUser, Client, frozenset[str]], frozenset[str]]
+
+
+class HandoffIssuer:
+    """The Flask extension of the server that knows passwords.
+
+    Args:
+        signed_in_user: Asked who is signed in on the current request; None for nobody.
+        granted_scope: Asked what this user may do at that client, of what is requested. Raises
+            ``AccessDeniedError`` when they may not enter it at all.
+        login_endpoint: The Flask endpoint of the sign-in page.
+
+    Sources: OpenID Connect Core 1.0, section 3.2.2; OpenID Connect Discovery 1.0, section 3.
+    """
+
+    def __init__(
+        self,
+        *,
+        signed_in_user: SignedInUserHook,
+        granted_scope: GrantedScopeHook,
+        login_endpoint: str,
+    ) -> None:
+        self._signed_in_user = signed_in_user
+        self._granted_scope = granted_scope
+        self._login_endpoint = login_endpoint
+
+    def init_app(
+        self, app: Flask, *, key_ring: KeyRing | None = None, clock: Clock = system_clock
+    ) -> None:
+        """Check the settings, load the keys, and add the endpoints to *app*.
+
+        Args:
+            app: The application.
+            key_ring: The ring of the settings, where it was opened already in this process: its
+                keys are not loaded again, see ``KeyRing.open``.
+            clock: Tells the time.
+
+        Raises:
+            ConfigurationError: A setting or a key is missing or wrong.
+        """
+        config = IssuerConfig.from_app(app)
+        watched_ring = WatchedKeyRing(config.keys_directory, before=key_ring)
+        context = IssuerContext(
+            config=config,
+            key_ring=watched_ring,
+            minter=TokenMinter(issuer=config.issuer, key_ring=watched_ring, clock=clock),
+            carrier=RequestCarrier(_secret_keys(app), config.clients),
+            clock=clock,
+        )
+        keep_context(app, context)
+        answer_only_to(app, config.issuer, config.internal_hosts)
+        app.register_blueprint(self._blueprint())
+
+    def clients(self) -> tuple[Client, ...]:
+        """Return the clients that are registered with the current application."""
+        return tuple(issuer_context().config.clients)
+
+    def continue_url(self, client: Client, target: str | None = None) -> str:
+        """Return the address of a link that takes the user to *client*.
+
+        It begins at the client, because only the client can bind the handoff to this browser.
+
+        Args:
+            client: A registered client.
+            target: A path at the client; None for the client's own choice.
+
+        Source: OpenID Connect Core 1.0, section 4.
+        """
+        parameters = {"iss": issuer_context().config.issuer}
+        if target is not None:
+            parameters["target_link_uri"] = target
+        return with_parameters(client.initiate_login_uri, parameters)
+
+    def send_logout(
+        self,
+        client: Client,
+        *,
+        ended_at: datetime,
+        session_id: str | None = None,
+        subject: str | None = None,
+    ) -> None:
+        """Tell one client, once, which of its users' sessions have ended, see ``deliver_logout``.
+
+        Call it where nobody waits for an answer: it takes up to five seconds, or longer where the
+        host's name cannot be found. Where it fails, call it again later.
+
+        Raises:
+            LogoutNotDeliveredError: The client does not say that it is done.
+            ValueError: Neither a session nor an account is named.
+        """
+        deliver_logout(
+            issuer_context().minter,
+            client,
+            ended_at=ended_at,
+            session_id=session_id,
+            subject=subject,
+        )
+
+    def pending_client(self) -> Client | None:
+        """Return the client that the user is about to enter, on the sign-in page; else None."""
+        pending = self._pending()
+        return None if pending is None else issuer_context().carrier.client_of(pending)
+
+    def login_hint(self) -> str | None:
+        """Return what the client suggests to fill the sign-in page with, not verified."""
+        pending = self._pending()
+        return None if pending is None else pending.login_hint
+
+    def after_sign_in(self, default: str) -> str:
+        """Return where to redirect to, with status 303, when the user has signed in.
+
+        Args:
+            default: Where to go when no handoff is waiting.
+        """
+        try:
+            carried = _carried(request.values.to_dict(flat=False))
+        except AuthorizationExpiredError:
+            return default
+        return _resume_url(carried) if carried else default
+
+    def _pending(self) -> AuthorizationRequest | None:
+        issuer = issuer_context()
+        try:
+            carried = _carried(request.values.to_dict(flat=False))
+            return issuer.carrier.unpack(carried or "", issuer.clock())
+        except AuthorizationRequestError:
+            return None
+
+    def _blueprint(self) -> Blueprint:
+        blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
+        blueprint.before_request(refuse_head("handoff_issuer.authorize"))
+        blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
+        blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
+        blueprint.add_url_rule(
+            "/authorize", "authorize", private(self._authorize), methods=["GET", "POST"]
+        )
+        blueprint.register_error_handler(AuthorizationRequestError, refused)
+        return blueprint
+
+    def _authorize(self) -> Response:
+        issuer = issuer_context()
+        unverified = unverified_parameters()
+        if "continue" in unverified:
+            carried = _carried(unverified) or ""
+            return self._answer(issuer, issuer.carrier.unpack(carried, issuer.clock()))
+        address = ReturnAddress.read(unverified, issuer.config.clients)
+        try:
+            pending = AuthorizationRequest.read(unverified, address, issuer.clock())
+        except AuthorizationReturnedError as error:
+            return return_error(issuer, address, error)
+        if request.method == "POST":
+            # A Lax session cookie stays away from a cross-site POST, but comes with this redirect.
+            return redirect(_resume_url(issuer.carrier.pack(pending)), 303)
+        return self._answer(issuer, pending)
+
+    def _answer(self, issuer: IssuerContext, pending: AuthorizationRequest) -> Response:
+        user = self._signed_in_user()
+        try:
+            if user is None or pending.needs_sign_in(user):
+                return self._send_to_sign_in(issuer, pending)
+            return self._hand_on(issuer, pending, user)
+        except AuthorizationReturnedError as error:
+            return return_error(issuer, pending.address, error)
+
+    def _send_to_sign_in(self, issuer: IssuerContext, pending: AuthorizationRequest) -> Response:
+        if pending.prompt == "none":
+            raise AuthorizationReturnedError("nobody is signed in", error="login_required")
+        carried = issuer.carrier.pack(pending)
+        return redirect(with_parameters(url_for(self._login_endpoint), {"continue": carried}), 303)
+
+    def _hand_on(
+        self, issuer: IssuerContext, pending: AuthorizationRequest, user: SignedInUser
+    ) -> Response:
+        client = issuer.carrier.client_of(pending)
+        granted = self._granted_scope(user, client, pending.scope)
+        scope = (granted & pending.scope) | {"openid"}
+        token = issuer.minter.mint(
+            PROFILES[client.policy],
+            audience=client.client_id,
+            subject=user.subject,
+            nonce=pending.nonce,
+            session_id=user.session_id,
+            auth_time=user.auth_time,
+            scope=scope,
+            about=_about(user, scope),
+        )
+        handoff_issued.send(
+            current_app._get_current_object(),  # type: ignore[attr-defined]
+            user=user,
+            client=client,
+            scope=scope,
+            request_id=request_id(),
+        )
+        return deliver(issuer, pending.address, {"id_token": token})
+
+
+def _resume_url(carried: str) -> str:
+    return with_parameters(url_for("handoff_issuer.authorize"), {"continue": carried})
+
+
+def _carried(unverified: UnverifiedParameters) -> str | None:
+    return single(unverified, "continue", AuthorizationExpiredError)
+
+
+def _about(user: SignedInUser, scope: frozenset[str]) -> Mapping[str, str | bool]:
+    about: dict[str, str | bool] = {}
+    if "profile" in scope and user.name:
+        about["name"] = user.name
+    if "email" in scope and user.email:
+        about["email"] = user.email
+        about["email_verified"] = user.email_verified
+    return about
+
+
+def _secret_keys(app: Flask) -> list[bytes]:
+    if not app.secret_key:
+        raise ConfigurationError(
+            "SECRET_KEY is not set.", "Make a random one and keep it: secrets.token_urlsafe(32)."
+        )
+    keys = [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
+    return [key.encode() if isinstance(key, str) else key for key in keys]

@@ -1,0 +1,277 @@
+"""The steps of a signing key's life: stage, activate, retire; and revoke, in an emergency.
+
+Each step is one new ``ring.json``, written under a lock. Running issuers follow by themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from flask_handoff.claims import Clock, system_clock
+from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
+from flask_handoff.keys.verification_key import thumbprint
+from flask_handoff.keys.weakness import MAXIMUM_KEY_BITS, MINIMUM_KEY_BITS, PUBLIC_EXPONENT
+from flask_handoff.redaction import shown
+
+from .pem import delete_private_key, write_private_key
+from .private_files import check_is_ours, make_private_directory, only_writer
+from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write_ring
+from .rotation_schedule import check_activation, check_is_published, check_retirement, check_room
+from .signing_key import SigningKey
+
+_KID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What a revocation did.
+
+    Args:
+        revoked: The keys as they were before.
+        signer: The key that signs now.
+        replaced: Whether ``signer`` signs only since the revocation.
+    """
+
+    revoked: tuple[RingEntry, ...]
+    signer: RingEntry
+    replaced: bool
+
+
+def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> SigningKey:
+    """Make a key and add it to the ring of a directory, which is made if it is not there.
+
+    The key is active where no other is, else staged.
+
+    Args:
+        directory: Mode 0700, or not there yet.
+        bits: 2,048 to 4,096. Each step of 1,024 makes every token 171 characters longer.
+        clock: Tells when the key was made.
+
+    Raises:
+        ConfigurationError: The directory cannot be written, or what lies there is no good ring.
+        KeyLifeCycleError: As many keys are published as receivers take.
+    """
+    _check_bits(bits)
+    with _plain_refusal(directory):
+        make_private_directory(directory)
+    private_key = rsa.generate_private_key(PUBLIC_EXPONENT, bits)
+    with _the_only_writer(directory):
+        ring = read_ring(directory) if ring_exists(directory) else ()
+        return _add(directory, ring, private_key, clock)
+
+
+def stage_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> SigningKey:
+    """Make a key and publish it, so that every receiver has seen it before it signs.
+
+    Args:
+        directory: Holds a ring.
+        bits: 2,048 to 4,096.
+        clock: Tells when the key was made.
+
+    Raises:
+        ConfigurationError: There is no good ring, or the directory cannot be written.
+        KeyLifeCycleError: No key signs, or as many are published as receivers take.
+    """
+    _check_bits(bits)
+    read_ring(directory)
+    private_key = rsa.generate_private_key(PUBLIC_EXPONENT, bits)
+    with _the_only_writer(directory):
+        ring = read_ring(directory)
+        if not any(entry.signs for entry in ring):
+            raise KeyLifeCycleError(
+                f"No key in {shown(directory)} signs, so there is none to take over from. "
+                f"Make one that signs at once: {new_key_command(directory)}"
+            )
+        return _add(directory, ring, private_key, clock)
+
+
+def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> RingEntry:
+    """Let a staged key sign from now on. The one that signed until now stays published.
+
+    Args:
+        directory: Holds the ring.
+        kid: A staged key, published for ``PUBLICATION_TIME``.
+        clock: Tells the time.
+
+    Raises:
+        ConfigurationError: There is no good ring, or the directory cannot be written.
+        KeyLifeCycleError: There is no such key, it is not staged, or a receiver may not have seen
+            it yet.
+    """
+    read_ring(directory)
+    with _the_only_writer(directory):
+        ring, now = read_ring(directory), _now(clock)
+        entry = find_key(ring, kid)
+        check_activation(entry, ring, now)
+        _write(directory, _activated(ring, kid, now))
+    return entry
+
+
+def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> RingEntry:
+    """Withdraw a key that signs no more, and delete its private half.
+
+    Args:
+        directory: Holds the ring.
+        kid: A key that was replaced ``RETENTION_TIME`` ago, or one that never signed.
+        clock: Tells the time.
+
+    Raises:
+        ConfigurationError: There is no good ring, or the directory cannot be written.
+        KeyLifeCycleError: There is no such key, it signs, or one of its tokens may still live.
+    """
+    read_ring(directory)
+    with _the_only_writer(directory):
+        ring, now = read_ring(directory), _now(clock)
+        entry = find_key(ring, kid)
+        check_retirement(entry, now)
+        retired = replace(entry, state="retired", retired_at=now)
+        _write(directory, [retired if each is entry else each for each in ring])
+    return entry
+
+
+def revoke_keys(
+    directory: Path, kids: Sequence[str], *, bits: int = 2048, clock: Clock = system_clock
+) -> Revocation:
+    """Withdraw keys at once, whatever is still signed with them, and delete their private halves.
+
+    If none of the others signs, the staged key that is published the longest takes over, and
+    without one a new key. A key that was replaced never signs again: who has seen the one may have
+    seen the other.
+
+    Args:
+        directory: Holds the ring.
+        kids: At least one key that is staged or active.
+        bits: Of a new key, 2,048 to 4,096.
+        clock: Tells the time.
+
+    Raises:
+        ConfigurationError: There is no good ring, or the directory cannot be written.
+        KeyLifeCycleError: There is no such key, or it is withdrawn already.
+    """
+    _check_bits(bits)
+    read_ring(directory)
+    with _the_only_writer(directory):
+        ring, now = read_ring(directory), _now(clock)
+        revoked = tuple(find_key(ring, kid) for kid in dict.fromkeys(kids))
+        for entry in revoked:
+            check_is_published(entry)
+        remaining = [_revoked(entry, now) if entry in revoked else entry for entry in ring]
+        signed_before = any(entry.signs for entry in remaining)
+        if not signed_before:
+            remaining = _with_a_replacement(directory, remaining, bits, now)
+        _write(directory, remaining)
+    signer = next(entry for entry in remaining if entry.signs)
+    return Revocation(revoked, signer, replaced=not signed_before)
+
+
+def find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
+    """Find a key by its name.
+
+    Raises:
+        KeyLifeCycleError: There is none.
+    """
+    for entry in ring:
+        if entry.kid == kid:
+            return entry
+    # A name looks as random as a secret does, but is short.
+    named = repr(kid) if _KID.fullmatch(kid) else shown(kid)
+    raise KeyLifeCycleError(
+        f"There is no key {named} in the ring. flask handoff-keys list shows those that are."
+    )
+
+
+def _check_bits(bits: int) -> None:
+    if not MINIMUM_KEY_BITS <= bits <= MAXIMUM_KEY_BITS:
+        raise ConfigurationError(
+            f"A key of {bits} bits is not offered.",
+            f"Choose {MINIMUM_KEY_BITS} to {MAXIMUM_KEY_BITS}.",
+        )
+
+
+@contextmanager
+def _the_only_writer(directory: Path) -> Iterator[None]:
+    with _plain_refusal(directory):
+        check_is_ours(directory)
+        with only_writer(directory):
+            yield
+
+
+@contextmanager
+def _plain_refusal(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"The key directory {shown(directory)} cannot be written: {error.strerror}.",
+            "Name a directory that this user may write to.",
+        ) from None
+
+
+def _now(clock: Clock) -> datetime:
+    return clock().replace(microsecond=0)
+
+
+def _add(
+    directory: Path, ring: Sequence[RingEntry], private_key: rsa.RSAPrivateKey, clock: Clock
+) -> SigningKey:
+    check_room(ring)
+    now = _now(clock)
+    signs = not any(entry.signs for entry in ring)
+    entry = _new_entry(private_key, now, signs=signs)
+    # The PEM comes first: a ring that is read in between must not list a key without its file.
+    write_private_key(directory, private_key)
+    _write(directory, [*ring, entry])
+    return SigningKey.of_entry(entry, private_key)
+
+
+def _new_entry(private_key: rsa.RSAPrivateKey, now: datetime, *, signs: bool) -> RingEntry:
+    return RingEntry(
+        kid=thumbprint(private_key.public_key()),
+        state="active" if signs else "staged",
+        created_at=now,
+        published_at=now,
+        activated_at=now if signs else None,
+    )
+
+
+def _activated(ring: Sequence[RingEntry], kid: str, now: datetime) -> list[RingEntry]:
+    changed = []
+    for entry in ring:
+        if entry.kid == kid:
+            changed.append(replace(entry, state="active", activated_at=now))
+        elif entry.signs:
+            changed.append(replace(entry, replaced_at=now))
+        else:
+            changed.append(entry)
+    return changed
+
+
+def _revoked(entry: RingEntry, now: datetime) -> RingEntry:
+    return replace(entry, state="revoked", revoked_at=now)
+
+
+def _with_a_replacement(
+    directory: Path, ring: Sequence[RingEntry], bits: int, now: datetime
+) -> list[RingEntry]:
+    staged = [entry for entry in ring if entry.state == "staged"]
+    if staged:
+        longest_known = min(staged, key=lambda entry: entry.published_at)
+        return _activated(ring, longest_known.kid, now)
+    private_key = rsa.generate_private_key(PUBLIC_EXPONENT, bits)
+    write_private_key(directory, private_key)
+    return [*ring, _new_entry(private_key, now, signs=True)]
+
+
+def _write(directory: Path, ring: Sequence[RingEntry]) -> None:
+    write_ring(directory, ring)
+    # Of every withdrawn key, not of this one only: what a crash has left behind goes now.
+    for entry in ring:
+        if not entry.is_published:
+            delete_private_key(directory, entry.kid)

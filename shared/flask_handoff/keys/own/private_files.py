@@ -1,0 +1,166 @@
+"""Files that nobody but their owner may read, and one writer at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import shown
+
+_GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is anything of this name, a broken link included.
+
+    Raises:
+        ConfigurationError: This user may not look.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return True
+
+
+def check_private_directory(directory: Path) -> None:
+    """Make sure that only the owner may look into a directory.
+
+    Raises:
+        ConfigurationError: Open to group or others, out of reach, or a system without file modes.
+    """
+    if os.name != "posix":
+        raise ConfigurationError(
+            "Private keys are guarded by file modes, and this system has none.",
+            "Run the issuer on a POSIX system.",
+        )
+    try:
+        mode = directory.stat().st_mode
+    except OSError as error:
+        raise _unreadable(directory, error) from None
+    _check_mode(directory, mode, allowed="700")
+
+
+def check_is_ours(directory: Path) -> None:
+    """Make sure that what is written to a directory can be read by its owner.
+
+    Raises:
+        ConfigurationError: It belongs to another user. ``root`` could write there all the same,
+            and the server would find files that it may not read.
+        OSError: It is out of reach.
+    """
+    owner = directory.stat().st_uid
+    if owner != os.geteuid():
+        raise ConfigurationError(
+            f"{shown(directory)} belongs to another user (uid {owner}), who could not read new"
+            " keys.",
+            "Run this as the user who owns it.",
+        )
+
+
+def read_private_file(path: Path) -> bytes:
+    """Read a file that only its owner may read.
+
+    Raises:
+        ConfigurationError: Missing, unreadable, a symbolic link or another thing than a file, or
+            open to group or others.
+    """
+    # What is opened is what is checked: a file swapped in between would pass a check by name.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise _not_a_file(path)
+            _check_mode(path, mode, allowed="600")
+            return file.read()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_a_file(path) from None
+        raise _unreadable(path, error) from None
+
+
+def make_private_directory(directory: Path) -> None:
+    """Make a directory for its owner only (mode 0700), or check the one that is there.
+
+    Raises:
+        ConfigurationError: See ``check_private_directory``.
+        OSError: It cannot be made.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_private_directory(directory)
+
+
+def write_private_file(path: Path, content: bytes) -> None:
+    """Write a file (mode 0600) so that after a crash either the old content or the new is there.
+
+    Raises:
+        OSError: It cannot be written; what was there before is still there.
+    """
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _sync_directory(path.parent)
+
+
+@contextmanager
+def only_writer(directory: Path) -> Iterator[None]:
+    """Wait until no other process or thread writes in a directory, and keep the others waiting.
+
+    Raises:
+        OSError: The lock file cannot be opened.
+    """
+    import fcntl  # POSIX only, and a receiver that never writes keys may run elsewhere
+
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(directory / "ring.lock", flags, 0o600), "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_mode(path: Path, mode: int, *, allowed: str) -> None:
+    if mode & _GROUP_AND_OTHERS:
+        raise ConfigurationError(
+            f"{shown(path)} is open to other users of this machine"
+            f" (mode {stat.S_IMODE(mode):04o}).",
+            f"Run: chmod {allowed} {shlex.quote(shown(path))}",
+        )
+
+
+def _not_a_file(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{shown(path)} is a symbolic link or another thing than a file.",
+        "Put the file itself there.",
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{shown(path)} cannot be read: {error.strerror}.",
+        "Restore it, or run the server as the user who owns it.",
+    )

@@ -1,0 +1,216 @@
+"""``ring.json``: which keys there are and were, in which state, since when."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, Self, cast, get_args
+
+from flask_handoff.errors import ConfigurationError
+from flask_handoff.keys.file_stamp import file_stamp
+from flask_handoff.redaction import shown
+from flask_handoff.strict_json import load_strict_json
+
+from .private_files import (
+    check_private_directory,
+    exists,
+    read_private_file,
+    write_private_file,
+)
+
+KeyState = Literal["staged", "active", "retired", "revoked"]
+"""Staged: published, not signing yet. Active: published, and the newest of them signs. Retired and
+revoked: neither published nor on the disk any more, kept as history."""
+
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingEntry:
+    """What ``ring.json`` says of one key.
+
+    Args:
+        kid: The key's RFC 7638 thumbprint.
+        state: Where it is in its life.
+        created_at: When it was made.
+        published_at: Since when receivers can see it, where an issuer runs.
+        activated_at: When it became active; None before.
+        replaced_at: When another key began to sign in its place; None before.
+        retired_at: When it was withdrawn after use; None before.
+        revoked_at: When it was withdrawn in an emergency; None before.
+    """
+
+    kid: str
+    state: KeyState
+    created_at: datetime
+    published_at: datetime
+    activated_at: datetime | None = None
+    replaced_at: datetime | None = None
+    retired_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    @classmethod
+    def from_json(cls, unverified_entry: object) -> Self:
+        """Read one entry of ``ring.json``.
+
+        Raises:
+            ValueError: Members, name, state or dates are not of their form, or the dates do not
+                fit the state.
+        """
+        members = _members(unverified_entry)
+        kid, state = members["kid"], members["state"]
+        if not isinstance(kid, str) or _THUMBPRINT.fullmatch(kid) is None:
+            raise ValueError("expected the key's thumbprint as kid")
+        if state not in get_args(KeyState):
+            raise ValueError(f"expected a state out of {', '.join(get_args(KeyState))}")
+        created_at = _instant(members["created_at"])
+        published_at = _instant(members["published_at"])
+        if created_at is None or published_at is None:
+            raise ValueError("expected the dates when the key was made and published")
+        entry = cls(
+            kid=kid,
+            state=cast(KeyState, state),
+            created_at=created_at,
+            published_at=published_at,
+            activated_at=_instant(members["activated_at"]),
+            replaced_at=_instant(members["replaced_at"]),
+            retired_at=_instant(members["retired_at"]),
+            revoked_at=_instant(members["revoked_at"]),
+        )
+        entry._check_dates()
+        return entry
+
+    def to_json(self) -> dict[str, str | None]:
+        """Write the entry as an object of ``ring.json``."""
+        return {
+            "kid": self.kid,
+            "state": self.state,
+            "created_at": _iso_8601(self.created_at),
+            "published_at": _iso_8601(self.published_at),
+            "activated_at": _iso_8601(self.activated_at),
+            "replaced_at": _iso_8601(self.replaced_at),
+            "retired_at": _iso_8601(self.retired_at),
+            "revoked_at": _iso_8601(self.revoked_at),
+        }
+
+    @property
+    def is_published(self) -> bool:
+        """Whether receivers are told of this key."""
+        return self.state in {"staged", "active"}
+
+    @property
+    def signs(self) -> bool:
+        """Whether tokens are signed with this key: true of one key of a ring at most."""
+        return self.state == "active" and self.replaced_at is None
+
+    def _check_dates(self) -> None:
+        fits = (
+            (self.state != "staged" or self.activated_at is None)
+            and (self.state != "active" or self.activated_at is not None)
+            and (self.state == "retired") == (self.retired_at is not None)
+            and (self.state == "revoked") == (self.revoked_at is not None)
+            and (self.replaced_at is None or self.activated_at is not None)
+        )
+        if not fits:
+            raise ValueError("the dates do not fit the state")
+
+
+def ring_exists(directory: Path) -> bool:
+    """Tell whether a directory holds a ``ring.json``, good or bad.
+
+    Raises:
+        ConfigurationError: This user may not look.
+    """
+    return exists(_path(directory))
+
+
+def ring_stamp(directory: Path) -> tuple[int, ...] | None:
+    """Tell one state of ``ring.json`` from another without reading it."""
+    return file_stamp(_path(directory))
+
+
+def read_ring(directory: Path) -> tuple[RingEntry, ...]:
+    """Read which keys a directory holds and held, in the order in which they were made.
+
+    Raises:
+        ConfigurationError: There is no ring, it is open to other users, or it is malformed. The
+            remedy names the command.
+    """
+    if not ring_exists(directory):
+        raise ConfigurationError(
+            f"There is no key ring in {shown(directory)}.",
+            f"Make its first key: {new_key_command(directory)}",
+        )
+    check_private_directory(directory)
+    path = _path(directory)
+    unverified_ring = read_private_file(path)
+    try:
+        return _parse(unverified_ring)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The key ring {shown(path)} cannot be used: {error}.",
+            "Restore it from a backup, or begin a new ring in another directory.",
+        ) from error
+
+
+def new_key_command(directory: Path) -> str:
+    """Spell the command that makes a key in a directory."""
+    path = str(directory)
+    place = shlex.quote(path) if shown(directory) == path else "DIRECTORY"
+    return f"flask handoff-keys new --directory {place}"
+
+
+def write_ring(directory: Path, entries: Sequence[RingEntry]) -> None:
+    """Replace the ring of a directory. The caller is the only writer.
+
+    Raises:
+        OSError: It cannot be written; the old ring is still there.
+    """
+    document = {"keys": [entry.to_json() for entry in entries]}
+    write_private_file(_path(directory), json.dumps(document, indent=2).encode("ascii") + b"\n")
+
+
+def _path(directory: Path) -> Path:
+    return directory / "ring.json"
+
+
+def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:
+    document = load_strict_json(unverified_ring)
+    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
+        raise ValueError("expected an object with a list of keys")
+    ring = [RingEntry.from_json(entry) for entry in document["keys"]]
+    if len({entry.kid for entry in ring}) != len(ring):
+        raise ValueError("a key is listed twice")
+    if sum(entry.signs for entry in ring) > 1:
+        raise ValueError("more than one of its keys is active and was never replaced")
+    return tuple(ring)
+
+
+def _members(unverified_entry: object) -> dict[str, object]:
+    expected = [field.name for field in fields(RingEntry)]
+    if not isinstance(unverified_entry, dict) or not set(unverified_entry) <= set(expected):
+        raise ValueError(f"expected the members {', '.join(expected)}")
+    missing = [name for name in expected if name not in unverified_entry]
+    if missing:
+        raise ValueError(f"a key lacks {', '.join(missing)}, as in rings from before 0.1.0")
+    return unverified_entry
+
+
+def _instant(unverified_date: object) -> datetime | None:
+    if unverified_date is None:
+        return None
+    if not isinstance(unverified_date, str):
+        raise ValueError("expected dates such as 2026-01-31T12:00:00Z")
+    instant = datetime.fromisoformat(unverified_date)
+    if instant.utcoffset() != timedelta(0):
+        raise ValueError("expected dates in UTC, such as 2026-01-31T12:00:00Z")
+    return instant
+
+
+def _iso_8601(instant: datetime | None) -> str | None:
+    return None if instant is None else f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

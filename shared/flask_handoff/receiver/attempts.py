@@ -1,0 +1,194 @@
+"""The browser-bound attempt: what ties a token to the browser that asked for it.
+
+An attempt is a cookie, not a row. Its value is ``random.started_at.target`` (and ``.max_age`` where
+one was asked for); the nonce is the value's SHA-256. The issuer signs the nonce, so its signature
+covers all parts: the receiver needs no secret, and any of its replicas can finish an attempt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from flask import Request
+from werkzeug.wrappers import Response
+
+from flask_handoff import base64url
+from flask_handoff.claims import Clock
+from flask_handoff.errors import AttemptUnknownError, RequestMalformedError, UnsafeReturnToError
+from flask_handoff.profiles import STATE
+from flask_handoff.return_to import check_return_to
+
+LIFETIME = timedelta(minutes=10)
+CLOCK_LEEWAY = timedelta(seconds=5)  # one replica begins an attempt, another may finish it
+MOST_ATTEMPTS = 7  # side by side in one browser, beside the new one
+MOST_CHARACTERS = 3 * 1024  # of all attempts' cookies together
+MOST_DELETED = 20  # with one answer: proxies take no answer whose head is too long
+
+_VALUE = re.compile(
+    r"(?P<random>[A-Za-z0-9_-]{43})\.(?P<started_at>[0-9]{10,11})"
+    r"\.(?P<target>[A-Za-z0-9_-]{2,700})(?:\.(?P<max_age>[0-9]{1,8}))?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One handoff that this browser has begun.
+
+    Args:
+        state: Names the cookie, and comes back with the token.
+        value: The cookie's value, see the module's text.
+        started_at: By the receiver's clock.
+        target: Where the user wants to go.
+        max_age: How old the user's authentication may be at ``started_at``; None for any age.
+    """
+
+    state: str
+    value: str
+    started_at: datetime
+    target: str
+    max_age: timedelta | None
+
+    @classmethod
+    def begin(cls, target: str, max_age: timedelta | None, now: datetime) -> Attempt:
+        """Begin an attempt with fresh random values, 256 bits each."""
+        started_at = int(now.timestamp())
+        parts = [secrets.token_urlsafe(32), str(started_at), base64url.encode(target.encode())]
+        if max_age is not None:
+            parts.append(str(int(max_age.total_seconds())))
+        return cls(
+            state=secrets.token_urlsafe(32),
+            value=".".join(parts),
+            started_at=datetime.fromtimestamp(started_at, UTC),
+            target=target,
+            max_age=max_age,
+        )
+
+    @classmethod
+    def read(cls, state: str, unverified_value: str, now: datetime) -> Attempt:
+        """Read an attempt from its cookie.
+
+        Raises:
+            AttemptUnknownError: The value is not of its form, its target is not safe, or it was
+                begun more than ten minutes ago, or over five seconds ahead.
+        """
+        form = _VALUE.fullmatch(unverified_value)
+        if form is None:
+            raise AttemptUnknownError("the attempt's cookie is not of its form")
+        started_at = datetime.fromtimestamp(int(form["started_at"]), UTC)
+        if not -CLOCK_LEEWAY <= now - started_at < LIFETIME:
+            raise AttemptUnknownError("the attempt was begun too long ago")
+        max_age = form["max_age"]
+        return cls(
+            state=state,
+            value=unverified_value,
+            started_at=started_at,
+            target=_read_target(form["target"]),
+            max_age=None if max_age is None else timedelta(seconds=int(max_age)),
+        )
+
+    @property
+    def nonce(self) -> str:
+        """What the token must carry: base64url(SHA-256(value)).
+
+        Source: OpenID Connect Core 1.0, section 15.5.2.
+        """
+        return base64url.encode(hashlib.sha256(self.value.encode()).digest())
+
+    @property
+    def ends_at(self) -> datetime:
+        """From then on it is not accepted."""
+        return self.started_at + LIFETIME
+
+    @property
+    def authenticated_after(self) -> datetime | None:
+        """The user must have signed in at the issuer after this instant; None for any time."""
+        return None if self.max_age is None else self.started_at - self.max_age
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptCookies:
+    """The attempts' cookies of one receiver.
+
+    Args:
+        prefix: What the names begin with, before the state.
+        secure: Whether the receiver is reached by https; then ``__Host-`` stands before the name.
+        clock: Tells the time.
+    """
+
+    prefix: str
+    secure: bool
+    clock: Clock
+
+    def find(self, request: Request, unverified_state: str) -> Attempt:
+        """Return the attempt of this state.
+
+        Raises:
+            RequestMalformedError: The state is not of its form and must not become a cookie's name.
+            AttemptUnknownError: This browser holds no such cookie, or two, or one that is no good.
+        """
+        if STATE.fullmatch(unverified_state) is None:
+            raise RequestMalformedError("state: not of its form")
+        name = self._name(unverified_state)
+        sent = request.headers.get("Cookie", "").split(";")
+        names = [pair.partition("=")[0].removeprefix(" ") for pair in sent]
+        ours = [each for each in names if each.strip() == name]
+        # A neighbour can plant a second cookie of the name, or one with a space behind the name,
+        # which Werkzeug takes for ours: then none is.
+        if ours != [name]:
+            raise AttemptUnknownError(f"{len(ours)} cookies of this attempt in this browser")
+        return Attempt.read(unverified_state, request.cookies.get(name, ""), self.clock())
+
+    def keep(self, request: Request, response: Response, attempt: Attempt) -> None:
+        """Set the attempt's cookie, and make room among those that are there (best effort)."""
+        for name in islice(self._superfluous(request), MOST_DELETED):
+            self._delete(response, name)
+        response.set_cookie(
+            self._name(attempt.state),
+            attempt.value,
+            max_age=LIFETIME,
+            secure=self.secure,
+            httponly=True,
+            samesite="Lax",
+            path="/",
+        )
+
+    def forget(self, response: Response, attempt: Attempt) -> None:
+        """Delete the attempt's cookie: it is used."""
+        self._delete(response, self._name(attempt.state))
+
+    def _name(self, state: str) -> str:
+        return f"{'__Host-' if self.secure else ''}{self.prefix}{state}"
+
+    def _delete(self, response: Response, name: str) -> None:
+        response.delete_cookie(name, path="/", secure=self.secure, httponly=True, samesite="Lax")
+
+    def _superfluous(self, request: Request) -> Iterator[str]:
+        readable: list[tuple[datetime, str, int]] = []
+        for name, value in request.cookies.items(multi=True):
+            state = name.removeprefix(self._name(""))
+            # A name that no attempt of ours can have is left alone: it must not enter a header.
+            if state == name or STATE.fullmatch(state) is None:
+                continue
+            try:
+                attempt = Attempt.read(state, value, self.clock())
+            except AttemptUnknownError:
+                yield name
+            else:
+                readable.append((attempt.started_at, name, len(name) + len(value)))
+        readable.sort()
+        while len(readable) > MOST_ATTEMPTS or sum(size for *_, size in readable) > MOST_CHARACTERS:
+            yield readable.pop(0)[1]
+
+
+def _read_target(encoded: str) -> str:
+    try:
+        return check_return_to(base64url.decode(encoded).decode())
+    except (ValueError, UnsafeReturnToError):
+        raise AttemptUnknownError("the attempt's target is not of its form") from None

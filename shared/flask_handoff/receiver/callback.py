@@ -1,0 +1,195 @@
+"""The verdict on what SERVER1 sends back: a token or an error, and the attempt it is for."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import cast
+
+from flask import current_app, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from flask_handoff.claims import Arrival, HandoffClaims, UnverifiedToken
+from flask_handoff.errors import (
+    AttemptUnknownError,
+    DependencyUnavailableError,
+    HandoffRejectedError,
+    RequestMalformedError,
+    ResponseIssuerError,
+)
+from flask_handoff.signals import handoff_accepted
+from flask_handoff.web import request_id
+from flask_handoff.web.parameters import (
+    UnverifiedParameters,
+    sent_values,
+    single,
+    unverified_parameters,
+)
+from flask_handoff.web.responses import landing_page, post_page
+
+from .attempts import Attempt
+from .config import ReceiverConfig
+from .context import ReceiverContext, receiver_context
+from .refusals import failed, rejected
+
+LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
+
+_FIELDS = ("id_token", "error", "state", "iss")
+_LONGEST_FIELD = 4096  # characters
+
+
+def callback() -> Response:
+    """Answer where SERVER1 sends the browser back to."""
+    config = receiver_context().config
+    with _leaked_token_invalidated():
+        fields = read_callback(unverified_parameters(), config)
+        if request.method == "POST":
+            # The Lax cookie stays away from SERVER1's POST, but comes with our own.
+            return post_page(url_for(".finish"), fields)
+        check_query(fields, config)
+        return _judge(fields)
+
+
+def finish() -> Response:
+    """Answer our own page, which posts on what SERVER1 had posted."""
+    with _leaked_token_invalidated():
+        return _judge(read_callback(unverified_parameters(), receiver_context().config))
+
+
+def _judge(fields: Mapping[str, str]) -> Response:
+    receiver = receiver_context()
+    if fields.get("iss", receiver.config.issuer) != receiver.config.issuer:
+        raise ResponseIssuerError("iss: not the issuer that was asked")
+    attempt = _find_attempt(receiver, fields["state"])
+    if "error" in fields:
+        return failed(receiver, attempt, fields["error"])
+    token = UnverifiedToken(fields["id_token"])
+    token_sha256 = hashlib.sha256(token.encode()).hexdigest()
+    if attempt is None and (target := _target_of_repeated_callback(receiver, token_sha256)):
+        return _redirect_to(target, receiver)
+    try:
+        claims = _verify(receiver, token, attempt)
+        return _arrive(receiver, cast(Attempt, attempt), claims, token_sha256)
+    except HandoffRejectedError as error:
+        return rejected(error, attempt)
+
+
+def _target_of_repeated_callback(receiver: ReceiverContext, token_sha256: str) -> str | None:
+    """Return where this browser went with the same token before, if that session lives."""
+    session = receiver.live_session()
+    if session is None or not hmac.compare_digest(session.token_sha256, token_sha256):
+        return None
+    return session.target
+
+
+def _arrive(
+    receiver: ReceiverContext, attempt: Attempt, claims: HandoffClaims, token_sha256: str
+) -> Response:
+    handle = receiver.sign_in(
+        Arrival(claims=claims, target=attempt.target, token_sha256=token_sha256)
+    )
+    if receiver.logouts is not None:
+        receiver.logouts.check_arrival(claims)
+    handoff_accepted.send(
+        current_app._get_current_object(),  # type: ignore[attr-defined]
+        claims=claims,
+        handle=handle,
+        request_id=request_id(),
+    )
+    response = _redirect_to(attempt.target, receiver)
+    receiver.attempts.forget(response, attempt)
+    return response
+
+
+def read_callback(unverified: UnverifiedParameters, config: ReceiverConfig) -> Mapping[str, str]:
+    """Read the fields of an answer; none of them is verified yet.
+
+    Raises:
+        RequestMalformedError: A field is missing, sent twice or too long, or there is not exactly
+            one of token and error.
+
+    Sources: OpenID Connect Core 1.0, sections 3.2.2.5 and 3.2.2.6; RFC 9207, section 2.4.
+    """
+    fields = {name: single(unverified, name, RequestMalformedError) for name in _FIELDS}
+    given = {name: value for name, value in fields.items() if value is not None}
+    if ("id_token" in given) == ("error" in given):
+        raise RequestMalformedError("expected either id_token or error")
+    if "state" not in given:
+        raise RequestMalformedError("state: missing")
+    if "iss" not in given and config.policy == "handoff":
+        raise RequestMalformedError("iss: missing")
+    if any(len(value) > _LONGEST_FIELD for value in given.values()):
+        raise RequestMalformedError("a parameter is too long")
+    return given
+
+
+def check_query(fields: Mapping[str, str], config: ReceiverConfig) -> None:
+    """Check that the token may come in a query, where others read it.
+
+    Raises:
+        RequestMalformedError: It is over 3,500 characters, or ``form_post`` was asked for.
+    """
+    if "id_token" not in fields:
+        return
+    if len(fields["id_token"]) > LONGEST_QUERY_TOKEN:
+        raise RequestMalformedError("id_token: too long for a query")
+    if config.response_mode != "query":
+        raise RequestMalformedError("id_token: in a query, where form_post was asked for")
+
+
+@contextmanager
+def _leaked_token_invalidated() -> Iterator[None]:
+    """Invalidate the token of an answer that is refused unread, whatever is wrong with it.
+
+    An attacker who chose the nonce may spoil the rest of the answer, so that it is refused in the
+    victim's browser, and then use the token in their own; or the application's hook may fail. Where
+    the answer has a live attempt it stays good: an attacker has no use for it, and the right answer
+    may still come.
+    """
+    try:
+        yield
+    except Exception as error:
+        receiver, tokens = receiver_context(), sent_values("id_token")
+        if len(tokens) == 1 and not _has_live_attempt(receiver, sent_values("state")):
+            token, leaked = UnverifiedToken(tokens[0]), receiver.leaked_tokens
+            if isinstance(error, DependencyUnavailableError) and leaked.keeps(token):
+                raise  # that is why; a store that hangs is not asked a second time
+            with suppress(HandoffRejectedError):
+                leaked.invalidate(token)
+        raise
+
+
+def _has_live_attempt(receiver: ReceiverContext, unverified_states: Sequence[str]) -> bool:
+    with suppress(RequestMalformedError):
+        return len(unverified_states) == 1 and bool(_find_attempt(receiver, unverified_states[0]))
+    return False
+
+
+def _find_attempt(receiver: ReceiverContext, unverified_state: str) -> Attempt | None:
+    try:
+        return receiver.attempts.find(request, unverified_state)
+    except AttemptUnknownError:
+        return None
+
+
+def _verify(
+    receiver: ReceiverContext, token: UnverifiedToken, attempt: Attempt | None
+) -> HandoffClaims:
+    if attempt is None:
+        receiver.leaked_tokens.invalidate(token)
+    receiver.leaked_tokens.catch_up()
+    return receiver.verifier.verify(
+        token,
+        nonce=attempt.nonce,
+        authenticated_after=attempt.authenticated_after,
+        remember_until=attempt.ends_at,
+    )
+
+
+def _redirect_to(target: str, receiver: ReceiverContext) -> Response:
+    # After our own /sso/finish a redirect does carry a Strict cookie.
+    if receiver.config.landing == "refresh" and request.method == "GET":
+        return landing_page(target)
+    return redirect(target, 303)

@@ -1,0 +1,195 @@
+"""The Flask extension of SERVER2: begins every handoff, and has what comes back judged."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from flask import Blueprint, Flask, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from flask_handoff.claims import Clock, system_clock
+from flask_handoff.errors import DependencyUnavailableError, HandoffRejectedError
+from flask_handoff.keys import JWKSClient, KeySource, PinnedKeys
+from flask_handoff.profiles import PROFILES
+from flask_handoff.stores import ReplayStore
+from flask_handoff.tokens import TokenVerifier
+from flask_handoff.web.parameters import unverified_parameters
+from flask_handoff.web.request_guards import answer_only_to
+from flask_handoff.web.responses import TEMPLATES, private, refuse_head
+
+from .attempts import Attempt, AttemptCookies
+from .backchannel import EndSessionsHook, Logouts
+from .callback import callback, finish
+from .config import ReceiverConfig
+from .context import (
+    LiveSessionHook,
+    ReceiverContext,
+    SignInHook,
+    keep_context,
+    receiver_context,
+)
+from .leaked_tokens import LeakedTokens
+from .login_request import LoginRequest
+from .refusals import rejected, unavailable
+
+
+class HandoffReceiver:
+    """The Flask extension of the server that trusts SERVER1.
+
+    Args:
+        sign_in: Called with the ``Arrival`` of a person whose token has passed every check. Ends
+            the session that this browser held, opens a new one, and returns its handle.
+        live_session: Asked which live session this browser holds; None for none.
+        end_sessions: Called with a ``Logout`` when sessions at the issuer have ended. Ends every
+            session here that came from them, in whatever browser and process, and returns when
+            they are dead. None: the issuer's logouts are not listened to.
+
+    Sources: OpenID Connect Core 1.0, sections 3.2.2 and 4; OAuth 2.0 Form Post Response Mode;
+    OpenID Connect Back-Channel Logout 1.0.
+    """
+
+    def __init__(
+        self,
+        *,
+        sign_in: SignInHook,
+        live_session: LiveSessionHook,
+        end_sessions: EndSessionsHook | None = None,
+    ) -> None:
+        self._sign_in = sign_in
+        self._live_session = live_session
+        self._end_sessions = end_sessions
+
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        replay_store: ReplayStore,
+        keys: KeySource | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        """Check the settings and add the endpoints to *app*. Nothing is fetched yet.
+
+        Args:
+            app: The application.
+            replay_store: Remembers used tokens; there is no default, because one that forgets at
+                a restart, or is not shared by all processes, lets tokens in twice. With
+                ``end_sessions`` it is a ``LogoutStore`` as well.
+            keys: The issuer's public keys; as a rule left to the settings.
+            clock: Tells the time.
+
+        Raises:
+            ConfigurationError: A setting is missing or wrong.
+        """
+        config = ReceiverConfig.from_app(app)
+        context = self._context(config, keys or _keys(config), replay_store, clock)
+        keep_context(app, context)
+        answer_only_to(app, config.base_url, config.internal_hosts)
+        app.register_blueprint(self._blueprint(context.logouts))
+
+    def login_url(
+        self,
+        target: str | None = None,
+        *,
+        prompt: str | None = None,
+        max_age: timedelta | None = None,
+    ) -> str:
+        """Return the address of a link that begins a handoff.
+
+        Args:
+            target: The path to end on; None for the default target.
+            prompt: ``login`` asks for the password again, ``none`` asks for nothing.
+            max_age: How old the user's authentication may be.
+        """
+        parameters = {"target_link_uri": target, "prompt": prompt}
+        if max_age is not None:
+            parameters["max_age"] = str(int(max_age.total_seconds()))
+        given = {name: value for name, value in parameters.items() if value is not None}
+        path = url_for("handoff_receiver.login")
+        return f"{path}?{urlencode(given)}" if given else path
+
+    def check_ready(self) -> None:
+        """Return when handoffs can be judged.
+
+        Raises:
+            JWKSUnavailableError: No usable key is held and none can be fetched.
+            ReplayStoreUnavailableError: The store is out of reach.
+        """
+        receiver = receiver_context()
+        receiver.keys.ready()
+        receiver.replay_store.ready()
+        receiver.leaked_tokens.catch_up()
+
+    def clock_difference(self) -> timedelta | None:
+        """Return the issuer's clock minus ours, to a second or two.
+
+        Sign-ins fail from five seconds on. None when the keys are not fetched, or not yet, or when
+        the issuer tells no time.
+        """
+        keys = receiver_context().keys
+        return keys.clock_difference if isinstance(keys, JWKSClient) else None
+
+    def _context(
+        self, config: ReceiverConfig, keys: KeySource, replay_store: ReplayStore, clock: Clock
+    ) -> ReceiverContext:
+        logouts = self._end_sessions and Logouts.listen(
+            self._end_sessions, config=config, keys=keys, store=replay_store, clock=clock
+        )
+        verifier = TokenVerifier(
+            issuer=config.issuer,
+            audience=config.client_id,
+            keys=keys,
+            replay_store=replay_store,
+            profile=PROFILES[config.policy],
+            clock=clock,
+            logout_store=None if logouts is None else logouts.store,
+        )
+        return ReceiverContext(
+            config=config,
+            keys=keys,
+            replay_store=replay_store,
+            verifier=verifier,
+            leaked_tokens=LeakedTokens(verifier),
+            attempts=AttemptCookies(
+                prefix=config.attempt_cookie,
+                secure=config.base_url.startswith("https://"),
+                clock=clock,
+            ),
+            logouts=logouts,
+            sign_in=self._sign_in,
+            live_session=self._live_session,
+            clock=clock,
+        )
+
+    def _blueprint(self, logouts: Logouts | None) -> Blueprint:
+        blueprint = Blueprint(
+            "handoff_receiver", __name__, url_prefix="/sso", template_folder=TEMPLATES
+        )
+        blueprint.before_request(refuse_head("handoff_receiver.login", "handoff_receiver.callback"))
+        both = ["GET", "POST"]
+        blueprint.add_url_rule("/login", "login", private(_login), methods=both)
+        blueprint.add_url_rule("/callback", "callback", private(callback), methods=both)
+        blueprint.add_url_rule("/finish", "finish", private(finish), methods=["POST"])
+        if logouts is not None:
+            logouts.answer_at(blueprint)
+        blueprint.register_error_handler(HandoffRejectedError, rejected)
+        blueprint.register_error_handler(DependencyUnavailableError, unavailable)
+        return blueprint
+
+
+def _login() -> Response:
+    receiver = receiver_context()
+    login = LoginRequest.read(unverified_parameters(), receiver.config)
+    receiver.keys.ready()
+    attempt = Attempt.begin(login.target, login.max_age, receiver.clock())
+    response = redirect(login.authorization_url(receiver.config, attempt), 303)
+    receiver.attempts.keep(request, response, attempt)
+    return response
+
+
+def _keys(config: ReceiverConfig) -> KeySource:
+    if config.pinned_keys is not None:
+        return PinnedKeys.from_file(config.pinned_keys)
+    return JWKSClient(
+        config.jwks_uri, allow_http=config.jwks_allow_http, flush_file=config.jwks_flush_file
+    )

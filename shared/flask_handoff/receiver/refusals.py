@@ -1,0 +1,96 @@
+"""The pages of a handoff that ends without a sign-in, and its line in the log."""
+
+from __future__ import annotations
+
+from flask import url_for
+from werkzeug.wrappers import Response
+
+from flask_handoff.errors import (
+    AttemptUnknownError,
+    AuthorizationFailedError,
+    DependencyUnavailableError,
+    HandoffRejectedError,
+    RequestMalformedError,
+)
+from flask_handoff.signals import handoff_rejected
+from flask_handoff.web.rejection_log import report_rejected
+from flask_handoff.web.responses import error_page
+
+from .attempts import Attempt
+from .context import ReceiverContext, receiver_context
+
+_RETRY_AFTER = "5"  # seconds
+
+_ERROR_SENTENCES = {
+    "access_denied": "You are signed in, but your account has no access to this service. "
+    "Ask whoever runs the sign-in server to grant it.",
+    "login_required": "You are not signed in at the sign-in server.",
+    "interaction_required": "The sign-in server has to ask you something first.",
+    "temporarily_unavailable": "The sign-in server cannot answer just now.",
+    "server_error": "The sign-in server could not answer.",
+    "invalid_request": "The sign-in server did not accept the request of this service.",
+    "invalid_scope": "The sign-in server did not accept the request of this service.",
+    "unauthorized_client": "The sign-in server did not accept the request of this service.",
+    "unsupported_response_type": "The sign-in server did not accept the request of this service.",
+}
+
+
+def failed(receiver: ReceiverContext, attempt: Attempt | None, unverified_error: str) -> Response:
+    """Answer where SERVER1 sent an error instead of a token.
+
+    Raises:
+        AttemptUnknownError: This browser did not ask for an answer.
+    """
+    if attempt is None:
+        raise AttemptUnknownError("an error came back that this browser did not ask for")
+    known = unverified_error if unverified_error in _ERROR_SENTENCES else "server_error"
+    error = AuthorizationFailedError(f"the issuer answered with {known}", error=known)
+    report_rejected("handoff", handoff_rejected, error)
+    response = error_page(
+        "handoff/denied.html",
+        403,
+        title="You are not signed in here",
+        sentence=_ERROR_SENTENCES[known],
+        again_url=url_for(".login", target_link_uri=attempt.target),
+        again_label="Try again",
+    )
+    receiver.attempts.forget(response, attempt)
+    return response
+
+
+def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Response:
+    """Answer a handoff that is refused. Its attempt, where it has one, is forgotten."""
+    report_rejected("handoff", handoff_rejected, error)
+    malformed = isinstance(error, RequestMalformedError)
+    # One page for every fault: which check failed is nobody's business but the log's.
+    response = error_page(
+        "handoff/rejected.html",
+        400 if malformed else 403,
+        title="This request is not complete" if malformed else "You are not signed in",
+        sentence=(
+            "Something in the address is missing, doubled or too long. Start again from here."
+            if malformed
+            else "This sign-in is too old, was used before, or was begun in another browser."
+        ),
+        again_url=url_for(".login", target_link_uri=attempt.target if attempt else None),
+        again_label="Start again",
+    )
+    if attempt is not None:
+        receiver_context().attempts.forget(response, attempt)
+    return response
+
+
+def unavailable(error: DependencyUnavailableError) -> Response:
+    """Answer where keys or store are out of reach."""
+    report_rejected("handoff", handoff_rejected, error)
+    response = error_page(
+        "handoff/unavailable.html",
+        503,
+        title="Signing in is not possible right now",
+        sentence="Something that is needed to check your sign-in cannot be reached. "
+        "You have not been signed in. Try again in a moment.",
+        again_url=url_for(".login"),
+        again_label="Try again",
+    )
+    response.headers["Retry-After"] = _RETRY_AFTER
+    return response

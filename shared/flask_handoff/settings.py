@@ -1,0 +1,247 @@
+"""``HANDOFF_…`` settings: read once, checked whole, frozen. A wrong one refuses to start.
+
+Each setting is taken from ``app.config``, else from the environment. A ``HANDOFF_…`` name that is
+nearly one of ours is refused as well: a misspelt setting must not leave a default in force.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from .addresses import is_loopback
+from .errors import ConfigurationError, UnsafeReturnToError
+from .redaction import check_settings, shown
+from .return_to import check_return_to
+
+ISSUER_SETTINGS: Mapping[str, str | None] = {
+    "HANDOFF_ISSUER": None,
+    "HANDOFF_KEYS_DIRECTORY": None,
+    "HANDOFF_CLIENTS": None,
+    "HANDOFF_INTERNAL_HOSTS": "",
+}
+"""The issuer's settings and their defaults; None has to be given."""
+
+RECEIVER_SETTINGS: Mapping[str, str | None] = {
+    "HANDOFF_ISSUER": None,
+    "HANDOFF_BASE_URL": None,
+    "HANDOFF_CLIENT_ID": None,
+    "HANDOFF_RESPONSE_MODE": "form_post",
+    "HANDOFF_SCOPE": "openid profile email",
+    "HANDOFF_POLICY": "handoff",
+    "HANDOFF_AUTHORIZATION_ENDPOINT": "",
+    "HANDOFF_JWKS_URI": "",
+    "HANDOFF_JWKS_ALLOW_HTTP": "0",
+    "HANDOFF_JWKS_FLUSH_FILE": "",
+    "HANDOFF_PINNED_KEYS": "",
+    "HANDOFF_DEFAULT_TARGET": "/",
+    "HANDOFF_MAX_AGE": "",
+    "HANDOFF_LANDING": "redirect",
+    "HANDOFF_ATTEMPT_COOKIE": "handoff_tx_",
+    "HANDOFF_INTERNAL_HOSTS": "",
+}
+"""The receiver's settings and their defaults; None has to be given."""
+
+_LONGEST_ISSUER = 255  # characters; replay stores keep it beside each token
+_COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
+_HOST = re.compile(
+    r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?", re.ASCII
+)
+# What has no scheme may be anything, such as a password.
+_ABSOLUTE_URL = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1016}", re.ASCII
+)
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
+
+
+class SettingReader:
+    """Reads one side's settings, each by the form it must have.
+
+    Args:
+        app_config: The application's configuration; it goes before the environment.
+        defaults: The side's settings; None stands for one that has to be given.
+
+    Raises:
+        ConfigurationError: From here and from each method: one is missing, unknown or wrong.
+    """
+
+    def __init__(self, app_config: Mapping[str, Any], defaults: Mapping[str, str | None]) -> None:
+        known = ISSUER_SETTINGS.keys() | RECEIVER_SETTINGS.keys()
+        # Container platforms hand on a variable that is not set as an empty one.
+        environment = {name: value for name, value in os.environ.items() if value}
+        given: dict[str, Any] = {
+            name: value
+            for source in (environment, app_config)
+            for name, value in source.items()
+            if name.startswith("HANDOFF_")
+        }
+        _check_spelling(given.keys() - known, known)
+        check_settings({name: value for name, value in given.items() if name in known})
+        self._values = {**defaults, **given}
+
+    def value(self, name: str) -> Any:
+        """Return a value that has to be given, whatever it is."""
+        value = self._values[name]
+        if value is None or value == "":
+            raise ConfigurationError(f"{name} is not set.", "docs/settings.md says what it holds.")
+        return value
+
+    def text(self, name: str, *, default: str | None = None) -> str:
+        """Read one line of text."""
+        if default is not None and not self._values[name]:
+            return default
+        value = self.value(name)
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if not isinstance(value, str) or not value.isprintable():
+            raise ConfigurationError(
+                f"{name} is not one line of text.", "docs/settings.md says what it holds."
+            )
+        return value
+
+    def url(self, name: str, *, default: str | None = None) -> str:
+        """Read an address that a browser may be sent to, without a query."""
+        url = check_public_url(self.text(name, default=default), setting=name)
+        if "?" in url:
+            raise ConfigurationError(
+                f"{name}: {shown(url)} has a query.", "Leave out the ? and the rest."
+            )
+        return url
+
+    def issuer(self, name: str) -> str:
+        """Read an issuer's address, short enough for replay stores."""
+        url = self.url(name)
+        if len(url) > _LONGEST_ISSUER:
+            raise ConfigurationError(
+                f"{name} is longer than {_LONGEST_ISSUER} characters.", "Use a shorter address."
+            )
+        return url
+
+    def origin(self, name: str) -> str:
+        """Read an address of scheme, host and port only."""
+        url = self.url(name)
+        if urlsplit(url).path:
+            raise ConfigurationError(
+                f"{name}: {shown(url)} has a path.",
+                "Give scheme, host and port only, without a slash at the end.",
+            )
+        return url
+
+    def choice(self, name: str, allowed: Iterable[str]) -> str:
+        """Read one of the allowed words."""
+        value = self.text(name)
+        if value not in allowed:
+            raise ConfigurationError(
+                f"{name}: {shown(value)} is not known.",
+                f"Use one of: {', '.join(sorted(allowed))}.",
+            )
+        return value
+
+    def switch(self, name: str) -> bool:
+        """Read 1 or 0."""
+        value = self._values[name]
+        if value not in (True, False, "1", "0"):
+            raise ConfigurationError(f"{name} is neither on nor off.", "Use 1 or 0.")
+        return value in (True, "1")
+
+    def seconds(self, name: str) -> timedelta | None:
+        """Read a number of seconds; None where nothing is given."""
+        value = self._values[name]
+        if value is None or value == "":
+            return None
+        if isinstance(value, timedelta):
+            value = int(value.total_seconds())
+        if not re.fullmatch(r"[0-9]{1,8}", str(value), re.ASCII):
+            raise ConfigurationError(f"{name}: not a number of seconds.", "For example: 3600.")
+        return timedelta(seconds=int(value))
+
+    def path(self, name: str) -> Path | None:
+        """Read a path; None where nothing is given."""
+        return Path(self.text(name)) if self._values[name] else None
+
+    def scope(self, name: str) -> frozenset[str]:
+        """Read scopes, ``openid`` among them."""
+        scope = frozenset(self.text(name).split())
+        if "openid" not in scope or not all(_SCOPE.fullmatch(one) for one in scope):
+            raise ConfigurationError(
+                f"{name} must be a list of scopes that contains openid.",
+                "For example: openid profile email.",
+            )
+        return scope
+
+    def target(self, name: str) -> str:
+        """Read a path of this site."""
+        try:
+            return check_return_to(self.text(name))
+        except UnsafeReturnToError:
+            raise ConfigurationError(
+                f"{name} must be a path of this site.", "For example: /notes."
+            ) from None
+
+    def cookie_prefix(self, name: str) -> str:
+        """Read what the names of cookies may begin with."""
+        prefix = self.text(name)
+        if _COOKIE_PREFIX.fullmatch(prefix) is None:
+            raise ConfigurationError(
+                f"{name}: {shown(prefix)} is not a cookie name.",
+                "Use letters, digits and _, such as tx_.",
+            )
+        return prefix
+
+    def hosts(self, name: str) -> frozenset[str]:
+        """Read hosts, with or without a port, in lower case."""
+        value = self._values[name] or ""
+        hosts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(hosts, Collection) or not all(isinstance(host, str) for host in hosts):
+            raise ConfigurationError(
+                f"{name} must be a list of hosts.", "For example: server1:5001."
+            )
+        names = frozenset(host.strip().lower() for host in hosts if host.strip())
+        if not all(_HOST.fullmatch(host) for host in names):
+            raise ConfigurationError(
+                f"{name} contains a value that is not a host.", "For example: server1:5001,server1."
+            )
+        return names
+
+
+def check_public_url(url: str, *, setting: str) -> str:
+    """Return *url* if a browser may safely be sent there: https, or http on loopback.
+
+    Raises:
+        ConfigurationError: Another scheme, no host, user information, a fragment, or http
+            towards another machine.
+    """
+    remedy = "Use https://…, or http:// on localhost, 127.0.0.1 or [::1], without # and user@."
+    if _ABSOLUTE_URL.fullmatch(url) is None:
+        raise ConfigurationError(f"{setting}: not an absolute URL.", remedy)
+    parts = _split(url)
+    if parts is None:
+        raise ConfigurationError(f"{setting}: {shown(url)} is not a URL.", remedy)
+    host = parts.hostname
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host or ""))
+    if not host or not allowed or "@" in parts.netloc:
+        raise ConfigurationError(f"{setting}: {shown(url)} may not be used.", remedy)
+    return url
+
+
+def _check_spelling(unknown: Iterable[str], known: Iterable[str]) -> None:
+    # A name that resembles none of ours belongs to somebody else, such as a container platform.
+    for name in sorted(unknown):
+        for meant in get_close_matches(name, known, n=1, cutoff=0.85):
+            raise ConfigurationError(f"There is no setting {name}.", f"Perhaps {meant} was meant.")
+
+
+def _split(url: str) -> SplitResult | None:
+    # The error of a wrong port quotes what stands there, such as a password; so it is not chained.
+    try:
+        parts = urlsplit(url)
+        _port = parts.port
+    except ValueError:
+        return None
+    return parts

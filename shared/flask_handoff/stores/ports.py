@@ -1,0 +1,69 @@
+"""Remembers which tokens were used, so that none is used twice, and which sessions have ended.
+
+A claim is one atomic step. To look first and write afterwards lets two requests through at once.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from flask_handoff.claims import HandoffClaims, Logout
+
+
+class ReplayStore(Protocol):
+    """What a receiver asks of a store. Instants are whole seconds since 1970.
+
+    Source: RFC 7519, section 4.1.7.
+    """
+
+    def claim(self, issuer: str, jwt_id: str, *, expires_at: int, now: int) -> None:
+        """Win this token, once, for good.
+
+        Args:
+            issuer: Who minted it, at most 255 characters.
+            jwt_id: Its identifier, at most 261 characters; only the pair of both is unique.
+            expires_at: It is remembered up to and including this second.
+            now: The present second.
+
+        Raises:
+            TokenReplayedError: It was won before.
+            ReplayStoreUnavailableError: It cannot be told; nobody may be signed in.
+        """
+
+    def ready(self) -> None:
+        """Return when the store can be used.
+
+        Raises:
+            ReplayStoreUnavailableError: It is out of reach, or cannot be written to.
+        """
+
+
+@runtime_checkable
+class LogoutStore(Protocol):
+    """What a receiver that is told of logouts asks of a store; both stores here can do it.
+
+    A handoff that was minted before a logout may be redeemed after it. Its session has ended.
+    """
+
+    def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
+        """Remember which sessions have ended; of two logouts of one account the later one counts.
+
+        Args:
+            logout: Names the session, or the account where it names no session.
+            expires_at: It is remembered up to and including this second.
+            now: The present second.
+
+        Raises:
+            ReplayStoreUnavailableError: It cannot be written.
+        """
+
+    def check_session(self, claims: HandoffClaims) -> None:
+        """Check that the session which a handoff came from has not ended.
+
+        A logout that named the session counts whatever the dates say; one that named the account
+        counts for what was issued until then.
+
+        Raises:
+            SessionEndedError: It has.
+            ReplayStoreUnavailableError: It cannot be told; nobody may be signed in.
+        """

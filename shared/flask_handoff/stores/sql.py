@@ -1,0 +1,240 @@
+"""Remembers used tokens, and ended sessions, in a database that all processes share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    MetaData,
+    String,
+    Table,
+    text,
+)
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from flask_handoff.claims import HandoffClaims, Logout
+from flask_handoff.errors import (
+    ConfigurationError,
+    ReplayStoreUnavailableError,
+    SessionEndedError,
+    TokenReplayedError,
+)
+
+_LONGEST_ISSUER = 255  # characters, as of every claim
+_LONGEST_NAME = 255  # characters, as of every claim
+_LONGEST_JWT_ID = 261  # characters: a nonce of 255 behind the word that tells it from a jti
+
+# The row that comes back is the proof. ``rowcount`` is -1 on some drivers, win or lose.
+_CLAIM = text(
+    "INSERT INTO handoff_replay (issuer, jwt_id, expires_at) "
+    "VALUES (:issuer, :jwt_id, :expires_at) "
+    "ON CONFLICT DO NOTHING RETURNING jwt_id"
+)
+# Two rows go for one that comes, so that none pile up; many at once would be one user's long wait.
+_SWEEPS = {
+    "sqlite": text(
+        "DELETE FROM handoff_replay WHERE (issuer, jwt_id) IN ("
+        "SELECT issuer, jwt_id FROM handoff_replay "
+        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2)"
+    ),
+    # Claims at once sweep different rows: none waits for another, or for one that waits for it.
+    # The array is made once; a plain IN may ask for two rows again and again.
+    "postgresql": text(
+        "DELETE FROM handoff_replay WHERE ctid = ANY (ARRAY("
+        "SELECT ctid FROM handoff_replay "
+        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2 FOR UPDATE SKIP LOCKED))"
+    ),
+}
+
+_NOTE_LOGOUT = text(
+    "INSERT INTO handoff_logouts (issuer, claim, value, ended_at, expires_at) "
+    "VALUES (:issuer, :claim, :value, :ended_at, :expires_at) "
+    "ON CONFLICT (issuer, claim, value) DO UPDATE SET "
+    "ended_at = CASE WHEN excluded.ended_at > handoff_logouts.ended_at "
+    "THEN excluded.ended_at ELSE handoff_logouts.ended_at END, "
+    "expires_at = CASE WHEN excluded.expires_at > handoff_logouts.expires_at "
+    "THEN excluded.expires_at ELSE handoff_logouts.expires_at END"
+)
+_ENDED_AT = text(
+    "SELECT max(ended_at) FROM handoff_logouts WHERE issuer = :issuer "
+    "AND (claim = 'sid' AND value = :session_id "
+    "OR claim = 'sub' AND value = :subject AND ended_at >= :issued_at)"
+)
+_LOGOUT_SWEEPS = {
+    "sqlite": text(
+        "DELETE FROM handoff_logouts WHERE (issuer, claim, value) IN ("
+        "SELECT issuer, claim, value FROM handoff_logouts "
+        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2)"
+    ),
+    "postgresql": text(
+        "DELETE FROM handoff_logouts WHERE ctid = ANY (ARRAY("
+        "SELECT ctid FROM handoff_logouts "
+        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2 FOR UPDATE SKIP LOCKED))"
+    ),
+}
+
+
+def replay_table(metadata: MetaData) -> Table:
+    """Describe the table ``handoff_replay``, for an application that creates its own tables."""
+    return Table(
+        "handoff_replay",
+        metadata,
+        Column("issuer", String(_LONGEST_ISSUER), primary_key=True),
+        Column("jwt_id", String(_LONGEST_JWT_ID), primary_key=True),
+        Column("expires_at", BigInteger, nullable=False),
+        Index("handoff_replay_by_expiry", "expires_at"),
+        sqlite_with_rowid=False,
+    )
+
+
+def logout_table(metadata: MetaData) -> Table:
+    """Describe the table ``handoff_logouts``, for an application that creates its own tables."""
+    return Table(
+        "handoff_logouts",
+        metadata,
+        Column("issuer", String(_LONGEST_ISSUER), primary_key=True),
+        Column("claim", String(3), primary_key=True),  # "sid" or "sub"
+        Column("value", String(_LONGEST_NAME), primary_key=True),
+        Column("ended_at", BigInteger, nullable=False),
+        Column("expires_at", BigInteger, nullable=False),
+        Index("handoff_logouts_by_expiry", "expires_at"),
+        sqlite_with_rowid=False,
+    )
+
+
+class SQLReplayStore:
+    """Remembers in two tables, ``handoff_replay`` and ``handoff_logouts``.
+
+    Each claim is one short transaction of its own. What it costs does not grow with the table: each
+    one that is won removes two expired rows. So it is with logouts, where the receiver is told of
+    them.
+
+    Args:
+        engine: SQLAlchemy's engine of a SQLite file, 3.35 or newer, for the processes of one
+            machine, or of a PostgreSQL database for several machines. Any pool but StaticPool.
+            Where it begins SQLite's transactions itself, by ``BEGIN IMMEDIATE``: those that only
+            read have the execution option ``reading=True``, and need no lock.
+
+    Raises:
+        ConfigurationError: The engine is of another kind, or could not keep a claim.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        sweep = _SWEEPS.get(engine.dialect.name)
+        if sweep is None:
+            raise ConfigurationError(
+                f"SQLReplayStore does not know {engine.dialect.name}.",
+                "Use a SQLite or PostgreSQL database.",
+            )
+        _check_keeps_claims(engine)
+        self._engine = engine
+        self._sweep = sweep
+        self._logout_sweep = _LOGOUT_SWEEPS[engine.dialect.name]
+        if engine.dialect.name == "postgresql":
+            # A stricter isolation fails honest claims that happen at once; no pool is made anew.
+            self._engine = engine.execution_options(isolation_level="READ COMMITTED")
+        self._reader = self._engine.execution_options(reading=True)
+
+    def create_tables(self) -> None:
+        """Create the tables that are missing; several processes may do so at once.
+
+        Raises:
+            ReplayStoreUnavailableError: The database is out of reach.
+        """
+        try:
+            self._create_tables()
+        except ReplayStoreUnavailableError:
+            # Another process made it first, or this fails again for the same reason.
+            self._create_tables()
+
+    def claim(self, issuer: str, jwt_id: str, *, expires_at: int, now: int) -> None:
+        """Win this token, once, see ``ReplayStore.claim``."""
+        token = {"issuer": issuer, "jwt_id": jwt_id, "expires_at": expires_at}
+        with self._transaction() as connection:
+            won = connection.execute(_CLAIM, token).first()
+            if won is not None:
+                connection.execute(self._sweep, {"now": now})
+        if won is None:
+            raise TokenReplayedError("the token was used before")
+
+    def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
+        """Remember which sessions have ended, see ``LogoutStore.note_logout``."""
+        claim, value = logout.named_by
+        row = {
+            "issuer": logout.issuer,
+            "claim": claim,
+            "value": value,
+            "ended_at": int(logout.ended_at.timestamp()),
+            "expires_at": expires_at,
+        }
+        with self._transaction() as connection:
+            connection.execute(_NOTE_LOGOUT, row)
+            connection.execute(self._logout_sweep, {"now": now})
+
+    def check_session(self, claims: HandoffClaims) -> None:
+        """Check that the session has not ended, see ``LogoutStore.check_session``."""
+        handoff = {
+            "issuer": claims.issuer,
+            "subject": claims.subject,
+            "session_id": claims.session_id or "",
+            "issued_at": int(claims.issued_at.timestamp()),
+        }
+        with self._transaction(self._reader) as connection:
+            seconds = connection.execute(_ENDED_AT, handoff).scalar_one()
+        if seconds is not None:
+            raise SessionEndedError(
+                "the session at the issuer has ended",
+                ended_at=datetime.fromtimestamp(seconds, UTC),
+            )
+
+    def ready(self) -> None:
+        """Return when the table is there and can be written to, see ``ReplayStore.ready``."""
+        with self._transaction() as connection:
+            # Nothing expired before 1970: this changes no row, yet fails where a claim would.
+            connection.execute(self._sweep, {"now": 0})
+
+    def _create_tables(self) -> None:
+        metadata = MetaData()
+        with self._transaction() as connection:
+            for table in (replay_table(metadata), logout_table(metadata)):
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+
+    @contextmanager
+    def _transaction(self, engine: Engine | None = None) -> Iterator[Connection]:
+        try:
+            with (engine or self._engine).begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            if isinstance(error, StatementError):
+                error.hide_parameters = True  # its text, in a log, would name issuer and token
+            raise ReplayStoreUnavailableError(
+                f"the replay store failed ({type(error).__name__})"
+            ) from error
+
+
+def _check_keeps_claims(engine: Engine) -> None:
+    if isinstance(engine.pool, StaticPool):
+        raise ConfigurationError(
+            "SQLReplayStore was given an engine with StaticPool: all threads share one "
+            "transaction, and one that fails takes back what another has claimed.",
+            "Leave out poolclass, or use QueuePool.",
+        )
+    file = engine.url.database or ":memory:"
+    if engine.dialect.name == "sqlite" and (
+        ":memory:" in file or engine.url.query.get("mode") == "memory"
+    ):
+        raise ConfigurationError(
+            "SQLReplayStore was given SQLite in memory: it keeps claims for one connection only.",
+            "Name a file, or use MemoryReplayStore in a server of one process.",
+        )

@@ -1,0 +1,111 @@
+"""Reads the claims of a signed payload: of the right type and form, or not at all.
+
+A good signature says who wrote a claim, not that it is well formed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_handoff.errors import TokenClaimError
+
+LATEST_DATE = 253_402_300_799  # seconds since 1970: the end of the year 9999, datetime's last
+LONGEST_TEXT = 255  # characters
+
+# Controls, line ends, and the marks that turn the direction of whatever stands behind them.
+_NEVER_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+class ClaimReader:
+    """Reads the claims of one payload.
+
+    Args:
+        payload: Of a token whose signature is good.
+
+    Every method raises ``TokenClaimError`` when the claim is not of the type or form it asks for.
+
+    Source: RFC 7519, sections 2 and 4.1.
+    """
+
+    def __init__(self, payload: Mapping[str, Any]) -> None:
+        self._payload = payload
+
+    def text(self, claim: str, *, longest: int = LONGEST_TEXT) -> str | None:
+        """Return a claim of printable text, None when it is absent."""
+        value = self._payload.get(claim)
+        if value is None:
+            return None
+        # Control characters forge log lines; spaces at the ends make two subjects look alike.
+        if (
+            type(value) is not str
+            or not 1 <= len(value) <= longest
+            or not value.isprintable()
+            or " " in (value[0], value[-1])
+        ):
+            raise not_of_its_form(claim, f"printable text of 1 to {longest} characters")
+        return value
+
+    def required_text(self, claim: str) -> str:
+        """Return a claim of printable text that must be there."""
+        value = self.text(claim)
+        if value is None:
+            raise missing(claim)
+        return value
+
+    def name(self, claim: str) -> str | None:
+        """Return a claim that is only ever shown to people, None when it is absent.
+
+        Names need more than ``text`` allows: the wide space of Japanese, the joiners of Persian.
+        """
+        value = self._payload.get(claim)
+        if value is None:
+            return None
+        if (
+            type(value) is not str
+            or not 1 <= len(value) <= LONGEST_TEXT
+            or _NEVER_IN_A_NAME.search(value)
+        ):
+            raise not_of_its_form(claim, f"a name of 1 to {LONGEST_TEXT} characters")
+        return value
+
+    def require_form(self, claim: str, form: re.Pattern[str]) -> None:
+        """Check that a claim is text of this form."""
+        value = self._payload.get(claim)
+        if type(value) is not str or form.fullmatch(value) is None:
+            raise not_of_its_form(claim, "of its documented form")
+
+    def seconds(self, claim: str) -> int:
+        """Return a date that must be there, in whole seconds since 1970."""
+        value = self._payload.get(claim)
+        # ``True`` is an int to Python, and "1_900_000_000" is a number to ``int()``.
+        if type(value) is not int or not 0 < value <= LATEST_DATE:
+            raise not_of_its_form(claim, "a whole number of seconds since 1970")
+        return value
+
+    def required_date(self, claim: str) -> datetime:
+        """Return a date that must be there."""
+        return datetime.fromtimestamp(self.seconds(claim), UTC)
+
+    def date(self, claim: str) -> datetime | None:
+        """Return a date, None when it is absent."""
+        return self.required_date(claim) if claim in self._payload else None
+
+    def truth(self, claim: str) -> bool:
+        """Return a truth value, False when it is absent."""
+        value = self._payload.get(claim, False)
+        if type(value) is not bool:
+            raise not_of_its_form(claim, "true or false")
+        return value
+
+
+def missing(claim: str) -> TokenClaimError:
+    """Say that a claim is missing."""
+    return TokenClaimError(f'claim "{claim}": missing', claim=claim)
+
+
+def not_of_its_form(claim: str, expected: str) -> TokenClaimError:
+    """Say what a claim was expected to be, without quoting what it is."""
+    return TokenClaimError(f'claim "{claim}": expected {expected}', claim=claim)

@@ -1,0 +1,235 @@
+"""Why is this token refused? The verifier's own checks, one after another, with their outcomes.
+
+Nothing is spent: the token is not claimed, and can still be used by the browser it belongs to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from flask_handoff.claims import UnverifiedToken
+from flask_handoff.errors import (
+    DependencyUnavailableError,
+    HandoffError,
+    JWKSUnavailableError,
+    TokenClaimError,
+)
+from flask_handoff.keys import KeySource
+
+from .claim_reader import LATEST_DATE
+from .strict_jwt import read_header, read_segment
+from .verification import Check, Verification
+from .verifier import LogoutTokenVerifier, TokenVerifier
+
+Outcome = Literal["ok", "refused", "cannot be told", "not checked", "not reached"]
+Verdict = Literal["accepted", "refused", "cannot be told"]
+
+SHOWN_HEADER = ("typ", "kid")
+SHOWN_CLAIMS = ("iss", "aud", "sub", "jti", "iat", "exp")
+LONGEST_SHOWN = 100  # characters of one value
+
+_LEFT_TO_OTHERS: Mapping[str, str] = {
+    "one_use": "not claimed: explaining spends nothing",
+    "browser": "not checked here: only the browser that began it can tell",
+    "authentication": "not checked here: only that browser knows whether it was asked for",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What became of one check.
+
+    Args:
+        name: The check's name.
+        question: What it asks.
+        outcome: ``ok``, ``refused``, or why there is no answer.
+        reason: In words; empty for ``ok`` and ``not reached``.
+        code: Of the error that refused the token, else None.
+        claim: That refused the token, if it was one.
+    """
+
+    name: str
+    question: str
+    outcome: Outcome
+    reason: str = ""
+    code: str | None = None
+    claim: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that can be said about one token without spending it.
+
+    The token itself is not in it. Its texts are printable ASCII and bounded, whatever came.
+
+    Args:
+        results: One for each check, in the order in which they run.
+        expected: What the receiver expects, by name.
+        said: What the token says of itself, by name; only harmless values.
+        is_genuine: Whether its issuer signed it; else anybody can have written what it says.
+    """
+
+    results: tuple[CheckResult, ...]
+    expected: Mapping[str, str]
+    said: Mapping[str, str]
+    is_genuine: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """``accepted`` when every check passed that can be made here."""
+        outcomes = {result.outcome for result in self.results}
+        if "refused" in outcomes:
+            return "refused"
+        return "cannot be told" if "cannot be told" in outcomes else "accepted"
+
+
+@runtime_checkable
+class _KnowsItsKids(Protocol):
+    @property
+    def kids(self) -> frozenset[str]: ...
+
+
+@runtime_checkable
+class _KnowsTheIssuersClock(Protocol):
+    @property
+    def clock_difference(self) -> timedelta | None: ...
+
+
+def explain(
+    verifier: TokenVerifier | LogoutTokenVerifier, unverified_token: UnverifiedToken
+) -> Explanation:
+    """Run the checks that ``verifier.verify`` runs, but for those that need the browser.
+
+    Args:
+        verifier: The receiver's own, with its keys and its clock.
+        unverified_token: Compact JWS, as it was refused.
+
+    Source: RFC 7519, section 7.2.
+    """
+    expected = verifier.expected
+    # Fetched before the clock is read, so that a slow issuer does not age the token.
+    keys = _describe_keys(expected.keys)
+    case = verifier.case(unverified_token)
+    results = tuple(_run(case, verifier.checks))
+    now = expected.clock()
+    return Explanation(
+        results=results,
+        expected={
+            "issuer": _shown(expected.issuer),
+            "audience": _shown(expected.audience),
+            "kind": f"{expected.profile.name}, at most {expected.maximum_lifetime:.0f} s long",
+            "keys": keys,
+            "this clock": f"{_date(now)}, {expected.leeway:.0f} s of difference are allowed",
+            "issuer's clock": _describe_clock(expected.keys),
+        },
+        said=dict(_say(case, now)),
+        is_genuine=case.is_genuine,
+    )
+
+
+def _run(case: Verification, checks: Sequence[Check[Any]]) -> Iterator[CheckResult]:
+    refused = False
+    for check in checks:
+        if refused:
+            yield CheckResult(check.name, check.question, "not reached")
+        elif check.name in _LEFT_TO_OTHERS:
+            reason = _LEFT_TO_OTHERS[check.name]
+            yield CheckResult(check.name, check.question, "not checked", reason)
+        else:
+            result = _run_one(check, case)
+            refused = result.outcome != "ok"
+            yield result
+
+
+def _run_one(check: Check[Any], case: Verification) -> CheckResult:
+    try:
+        check.run(case)
+    except HandoffError as error:
+        untold = isinstance(error, DependencyUnavailableError)
+        return CheckResult(
+            check.name,
+            check.question,
+            "cannot be told" if untold else "refused",
+            _shown(str(error), longest=300),
+            error.code,
+            error.claim if isinstance(error, TokenClaimError) else None,
+        )
+    return CheckResult(check.name, check.question, "ok")
+
+
+def _describe_keys(keys: KeySource) -> str:
+    try:
+        keys.ready()
+    except JWKSUnavailableError as error:
+        return f"none: {_shown(str(error), longest=300)}"
+    if isinstance(keys, _KnowsItsKids):
+        return ", ".join(sorted(keys.kids))
+    return "held, but this source of keys does not list them"
+
+
+def _describe_clock(keys: KeySource) -> str:
+    difference = keys.clock_difference if isinstance(keys, _KnowsTheIssuersClock) else None
+    if difference is None:
+        return "not known"
+    seconds = round(difference.total_seconds())
+    if seconds == 0:
+        return "agrees with this one to a second"
+    return f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} this one"
+
+
+def _say(case: Verification, now: datetime) -> Iterator[tuple[str, str]]:
+    header, payload = _read(case)
+    for name in SHOWN_HEADER:
+        if name in header:
+            yield name, _shown(header[name])
+    for name in SHOWN_CLAIMS:
+        if name in payload:
+            value = payload[name]
+            yield name, _relative(name, value, now) if name in ("iat", "exp") else _shown(value)
+    others = sorted(payload.keys() - set(SHOWN_CLAIMS))
+    if others:
+        yield "also", _shown(", ".join(others), longest=300)
+
+
+def _read(case: Verification) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    header: Mapping[str, Any] = {}
+    payload: Mapping[str, Any] = case.payload
+    # Only what the form check let through is decoded, and only by the strict reader.
+    if segments := case.unverified_segments:
+        with suppress(HandoffError):
+            header = read_header(segments["header"])
+            payload = payload or read_segment(segments["payload"], "payload")
+    return header, payload
+
+
+def _relative(name: str, value: object, now: datetime) -> str:
+    if type(value) is not int or not 0 < value <= LATEST_DATE:
+        return f"{_shown(value)} (not a date)"
+    instant = datetime.fromtimestamp(value, UTC)
+    seconds = round((now - instant).total_seconds())
+    if name == "exp":
+        relation = f"over for {seconds} s" if seconds >= 0 else f"in {-seconds} s"
+    else:
+        relation = f"{abs(seconds)} s {'before' if seconds >= 0 else 'ahead of'} this clock"
+    return f"{_date(instant)}, {relation}"
+
+
+def _date(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _shown(value: object, *, longest: int = LONGEST_SHOWN) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    # A name may hold escape sequences for the terminal, or letters that only look like others.
+    escaped = "".join(
+        character
+        if character.isascii() and character.isprintable()
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text[:longest]
+    )
+    return escaped[:longest] + ("..." if len(text) > longest or len(escaped) > longest else "")

@@ -1,0 +1,113 @@
+"""Minting: signs what SERVER1 says of a person or of a logout."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+
+import jwt
+
+from flask_handoff.claims import Clock, system_clock
+from flask_handoff.keys import SigningKeySource
+from flask_handoff.profiles import LOGOUT, LOGOUT_EVENT, TokenProfile
+
+from .strict_jwt import ALGORITHM
+
+
+class TokenMinter:
+    """Mints tokens with the ring's newest active key.
+
+    Args:
+        issuer: The ``iss`` of every token: SERVER1's public base URL.
+        key_ring: Where the signing key comes from: a ``KeyRing``, or a ``WatchedKeyRing``.
+        clock: Tells the time.
+    """
+
+    def __init__(
+        self, *, issuer: str, key_ring: SigningKeySource, clock: Clock = system_clock
+    ) -> None:
+        self._issuer = issuer
+        self._key_ring = key_ring
+        self._clock = clock
+
+    def mint(
+        self,
+        profile: TokenProfile,
+        *,
+        audience: str,
+        subject: str,
+        nonce: str,
+        session_id: str,
+        auth_time: datetime,
+        scope: frozenset[str],
+        about: Mapping[str, str | bool],
+    ) -> str:
+        """Mint one token, good for one client, once, for the profile's lifetime.
+
+        Args:
+            profile: ``HANDOFF`` or ``OIDC``.
+            audience: The receiver's ``client_id``.
+            subject: The account's identifier.
+            nonce: From the receiver's request: binds the token to one browser.
+            session_id: The ``sid`` claim, the public reference of the user's session.
+            auth_time: When the user last proved who they are.
+            scope: What was requested and granted, both.
+            about: Claims about the person, such as ``name``.
+
+        Sources: OpenID Connect Core 1.0, section 2; RFC 7519, section 4.1.
+        """
+        claims = {
+            **about,
+            "sub": subject,
+            "nonce": nonce,
+            "sid": session_id,
+            "auth_time": int(auth_time.timestamp()),
+            "scope": " ".join(sorted(scope)),
+        }
+        return self._sign(profile, audience, int(self._clock().timestamp()), claims)
+
+    def mint_logout(
+        self,
+        *,
+        audience: str,
+        ended_at: datetime,
+        session_id: str | None = None,
+        subject: str | None = None,
+    ) -> str:
+        """Mint one logout token: it tells one client which of its users' sessions have ended.
+
+        Args:
+            audience: The receiver's ``client_id``.
+            ended_at: When they ended. A later session of the same account is not meant.
+            session_id: The ``sid`` of the one session that ended; None for all of the account's.
+            subject: The account; it may be left out where the session is named.
+
+        Raises:
+            ValueError: Neither a session nor an account is named.
+
+        Sources: OpenID Connect Back-Channel Logout 1.0, section 2.4; RFC 8417, section 2.2.
+        """
+        whose = {"sid": session_id, "sub": subject}
+        claims: dict[str, object] = {name: value for name, value in whose.items() if value}
+        if not claims:
+            raise ValueError("a logout token names a session or an account")
+        issued_at = int(self._clock().timestamp())
+        claims["events"] = {LOGOUT_EVENT: {}}
+        claims["toe"] = min(int(ended_at.timestamp()), issued_at)
+        return self._sign(LOGOUT, audience, issued_at, claims)
+
+    def _sign(
+        self, profile: TokenProfile, audience: str, issued_at: int, claims: Mapping[str, object]
+    ) -> str:
+        payload = {
+            **claims,
+            "iss": self._issuer,
+            "aud": audience,
+            "iat": issued_at,
+            "exp": issued_at + int(profile.lifetime.total_seconds()),
+            "jti": secrets.token_urlsafe(32),
+        }
+        key = self._key_ring.signing_key
+        headers = {"kid": key.kid, "typ": profile.typ}
+        return jwt.encode(payload, key.private_key, algorithm=ALGORITHM, headers=headers)

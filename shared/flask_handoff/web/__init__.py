@@ -1,0 +1,9 @@
+"""What both sides do with requests and responses, and what they offer to a whole application.
+
+A guard of a whole application is taken by name: ``limit_bodies(app)``.
+"""
+
+from .request_guards import answer_only_this_machine as answer_only_this_machine
+from .request_guards import limit_bodies as limit_bodies
+from .request_guards import request_id as request_id
+from .responses import PAGE_POLICY as PAGE_POLICY

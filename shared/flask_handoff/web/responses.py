@@ -1,0 +1,125 @@
+"""The responses that both sides give: error pages, and the page that posts fields on."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+
+from flask import current_app, render_template, request
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.wrappers import Response
+
+from flask_handoff.addresses import origin_of
+
+from .request_guards import request_id
+
+TEMPLATES = Path(__file__).parent / "templates"
+"""The folder of the templates, for the extensions' blueprints."""
+
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+"""The Content-Security-Policy of an ordinary page."""
+
+
+def error_page(
+    template: str,
+    status: int,
+    *,
+    title: str,
+    sentence: str,
+    again_url: str | None,
+    again_label: str | None,
+) -> Response:
+    """Render an error page: what happened, what to do next, and the request's identifier.
+
+    Nothing that came with the request is on it. The application may override the template.
+    """
+    page = render_template(
+        template,
+        status=status,
+        title=title,
+        sentence=sentence,
+        again_url=again_url,
+        again_label=again_label,
+        home_url="/",
+        request_id=request_id(),
+    )
+    return make_private(_page(page, status, PAGE_POLICY))
+
+
+def post_page(action: str, fields: Mapping[str, str]) -> Response:
+    """Render a page that posts *fields* to *action* by itself, or by a button without script.
+
+    Args:
+        action: An absolute URL, or a path of this site.
+        fields: Escaped by the template.
+
+    Source: OAuth 2.0 Form Post Response Mode, section 2.
+    """
+    nonce = secrets.token_urlsafe(16)
+    origin = "'self'" if action.startswith("/") else origin_of(action)
+    policy = (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; "
+        f"base-uri 'none'; frame-ancestors 'none'; form-action {origin}"
+    )
+    page = render_template("handoff/post.html", action=action, fields=fields, nonce=nonce)
+    return make_private(_page(page, 200, policy))
+
+
+def landing_page(target: str) -> Response:
+    """Render a page that leads to *target* by itself.
+
+    A SameSite=Strict cookie is not sent along a redirect chain that began on another site, but it
+    is sent from a page of this site.
+
+    Args:
+        target: A path of this site that ``check_return_to`` has passed.
+    """
+    policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    return make_private(_page(render_template("handoff/landing.html", target=target), 200, policy))
+
+
+def private(view: Callable[[], Response]) -> Callable[[], Response]:
+    """Keep what *view* answers out of caches, history and ``Referer``."""
+
+    @wraps(view)
+    def answer() -> Response:
+        return make_private(view())
+
+    return answer
+
+
+def make_private(response: Response) -> Response:
+    """Keep this response out of caches and ``Referer``: it carries a token, or the way to one.
+
+    Sources: RFC 9111, section 5.2.2.5; RFC 9700, section 4.2.4.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def refuse_head(*endpoints: str) -> Callable[[], None]:
+    """Make a guard that answers HEAD with 405 on these endpoints.
+
+    Flask runs the view of a GET for HEAD as well; a link scanner's HEAD must spend nothing.
+
+    Source: RFC 9110, section 9.3.2.
+    """
+
+    def check_method() -> None:
+        if request.method == "HEAD" and request.endpoint in endpoints:
+            raise MethodNotAllowed(valid_methods=["GET", "POST"])
+
+    return check_method
+
+
+def _page(page: str, status: int, policy: str) -> Response:
+    response = current_app.response_class(page, status, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = policy
+    return response

@@ -1,0 +1,364 @@
+import io
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask, g, request, url_for
+
+from flask_handoff.errors import ConfigurationError
+from flask_handoff.web import limit_bodies, request_id
+from flask_handoff.web.parameters import unverified_parameters
+from flask_handoff.web.request_guards import MAXIMUM_BODY, answer_only_to
+from tests.minimal_pair import RECEIVER
+
+LOOPBACK = "http://127.0.0.1:5002"
+PUBLIC = "https://notes.example.com"
+FORM = "application/x-www-form-urlencoded"
+
+
+def application(base_url=LOOPBACK, internal_hosts=frozenset()):
+    """An application that sets a cookie on every page, and shows the parameters it got."""
+    app = Flask("request_guards")
+    app.config["SECRET_KEY"] = "of a test"
+    answer_only_to(app, base_url, internal_hosts)
+
+    @app.route("/<path:path>", methods=["GET", "POST"])
+    def page(path):
+        return unverified_parameters(), 200, {"Set-Cookie": "seen=1"}
+
+    @app.get("/id")
+    def identifier():
+        return [request_id(), request_id()]
+
+    return app
+
+
+def ask(app, path="/page", host="127.0.0.1:5002", method="GET", **environ):
+    """Send what no well-behaved client would, octet by octet."""
+    return app.test_client().open(
+        environ_overrides={"HTTP_HOST": host, **environ}, path=path, method=method
+    )
+
+
+# The host.
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [
+        (LOOPBACK, "127.0.0.1:5002"),
+        (PUBLIC, "notes.example.com"),
+        (PUBLIC, "NOTES.example.com"),
+        (PUBLIC, "notes.example.com:443"),
+        (f"{PUBLIC}:443", "notes.example.com"),
+        ("http://localhost", "localhost:80"),
+        ("http://[::1]:5002", "[::1]:5002"),
+    ],
+)
+def test_our_own_host_is_answered(base_url, host):
+    assert ask(application(base_url), host=host).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example.com", "notes.example.com.evil.example", "notes.example.com:8443", ""),
+        *("notes.example.com,evil.example", "notes.example.com, notes.example.com", "localhost"),
+        *("evil@notes.example.com", "notes.example.com@evil", "notes.example.com.", "[", "::1"),
+        *("notes.example.com:80", "notes.example.com\x00", "a b", "127.0.0.1", "\xdf"),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_another_host_is_refused_before_any_cookie(host, method):
+    answer = ask(application(PUBLIC), host=host, method=method)
+    assert answer.status_code == 400
+    assert not {"Location", "Set-Cookie"} & {*answer.headers.keys()}
+    assert "evil" not in answer.text
+
+
+def test_no_host_is_refused():
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/page", "SERVER_NAME": "notes.example.com"}
+    environ |= {"SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.0", "wsgi.url_scheme": "https"}
+    assert status_of(application(PUBLIC), environ) == "400 BAD REQUEST"
+
+
+def status_of(app, environ):
+    """Call an application as a WSGI server would, with exactly this environment."""
+    statuses = []
+    given = {"wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(), **environ}
+    body = app.wsgi_app(given, lambda status, *_: statuses.append(status))
+    list(body)
+    body.close()
+    return statuses[0]
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "Forwarded", "X-Host", "X-Original-Host"])
+def test_no_other_header_names_the_host(header):
+    app = application(PUBLIC)
+    name = f"HTTP_{header.upper().replace('-', '_')}"
+    ours = ask(app, host="notes.example.com", **{name: "evil.example.com"})
+    theirs = ask(app, host="evil.example.com", **{name: "notes.example.com"})
+    assert (ours.status_code, theirs.status_code) == (200, 400)
+
+
+LOOPBACK_NAMES = (
+    *("localhost", "localhost:5002", "LOCALHOST:5002", "127.0.0.1", "127.0.0.1:80", "127.0.0.2"),
+    *("[::1]:5002", "notes.localhost:5002"),
+)
+
+
+@pytest.mark.parametrize("host", LOOPBACK_NAMES)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_another_name_of_this_machine_is_led_to_the_base_url_without_a_cookie(host, method):
+    answer = ask(application(), path="/a/b?c=%20d&e=/", host=host, method=method)
+    assert (answer.status_code, answer.location) == (303, f"{LOOPBACK}/a/b?c=%20d&e=/")
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("host", LOOPBACK_NAMES)
+def test_a_form_is_not_led_elsewhere(host):
+    assert ask(application(), host=host, method="POST").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost.evil.example", "127.0.0.1.evil.example", "evil.example", "notlocalhost", ""),
+        *("2130706433", "0x7f.1", "127.1", "[::1", "[::1]:port", "localhost:99999"),
+        *("evil@127.0.0.1", "u:p@localhost:5002", "@localhost", "localhost:5002/a", "localhost?x"),
+        *("localhost#x", "127.0.0.1\t:5002", "<b>.localhost", "[::1%25lo]:5002", "localhost:-1"),
+        *("localhost:+1", "localhost:1_0", "[localhost]", "localhost.", "localhost\n"),
+        "é.localhost",
+    ],
+    ids=ascii,
+)
+def test_a_name_that_only_looks_like_this_machine_is_refused(host):
+    assert ask(application(), host=host).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("//evil.example.com", "/\\evil.example.com", "/%0d%0aSet-Cookie:%20a=b", "/%00"),
+        *("/\xff\xfe", "/%ff", "/a%2fb", "/?", "/?%0d%0aa:b", "/?a=\x7f", "/ä"),
+    ],
+    ids=ascii,
+)
+def test_whatever_the_path_is_the_way_leads_to_the_base_url(path):
+    answer = ask(application(), path=path, host="localhost:5002")
+    assert answer.status_code == 303
+    assert answer.location.startswith(f"{LOOPBACK}/")
+    assert answer.location.isascii()
+    assert answer.location.isprintable()
+    assert "Set-Cookie" not in answer.headers
+
+
+INTERNAL = frozenset({"server2:5002", "server2"})
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/.well-known/jwks.json", "/sso/backchannel-logout"]
+)
+@pytest.mark.parametrize("host", ["server2:5002", "SERVER2", "server2"])
+def test_an_internal_name_reaches_what_machines_ask_for(path, host):
+    assert ask(application(PUBLIC, INTERNAL), path=path, host=host).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/page", "/sso/login", "/sso/callback", "/well-known", "/healthzz", "/readyz/x"),
+        *("/sso/backchannel-logout/x", "//healthz/../page"),
+    ],
+)
+def test_an_internal_name_reaches_nothing_else(path):
+    assert ask(application(PUBLIC, INTERNAL), path=path, host="server2").status_code == 400
+
+
+def test_an_internal_name_has_to_be_listed():
+    assert ask(application(PUBLIC, INTERNAL), "/healthz", host="server3").status_code == 400
+
+
+def test_an_unknown_page_of_another_host_is_refused_and_not_looked_for():
+    assert ask(application(PUBLIC), path="/", host="evil.example.com").status_code == 400
+
+
+def test_the_host_is_checked_before_the_application_s_own_guards():
+    app = Flask("late")
+    asked = []
+    app.before_request(lambda: asked.append("application"))
+    answer_only_to(app, PUBLIC, frozenset())
+    assert ask(app, host="evil.example.com").status_code == 400
+    assert asked == []
+
+
+def test_one_application_has_one_base_url():
+    app = application(PUBLIC)
+    answer_only_to(app, PUBLIC, frozenset())
+    with pytest.raises(ConfigurationError, match="cannot be both"):
+        answer_only_to(app, LOOPBACK, frozenset())
+
+
+# The path.
+
+
+@pytest.mark.parametrize("path", ["//page", "///page", "//"])
+def test_a_path_that_begins_with_two_slashes_is_no_page(path):
+    # Nor is it led to another spelling: a proxy's rule for "/page" has not seen this one.
+    answer = ask(application(), PATH_INFO=path)
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (404, False)
+
+
+# The query.
+
+
+@pytest.mark.parametrize("octets", ["a=\xff", "\xc3", "id_token=\xed\xa0\x80"], ids=ascii)
+def test_a_query_that_is_no_text_is_a_bad_request(octets):
+    assert ask(application(), QUERY_STRING=octets).status_code == 400
+
+
+@pytest.mark.parametrize("octets", ["a=%ff", "a=%ed%a0%80", "a=\xc3\xa4", "%", "a=%zz", "=", "&&"])
+def test_any_other_query_is_read(octets):
+    assert ask(application(), QUERY_STRING=octets).status_code == 200
+
+
+@pytest.mark.parametrize("cookie", ["a=\xff", "\xff", "=", ";;;", 'a="\\377"', "\x00"], ids=ascii)
+def test_no_cookie_is_an_error_of_ours(browser, cookie):
+    for path in ("/sso/login", "/sso/callback?id_token=a&iss=b&state=" + "s" * 43):
+        answer = browser.get(RECEIVER + path, headers={"Cookie": cookie}, sends_cookies=False)
+        assert answer.status_code < 500
+
+
+@pytest.mark.parametrize(
+    "host", ["\xdf.example.com", "xn--\xff", "a" * 64 + ".example.com"], ids=ascii
+)
+def test_a_host_for_which_no_url_can_be_built_is_a_bad_request(host):
+    app = application(PUBLIC)
+    app.register_error_handler(400, lambda _: (f"Go to {url_for('identifier')}", 400))
+    assert ask(app, host=host).status_code == 400
+
+
+@pytest.mark.parametrize("header", ["IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "IF_RANGE"])
+@pytest.mark.parametrize("date", ["Sun, 06 Nov 99999999999999999999 08:49:37 GMT", "x", "\xff", ""])
+def test_an_impossible_date_counts_as_no_date(header, date):
+    app = application()
+
+    @app.get("/dated")
+    def dated():
+        response = app.make_response("as it stands")
+        response.last_modified = datetime(2026, 1, 1, tzinfo=UTC)
+        return response.make_conditional(request, accept_ranges=True, complete_length=12)
+
+    answer = ask(app, path="/dated", **{f"HTTP_{header}": date, "HTTP_RANGE": "bytes=0-1"})
+    assert answer.status_code in (200, 206)
+
+
+# Parameters.
+
+
+def post(app, body, *, content_type=FORM, path="/page", **environ):
+    return app.test_client().post(
+        path, base_url=LOOPBACK, data=body, content_type=content_type, environ_overrides=environ
+    )
+
+
+def test_every_value_of_a_parameter_is_told():
+    app = application()
+    assert ask(app, path="/page?a=1&a=2&b=").json == {"a": ["1", "2"], "b": [""]}
+    assert post(app, "a=1&a=2&b=").json == {"a": ["1", "2"], "b": [""]}
+
+
+def test_a_body_of_a_get_is_not_read():
+    answer = (
+        application()
+        .test_client()
+        .get("/page?a=1", base_url=LOOPBACK, data="a=2", content_type=FORM)
+    )
+    assert answer.json == {"a": ["1"]}
+
+
+@pytest.mark.parametrize("query", ["?a=2", "?b"])
+def test_a_post_with_a_query_as_well_is_a_bad_request(query):
+    assert post(application(), "a=1", path=f"/page{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x", "", "x"]
+)
+def test_a_form_of_another_type_is_not_read(content_type):
+    assert post(application(), "a=1", content_type=content_type).status_code == 415
+
+
+@pytest.mark.parametrize("content_type", [FORM, f"{FORM}; charset=utf-8", FORM.upper()])
+def test_a_form_is_read(content_type):
+    assert post(application(), "a=1", content_type=content_type).json == {"a": ["1"]}
+
+
+def test_an_empty_post_has_no_parameters():
+    assert post(application(), "", content_type=None).json == {}
+
+
+def test_a_body_as_large_as_allowed_is_read_and_a_larger_one_is_not():
+    app = application()
+    assert post(app, "a=" + "x" * (MAXIMUM_BODY - 2)).status_code == 200
+    assert post(app, "a=" + "x" * (MAXIMUM_BODY - 1)).status_code == 413
+
+
+def test_a_body_of_unknown_length_is_refused():
+    answer = post(application(), "a=1", HTTP_TRANSFER_ENCODING="chunked")
+    assert answer.status_code == 411
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "", "1e3", "٣"])
+def test_a_length_that_is_no_number_reads_nothing(length):
+    assert post(application(), "a=1", CONTENT_LENGTH=length).json == {}
+
+
+# Bodies of the whole application.
+
+
+@pytest.fixture
+def limited():
+    app = Flask("limited")
+    limit_bodies(app, maximum=100)
+
+    @app.post("/")
+    def ignores_its_body():
+        return "read nothing"
+
+    return app
+
+
+@pytest.mark.parametrize(("length", "status"), [(0, 200), (100, 200), (101, 413), (10**7, 413)])
+def test_a_large_body_is_refused_though_nobody_reads_it(limited, length, status):
+    assert limited.test_client().post("/", data=b"x" * length).status_code == status
+
+
+def test_a_body_of_unknown_length_is_refused_though_nobody_reads_it(limited):
+    headers = {"Transfer-Encoding": "chunked"}
+    assert limited.test_client().post("/", data=b"x", headers=headers).status_code == 411
+
+
+def test_forms_are_limited_as_bodies_are(limited):
+    assert limited.config["MAX_CONTENT_LENGTH"] == 100
+    assert limited.config["MAX_FORM_MEMORY_SIZE"] == 100
+    assert limited.config["MAX_FORM_PARTS"] == 20
+
+
+# The request's identifier.
+
+
+def test_a_request_has_one_identifier_of_its_own_making():
+    app = application()
+    headers = {"X-Request-ID": "forged"}
+    seen = [app.test_client().get("/id", base_url=LOOPBACK, headers=headers).json for _ in "ab"]
+    for first, second in seen:
+        assert first == second
+        assert len(bytes.fromhex(first)) == 8
+    assert seen[0] != seen[1]
+
+
+def test_the_identifier_belongs_to_the_request():
+    app = application()
+    with app.test_request_context():
+        assert request_id() == g.handoff_request_id
