@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from sqlalchemy import (
     Connection,
@@ -25,7 +25,6 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -35,6 +34,9 @@ from flask_handoff import ConfigurationError
 from flask_handoff.redaction import shown
 
 from .schema import Schema
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 MOST_THREADS = 68  # of one process, 64 for requests; each holds at most one connection
 PATIENCE = timedelta(seconds=5)  # for a lock, a connection or an answer
@@ -219,8 +221,19 @@ class Database:
 
 def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Begin an INSERT that knows ON CONFLICT and RETURNING, in the database's own dialect."""
-    on_postgresql = connection.dialect.name == "postgresql"
-    return postgresql.insert(table) if on_postgresql else sqlite.insert(table)
+    return insert_in(connection.dialect.name, table)
+
+
+def insert_in(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Begin the INSERT of ``insert_into``, without a connection."""
+    # A process uses one of the two, and importing either takes its time.
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def _sqlite_engine(url: URL, patience: float) -> Engine:

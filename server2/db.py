@@ -24,7 +24,6 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -77,9 +76,7 @@ class Database:
         self.now = clock
         self._reader = self.engine.execution_options(reading=True)
         # Makes an INSERT that knows ON CONFLICT, which both databases spell alike.
-        self.insert: Callable[[Table], Any] = (
-            sqlite.insert if url.startswith("sqlite") else postgresql.insert
-        )
+        self.insert = _insert_of(url)
         self._busy = threading.local()
         self._refusal: ConfigurationError | None = None
 
@@ -283,6 +280,17 @@ def _postgresql(url: str) -> Engine:
     )
     be_impatient(engine)
     return engine
+
+
+def _insert_of(url: str) -> Callable[[Table], Any]:
+    # A process uses one of the two, and importing either takes its time.
+    if url.startswith("sqlite"):
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert
 
 
 def _shown(url: URL) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from server1.db import Instant, metadata
+from server1.db import Instant, insert_in, metadata
 
 from .sessions import SessionOverError, sessions
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 entered_clients = Table(
     "entered_clients",
@@ -24,7 +28,9 @@ entered_clients = Table(
 )
 
 
-def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+@cache  # building a statement takes longer than running it
+def _upsert(dialect: str) -> sqlite.Insert | postgresql.Insert:
+    insert = insert_in(dialect, entered_clients)
     return insert.values(
         sid=bindparam("sid"),
         client_id=bindparam("client_id"),
@@ -34,13 +40,6 @@ def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgr
         index_elements=[entered_clients.c.sid, entered_clients.c.client_id],
         set_={"last_at": insert.excluded.last_at},
     )
-
-
-# Built once: building a statement takes longer than running it.
-_UPSERTS = {
-    "postgresql": _upsert(postgresql.insert(entered_clients)),
-    "sqlite": _upsert(sqlite.insert(entered_clients)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def note_entered(connection: Connection, sid: str, client_id: str, now: datetime
     Raises:
         SessionOverError: The session has ended; the transaction is to be undone then.
     """
-    upsert = _UPSERTS[connection.dialect.name]
+    upsert = _upsert(connection.dialect.name)
     try:
         connection.execute(upsert, {"sid": sid, "client_id": client_id, "at": now})
     except IntegrityError:
