@@ -9,14 +9,17 @@ MESSAGE ?=
 LOCK_ARGS ?=
 
 BIN := .venv/bin
+# PYTEST_ARGS stands behind it, so that -n0 (one process, as a debugger needs it) has the last word.
+ON_ALL_CORES := --numprocesses=auto --dist=worksteal
 TYPED := $(wildcard shared/flask_handoff server1 server2 lab benchmarks vectors demo.py draft_migration.py tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench migration lock clean .venv-ready
+.PHONY: help demo test check lint format bench migration lock clean .venv-ready
 
 help:
 	@echo 'make demo     start both servers and print where to go; Ctrl-C ends them'
-	@echo 'make test     run the tests                (TESTS=tests/library PYTEST_ARGS=-x)'
+	@echo 'make test     run all tests, on all cores  (TESTS=tests/library PYTEST_ARGS=-n0)'
+	@echo 'make check    lint, and the tests that need no process, browser or PostgreSQL'
 	@echo 'make lint     check style, types and who imports whom'
 	@echo 'make format   put the code into the form that lint asks for'
 	@echo 'make bench    run the benchmarks           (BENCH_ARGS=...)'
@@ -33,7 +36,12 @@ demo: .venv-ready
 	@exec $(BIN)/python demo.py
 
 test: .venv-ready
-	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+	@$(BIN)/python -m pytest $(ON_ALL_CORES) $(PYTEST_ARGS) $(TESTS)
+
+# What needs nothing but the process of the tests. Without its address PostgreSQL is skipped.
+check: lint
+	@env -u TEST_POSTGRESQL_URL -u REQUIRE_POSTGRESQL \
+		$(BIN)/python -m pytest $(ON_ALL_CORES) -m 'not processes' $(PYTEST_ARGS) $(TESTS)
 
 lint: .venv-ready
 	$(BIN)/ruff check .

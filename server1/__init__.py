@@ -8,6 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_handoff.claims import Clock, system_clock
+from flask_handoff.keys import KeyRing
 from flask_handoff.web import answer_only_this_machine, limit_bodies
 
 from . import (
@@ -39,11 +40,17 @@ from .secret_key import load_secret_keys
 from .signing_key import make_first_signing_key
 
 
-def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> Flask:
+def create_app(
+    config: Config | None = None,
+    *,
+    key_ring: KeyRing | None = None,
+    clock: Clock = system_clock,
+) -> Flask:
     """Build SERVER1.
 
     Args:
         config: In place of the environment's and ``.env``'s.
+        key_ring: As for ``HandoffIssuer.init_app``.
         clock: Tells the time.
 
     Raises:
@@ -58,7 +65,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         _set_secret_keys(app, config)
         app.config.update(config.handoff)
         make_first_signing_key(config)
-        handoff.init_app(app, clock=clock)
+        handoff.init_app(app, key_ring=key_ring, clock=clock)
         database = _open_database(config)
     delivery = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
     install(app, Parts(config, database, PasswordHasher(config.hashing), clock, delivery))

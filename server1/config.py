@@ -21,9 +21,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from flask_handoff import ConfigurationError
-from flask_handoff.addresses import check_public_url, is_loopback
+from flask_handoff.addresses import is_loopback
 from flask_handoff.redaction import check_settings, shown
-from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS, check_public_url
 
 from .mail.config import MailConfig, read_mail_config
 

@@ -16,10 +16,10 @@ from dotenv import dotenv_values
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from flask_handoff.addresses import check_public_url, is_loopback
+from flask_handoff.addresses import is_loopback
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import check_settings
-from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS, check_public_url
 
 SETTINGS = (
     *("SERVER2_INSTANCE", "SERVER2_DATABASE_URL", "SERVER2_BIND", "SERVER2_PORT"),

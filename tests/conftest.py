@@ -8,12 +8,17 @@ from hypothesis import HealthCheck, settings
 
 from flask_handoff.keys import KeyRing, new_key
 from tests.clock import FakeClock
+from tests.processes import ProcessGuard
 
 # Two busy cores make an honest example slow now and then, to make or to try: that is no verdict.
 settings.register_profile(
     "flask-handoff", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("flask-handoff")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(ProcessGuard())
 
 
 @pytest.fixture

@@ -129,8 +129,8 @@ def _tls(read: SettingReader, host: str) -> TLS:
     tls = TLS(text)
     if tls is TLS.NONE and not is_loopback(host):
         raise ConfigurationError(
-            f"SERVER1_SMTP_TLS is none, and {shown(host)} is another machine: whoever is on the way"
-            " could read the links that mails hold, and set anybody's password.",
+            "SERVER1_SMTP_TLS is none, and SERVER1_SMTP_HOST is another machine: whoever is on the"
+            " way could read the links that mails hold, and set anybody's password.",
             "Use starttls or tls.",
         )
     return tls

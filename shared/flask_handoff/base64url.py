@@ -16,7 +16,7 @@ def encode(octets: bytes) -> str:
 def decode(unverified_text: str | bytes) -> bytes:
     """Read octets written by ``encode``.
 
-    Two spellings of the same octets would be two tokens, or two keys, to whoever compares texts.
+    Two spellings of the same octets would be two tokens, or two keys, where texts are compared.
 
     Raises:
         ValueError: Not base64url, or not the one spelling of its octets.

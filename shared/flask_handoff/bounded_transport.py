@@ -33,16 +33,19 @@ class Allowance:
         self._octets = octets
 
     def seconds_left(self) -> float:
+        """Tell how long may still be read; raises ``TimeoutError`` when that is no longer."""
         left = self._ends_at - time.monotonic()
         if left <= 0:
             raise self.time_is_up()
         return left
 
     def time_is_up(self) -> TimeoutError:
+        """Note that the time is up, and return what to raise."""
         self.spent = f"no complete answer within {self._seconds:g} s"
         return TimeoutError(self.spent)
 
     def take(self, octets: int) -> None:
+        """Take what was read off; raises ``OSError`` when it is too much."""
         self._octets -= octets
         if self._octets < 0:
             self.spent = "the answer is too long"
@@ -109,6 +112,7 @@ class _Session(requests.Session):
 
 
 def bounded_session(allowance: Allowance, ca_file: Path | None) -> requests.Session:
+    """Make a session that looks at nothing in the environment and reads within *allowance*."""
     session = _Session()
     session.trust_env = False
     session.verify = str(ca_file) if ca_file is not None else True

@@ -101,8 +101,8 @@ class Arrival:
     Args:
         claims: What the token proved.
         target: A path of this site, checked by ``check_return_to``.
-        token_sha256: SHA-256 of the token, hexadecimal, to be kept in the session's row: it lets
-            the same browser land twice without harm.
+        token_sha256: SHA-256 of the token, hexadecimal, to be kept in the session's row: it makes
+            a repeated callback of the same browser harmless.
     """
 
     claims: HandoffClaims

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class TokenProfile:
-    """The rules of one kind of token. Another kind is refused, whoever signed it.
+    """The rules of one kind of token. Another kind is refused, whatever key signed it.
 
     Args:
         name: What the kind is called in messages.

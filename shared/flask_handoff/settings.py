@@ -13,9 +13,9 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from .addresses import check_public_url
+from .addresses import is_loopback
 from .errors import ConfigurationError, UnsafeReturnToError
 from .redaction import check_settings, shown
 from .return_to import check_return_to
@@ -53,6 +53,7 @@ _COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 _HOST = re.compile(
     r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?", re.ASCII
 )
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]{1,1024}", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
 
 
@@ -154,7 +155,7 @@ class SettingReader:
         if isinstance(value, timedelta):
             value = int(value.total_seconds())
         if not re.fullmatch(r"[0-9]{1,8}", str(value), re.ASCII):
-            raise ConfigurationError(f"{name}: not a number of seconds.", "Use such as 3600.")
+            raise ConfigurationError(f"{name}: not a number of seconds.", "For example: 3600.")
         return timedelta(seconds=int(value))
 
     def path(self, name: str) -> Path | None:
@@ -166,7 +167,8 @@ class SettingReader:
         scope = frozenset(self.text(name).split())
         if "openid" not in scope or not all(_SCOPE.fullmatch(one) for one in scope):
             raise ConfigurationError(
-                f"{name} is no list of scopes with openid.", "Use such as: openid profile email."
+                f"{name} must be a list of scopes that contains openid.",
+                "For example: openid profile email.",
             )
         return scope
 
@@ -176,7 +178,7 @@ class SettingReader:
             return check_return_to(self.text(name))
         except UnsafeReturnToError:
             raise ConfigurationError(
-                f"{name} is no path of this site.", "Use such as /notes."
+                f"{name} must be a path of this site.", "For example: /notes."
             ) from None
 
     def cookie_prefix(self, name: str) -> str:
@@ -184,7 +186,7 @@ class SettingReader:
         prefix = self.text(name)
         if _COOKIE_PREFIX.fullmatch(prefix) is None:
             raise ConfigurationError(
-                f"{name}: {shown(prefix)} is no cookie name.",
+                f"{name}: {shown(prefix)} is not a cookie name.",
                 "Use letters, digits and _, such as tx_.",
             )
         return prefix
@@ -194,13 +196,35 @@ class SettingReader:
         value = self._values[name] or ""
         hosts = value.split(",") if isinstance(value, str) else value
         if not isinstance(hosts, Collection) or not all(isinstance(host, str) for host in hosts):
-            raise ConfigurationError(f"{name} is no list of hosts.", "Use such as: server1:5001.")
+            raise ConfigurationError(
+                f"{name} must be a list of hosts.", "For example: server1:5001."
+            )
         names = frozenset(host.strip().lower() for host in hosts if host.strip())
         if not all(_HOST.fullmatch(host) for host in names):
             raise ConfigurationError(
-                f"{name} holds something that is no host.", "Use such as: server1:5001,server1."
+                f"{name} contains a value that is not a host.", "For example: server1:5001,server1."
             )
         return names
+
+
+def check_public_url(url: str, *, setting: str) -> str:
+    """Return *url* if a browser may safely be sent there: https, or http on loopback.
+
+    Raises:
+        ConfigurationError: Another scheme, no host, user information, a fragment, or http
+            towards another machine.
+    """
+    remedy = "Use https://…, or http:// on localhost, 127.0.0.1 or [::1], without # and user@."
+    if _URL_CHARACTERS.fullmatch(url) is None:
+        raise ConfigurationError(f"{setting}: not an absolute URL.", remedy)
+    parts = _split(url)
+    if parts is None:
+        raise ConfigurationError(f"{setting}: {shown(url)} is not a URL.", remedy)
+    host = parts.hostname
+    allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host or ""))
+    if not host or not allowed or "@" in parts.netloc:
+        raise ConfigurationError(f"{setting}: {shown(url)} may not be used.", remedy)
+    return url
 
 
 def _check_spelling(unknown: Iterable[str], known: Iterable[str]) -> None:
@@ -208,3 +232,13 @@ def _check_spelling(unknown: Iterable[str], known: Iterable[str]) -> None:
     for name in sorted(unknown):
         for meant in get_close_matches(name, known, n=1, cutoff=0.85):
             raise ConfigurationError(f"There is no setting {name}.", f"Perhaps {meant} was meant.")
+
+
+def _split(url: str) -> SplitResult | None:
+    # The error of a wrong port quotes what stands there, such as a password; so it is not chained.
+    try:
+        parts = urlsplit(url)
+        _port = parts.port
+    except ValueError:
+        return None
+    return parts

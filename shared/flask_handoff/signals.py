@@ -1,4 +1,4 @@
-"""What happened, for whoever counts or records it: one signal an event.
+"""What happened, to be counted or recorded: one signal an event.
 
 Each is sent with the Flask application as sender and keyword arguments only; none carries a token.
 """

@@ -142,6 +142,7 @@ def test_garbage_with_status_200_and_no_old_keys_then_nobody_gets_in(document, c
 # Row 44: more than fits.
 
 
+@pytest.mark.processes
 def test_an_answer_of_any_size_or_packing_then_memory_stays_flat():
     found = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n"
     packed = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(GZIP_BOMB)
@@ -300,6 +301,7 @@ def test_an_address_of_another_kind_then_the_server_does_not_start(jwks_uri):
 # Row 48: the environment decides who answers, or what we tell about ourselves.
 
 
+@pytest.mark.processes
 def test_a_netrc_and_proxies_in_the_environment_then_neither_is_used(endpoint, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login ada password hush-hush\n")

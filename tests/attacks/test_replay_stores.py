@@ -159,6 +159,7 @@ def child(script, *arguments):
 CONTEND = f"import sys; from {__name__} import contend; contend(*sys.argv[1:])"
 
 
+@pytest.mark.processes
 def test_two_processes_of_many_threads_at_once_then_each_token_is_won_once(database):
     answers = in_processes(CONTEND, *database)
     assert sorted(chain.from_iterable(map(json.loads, answers))) == list(range(TOKENS))
@@ -181,6 +182,7 @@ with store_of(sys.argv[1:]) as store:
 """
 
 
+@pytest.mark.processes
 def test_after_a_process_was_killed_its_tokens_are_not_won_again(database):
     with child(CLAIM_AND_STAY, *database) as process:
         assert process.stdout.readline() == "here\n"

@@ -142,6 +142,7 @@ def test_python_in_a_document_compiles(block):
 @pytest.mark.parametrize(
     "block", [each for each in of_language("python") if not each.values[0].file_name]
 )
+@pytest.mark.processes
 def test_python_in_a_document_that_is_no_file_runs(block, tmp_path):
     subprocess.run(
         [sys.executable, "-W", "error", "-c", block.text], cwd=tmp_path, timeout=60, check=True

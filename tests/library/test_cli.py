@@ -1,39 +1,20 @@
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from textwrap import dedent
 
 import pytest
 
 from flask_handoff.keys import KeyRing, new_key, read_ring
+from tests.flask_command import run_flask, run_flask_process
 
 A_DATE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 @pytest.fixture
 def flask(tmp_path):
-    """Runs the flask command in an empty directory, in a process of its own."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("FLASK_", "HANDOFF_"))
-    }
-
-    def run(*arguments, **settings):
-        return subprocess.run(
-            [sys.executable, "-m", "flask", *arguments],
-            cwd=tmp_path,
-            env=environment | settings,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
+    """Runs the flask command in an empty directory."""
+    return lambda *arguments, **settings: run_flask(tmp_path, *arguments, settings=settings)
 
 
 def refusal_of(answer):
@@ -53,8 +34,9 @@ def write_application(tmp_path):
     return write
 
 
-def test_a_first_key_is_made_where_there_is_no_application(flask, tmp_path):
-    answer = flask("handoff-keys", "new", "--directory", "x")
+@pytest.mark.processes
+def test_a_first_key_is_made_where_there_is_no_application(tmp_path):
+    answer = run_flask_process(tmp_path, "handoff-keys", "new", "--directory", "x")
     assert answer.returncode == 0, answer.stderr
     kid = KeyRing.open(tmp_path / "x").signing_key.kid
     assert f"Made key {kid} in x." in answer.stdout
@@ -179,15 +161,10 @@ def test_a_directory_that_cannot_be_made_is_refused(flask, tmp_path):
 def test_a_disk_that_is_full_leaves_the_ring_as_it_was(flask, tmp_path):
     new_key(tmp_path / "x")
     before = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
-    command = [sys.executable, "-m", "flask", "handoff-keys", "new", "--directory", "x"]
-    answer = subprocess.run(
-        # No file may grow beyond one block, which is less than a key takes.
-        ["sh", "-c", f"ulimit -f 1; exec {shlex.join(command)}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    # No file may grow beyond one block, which is less than a key takes.
+    little_room = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]
+    answer = run_flask_process(
+        tmp_path, "handoff-keys", "new", "--directory", "x", wrapped=little_room
     )
     assert "cannot be written: File too large" in refusal_of(answer)
     assert {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()} == before

@@ -1,42 +1,23 @@
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from textwrap import dedent
 
 import pytest
 
 from flask_handoff.keys import KeyRing, new_key, read_ring
+from tests.flask_command import run_flask, run_flask_process
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
 def flask(tmp_path):
-    """Runs the flask command in an empty directory, in a process of its own."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("FLASK_", "HANDOFF_"))
-    }
-
-    def run(*arguments, answer="", **settings):
-        return subprocess.run(
-            [sys.executable, "-m", "flask", *arguments],
-            cwd=tmp_path,
-            env=environment | settings,
-            input=answer,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
+    """Runs the flask command in an empty directory."""
+    return partial(run_flask, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +78,9 @@ def seconds_to_wait(refusal):
     return seconds
 
 
-def test_a_whole_rotation(flask, ring, kids):
+@pytest.mark.processes
+def test_a_whole_rotation(tmp_path, ring, kids):
+    flask = partial(run_flask_process, tmp_path)
     staged = flask("handoff-keys", "stage", "--directory", "x")
     assert staged.returncode == 0, staged.stderr
     third = read_ring(ring)[2].kid

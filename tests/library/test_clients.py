@@ -1,7 +1,7 @@
 import pytest
 
 from flask_handoff import Client
-from flask_handoff.addresses import check_public_url, origin_of
+from flask_handoff.addresses import origin_of
 from flask_handoff.errors import (
     ClientUnknownError,
     ConfigurationError,
@@ -9,6 +9,7 @@ from flask_handoff.errors import (
     ResponseModeError,
 )
 from flask_handoff.issuer.clients import ClientRegistry
+from flask_handoff.settings import check_public_url
 
 CALLBACK = "https://notes.example.com/sso/callback"
 ENTRY = {

@@ -1,8 +1,5 @@
 import json
-import os
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from textwrap import dedent
@@ -16,6 +13,7 @@ from flask_handoff.keys import parse_jwks
 from flask_handoff.profiles import LOGOUT_EVENT
 from flask_handoff.tokens.explain import explain
 from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
+from tests.flask_command import run_flask, run_flask_process
 from tests.jwks_endpoint import JWKSEndpoint, fails, response, sends
 
 ISSUER, CLIENT_ID, NONCE = "https://issuer.example", "notes", "n" * 43
@@ -75,12 +73,12 @@ def with_another_signature(token):
     return f"{signed}.{signature[:99]}{middle}{signature[100:]}"
 
 
-# The command, in a process of its own
+# The command
 
 
 @pytest.fixture
-def command(tmp_path, jwks_document):
-    """Runs ``flask handoff-explain`` for a receiver, with a token on standard input."""
+def command_of(tmp_path, jwks_document):
+    """Makes a runner of ``flask handoff-explain`` at a receiver, with the token as its input."""
     (tmp_path / "receiver.py").write_text(
         dedent(
             """
@@ -106,28 +104,20 @@ def command(tmp_path, jwks_document):
         "HANDOFF_CLIENT_ID": CLIENT_ID,
         "HANDOFF_PINNED_KEYS": "jwks.json",
     }
-    bare = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("FLASK_", "HANDOFF_"))
-    }
 
-    def run(token, *arguments, app="receiver", **changed):
-        return subprocess.run(
-            [
-                *(sys.executable, "-W", "error", "-m", "flask", "--app", app),
-                *("handoff-explain", *arguments),
-            ],
-            cwd=tmp_path,
-            env=bare | settings | changed,
-            input=token,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def make(run):
+        def command(token, *arguments, app="receiver", **changed):
+            line = ("--app", app, "handoff-explain", *arguments)
+            return run(tmp_path, *line, answer=token, settings=settings | changed)
 
-    return run
+        return command
+
+    return make
+
+
+@pytest.fixture
+def command(command_of):
+    return command_of(run_flask)
 
 
 def outcomes(answer):
@@ -179,7 +169,9 @@ def test_the_check_that_refuses_is_named_with_its_reason(command, sign, fault):
     assert not any(part in answer.stdout for part in token.split(".") if len(part) > 20)
 
 
-def test_a_good_token_passes_all_that_can_be_checked_here(command, sign):
+@pytest.mark.processes
+def test_a_good_token_passes_all_that_can_be_checked_here(command_of, sign):
+    command = command_of(run_flask_process)
     token = sign(now=datetime.now(UTC))
     answer = command(f"\n  {token}\r\n\n")
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -205,7 +197,7 @@ def test_a_logout_token_is_explained_by_its_own_checks(command, sign):
 def test_where_nobody_hears_of_log_outs_none_is_explained(command, sign):
     answer = command(sign(now=datetime.now(UTC)), "--logout")
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert "is not told of log-outs" in answer.stderr
+    assert "is not told of logouts" in answer.stderr
 
 
 def test_only_harmless_values_of_a_token_are_shown(command, sign, key_ring):

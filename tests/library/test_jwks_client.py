@@ -399,6 +399,7 @@ def test_a_forgotten_client_takes_its_thread_along(renewal_threads, endpoint):
     eventually(lambda: not renewal_threads())
 
 
+@pytest.mark.processes
 def test_no_thread_to_be_had_is_a_failure_and_no_crash(endpoint, monotonic):
     with closing(JWKSClient(endpoint.uri, monotonic=monotonic)) as client:
         usual = threading.stack_size(1 << 47)  # bytes: more than there are addresses
@@ -425,10 +426,11 @@ def run_script(script, uri):
 
 
 @pytest.mark.parametrize(("question", "fetches"), [("one", 1), ("two", 2)])
+@pytest.mark.processes
 def test_a_client_serves_on_in_a_forked_process(question, fetches, endpoint):
     script = f"""
         import os, sys, threading, warnings
-        from flask_handoff.jwks_client import JWKSClient
+        from flask_handoff.keys import JWKSClient
 
         warnings.simplefilter("ignore", DeprecationWarning)
 
@@ -463,7 +465,7 @@ def test_a_client_serves_on_in_a_forked_process(question, fetches, endpoint):
 def test_a_process_ends_although_its_client_was_not_closed(endpoint):
     script = """
         import sys
-        from flask_handoff.jwks_client import JWKSClient
+        from flask_handoff.keys import JWKSClient
 
         client = JWKSClient(sys.argv[1])
         client.ready()

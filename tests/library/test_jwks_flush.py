@@ -114,12 +114,13 @@ def test_an_answer_that_was_on_its_way_is_dropped_and_asked_for_again(endpoint, 
     assert endpoint.count == 2
 
 
+@pytest.mark.processes
 def test_every_process_flushes_a_forked_one_too(endpoint, flush_file):
     script = """
         import os, sys, warnings
         from pathlib import Path
         from flask_handoff.errors import TokenKeyUnknownError
-        from flask_handoff.jwks_client import JWKSClient
+        from flask_handoff.keys import JWKSClient
 
         warnings.simplefilter("ignore", DeprecationWarning)
         client = JWKSClient(sys.argv[1], flush_file=Path(sys.argv[2]))

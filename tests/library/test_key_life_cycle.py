@@ -22,7 +22,7 @@ from flask_handoff.keys import (
 )
 from flask_handoff.keys.own.ring_file import write_ring
 from flask_handoff.keys.own.watched_ring import LOOK_INTERVAL, RETRY_INTERVAL
-from flask_handoff.keys.remote.renewal import CACHE_LIFETIME
+from flask_handoff.keys.remote.pace import CACHE_LIFETIME
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -393,6 +393,7 @@ new_key(directory, clock=clock_that_waits_for_the_other)
 """
 
 
+@pytest.mark.processes
 def test_two_processes_that_make_a_key_at_once_lose_none(tmp_path):
     names = [tmp_path / "one is in", tmp_path / "two is in"]
     writers = [

@@ -172,13 +172,13 @@ def test_junk_that_came_without_keys_is_bounded(build_receiver, key_ring):
     signature = "A" * 342
     for number in range(MOST_KEPT + 5):
         with pytest.raises(HandoffError):
-            leaked.spend(
+            leaked.invalidate(
                 f"eyJhbGciOiJSUzI1NiIsImtpZCI6ImsiLCJ0eXAiOiJoYW5kb2ZmK2p3dCJ9.a{number:05}.{signature}"
             )
-    assert len(leaked._unspent) == MOST_KEPT
+    assert len(leaked._pending) == MOST_KEPT
     keys.within_reach = True
     leaked.catch_up()
-    assert not leaked._unspent
+    assert not leaked._pending
 
 
 def test_whoever_comes_meanwhile_waits_until_it_is_made_up_for(browser, victim, receiver, store):

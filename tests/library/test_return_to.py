@@ -86,7 +86,9 @@ class Lying(str):
 
 
 @pytest.mark.parametrize(
-    "target", [None, b"/notes", 7, ["/notes"], object(), Lying("/notes")], ids=repr
+    "target",
+    [None, b"/notes", 7, ["/notes"], object(), Lying("/notes")],
+    ids=lambda target: type(target).__name__,
 )
 def test_what_is_no_text_is_unsafe(target):
     with pytest.raises(UnsafeReturnToError):

@@ -56,9 +56,14 @@ def monotonic():
     return FakeMonotonic()
 
 
+@pytest.fixture(scope="session")
+def opened_before(ring_of_two):
+    return KeyRing.open(ring_of_two)
+
+
 @pytest.fixture
-def watched(directory, monotonic):
-    return WatchedKeyRing(directory, monotonic=monotonic)
+def watched(directory, opened_before, monotonic):
+    return WatchedKeyRing(directory, before=opened_before, monotonic=monotonic)
 
 
 @pytest.fixture
@@ -69,6 +74,16 @@ def logged(caplog):
 
 def published(ring):
     return [jwk["kid"] for jwk in json.loads(ring.jwks_json)["keys"]]
+
+
+def test_a_key_that_was_loaded_before_is_not_loaded_again(directory, opened_before, second):
+    activate_key(directory, second)
+    revoke_keys(directory, [opened_before.signing_key.kid])
+    third = new_key(directory)
+    watched = WatchedKeyRing(directory, before=opened_before)
+    assert published(watched) == [second, third.kid]
+    again = WatchedKeyRing(directory, before=watched.current())
+    assert again.signing_key.private_key is watched.signing_key.private_key
 
 
 def test_an_activation_is_followed_within_a_second(directory, watched, monotonic, first, second):
@@ -276,6 +291,7 @@ def test_while_one_caller_loads_the_others_go_on_with_the_old_ring(directory, fi
     assert watched.signing_key.kid == second
 
 
+@pytest.mark.processes
 def test_a_ring_is_followed_in_a_process_that_was_forked_while_it_was_read(directory, second):
     script = """
         import os, sys, threading

@@ -1,11 +1,14 @@
 """A browser at SERVER1, and what an operator does beside it."""
 
+import functools
 import json
 import re
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+from flask_handoff.keys import KeyRing, ring_exists
 from server1 import create_app
 from server1.accounts import sessions, users
 from server1.accounts.administration import create_account, find_account
@@ -44,11 +47,19 @@ REQUEST = {
 }
 
 
+@functools.cache
+def opened(directory):
+    """Open a key ring once for all tests: OpenSSL would check its keys each time."""
+    return KeyRing.open(directory)
+
+
 class Accounts:
     """SERVER1 with one account; the time is told by *clock*."""
 
     def __init__(self, environment, clock):
-        self.app = create_app(Config.from_environment(environment), clock=clock)
+        keys = Path(environment["HANDOFF_KEYS_DIRECTORY"])
+        key_ring = opened(keys) if ring_exists(keys) else None
+        self.app = create_app(Config.from_environment(environment), key_ring=key_ring, clock=clock)
         self.app.jinja_env.bytecode_cache = COMPILED
         # Nobody is put off because the machine is busy and their turn comes late.
         config = parts_of(self.app).config

@@ -1,4 +1,5 @@
 import logging
+import shutil
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -94,17 +95,32 @@ def server1_keys(tmp_path_factory):
 
 @pytest.fixture
 def accounts_environment(tmp_path, server1_keys):
+    return environment_of_accounts(tmp_path / "server1", server1_keys)
+
+
+def environment_of_accounts(instance, keys):
     return {
-        "SERVER1_INSTANCE": str(tmp_path / "server1"),
-        "HANDOFF_KEYS_DIRECTORY": str(server1_keys),
+        "SERVER1_INSTANCE": str(instance),
+        "HANDOFF_KEYS_DIRECTORY": str(keys),
         "HANDOFF_CLIENTS": accounts_visitor.CLIENTS,
         **accounts_visitor.CHEAP_HASHES,
     }
 
 
+@pytest.fixture(scope="session")
+def made_accounts(tmp_path_factory, server1_keys):
+    """What SERVER1 has made at its first start, and the account of ada@example.com in it."""
+    instance = tmp_path_factory.mktemp("made") / "server1"
+    settings = environment_of_accounts(instance, server1_keys)
+    with accounts_visitor.running_accounts(settings, FakeClock()):
+        pass
+    return instance
+
+
 @pytest.fixture
-def accounts(accounts_environment, clock):
+def accounts(accounts_environment, made_accounts, clock):
     """SERVER1 on SQLite, with the account of ada@example.com."""
+    shutil.copytree(made_accounts, accounts_environment["SERVER1_INSTANCE"])
     with accounts_visitor.running_accounts(accounts_environment, clock) as running:
         yield running
 
@@ -112,9 +128,13 @@ def accounts(accounts_environment, clock):
 @pytest.fixture(params=["sqlite", "postgresql"])
 def accounts_on(request, accounts_environment, clock):
     """SERVER1 on either database, with the account of ada@example.com."""
-    settings = dict(accounts_environment)
-    if request.param == "postgresql":
-        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+    if request.param == "sqlite":
+        yield request.getfixturevalue("accounts")
+        return
+    settings = {
+        **accounts_environment,
+        "SERVER1_DATABASE_URL": request.getfixturevalue("postgresql_url"),
+    }
     with accounts_visitor.running_accounts(settings, clock) as running:
         yield running
 

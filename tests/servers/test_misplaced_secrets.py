@@ -254,7 +254,7 @@ def test_the_password_of_a_database_is_not_repeated(
 README_APP = """
 from flask import Flask
 from flask_handoff import HandoffIssuer, HandoffReceiver
-from flask_handoff.replay import MemoryReplayStore
+from flask_handoff.stores import MemoryReplayStore
 app = Flask("app")
 app.secret_key = "of the tests, and of no use elsewhere"
 """

@@ -15,6 +15,7 @@ from tests.ports import free_port
 from tests.servers.accounts_visitor import CHEAP_HASHES, hidden_fields
 from tests.servers.schemas import SERVERS, STEP, Server1, connected, described, fill, rows_of
 
+pytestmark = pytest.mark.processes
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
 OTHER_COMMANDS = {

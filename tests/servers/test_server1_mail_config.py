@@ -86,7 +86,7 @@ def test_a_password_is_read_from_the_environment_or_from_a_file(tmp_path):
         ({**SMTP, "SERVER1_SMTP_PORT": "0"}, "SERVER1_SMTP_PORT: '0' is no port."),
         ({**SMTP, "SERVER1_SMTP_PORT": "smtp"}, "SERVER1_SMTP_PORT: 'smtp' is no port."),
         ({**SMTP, "SERVER1_SMTP_TLS": "yes"}, "Use one of starttls, tls, none."),
-        ({**SMTP, "SERVER1_SMTP_TLS": "none"}, "mail.example.com is another machine"),
+        ({**SMTP, "SERVER1_SMTP_TLS": "none"}, "SERVER1_SMTP_HOST is another machine"),
         (
             {**SMTP, "SERVER1_SMTP_TLS": "none", "SERVER1_SMTP_HOST": "localhost.example.com"},
             "is another machine",

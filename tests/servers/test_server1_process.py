@@ -14,6 +14,7 @@ import requests
 from tests.ports import free_port
 from tests.servers.accounts_visitor import CHEAP_HASHES, EMAIL, PASSWORD, hidden_fields
 
+pytestmark = pytest.mark.processes
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+pytestmark = pytest.mark.processes
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
 

@@ -69,7 +69,7 @@ def _receiver_of_the_application(
     if not logout:
         return receiver.verifier, application
     if receiver.logouts is None:
-        raise _CannotTell("This application has no end_sessions: it is not told of log-outs.")
+        raise _CannotTell("This application has no end_sessions: it is not told of logouts.")
     return receiver.logouts.verifier, application
 
 

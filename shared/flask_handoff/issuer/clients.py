@@ -7,12 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_handoff.addresses import (
-    check_public_url,
-    is_plain_address,
-    is_safe_from_others,
-    origin_of,
-)
+from flask_handoff.addresses import is_plain_address, is_safe_from_others, origin_of
 from flask_handoff.errors import (
     ClientUnknownError,
     ConfigurationError,
@@ -22,6 +17,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.profiles import PROFILES, RESPONSE_MODES, STATE
 from flask_handoff.redaction import shown
+from flask_handoff.settings import check_public_url
 
 LONGEST_STATE = 1024  # characters
 
@@ -45,8 +41,8 @@ class Client:
         policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``.
         backchannel_logout_uri: Where it is told, server to server, that sessions have ended; None
             if it is not told. https, or http on this very machine.
-        backchannel_logout_allow_http: Accept http to another machine for that address. Whoever is
-            on the way can keep log-outs back.
+        backchannel_logout_allow_http: Accept http to another machine for that address. An
+            attacker on the path can suppress logouts.
 
     Raises:
         ConfigurationError: A field is not of its form.
@@ -196,8 +192,8 @@ def _client(entry: Mapping[str, Any]) -> Client:
     missing = {"client_id", "name", "redirect_uris", "initiate_login_uri"} - entry.keys()
     if unknown or missing:
         raise ConfigurationError(
-            f"HANDOFF_CLIENTS: unknown {', '.join(map(shown, unknown)) or 'none'}, "
-            f"missing {', '.join(sorted(missing)) or 'none'}.",
+            f"HANDOFF_CLIENTS: unknown [{', '.join(map(shown, sorted(unknown)))}],"
+            f" missing {sorted(missing)}.",
             f"Each client has: {', '.join(sorted(_FIELDS))}.",
         )
     if not all(_is_of_its_type(name, value) for name, value in entry.items()):

@@ -55,6 +55,8 @@ def _client_entries(value: object) -> Iterable[Client | Mapping[str, Any]]:
 def _client_document(value: str | os.PathLike[str]) -> object:
     try:
         text = os.fspath(value)
+        if text.lstrip().startswith("{"):
+            return {}  # no list, whatever is in it
         if not text.lstrip().startswith("["):
             check_path("HANDOFF_CLIENTS", text)
             text = Path(text).read_text(encoding="utf-8")

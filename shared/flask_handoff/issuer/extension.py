@@ -15,7 +15,7 @@ from flask_handoff.errors import (
     AuthorizationReturnedError,
     ConfigurationError,
 )
-from flask_handoff.keys import WatchedKeyRing
+from flask_handoff.keys import KeyRing, WatchedKeyRing
 from flask_handoff.profiles import PROFILES
 from flask_handoff.signals import handoff_issued
 from flask_handoff.tokens import TokenMinter
@@ -24,11 +24,7 @@ from flask_handoff.web.parameters import UnverifiedParameters, single, unverifie
 from flask_handoff.web.request_guards import answer_only_to
 from flask_handoff.web.responses import TEMPLATES, private, refuse_head
 
-from .authorization import (
-    AuthorizationRequest,
-    RequestCarrier,
-    ReturnAddress,
-)
+from .authorization import AuthorizationRequest, RequestCarrier, ReturnAddress
 from .authorization_response import deliver, refused, return_error, with_parameters
 from .clients import Client
 from .config import IssuerConfig
@@ -63,18 +59,26 @@ class HandoffIssuer:
         self._granted_scope = granted_scope
         self._login_endpoint = login_endpoint
 
-    def init_app(self, app: Flask, *, clock: Clock = system_clock) -> None:
+    def init_app(
+        self, app: Flask, *, key_ring: KeyRing | None = None, clock: Clock = system_clock
+    ) -> None:
         """Check the settings, load the keys, and add the endpoints to *app*.
+
+        Args:
+            app: The application.
+            key_ring: The ring of the settings, where it was opened already in this process: its
+                keys are not loaded again, see ``KeyRing.open``.
+            clock: Tells the time.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
         """
         config = IssuerConfig.from_app(app)
-        key_ring = WatchedKeyRing(config.keys_directory)
+        watched_ring = WatchedKeyRing(config.keys_directory, before=key_ring)
         context = IssuerContext(
             config=config,
-            key_ring=key_ring,
-            minter=TokenMinter(issuer=config.issuer, key_ring=key_ring, clock=clock),
+            key_ring=watched_ring,
+            minter=TokenMinter(issuer=config.issuer, key_ring=watched_ring, clock=clock),
             carrier=RequestCarrier(_secret_keys(app), config.clients),
             clock=clock,
         )

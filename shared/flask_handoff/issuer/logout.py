@@ -1,4 +1,4 @@
-"""Log-out: tells a client, server to server, that sessions of its users have ended."""
+"""Logout: tells a client, server to server, that sessions of its users have ended."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ class KeySource(Protocol):
 
         Raises:
             TokenKeyUnknownError: Keys are held, this one is not among them.
-            JWKSUnavailableError: No key can be had, so nothing can be said about the token.
+            JWKSUnavailableError: No key is available, so nothing can be said about the token.
         """
         ...
 
     def ready(self) -> None:
-        """Make sure that at least one usable key is held or can be had.
+        """Make sure that at least one usable key is held or can be fetched.
 
         Raises:
             JWKSUnavailableError: There is none.

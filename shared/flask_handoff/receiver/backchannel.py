@@ -1,8 +1,8 @@
-"""SERVER2's ear for log-outs at SERVER1: one logout token, server to server, ends sessions.
+"""Back-channel logout at SERVER2: one logout token, server to server, ends sessions.
 
-A handoff that was minted before a log-out may arrive after it, or at the same moment. Whoever opens
-a session writes it first and then looks for a log-out; whoever is told of a log-out notes it first
-and then looks for sessions. So at least one of the two sees the other.
+A handoff that was minted before a logout may arrive after it, or at the same moment. A sign-in
+writes its session first and then looks for a logout; a logout is noted first, and then looks for
+sessions. So at least one of the two sees the other.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ _log = logging.getLogger("flask_handoff")
 
 @dataclass(frozen=True, slots=True)
 class Logouts:
-    """What one receiver does about log-outs at its issuer.
+    """What one receiver does about logouts at its issuer.
 
     Args:
         verifier: Judges logout tokens.
-        store: Remembers log-outs for as long as handoffs from before can still be redeemed.
+        store: Remembers logouts for as long as handoffs from before can still be redeemed.
         end_sessions: The application's hook.
         handoff_profile: The kind of handoffs that this receiver accepts.
         clock: Tells the time.
@@ -77,7 +77,7 @@ class Logouts:
         """Build it for one receiver.
 
         Raises:
-            ConfigurationError: The store cannot remember log-outs.
+            ConfigurationError: The store cannot remember logouts.
         """
         if not isinstance(store, LogoutStore):
             raise ConfigurationError(
@@ -132,7 +132,7 @@ class Logouts:
     def check_arrival(self, claims: HandoffClaims) -> None:
         """Look once more whether the session goes on that this handoff came from.
 
-        A log-out at the very same moment may have found no session to end yet.
+        A logout at the very same moment may have found no session to end yet.
 
         Raises:
             SessionEndedError: It does not; what the arrival has opened is ended again.

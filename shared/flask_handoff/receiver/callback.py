@@ -43,7 +43,7 @@ _LONGEST_FIELD = 4096  # characters
 def callback() -> Response:
     """Answer where SERVER1 sends the browser back to."""
     config = receiver_context().config
-    with _leaked_token_spent():
+    with _leaked_token_invalidated():
         fields = read_callback(unverified_parameters(), config)
         if request.method == "POST":
             # The Lax cookie stays away from SERVER1's POST, but comes with our own.
@@ -54,7 +54,7 @@ def callback() -> Response:
 
 def finish() -> Response:
     """Answer our own page, which posts on what SERVER1 had posted."""
-    with _leaked_token_spent():
+    with _leaked_token_invalidated():
         return _judge(read_callback(unverified_parameters(), receiver_context().config))
 
 
@@ -67,8 +67,8 @@ def _judge(fields: Mapping[str, str]) -> Response:
         return failed(receiver, attempt, fields["error"])
     token = UnverifiedToken(fields["id_token"])
     token_sha256 = hashlib.sha256(token.encode()).hexdigest()
-    if attempt is None and (landed := _landed_before(receiver, token_sha256)):
-        return _land(receiver, landed)
+    if attempt is None and (target := _target_of_repeated_callback(receiver, token_sha256)):
+        return _redirect_to(target, receiver)
     try:
         claims = _verify(receiver, token, attempt)
         return _arrive(receiver, cast(Attempt, attempt), claims, token_sha256)
@@ -76,7 +76,7 @@ def _judge(fields: Mapping[str, str]) -> Response:
         return rejected(error, attempt)
 
 
-def _landed_before(receiver: ReceiverContext, token_sha256: str) -> str | None:
+def _target_of_repeated_callback(receiver: ReceiverContext, token_sha256: str) -> str | None:
     """Return where this browser went with the same token before, if that session lives."""
     session = receiver.live_session()
     if session is None or not hmac.compare_digest(session.token_sha256, token_sha256):
@@ -98,7 +98,7 @@ def _arrive(
         handle=handle,
         request_id=request_id(),
     )
-    response = _land(receiver, attempt.target)
+    response = _redirect_to(attempt.target, receiver)
     receiver.attempts.forget(response, attempt)
     return response
 
@@ -140,12 +140,12 @@ def check_query(fields: Mapping[str, str], config: ReceiverConfig) -> None:
 
 
 @contextmanager
-def _leaked_token_spent() -> Iterator[None]:
-    """Spend the token of an answer that is refused before it is judged, whatever is wrong with it.
+def _leaked_token_invalidated() -> Iterator[None]:
+    """Invalidate the token of an answer that is refused unread, whatever is wrong with it.
 
-    Whoever chose the nonce may spoil the rest of the answer, so that it is refused in the browser
-    that they led it to, and then use the token in their own. Where the answer has a live attempt it
-    stays good: whoever altered the answer has no use for it, and the right one may still come.
+    An attacker who chose the nonce may spoil the rest of the answer, so that it is refused in the
+    victim's browser, and then use the token in their own. Where the answer has a live attempt it
+    stays good: an attacker has no use for it, and the right answer may still come.
     """
     try:
         yield
@@ -153,7 +153,7 @@ def _leaked_token_spent() -> Iterator[None]:
         receiver, tokens = receiver_context(), sent_values("id_token")
         if len(tokens) == 1 and not _has_live_attempt(receiver, sent_values("state")):
             with suppress(HandoffRejectedError):
-                receiver.leaked_tokens.spend(UnverifiedToken(tokens[0]))
+                receiver.leaked_tokens.invalidate(UnverifiedToken(tokens[0]))
         raise
 
 
@@ -175,7 +175,7 @@ def _verify(
 ) -> HandoffClaims:
     receiver.leaked_tokens.catch_up()
     if attempt is None:
-        receiver.leaked_tokens.spend(token)
+        receiver.leaked_tokens.invalidate(token)
     return receiver.verifier.verify(
         token,
         nonce=attempt.nonce,
@@ -184,7 +184,7 @@ def _verify(
     )
 
 
-def _land(receiver: ReceiverContext, target: str) -> Response:
+def _redirect_to(target: str, receiver: ReceiverContext) -> Response:
     # After our own /sso/finish a redirect does carry a Strict cookie.
     if receiver.config.landing == "refresh" and request.method == "GET":
         return landing_page(target)

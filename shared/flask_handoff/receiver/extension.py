@@ -43,7 +43,7 @@ class HandoffReceiver:
         live_session: Asked which live session this browser holds; None for none.
         end_sessions: Called with a ``Logout`` when sessions at the issuer have ended. Ends every
             session here that came from them, in whatever browser and process, and returns when
-            they are dead. None: the issuer's log-outs are not listened to.
+            they are dead. None: the issuer's logouts are not listened to.
 
     Sources: OpenID Connect Core 1.0, sections 3.2.2 and 4; OAuth 2.0 Form Post Response Mode;
     OpenID Connect Back-Channel Logout 1.0.
@@ -140,7 +140,7 @@ class HandoffReceiver:
         """Return when handoffs can be judged.
 
         Raises:
-            JWKSUnavailableError: No usable key is held and none can be had.
+            JWKSUnavailableError: No usable key is held and none can be fetched.
             ReplayStoreUnavailableError: The store is out of reach.
         """
         receiver = receiver_context()

@@ -59,7 +59,7 @@ def failed(receiver: ReceiverContext, attempt: Attempt | None, unverified_error:
 
 
 def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Response:
-    """Answer a handoff that is refused. Its attempt, where it has one, is over."""
+    """Answer a handoff that is refused. Its attempt, where it has one, is forgotten."""
     report_rejected("handoff", handoff_rejected, error)
     malformed = isinstance(error, RequestMalformedError)
     # One page for every fault: which check failed is nobody's business but the log's.

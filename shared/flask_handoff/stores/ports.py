@@ -40,13 +40,13 @@ class ReplayStore(Protocol):
 
 @runtime_checkable
 class LogoutStore(Protocol):
-    """What a receiver that is told of log-outs asks of a store; both stores here can do it.
+    """What a receiver that is told of logouts asks of a store; both stores here can do it.
 
-    A handoff that was minted before a log-out may be redeemed after it. Its session is over.
+    A handoff that was minted before a logout may be redeemed after it. Its session has ended.
     """
 
     def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
-        """Remember which sessions have ended; of two log-outs of one account the later one counts.
+        """Remember which sessions have ended; of two logouts of one account the later one counts.
 
         Args:
             logout: Names the session, or the account where it names no session.
@@ -60,7 +60,7 @@ class LogoutStore(Protocol):
     def check_session(self, claims: HandoffClaims) -> None:
         """Check that the session which a handoff came from has not ended.
 
-        A log-out that named the session counts whatever the dates say; one that named the account
+        A logout that named the session counts whatever the dates say; one that named the account
         counts for what was issued until then.
 
         Raises:

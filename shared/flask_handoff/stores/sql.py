@@ -115,7 +115,7 @@ class SQLReplayStore:
     """Remembers in two tables, ``handoff_replay`` and ``handoff_logouts``.
 
     Each claim is one short transaction of its own. What it costs does not grow with the table: each
-    one that is won removes two expired rows. So it is with log-outs, where the receiver is told of
+    one that is won removes two expired rows. So it is with logouts, where the receiver is told of
     them.
 
     Args:
@@ -153,7 +153,7 @@ class SQLReplayStore:
         try:
             self._create_tables()
         except ReplayStoreUnavailableError:
-            # Another process was faster by a hair, or this fails again for the same reason.
+            # Another process made it first, or this fails again for the same reason.
             self._create_tables()
 
     def claim(self, issuer: str, jwt_id: str, *, expires_at: int, now: int) -> None:

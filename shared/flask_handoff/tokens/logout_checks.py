@@ -26,7 +26,7 @@ class LogoutVerification(Verification):
 
 
 def _check_no_nonce(case: LogoutVerification) -> None:
-    # Whoever may take a logout token for an ID Token finds a nonce missing, and so refuses it.
+    # A reader that takes a logout token for an ID Token misses a nonce, and so refuses it.
     if "nonce" in case.payload:
         raise TokenClaimError('claim "nonce": forbidden in a logout token', claim="nonce")
 
@@ -34,7 +34,7 @@ def _check_no_nonce(case: LogoutVerification) -> None:
 def _check_event(case: LogoutVerification) -> None:
     events = case.payload["events"]
     if type(events) is not dict or type(events.get(LOGOUT_EVENT)) is not dict:
-        raise TokenClaimError('claim "events": does not tell of a log-out', claim="events")
+        raise TokenClaimError('claim "events": does not tell of a logout', claim="events")
 
 
 def _check_claims(case: LogoutVerification) -> None:
@@ -69,7 +69,7 @@ def _check_one_use(case: LogoutVerification) -> None:
 LOGOUT_CHECKS: tuple[Check[LogoutVerification], ...] = (
     *UP_TO_THE_CLAIMS,
     Check("no_nonce", "Is it free of a nonce, which only an ID Token has?", _check_no_nonce),
-    Check("event", "Does it tell of a log-out?", _check_event),
+    Check("event", "Does it tell of a logout?", _check_event),
     Check("claims", "Is each claim of its type and form?", _check_claims),
     *DATES,
     Check("one_use", "Was it never used before?", _check_one_use),

@@ -1,4 +1,4 @@
-"""Minting: signs what SERVER1 says of a person or of a log-out."""
+"""Minting: signs what SERVER1 says of a person or of a logout."""
 
 from __future__ import annotations
 

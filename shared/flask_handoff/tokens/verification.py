@@ -101,7 +101,7 @@ class Verification:
 
     def refused_by(self, check: Check[Any]) -> Refusal:
         """Say which check refused, and of a genuine token which one it was."""
-        # What is not genuine anybody can have written, to mislead whoever reads the log.
+        # Anybody can have written what is not genuine, to mislead the reader of a log.
         if not self.is_genuine:
             return Refusal(check=check.name)
         return Refusal(

@@ -90,7 +90,7 @@ class TokenVerifier:
             SessionEndedError: Genuine, but its session at the issuer has ended since.
             AttemptUnknownError: Genuine, but ``nonce`` is None.
             TokenReplayedError: Genuine, and used before.
-            JWKSUnavailableError: No key is held and none can be had.
+            JWKSUnavailableError: No key is held and none can be fetched.
             ReplayStoreUnavailableError: It cannot be told whether the token was used before.
 
         Sources: RFC 7515, section 5.2; RFC 7519, section 7.2; RFC 8725, section 3;
@@ -106,7 +106,7 @@ class TokenVerifier:
         try:
             run_checks(case, self.checks)
         except TokenNotYetValidError:
-            # It has leaked as well, and whoever has read it would only have to wait for its time.
+            # It has leaked as well, and an attacker would only have to wait for its time.
             if nonce is None and case.claims.issued_at - self.expected.clock() < _SOON:
                 with suppress(TokenReplayedError):
                     check_one_use(case)

@@ -1,4 +1,4 @@
-"""What a receiver refused, for its log and for whoever listens."""
+"""What a receiver refused, for its log and for the listeners of a signal."""
 
 from __future__ import annotations
 

@@ -157,12 +157,12 @@ def _check_query() -> None:
     try:
         request.query_string.decode()
     except UnicodeDecodeError:
-        # Browsers send ASCII. Whoever reads parameters from raw octets would fail with a 500.
+        # Browsers send ASCII. A reader of raw octets would fail with a 500.
         abort(400)
 
 
 def _check_path() -> None:
-    # Werkzeug finds "/page" under "//page" as well: whoever guards paths in front of us does not.
+    # Werkzeug finds "/page" under "//page" as well: a proxy that guards paths does not.
     if request.environ.get("PATH_INFO", "").startswith("//"):
         abort(404)
 

@@ -5,6 +5,7 @@ Each step is one new ``ring.json``, written under a lock. Running issuers follow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write
 from .rotation_schedule import check_activation, check_is_published, check_retirement, check_room
 from .signing_key import SigningKey
 
-_LONGEST_KID = 64  # characters
+_KID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
         if entry.kid == kid:
             return entry
     # A name looks as random as a secret does, but is short.
-    named = repr(kid) if len(kid) <= _LONGEST_KID else shown(kid)
+    named = repr(kid) if _KID.fullmatch(kid) else shown(kid)
     raise KeyLifeCycleError(
         f"There is no key {named} in the ring. flask handoff-keys list shows those that are."
     )

@@ -26,7 +26,7 @@ _logger = logging.getLogger("flask_handoff")
 class WatchedKeyRing:
     """The newest good ``KeyRing`` of a directory.
 
-    Whoever uses it looks whether ``ring.json`` has changed, at most once a second; there is no
+    Each use looks whether ``ring.json`` has changed, at most once a second; there is no
     thread. One caller loads the new ring while the others go on with the old one, and keys that
     are loaded already are not checked again. A ring that cannot be used is logged, with the remedy,
     and the old one stays.
@@ -35,20 +35,27 @@ class WatchedKeyRing:
 
     Args:
         directory: Mode 0700, with a good ring.
+        before: The same ring as it was earlier: its keys are not loaded again.
         monotonic: Tells seconds that never run backwards.
 
     Raises:
         ConfigurationError: As ``KeyRing.open``.
     """
 
-    def __init__(self, directory: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        before: KeyRing | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._directory = directory
         self._monotonic = monotonic
         self._pid = os.getpid()
         self._turn = threading.Lock()
         self._complaint = ""
         self._look_at = monotonic() + LOOK_INTERVAL
-        self._ring, self._stamp = self._open(None)
+        self._ring, self._stamp = self._open(before)
 
     def current(self) -> KeyRing:
         """Return the ring as it was at most a second ago; never waits for another caller."""
@@ -87,7 +94,7 @@ class WatchedKeyRing:
 
     def _look(self, *, wait: bool) -> None:
         if self._pid != os.getpid():
-            # The lock may have been held when the process was forked, and is for ever.
+            # The lock may have been held when the process was forked, and stays held.
             self._pid, self._turn = os.getpid(), threading.Lock()
         if self._turn.acquire(blocking=wait):
             try:

@@ -20,15 +20,8 @@ from flask_handoff.profiles import HANDOFF
 from flask_handoff.redaction import shown
 
 from .fetch import FETCH_DEADLINE, FetchedJWKS, check_jwks_uri, fetch_jwks
-from .renewal import (
-    ATTEMPT_INTERVAL,
-    CACHE_LIFETIME,
-    RENEWAL_SHARE,
-    KeyRenewal,
-    KeySet,
-    Pace,
-    uptime,
-)
+from .pace import ATTEMPT_INTERVAL, CACHE_LIFETIME, RENEWAL_SHARE, Pace, uptime
+from .renewal import KeyRenewal, KeySet
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
 
@@ -39,7 +32,7 @@ class JWKSClient:
     """Holds the public keys of one issuer and keeps them current.
 
     A key that is known is found at once, whatever the endpoint does: a thread renews the set before
-    its time is over. While the endpoint fails, the last good set serves for an hour past its
+    it expires. While the endpoint fails, the last good set serves for an hour past its
     lifetime. A key that is not known causes at most one fetch, and at most one fetch begins every
     ten seconds. A withdrawn key is forgotten within the lifetime, as long as the endpoint answers;
     the last one as well: a set without any key is an answer, not an outage.
@@ -49,7 +42,7 @@ class JWKSClient:
 
     Args:
         jwks_uri: https, or http on loopback.
-        allow_http: Accept http for every host. Whoever can alter that traffic can sign in as
+        allow_http: Accept http for every host. An attacker who alters that traffic can sign in as
             anyone.
         cache_lifetime: How long a set is used without a question.
         attempt_interval: Between the starts of two fetches, whatever became of the first.
@@ -142,7 +135,7 @@ class JWKSClient:
         return key
 
     def ready(self) -> None:
-        """Make sure that a usable key is held or can be had within one fetch.
+        """Make sure that a usable key is held or available within one fetch.
 
         Raises:
             JWKSUnavailableError: There is none.

@@ -46,7 +46,7 @@ def check_jwks_uri(jwks_uri: str, *, allow_http: bool = False) -> None:
 
     Args:
         jwks_uri: https, or http where the host is ``localhost``, ``127.0.0.0/8`` or ``::1``.
-        allow_http: Accept http for every host. Whoever can alter that traffic can sign in as
+        allow_http: Accept http for every host. An attacker who alters that traffic can sign in as
             anyone.
 
     Raises:
@@ -62,8 +62,8 @@ def check_jwks_uri(jwks_uri: str, *, allow_http: bool = False) -> None:
         )
     if not allow_http and not is_safe_from_others(jwks_uri):
         raise ConfigurationError(
-            "The JWKS address is plain http to another machine: whoever is on the way can put keys"
-            " of their own in its place.",
+            "The JWKS address is plain http to another machine: an attacker on the path can"
+            " replace the keys.",
             "Use https, or set HANDOFF_JWKS_ALLOW_HTTP=1 where the network itself is trusted.",
         )
 

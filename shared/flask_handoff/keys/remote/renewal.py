@@ -10,32 +10,19 @@ import logging
 import math
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from flask_handoff.errors import HandoffError, JWKSMalformedError, JWKSUnavailableError
-from flask_handoff.keys.jwks import JWKS_MAX_AGE
 from flask_handoff.keys.verification_key import VerificationKey
 
-CACHE_LIFETIME = JWKS_MAX_AGE
-RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an expired set
-STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer can be had
-ATTEMPT_INTERVAL = timedelta(seconds=10)  # at least, from one attempt to the next
+from .pace import RENEWAL_SHARE, Pace
+
 MOST_WAITING = 16  # callers at once; a flood of strangers must not hold every thread of a server
 CROWD_PATIENCE = timedelta(seconds=1)  # of those beyond, and only while there is no key for anybody
 
-_BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 _logger = logging.getLogger("flask_handoff")
-
-
-def uptime() -> float:
-    """Tell the seconds since boot, with those that the machine slept where it counts them.
-
-    ``time.monotonic`` stands still while a machine sleeps: a withdrawn key would outlive the night.
-    """
-    return time.clock_gettime(_BOOT_CLOCK) if _BOOT_CLOCK is not None else time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +36,6 @@ class KeySet:
 
     keys: Mapping[str, VerificationKey]
     clock_difference: timedelta | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often keys are asked for, and how long they are trusted.
-
-    Args:
-        lifetime: How long a set is used without a question.
-        interval: Between the starts of two attempts, whatever became of the first.
-        patience: How long an attempt is waited for, counted from its start.
-        stale: How long past its lifetime a set is used while nothing newer can be had.
-    """
-
-    lifetime: timedelta
-    interval: timedelta
-    patience: timedelta
-    stale: timedelta = STALE_IF_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +167,7 @@ class KeyRenewal:
             patience: How long to wait for the end of the attempt in flight.
         """
         if self._pid != os.getpid():
-            return  # The lock may have been held when the process was forked, and is for ever.
+            return  # The lock may have been held when the process was forked, and stays held.
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -208,7 +178,7 @@ class KeyRenewal:
         expires_at = held.asked_at + self._lifetime
         if now < expires_at:
             return True
-        # Past its time it is used only on the evidence that no newer set can be had.
+        # Past its time it is used only on the evidence that no newer set is available.
         evidence = self._failed_at >= expires_at - 2 * self._interval
         return evidence and now < self._over_at(held)
 

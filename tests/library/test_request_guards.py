@@ -17,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 
 def application(base_url=LOOPBACK, internal_hosts=frozenset()):
     """An application that sets a cookie on every page, and shows the parameters it got."""
-    app = Flask("front_door")
+    app = Flask("request_guards")
     app.config["SECRET_KEY"] = "of a test"
     answer_only_to(app, base_url, internal_hosts)
 
