@@ -19,6 +19,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sb
  && install -d -m 0700 -o handoff -g handoff /var/lib/server1 /var/lib/server2
 COPY --from=build /opt/handoff /opt/handoff
 WORKDIR /srv/handoff
+COPY shared/flask_service flask_service
 COPY server1 server1
 COPY server2 server2
 ENV PATH=/opt/handoff/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

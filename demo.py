@@ -175,14 +175,14 @@ def _places(environment: Mapping[str, str]) -> tuple[Place, ...]:
 
     first = Server1Config.from_environment(environment)
     second = Server2Config.from_environment(environment)
-    if first.serving.port == second.port:
+    if first.serving.port == second.serving.port:
         raise DemoError(
-            f"Both servers would listen on port {second.port}: "
+            f"Both servers would listen on port {second.serving.port}: "
             "set SERVER1_PORT and SERVER2_PORT to two different ports."
         )
     return (
         Place("server1", first.issuer, first.serving.port),
-        Place("server2", second.base_url, second.port),
+        Place("server2", second.base_url, second.serving.port),
     )
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -44,11 +44,12 @@ from sqlalchemy import (
     select,
 )
 
-from flask_handoff.web import request_id
+from flask_handoff import request_id
+from flask_service.client_address import client_address
+from flask_service.database import Instant
+from flask_service.logs import escape, utc_milliseconds
 
-from .client_address import client_address
-from .db import Instant, metadata
-from .logs import escape
+from .db import metadata
 from .parts import parts
 
 COMMAND_LINE = "command line"
@@ -161,10 +162,9 @@ def record(
 
 def as_json(at: datetime, about: Mapping[str, Any]) -> str:
     """Return the line of a row: a JSON object in ASCII, with the keys that are described above."""
-    instant = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps(
         {
-            "at": instant,
+            "at": utc_milliseconds(at),
             "event": about["event"],
             "request_id": about["request_id"],
             "account": about["subject"],

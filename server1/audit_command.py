@@ -13,10 +13,12 @@ from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import ColumnElement, Connection, Row, select
 
+from flask_service.command_line import echo_table
+from flask_service.logs import escape
+
 from .accounts import users
 from .audit import Event, as_json, audit
-from .cli import echo_table, plain_refusals
-from .logs import escape
+from .cli import plain_refusals
 from .parts import parts
 
 IN_WORDS: Mapping[Event, str] = {

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 import click
 from flask import Flask
-from flask.cli import AppGroup, FlaskGroup
-from sqlalchemy.exc import SQLAlchemyError
+from flask.cli import AppGroup
 
-from flask_handoff import ConfigurationError
 from flask_handoff.redaction import shown
+from flask_service import command_line
+from flask_service.command_line import echo_table
 
 from .accounts import grants, users
 from .accounts.administration import (
@@ -37,7 +36,6 @@ from .parts import parts
 from .queues import Waiting
 
 _REFUSALS = (
-    ConfigurationError,
     EmailAddressError,
     HasherBusyError,
     LetterUnknownError,
@@ -59,24 +57,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(grants_group)
 
 
-def command_to_be_found() -> click.Context | None:
-    """Return the context in which ``flask`` builds the application only to find a command in it."""
-    context = click.get_current_context(silent=True)
-    return context if context is not None and isinstance(context.command, FlaskGroup) else None
-
-
-@contextmanager
-def plain_refusals() -> Iterator[None]:
-    """On a command line, turn a refusal into its sentence; elsewhere leave it as it is."""
-    try:
-        yield
-    except (*_REFUSALS, SQLAlchemyError) as error:
-        if click.get_current_context(silent=True) is None:
-            raise
-        if isinstance(error, SQLAlchemyError):
-            sentence = f"The database is out of reach ({type(error).__name__})."
-            raise click.ClickException(sentence) from error
-        raise click.ClickException(str(error)) from error
+plain_refusals = partial(command_line.plain_refusals, *_REFUSALS)
 
 
 @users_group.command("create")
@@ -226,15 +207,6 @@ def _check_client(client_id: str) -> None:
 
 def _scope(scope: frozenset[str]) -> str:
     return " ".join(sorted(scope)) or "no access"
-
-
-def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table of cells, its columns one below the other."""
-    table = [header, *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())
 
 
 def next_attempt(waiting: Waiting, now: datetime, *, under_way: str) -> str:

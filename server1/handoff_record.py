@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flask_handoff import Client, SignedInUser, handoff_refused
 from flask_handoff.errors import AuthorizationRequestError, AuthorizationReturnedError
 from flask_handoff.web import request_id
+from flask_service.client_address import client_address
 
 from . import audit
 from .accounts.entered_clients import note_entered
@@ -19,7 +20,6 @@ from .accounts.sessions import SessionOverError
 from .accounts.signed_in import current_session
 from .accounts.throttles import Limit, is_within, network_of
 from .audit import Event
-from .client_address import client_address
 from .parts import parts
 
 _log = logging.getLogger(__name__)

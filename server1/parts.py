@@ -9,10 +9,10 @@ from typing import cast
 from flask import Flask, current_app
 
 from flask_handoff.claims import Clock
+from flask_service.database import Database
 
 from .accounts.passwords import PasswordHasher
 from .config import Config
-from .db import Database
 from .logouts.bell import Bell
 from .logouts.notifying import Notifying
 from .mail.delivery import Delivery
@@ -54,3 +54,4 @@ def parts_of(app: Flask) -> Parts:
 def install(app: Flask, made: Parts) -> None:
     """Give the application its parts."""
     app.extensions[_EXTENSION] = made
+    made.database.init_app(app)

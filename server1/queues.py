@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import RowMapping
 
-from .db import Instant
+from flask_service.database import Instant
 
 SWEPT_AT_ONCE = 20  # rows
 LONGEST_REASON = 200  # characters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, UniqueConstraint, func
 
 from flask_handoff.claims import HandoffClaims
+from flask_service.database import Instant, insert_in
 
-from .db import Instant, database, metadata
+from .db import current_time, metadata
 
 accounts = Table(
     "accounts",
@@ -62,16 +62,16 @@ def remember_account(connection: Connection, claims: HandoffClaims) -> int:
         "subject": claims.subject,
         "name": claims.name,
         "email": claims.email,
-        "created_at": database().now(),
+        "created_at": current_time(),
     }
-    account_id: int = connection.execute(_upsert(database().insert), told).scalar_one()
+    account_id: int = connection.execute(_upsert(connection.dialect.name), told).scalar_one()
     return account_id
 
 
 @cache
-def _upsert(insert: Callable[[Table], Any]) -> Any:
+def _upsert(dialect: str) -> Any:
     # Built once for each kind of database: building it takes longer than running it.
-    statement = insert(accounts)
+    statement = insert_in(dialect, accounts)
     told = statement.excluded
     kept = {
         "name": func.coalesce(told.name, accounts.c.name),

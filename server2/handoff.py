@@ -9,10 +9,12 @@ from flask_handoff import (
     LiveSession,
     Logout,
 )
+from flask_handoff.errors import JWKSUnavailableError, ReplayStoreUnavailableError
+from flask_service.database import database
+from flask_service.health import OK, UNAVAILABLE
+from flask_service.session_cookie import give_session_id
 
-from . import session_cookie
 from .accounts import remember_account
-from .db import database
 from .sessions import current_session, end_sessions_of, start_session
 
 
@@ -21,7 +23,7 @@ def sign_in(arrival: Arrival) -> str:
     with database().writing() as connection:
         account_id = remember_account(connection, arrival.claims)
         session_id, handle = start_session(connection, account_id, arrival)
-    session_cookie.hold(session_id)
+    give_session_id(session_id)
     return handle
 
 
@@ -43,3 +45,22 @@ def end_sessions(logout: Logout) -> None:
 
 
 handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session, end_sessions=end_sessions)
+
+
+def keys_and_store() -> dict[str, str]:
+    """Say, for a supervisor, what a handoff depends on beside the database, and how that is."""
+    state = {"replay_store": OK, "keys": OK}
+    try:
+        handoff.check_ready()
+    except ReplayStoreUnavailableError:
+        state["replay_store"] = UNAVAILABLE
+    except JWKSUnavailableError:
+        state["keys"] = UNAVAILABLE
+    return state
+
+
+def clock_difference() -> dict[str, float | None]:
+    """Say, for a supervisor, by how many seconds SERVER1's clock is ahead of this one."""
+    difference = handoff.clock_difference()
+    seconds = None if difference is None else difference.total_seconds()
+    return {"clock_difference_seconds": seconds}

@@ -22,8 +22,10 @@ from sqlalchemy import (
 )
 from werkzeug.wrappers import Response
 
+from flask_service.database import Instant, database
+
 from .accounts import Account, accounts
-from .db import Instant, database, metadata
+from .db import current_time, metadata
 from .sessions import Session, required_session
 
 READ, WRITE = "notes:read", "notes:write"
@@ -152,7 +154,7 @@ def _newest(account: Account, before: int) -> list[Note]:
 
 
 def _add(account: Account, text: str) -> int:
-    values = {"account_id": account.id, "text": text, "created_at": database().now()}
+    values = {"account_id": account.id, "text": text, "created_at": current_time()}
     with database().writing() as connection:
         note_id: int = connection.execute(
             insert(notes).values(values).returning(notes.c.id)

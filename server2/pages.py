@@ -8,9 +8,10 @@ from typing import Any
 from flask import Blueprint, Flask, current_app, g, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from . import session_cookie
+from flask_service.database import database
+from flask_service.session_cookie import replace_cookie
+
 from .config import Config
-from .db import database
 from .handoff import handoff
 from .sessions import current_session, end_session, required_session
 
@@ -65,7 +66,7 @@ def logout() -> Response:
     """End the session here. The one at the issuer is the issuer's own."""
     with database().writing() as connection:
         end_session(connection)
-    session_cookie.replace()
+    replace_cookie()
     return redirect(url_for("pages.home"), 303)
 
 

@@ -27,10 +27,11 @@ from sqlalchemy import (
 )
 
 from flask_handoff.claims import Arrival, Logout
+from flask_service.database import Instant, database
+from flask_service.session_cookie import held_session_id
 
-from . import session_cookie
 from .accounts import Account, accounts
-from .db import Instant, database, metadata
+from .db import current_time, metadata
 
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
@@ -145,9 +146,9 @@ def start_session(connection: Connection, account_id: int, arrival: Arrival) -> 
     """Write a new session for a person who arrived, and return its id and its handle.
 
     The session that this browser held until now ends, whoever it belonged to. The id is 256 random
-    bits and goes to the browser only (``session_cookie.hold``), after the transaction.
+    bits and goes to the browser only (``give_session_id``), after the transaction.
     """
-    now = database().now()
+    now = current_time()
     session_id, handle = secrets.token_urlsafe(32), secrets.token_hex(8)
     end_session(connection)
     connection.execute(_SWEEP, {"idle_since": now - IDLE})
@@ -173,7 +174,7 @@ def start_session(connection: Connection, account_id: int, arrival: Arrival) -> 
 
 def end_session(connection: Connection) -> None:
     """End the session that this browser holds, on every device that may have copied its cookie."""
-    held = session_cookie.held_id()
+    held = held_session_id()
     g.pop("session", None)
     if held is not None:
         connection.execute(_END, {"held_sha256": _sha256(held)})
@@ -216,7 +217,7 @@ def end_sessions_of_keys(kids: Sequence[str]) -> int:
 def current_session() -> Session | None:
     """Return the live session that this browser holds, if there is one; asked once a request."""
     if "session" not in g:
-        held = session_cookie.held_id()
+        held = held_session_id()
         g.session = None if held is None else _find(_sha256(held))
     found: Session | None = g.session
     return found
@@ -235,7 +236,7 @@ def required_session() -> Session:
 
 
 def _find(held_sha256: str) -> Session | None:
-    now = database().now()
+    now = current_time()
     limits = {"oldest_start": now - ABSOLUTE, "idle_since": now - IDLE}
     with database().reading() as connection:
         row = connection.execute(_FIND, {"held_sha256": held_sha256, **limits}).one_or_none()

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from flask_service.client_address import client_address
 from server1 import audit
 from server1.audit import Event
-from server1.client_address import client_address
 from server1.parts import parts
 
 from . import throttles, users

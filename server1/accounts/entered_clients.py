@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from server1.db import Instant, insert_in, metadata
+from flask_service.database import Instant, insert_in
+from server1.db import metadata
 
 from .sessions import SessionOverError, sessions
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
 
 entered_clients = Table(
     "entered_clients",
@@ -29,7 +27,7 @@ entered_clients = Table(
 
 
 @cache  # building a statement takes longer than running it
-def _upsert(dialect: str) -> sqlite.Insert | postgresql.Insert:
+def _upsert(dialect: str) -> Any:
     insert = insert_in(dialect, entered_clients)
     return insert.values(
         sid=bindparam("sid"),

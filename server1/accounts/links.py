@@ -28,7 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import RowMapping
 
-from server1.db import Instant, metadata
+from flask_service.database import Instant
+from server1.db import metadata
 
 from .users import User, from_row, users
 

@@ -6,11 +6,11 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from flask_service.security_headers import content_security_policy
 from server1 import error_pages
 from server1.demo import DEMO_EMAIL
 from server1.farewell import farewell_of
 from server1.handoff import handoff
-from server1.headers import content_security_policy
 from server1.parts import parts
 
 from . import credentials

@@ -21,9 +21,10 @@ from sqlalchemy import (
     update,
 )
 
+from flask_service.database import Instant
 from server1 import audit
 from server1.audit import Event
-from server1.db import Instant, metadata
+from server1.db import metadata
 
 from .users import User, from_row, users
 

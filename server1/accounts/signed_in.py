@@ -9,7 +9,8 @@ from flask import Blueprint, g, redirect, request, session, url_for
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection
 
-from server1.client_address import client_address
+from flask_service.client_address import client_address
+from flask_service.session_cookie import give_session_id, held_session_id, replace_cookie
 from server1.parts import parts
 
 from . import endings, sessions
@@ -17,7 +18,6 @@ from .sessions import Browser, Session, SessionOverError
 from .users import User
 
 _LONGEST_USER_AGENT = 200  # characters
-_ID = "id"
 
 
 class NotSignedInError(Exception):
@@ -58,7 +58,7 @@ def add_sign_in_redirect(blueprint: Blueprint) -> None:
 
 def holds_session() -> bool:
     """Tell whether this request's browser was given a session, which may be over by now."""
-    return _ID in session
+    return held_session_id() is not None
 
 
 def sign_in(connection: Connection, user: User) -> None:
@@ -71,10 +71,10 @@ def sign_in(connection: Connection, user: User) -> None:
     before = _session_of(connection, user, now)
     if before is None:
         sign_out(connection)
-        session[_ID] = sessions.open_session(connection, user, _browser(), now)
+        give_session_id(sessions.open_session(connection, user, _browser(), now))
     else:
         _clear_cookie()
-        session[_ID] = sessions.reopen_session(connection, before, _browser(), now)
+        give_session_id(sessions.reopen_session(connection, before, _browser(), now))
     endings.sweep(connection, now)
 
 
@@ -86,7 +86,7 @@ def renew_session(connection: Connection) -> None:
     """
     here = session_here()
     _clear_cookie()
-    session[_ID] = sessions.renew_session_id(connection, here)
+    give_session_id(sessions.renew_session_id(connection, here))
 
 
 def sign_out(connection: Connection) -> None:
@@ -94,7 +94,7 @@ def sign_out(connection: Connection) -> None:
 
     Chromium keeps a page of before in its history when a cookie merely goes.
     """
-    unverified_session_id = session.get(_ID)
+    unverified_session_id = held_session_id()
     if unverified_session_id is not None:
         endings.close_session(connection, unverified_session_id)
     _clear_cookie()
@@ -111,14 +111,12 @@ def browser_mark() -> str:
 
 def _clear_cookie() -> None:
     g.pop("current_session", None)
-    g.pop("csrf_token", None)
-    session.clear()
-    generate_csrf()
+    replace_cookie()
 
 
 def _session_of(connection: Connection, user: User, now: datetime) -> Session | None:
     """Return the session that this browser holds, if it lives and is this user's."""
-    unverified_session_id = session.get(_ID)
+    unverified_session_id = held_session_id()
     if unverified_session_id is None:
         return None
     try:
@@ -129,7 +127,7 @@ def _session_of(connection: Connection, user: User, now: datetime) -> Session | 
 
 
 def _find_session() -> Session | None:
-    unverified_session_id = session.get(_ID)
+    unverified_session_id = held_session_id()
     if unverified_session_id is None:
         return None
     now = parts().clock()

@@ -12,9 +12,9 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from flask_service.client_address import client_address
 from server1 import audit
 from server1.audit import Event
-from server1.client_address import client_address
 from server1.handoff import handoff
 from server1.mail.queue import Letter, enqueue
 from server1.parts import parts

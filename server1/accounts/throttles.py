@@ -46,7 +46,8 @@ from sqlalchemy import (
     update,
 )
 
-from server1.db import Instant, insert_into, metadata
+from flask_service.database import Instant, insert_into
+from server1.db import metadata
 
 from .users import User, users
 

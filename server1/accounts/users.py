@@ -11,7 +11,8 @@ from sqlalchemy import Boolean, Column, Connection, String, Table, Text, delete,
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
-from server1.db import Instant, insert_into, metadata
+from flask_service.database import Instant, insert_into
+from server1.db import metadata
 
 from .email_addresses import check_address, fold
 

@@ -6,7 +6,8 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from server1.cli import echo_table, next_attempt, plain_refusals, to_the_minute
+from flask_service.command_line import echo_table
+from server1.cli import next_attempt, plain_refusals, to_the_minute
 from server1.parts import parts
 
 from . import queue

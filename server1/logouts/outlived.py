@@ -23,7 +23,8 @@ from sqlalchemy import (
     tuple_,
 )
 
-from server1.db import Instant, metadata
+from flask_service.database import Instant
+from server1.db import metadata
 
 KEPT_FOR = timedelta(days=30)  # longer than a session at a service is likely to last
 SWEPT_AT_ONCE = 20  # rows

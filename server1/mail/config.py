@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from email.headerregistry import Address
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
-from flask_handoff import ConfigurationError
-from flask_handoff.addresses import is_loopback
-from flask_handoff.redaction import shown
+from flask_handoff import ConfigurationError, is_loopback, shown
+from flask_service.settings import SettingReader
 from server1.accounts.email_addresses import EmailAddressError, check_address
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
@@ -54,16 +52,6 @@ class MailConfig:
     sender: Address
     smtp: SMTPConfig | None
     outbox: Path
-
-
-class SettingReader(Protocol):
-    """Reads the settings of ``server1.config``, each by the form it must have."""
-
-    def text(self, name: str) -> str:
-        """Read one line of text."""
-
-    def port(self, name: str, default: int) -> int:
-        """Read a port."""
 
 
 def read_mail_config(read: SettingReader, instance: Path) -> MailConfig:
@@ -138,7 +126,7 @@ def _tls(read: SettingReader, host: str) -> TLS:
 
 def _credentials(read: SettingReader) -> tuple[str | None, str | None]:
     username = read.text("SERVER1_SMTP_USERNAME")
-    password = read.text("SERVER1_SMTP_PASSWORD")
+    password = read.secret("SERVER1_SMTP_PASSWORD")
     password_file = read.text("SERVER1_SMTP_PASSWORD_FILE")
     if password and password_file:
         raise ConfigurationError(

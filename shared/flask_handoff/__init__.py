@@ -1,5 +1,6 @@
 """Sign in on one Flask server, arrive signed in on another."""
 
+from .addresses import is_loopback as is_loopback
 from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims
 from .claims import LiveSession as LiveSession
@@ -21,6 +22,9 @@ from .profiles import LOGOUT as LOGOUT
 from .profiles import OIDC as OIDC
 from .profiles import OIDC_LOGOUT as OIDC_LOGOUT
 from .receiver import HandoffReceiver as HandoffReceiver
+from .redaction import check_settings as check_settings
+from .redaction import shown as shown
+from .settings import check_public_url as check_public_url
 from .signals import handoff_accepted as handoff_accepted
 from .signals import handoff_issued as handoff_issued
 from .signals import handoff_refused as handoff_refused
@@ -32,3 +36,4 @@ from .stores import ReplayStore as ReplayStore
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier
+from .web import request_id as request_id

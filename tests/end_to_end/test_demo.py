@@ -19,11 +19,17 @@ from sqlalchemy import text
 
 from tests.end_to_end.journey import Browser
 from tests.ports import free_port
-from tests.servers.schemas import SERVERS, connected
+from tests.service.schemas import SERVERS, connected
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
 READY = "Ctrl-C ends both."
+
+
+def take_terminal():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Where the tests run under nohup, it would let the demo ignore it too.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class RunningDemo:
@@ -41,7 +47,7 @@ class RunningDemo:
             stdout=inside,
             stderr=inside,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=take_terminal,
         )
         os.close(inside)
         self.servers: list[int] = []

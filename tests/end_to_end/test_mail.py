@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import make_url
 
 from flask_handoff.keys import new_key
-from server1.db import Database
+from flask_service.database import Database
+from server1.db import SCHEMA
 from server1.mail.queue import letters
 from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of
 from tests.mail_servers import Authority, mail_server, rude_server
@@ -270,7 +271,7 @@ def wait_until_sent(number, post, servers):
 
 def enter_notices(database_url, addresses):
     """Enter letters all at once, as no one process would."""
-    database = Database(make_url(database_url))
+    database = Database(make_url(database_url), SCHEMA)
     now = datetime.now(UTC)
     rows = [
         {

@@ -8,12 +8,11 @@ import pytest
 
 from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
+from flask_service.database_commands import database_group
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config
-from server1.database_command import database_group as server1_database_group
 from server1.logouts.commands import logouts_group
 from server1.mail.commands import mail_group
-from server2.cli import database_group as server2_database_group
 from server2.config import Config as Server2Config
 from tests.documents import (
     CHECKOUT,
@@ -94,13 +93,13 @@ def test_every_flask_command_in_a_document_exists(document):
             handoff_keys,
             users_group,
             grants_group,
-            server1_database_group,
+            database_group,
             mail_group,
             logouts_group,
         ),
         "server2": (
             handoff_keys,
-            server2_database_group,
+            database_group,
         ),
     }
     commands = {

@@ -462,6 +462,7 @@ def test_a_client_serves_on_in_a_forked_process(question, fetches, endpoint):
     assert endpoint.count == fetches
 
 
+@pytest.mark.processes
 def test_a_process_ends_although_its_client_was_not_closed(endpoint):
     script = """
         import sys

@@ -231,6 +231,7 @@ def run_script(script, *arguments):
     assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.processes
 def test_a_key_that_is_withdrawn_while_the_ring_is_read_is_no_fault_of_the_ring(directory, second):
     # An audit hook cannot be taken away again: a process of its own.
     script = """

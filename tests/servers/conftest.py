@@ -1,11 +1,12 @@
 import logging
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from flask_handoff.keys import KeyRing, new_key
-from server1.logs import OneLineFormatter
+from flask_service.logs import OneLineFormatter
 from server2 import create_app
 from server2.config import Config
 from tests import ports
@@ -117,11 +118,32 @@ def made_accounts(tmp_path_factory, server1_keys):
     return instance
 
 
+@pytest.fixture(scope="session")
+def share_accounts(tmp_path_factory, made_accounts, server1_keys):
+    """Runs a SERVER1 for many tests that leave it as it is; its clock stands."""
+
+    @contextmanager
+    def run(**settings):
+        instance = tmp_path_factory.mktemp("shared") / "server1"
+        shutil.copytree(made_accounts, instance)
+        environment = {**environment_of_accounts(instance, server1_keys), **settings}
+        with accounts_visitor.running_accounts(environment, FakeClock()) as running:
+            yield running
+
+    return run
+
+
 @pytest.fixture
-def accounts(accounts_environment, made_accounts, clock):
-    """SERVER1 on SQLite, with the account of ada@example.com."""
+def made_environment(accounts_environment, made_accounts):
+    """Settings as they are after SERVER1's first start: the account is there."""
     shutil.copytree(made_accounts, accounts_environment["SERVER1_INSTANCE"])
-    with accounts_visitor.running_accounts(accounts_environment, clock) as running:
+    return accounts_environment
+
+
+@pytest.fixture
+def accounts(made_environment, clock):
+    """SERVER1 on SQLite, with the account of ada@example.com."""
+    with accounts_visitor.running_accounts(made_environment, clock) as running:
         yield running
 
 

@@ -273,8 +273,12 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("through", ["environment", ".env"])
+@pytest.mark.processes
+@pytest.mark.parametrize("misplaced", FORMS[:3:2], indirect=True)
+@pytest.mark.parametrize(
+    ("program", "through"),
+    [*((program, "environment") for program in PROGRAMS), ("server1", ".env"), ("server2", ".env")],
+)
 def test_a_process_that_does_not_start_prints_no_secret(program, through, misplaced, tmp_path):
     value, secret = misplaced
     words, name = PROGRAMS[program]
@@ -286,7 +290,7 @@ def test_a_process_that_does_not_start_prints_no_secret(program, through, mispla
     }
     if through == ".env":
         (tmp_path / ".env").write_text(f"{name}={value}\n")
-    if through == "environment" or program not in ("server1", "server2"):
+    else:
         given[name] = value
     ended = subprocess.run(
         [sys.executable, "-W", "error", *words],

@@ -11,10 +11,11 @@ from sqlalchemy import event as database_event
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
+from flask_service.database import Database
 from server1.accounts import sessions
 from server1.accounts.administration import replace_password
 from server1.audit import Event
-from server1.db import Database
+from server1.db import SCHEMA
 from server1.parts import install
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor
 from tests.servers.audit_log import lines, rows, texts
@@ -249,7 +250,9 @@ def test_a_handoff_is_recorded_with_client_session_and_scope(accounts_on, subjec
 def test_a_handoff_that_cannot_be_recorded_is_not_issued(accounts, log):
     visitor = Visitor(accounts)
     visitor.sign_in()
-    impatient = Database(accounts.parts.config.database_url, timedelta(milliseconds=10))
+    impatient = Database(
+        accounts.parts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10)
+    )
     install(accounts.app, replace(accounts.parts, database=impatient))
     log.clear()
     with accounts.parts.database.writing():
@@ -274,7 +277,7 @@ class SessionEnds(Database):
 def test_a_session_that_ends_during_its_handoff_hands_nobody_on(accounts_on):
     visitor = Visitor(accounts_on)
     visitor.sign_in()
-    ending = SessionEnds(accounts_on.parts.config.database_url)
+    ending = SessionEnds(accounts_on.parts.config.database_url, SCHEMA)
     install(accounts_on.app, replace(accounts_on.parts, database=ending))
     location = visitor.authorize().location
     assert "error=login_required" in location
@@ -319,7 +322,9 @@ def test_refusals_of_one_network_are_recorded_twenty_times_a_minute(accounts_on,
 
 
 def test_a_refusal_that_cannot_be_recorded_stays_a_refusal(accounts, log):
-    impatient = Database(accounts.parts.config.database_url, timedelta(milliseconds=10))
+    impatient = Database(
+        accounts.parts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10)
+    )
     install(accounts.app, replace(accounts.parts, database=impatient))
     with accounts.parts.database.writing():
         answer = Visitor(accounts).authorize(client_id="nobody")

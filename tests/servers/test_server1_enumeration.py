@@ -12,8 +12,8 @@ UNVERIFIED = "new@example.com"
 
 
 @pytest.fixture
-def accounts(accounts_environment, clock):
-    with running_accounts(accounts_environment, clock) as running:
+def accounts(made_environment, clock):
+    with running_accounts(made_environment, clock) as running:
         running.create(DISABLED)
         running.disable(DISABLED)
         yield running

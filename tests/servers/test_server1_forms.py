@@ -11,6 +11,12 @@ FORMS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def accounts(share_accounts):
+    with share_accounts() as running:
+        yield running
+
+
 @pytest.mark.parametrize("path", FORMS)
 def test_a_form_without_a_token_is_refused(browser1, path):
     answer = browser1.post(path, FIELDS)
@@ -23,23 +29,6 @@ def test_a_form_with_another_browsers_token_is_refused(accounts, browser1, path)
     foreign = hidden_fields(Visitor(accounts).get("/login").text)
     browser1.get("/login")
     assert browser1.post(path, {**FIELDS, **foreign}).status_code == 403
-
-
-@pytest.mark.parametrize("token", ["", "x", b"\xed\xa0\x80", "é", "a.b.c", "\0"])
-def test_a_form_with_a_broken_token_is_refused(browser1, token):
-    browser1.get("/login")
-    assert browser1.post("/login", {**FIELDS, "csrf_token": token}).status_code == 403
-
-
-@pytest.mark.parametrize(
-    "origin",
-    ["null", "", "http://127.0.0.1:5001", "https://localhost:5001", "http://localhost:5001.evil"],
-)
-@pytest.mark.parametrize("path", FORMS)
-def test_a_form_sent_from_another_origin_is_refused(browser1, path, origin):
-    answer = browser1.submit(path, FIELDS, headers={"Origin": origin})
-    assert answer.status_code == 403
-    assert not browser1.is_signed_in
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "", "Same-Origin"])
@@ -69,15 +58,6 @@ def test_nobody_is_signed_in_to_an_attackers_account(accounts, browser1):
     answer = browser1.post("/login", {**form, "email": "mallory@example.com", "password": PASSWORD})
     assert answer.status_code == 403
     assert not browser1.is_signed_in
-
-
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "text/xml"])
-def test_another_kind_of_content_than_a_form_is_refused(browser1, content_type):
-    token = hidden_fields(browser1.get("/login").text)["csrf_token"]
-    answer = browser1.post(
-        "/login", '{"email": "x"}', content_type=content_type, headers={"X-CSRFToken": token}
-    )
-    assert answer.status_code == 415
 
 
 def test_the_old_page_of_a_browser_that_signed_in_elsewhere_is_refused_and_said_so(browser1):

@@ -1,25 +1,4 @@
-from sqlalchemy import text
-
 from tests.servers.accounts_visitor import running_accounts
-
-
-def test_a_server_that_lives_says_so(browser1):
-    answer = browser1.get("/healthz")
-    assert (answer.status_code, answer.text) == (200, "ok\n")
-    assert "Set-Cookie" not in answer.headers
-
-
-def test_a_server_that_can_work_says_so(browser1):
-    assert browser1.get("/readyz").status_code == 200
-
-
-def test_a_server_that_lost_a_table_lives_but_cannot_work(accounts, browser1):
-    with accounts.parts.database.writing() as connection:
-        connection.execute(text("DROP TABLE grants"))
-    answer = browser1.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"] == "5"
-    assert browser1.get("/healthz").status_code == 200
 
 
 def test_internal_names_reach_what_machines_ask_for_only(accounts_environment, clock):

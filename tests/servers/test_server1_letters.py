@@ -54,10 +54,15 @@ def sent(message):
     return message_from_bytes(message.as_bytes(), policy=policy.default)
 
 
-@pytest.fixture(params=[{}, PRODUCTION], ids=["demo", "production"])
-def server1(request, accounts_environment, clock):
-    with running_accounts({**accounts_environment, **request.param}, clock) as running:
-        yield running
+@pytest.fixture(scope="module")
+def servers(share_accounts):
+    with share_accounts() as demo, share_accounts(**PRODUCTION) as production:
+        yield {"demo": demo, "production": production}
+
+
+@pytest.fixture(params=["demo", "production"])
+def server1(request, servers):
+    return servers[request.param]
 
 
 @pytest.mark.parametrize("kind", Letter)

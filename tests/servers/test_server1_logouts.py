@@ -19,8 +19,8 @@ A_CLAIM = timedelta(seconds=12)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def services(request, accounts_environment, clock):
-    settings = dict(accounts_environment)
+def services(request, made_environment, clock):
+    settings = dict(made_environment)
     if request.param == "postgresql":
         settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
     with running_services(settings, clock) as running:
@@ -305,6 +305,7 @@ def test_it_is_tried_less_and_less_often_for_a_day_and_then_given_up(services, c
     assert services.tell_one() is None
 
 
+@pytest.mark.processes
 def test_a_killed_process_holds_back_no_other_log_out(services, clock):
     clock.now = datetime.now(UTC)  # as the other process's clock says
     services.visitor("server2").sign_out()

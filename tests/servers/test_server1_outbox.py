@@ -31,8 +31,8 @@ HOSTILE_NAMES = [
 
 
 @pytest.fixture
-def demo(accounts_environment, clock):
-    with running_accounts({**accounts_environment, **DEMO}, clock) as running:
+def demo(made_environment, clock):
+    with running_accounts({**made_environment, **DEMO}, clock) as running:
         yield running
 
 

@@ -197,13 +197,14 @@ def test_signing_in_continues_also_after_a_wrong_password(browser1):
 
 
 def test_a_second_tab_goes_on_to_its_client_when_the_first_has_signed_in(browser1):
-    first, second = continue_page(browser1), continue_page(browser1, state="of-the-second-tab")
+    state = "of-the-second-tab-0123"
+    first, second = continue_page(browser1), continue_page(browser1, state=state)
     form = hidden_fields(browser1.get(second).text)
     browser1.sign_in(page=first)
     answer = browser1.post("/login", {**form, "email": EMAIL, "password": "whatever it is"})
     landing = browser1.get(answer.location)
     assert landing.location.startswith("http://127.0.0.1:5002/sso/callback?id_token=")
-    assert landing.location.endswith("&state=of-the-second-tab")
+    assert landing.location.endswith(f"&state={state}")
 
 
 def test_a_waiting_handoff_does_not_make_a_foreign_form_good(browser1):

@@ -69,23 +69,6 @@ def answers(port):
         return False
 
 
-def stalled_post(port):
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.sendall(
-        f"POST /notes HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 100\r\n"
-        "Content-Type: application/x-www-form-urlencoded\r\n\r\ntext=".encode()
-    )
-    return connection
-
-
-def processes_of(group):
-    listing = subprocess.run(
-        ["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True
-    ).stdout
-    rows = (line.split() for line in listing.splitlines())
-    return sum(row[0] == str(group) and not row[1].startswith("Z") for row in rows)
-
-
 def test_it_serves_and_logs_one_line_a_request_on_stderr(running, free_port):
     page = requests.get(f"http://127.0.0.1:{free_port}/?token=eyJ0", timeout=PATIENCE)
     assert page.status_code == 200
@@ -103,48 +86,3 @@ def test_two_cookie_headers_are_two_cookies(running, free_port):
             "Cookie: s2_session=a\r\nCookie: s2_session=b\r\nConnection: close\r\n\r\n".encode()
         )
         assert connection.makefile("rb").readline().startswith(b"HTTP/1.1 303")
-
-
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_and_nothing_is_left(running, sent):
-    running.send_signal(sent)
-    assert running.wait(PATIENCE) == 0
-    until(lambda: processes_of(running.pid) == 0)
-
-
-def test_a_request_that_stalls_does_not_keep_it_from_ending(running, free_port):
-    with stalled_post(free_port):
-        running.terminate()
-        assert running.wait(PATIENCE) == 0
-    until(lambda: processes_of(running.pid) == 0)
-
-
-def test_no_worker_is_left_when_the_server_is_killed(running, free_port):
-    with stalled_post(free_port):
-        running.kill()
-        until(lambda: processes_of(running.pid) == 0)
-
-
-def test_a_port_in_use_is_told_in_one_sentence(serve, free_port):
-    with socket.create_server(("127.0.0.1", free_port)):
-        process = serve()
-        written = process.communicate(timeout=PATIENCE)[0]
-    assert process.returncode == 1
-    assert written == (
-        f"server2: Port {free_port} on 127.0.0.1 cannot be had (Address already in use). "
-        "End what uses it, or set SERVER2_PORT to another port.\n"
-    )
-
-
-def test_a_port_that_another_of_its_kind_listens_on_is_not_shared(running, serve):
-    rival = serve()
-    assert "cannot be had" in rival.communicate(timeout=PATIENCE)[0]
-    assert rival.returncode == 1
-
-
-def test_a_wrong_setting_is_told_in_one_sentence(serve):
-    process = serve(SERVER2_SESSION_SAMESITE="Sometimes")
-    written = process.communicate(timeout=PATIENCE)[0]
-    assert process.returncode == 1
-    assert written.startswith("server2: SERVER2_SESSION_SAMESITE is neither Lax nor Strict.")
-    assert written.count("\n") == 1

@@ -82,38 +82,10 @@ class HandoffReceiver:
             ConfigurationError: A setting is missing or wrong.
         """
         config = ReceiverConfig.from_app(app)
-        keys = keys or _keys(config)
-        logouts = self._end_sessions and Logouts.listen(
-            self._end_sessions, config=config, keys=keys, store=replay_store, clock=clock
-        )
-        verifier = TokenVerifier(
-            issuer=config.issuer,
-            audience=config.client_id,
-            keys=keys,
-            replay_store=replay_store,
-            profile=PROFILES[config.policy],
-            clock=clock,
-            logout_store=None if logouts is None else logouts.store,
-        )
-        context = ReceiverContext(
-            config=config,
-            keys=keys,
-            replay_store=replay_store,
-            verifier=verifier,
-            leaked_tokens=LeakedTokens(verifier),
-            attempts=AttemptCookies(
-                prefix=config.attempt_cookie,
-                secure=config.base_url.startswith("https://"),
-                clock=clock,
-            ),
-            logouts=logouts,
-            sign_in=self._sign_in,
-            live_session=self._live_session,
-            clock=clock,
-        )
+        context = self._context(config, keys or _keys(config), replay_store, clock)
         keep_context(app, context)
         answer_only_to(app, config.base_url, config.internal_hosts)
-        app.register_blueprint(self._blueprint(logouts))
+        app.register_blueprint(self._blueprint(context.logouts))
 
     def login_url(
         self,
@@ -156,6 +128,38 @@ class HandoffReceiver:
         """
         keys = receiver_context().keys
         return keys.clock_difference if isinstance(keys, JWKSClient) else None
+
+    def _context(
+        self, config: ReceiverConfig, keys: KeySource, replay_store: ReplayStore, clock: Clock
+    ) -> ReceiverContext:
+        logouts = self._end_sessions and Logouts.listen(
+            self._end_sessions, config=config, keys=keys, store=replay_store, clock=clock
+        )
+        verifier = TokenVerifier(
+            issuer=config.issuer,
+            audience=config.client_id,
+            keys=keys,
+            replay_store=replay_store,
+            profile=PROFILES[config.policy],
+            clock=clock,
+            logout_store=None if logouts is None else logouts.store,
+        )
+        return ReceiverContext(
+            config=config,
+            keys=keys,
+            replay_store=replay_store,
+            verifier=verifier,
+            leaked_tokens=LeakedTokens(verifier),
+            attempts=AttemptCookies(
+                prefix=config.attempt_cookie,
+                secure=config.base_url.startswith("https://"),
+                clock=clock,
+            ),
+            logouts=logouts,
+            sign_in=self._sign_in,
+            live_session=self._live_session,
+            clock=clock,
+        )
 
     def _blueprint(self, logouts: Logouts | None) -> Blueprint:
         blueprint = Blueprint(

@@ -1,0 +1,33 @@
+"""Where a request comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from flask import Flask, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+
+def client_address() -> str:
+    """Return the address of this request's other end, in its shortest form.
+
+    It is the connection's, unless ``trust_proxies`` was told that proxies are in front.
+    """
+    unverified_address = request.remote_addr or ""
+    try:
+        return str(ipaddress.ip_address(unverified_address.partition("%")[0]))
+    except ValueError:
+        return "unknown"
+
+
+def trust_proxies(app: Flask, count: int) -> None:
+    """Take the client's address from ``X-Forwarded-For``. Host and scheme stay the base URL's.
+
+    Args:
+        app: The whole application.
+        count: How many proxies stand in front and append to that header; 0 believes nobody.
+    """
+    if count:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=0, x_host=0
+        )

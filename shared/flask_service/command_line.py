@@ -1,0 +1,45 @@
+"""What commands of ``flask --app …`` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+from flask.cli import FlaskGroup
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_handoff import ConfigurationError
+
+
+def command_to_be_found() -> click.Context | None:
+    """Return the context in which ``flask`` builds the application only to find a command in it."""
+    context = click.get_current_context(silent=True)
+    return context if context is not None and isinstance(context.command, FlaskGroup) else None
+
+
+@contextmanager
+def plain_refusals(*refusals: type[Exception]) -> Iterator[None]:
+    """On a command line, turn a refusal into its sentence; elsewhere leave it as it is.
+
+    Args:
+        *refusals: What is turned beside a ``ConfigurationError`` and an error of the database.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, ConfigurationError, *refusals) as error:  # type: ignore[misc]
+        if click.get_current_context(silent=True) is None:
+            raise
+        if isinstance(error, SQLAlchemyError):
+            sentence = f"The database is out of reach ({type(error).__name__})."
+            raise click.ClickException(sentence) from error
+        raise click.ClickException(str(error)) from error
+
+
+def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of cells, its columns one below the other."""
+    table = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())

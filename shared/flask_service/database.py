@@ -1,0 +1,227 @@
+"""The database: short transactions, for reading or for writing, on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from flask import Flask, current_app
+from sqlalchemy import Connection, DateTime, Dialect, Table
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.types import TypeDecorator
+
+from flask_handoff import ConfigurationError, shown
+
+from .engines import READING, make_engine
+from .schema import Schema
+
+TIMEOUT = timedelta(seconds=5)  # for a lock, a connection or an answer
+
+_EXTENSION = "database"
+_log = logging.getLogger(__name__)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A column of aware instants in UTC, on databases that keep time zones and on others."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware instant into UTC; refuse one without a zone, which would be another one."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("an instant without a time zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the instant aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One engine, and the two kinds of transactions that are used on it.
+
+    Nothing is connected until the first transaction.
+
+    Args:
+        url: A SQLite file or a PostgreSQL database.
+        schema: What its tables should be.
+        timeout: How long to wait for a lock, a connection or an answer, in whole milliseconds.
+    """
+
+    def __init__(self, url: URL, schema: Schema, *, timeout: timedelta = TIMEOUT) -> None:
+        self.url = url
+        self.schema = schema
+        self.engine = make_engine(url, timeout)
+        self._reader = self.engine.execution_options(**{READING: True})
+        self._refusal: ConfigurationError | None = None
+        self._thread = threading.local()
+
+    def init_app(self, app: Flask) -> None:
+        """Make it the application's, which ``database()`` returns."""
+        app.extensions[_EXTENSION] = self
+
+    def prepare(self, *, upgrade: bool = False) -> None:
+        """Make the tables of an empty database.
+
+        Args:
+            upgrade: Whether an older database is brought to the newest version, or refused.
+
+        Raises:
+            DatabaseVersionError: It is at another version.
+            ConfigurationError: It is out of reach, or an upgrade failed.
+        """
+        try:
+            version = self.version()
+            if version is None or (upgrade and version in self.schema.older):
+                before, version = version, self.migrate(upgrade=upgrade)
+                if before is not None:
+                    _log.info("upgraded the database to version %s", version)
+            self.schema.check(version)
+        except BaseException:
+            self.close()
+            raise
+
+    def version(self) -> str | None:
+        """Return the version that the database is at, None where it is empty.
+
+        Raises:
+            ConfigurationError: It is out of reach, or is not this server's.
+        """
+        try:
+            with self.reading() as connection:
+                return self.schema.version_of(connection)
+        except SQLAlchemyError as error:
+            raise ConfigurationError(
+                f"The database {_shown(self.url)} cannot be used ({_reason(error)}).",
+                f"Start it, or correct {self.schema.settings}.",
+            ) from None
+
+    def migrate(self, *, upgrade: bool = True) -> str:
+        """Bring the database to the newest version in one transaction: wholly, or not at all.
+
+        Args:
+            upgrade: False makes the tables of an empty database, and leaves any other alone.
+
+        Returns:
+            The version that it is at now; one that this code does not know is left alone.
+
+        Raises:
+            ConfigurationError: That failed, and the database is as it was.
+        """
+        try:
+            with self._one_at_a_time(), self.engine.connect() as connection:
+                return self.schema.migrate(connection, upgrade=upgrade)
+        except SQLAlchemyError as error:
+            raise ConfigurationError(
+                f"The database could not be brought to version {self.schema.newest} "
+                f"({_reason(error)}). It is as it was.",
+                "Fix that, and try again.",
+            ) from None
+
+    def refuse(self, refusal: ConfigurationError) -> None:
+        """Raise *refusal* in the place of every transaction from now on."""
+        self._refusal = refusal
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that only reads. It sees one state of the database throughout.
+
+        Raises:
+            RuntimeError: This thread has a transaction open already.
+            sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
+        """
+        with self._one_at_a_time(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes; it is undone when an exception leaves it.
+
+        On SQLite it takes the one write lock at once: a transaction that reads first and wants
+        to write later can be refused then.
+
+        Raises:
+            RuntimeError: This thread has a transaction open already.
+            sqlalchemy.exc.SQLAlchemyError: The database is out of reach, or locked for too long.
+        """
+        afterwards: list[Callable[[], None]] = []
+        with self._one_at_a_time(afterwards), self.engine.begin() as connection:
+            yield connection
+        for act in afterwards:
+            act()
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do something once this thread's writing transaction is committed; never if it is not.
+
+        Raises:
+            RuntimeError: No such transaction is open.
+        """
+        if self._thread.__dict__.get("afterwards") is None:
+            raise RuntimeError("no writing transaction is open in this thread")
+        self._thread.afterwards.append(act)
+
+    def close(self) -> None:
+        """Close all connections; the next transaction opens new ones."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _one_at_a_time(self, afterwards: list[Callable[[], None]] | None = None) -> Iterator[None]:
+        # On SQLite the inner transaction would wait for the outer one, which waits for it.
+        if getattr(self._thread, "busy", False):
+            raise RuntimeError("a transaction is already open in this thread")
+        if self._refusal is not None:
+            raise self._refusal
+        self._thread.busy = True
+        self._thread.afterwards = afterwards
+        try:
+            yield
+        finally:
+            self._thread.busy = False
+            self._thread.afterwards = None
+
+
+def database() -> Database:
+    """Return the database of the current application."""
+    return database_of(current_app)
+
+
+def database_of(app: Flask) -> Database:
+    """Return the database of *app*."""
+    return cast(Database, app.extensions[_EXTENSION])
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """Begin an INSERT that knows ON CONFLICT and RETURNING, in the database's own dialect."""
+    return insert_in(connection.dialect.name, table)
+
+
+def insert_in(dialect: str, table: Table) -> Any:
+    """Begin such an INSERT without a connection, in the dialect of this name."""
+    # A process uses one of the two, and importing either takes its time.
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
+
+
+def _shown(url: URL) -> str:
+    # Without the query, which may hold a password as well.
+    bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
+    return shown(bare.render_as_string())
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    # Never the text of the error: PostgreSQL's quotes the row.
+    cause = getattr(error, "orig", None) or error
+    return getattr(cause, "sqlite_errorname", None) or type(cause).__name__

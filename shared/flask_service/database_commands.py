@@ -1,0 +1,67 @@
+"""The command line: ``flask --app … database …`` shows the version and upgrades it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from .command_line import command_to_be_found, plain_refusals
+from .database import Database, database, database_of
+from .schema import DatabaseVersionError
+
+database_group = AppGroup("database", help="Show the version of the database, or upgrade it.")
+
+
+def init_app(app: Flask, *, upgrade: bool) -> None:
+    """Prepare the database of *app*, and add the commands about its version.
+
+    Args:
+        app: One with a database.
+        upgrade: Whether an older database is upgraded when the server starts, or refused.
+
+    Raises:
+        DatabaseVersionError: It is at another version.
+        ConfigurationError: It is out of reach, or an upgrade failed.
+    """
+    app.cli.add_command(database_group)
+    context = command_to_be_found()
+    if context is None:
+        database_of(app).prepare(upgrade=upgrade)
+        return
+    context.call_on_close(database_of(app).close)
+    try:
+        database_of(app).prepare()
+    except DatabaseVersionError as refusal:
+        # `database upgrade` has to be found all the same; no other command gets any further.
+        database_of(app).refuse(refusal)
+
+
+@database_group.command("show")
+@plain_refusals()
+def show() -> None:
+    """Show the version of the database, and the newest one."""
+    with closing(_unchecked()) as opened:
+        click.echo(f"Current version: {opened.version()}")
+        click.echo(f"Newest version:  {opened.schema.newest}")
+
+
+@database_group.command("upgrade")
+@plain_refusals()
+def upgrade() -> None:
+    """Bring the database to the newest version, wholly or not at all. Back it up first."""
+    with closing(_unchecked()) as opened:
+        before = opened.version()
+        after = opened.migrate()
+        opened.schema.check(after)
+    if before == after:
+        click.echo(f"The database is at version {after}, the newest.")
+    else:
+        click.echo(f"Upgraded the database from version {before} to {after}.")
+
+
+def _unchecked() -> Database:
+    # Not the application's, which refuses to work at another version.
+    return Database(database().url, database().schema)

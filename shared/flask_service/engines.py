@@ -1,0 +1,132 @@
+"""SQLAlchemy's engines for SQLite and PostgreSQL, set up for a web application."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+MOST_THREADS = 68  # of one process, 64 for requests; each holds at most one connection
+READING = "flask_service_reading"
+"""The execution option of a connection that begins transactions which only read."""
+
+
+def make_engine(url: URL, timeout: timedelta) -> Engine:
+    """Return an engine for a SQLite file or a PostgreSQL database.
+
+    Args:
+        url: Which one.
+        timeout: How long to wait for a lock, a connection or an answer, in whole milliseconds.
+    """
+    is_sqlite = url.get_backend_name() == "sqlite"
+    make = _sqlite_engine if is_sqlite else _postgresql_engine
+    return make(url, timeout.total_seconds())
+
+
+def _sqlite_engine(url: URL, timeout: float) -> Engine:
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": timeout, "isolation_level": None},  # see _begin_sqlite
+        pool_size=MOST_THREADS,
+        max_overflow=0,
+        pool_timeout=timeout,
+    )
+    file = Path(url.database or "")
+
+    @event.listens_for(engine, "do_connect")
+    def make_file(*_arguments: object) -> None:
+        with suppress(OSError):  # which the connection then tells
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Nobody else may read what it will hold; SQLite gives its side files the same mode.
+            file.touch(mode=0o600)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        _prepare_sqlite(connection, timeout)
+
+    event.listen(engine, "begin", _begin_sqlite)
+    _follow_file(engine, file)
+    return engine
+
+
+def _follow_file(engine: Engine, file: Path) -> None:
+    # A file that was deleted or replaced lives on in the connections that have it open. What one
+    # process writes there no other sees: a token could be used once here and once there.
+
+    @event.listens_for(engine, "connect")
+    def note(_connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def compare(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError("the database is another file than before")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, timeout: float) -> None:
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    deadline = time.monotonic() + timeout
+    while not _turned_to_wal(connection):
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError("another process holds the database")
+        time.sleep(0.01)
+
+
+def _turned_to_wal(connection: sqlite3.Connection) -> bool:
+    # Of several processes that turn a new file to WAL at once, all but one are told at once that
+    # it is locked: SQLite's own timeout does not cover this.
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get(READING, False)
+    statement = "BEGIN" if reading else "BEGIN IMMEDIATE"
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    try:
+        # SQLAlchemy's way round costs as much as the query that follows.
+        driver.execute(statement)
+    except sqlite3.Error as error:  # locked for too long, or damaged: a 503, not a 500
+        raise DatabaseError(statement, None, error) from error
+
+
+def _postgresql_engine(url: URL, timeout: float) -> Engine:
+    from .postgresql_timeouts import set_timeouts  # psycopg is not there where SQLite is used
+
+    milliseconds = int(timeout * 1000)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": math.ceil(timeout),
+            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+        },
+        pool_size=MOST_THREADS,
+        max_overflow=0,
+        pool_timeout=timeout,
+        pool_pre_ping=True,
+    )
+    set_timeouts(engine)
+    return engine

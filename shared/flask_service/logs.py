@@ -1,0 +1,56 @@
+"""Where log lines go: to stderr, each on one line, with nothing in it that could forge another."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import UTC, datetime
+from typing import TextIO, cast
+
+from flask.logging import wsgi_errors_stream
+
+_OF_LIBRARIES = ("flask_handoff", "flask_service")
+# Nobody means to log a token; an exception's text may quote one all the same.
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}")
+
+
+class OneLineFormatter(logging.Formatter):
+    """Writes time, level, logger and message, with control characters and the like escaped.
+
+    The time is UTC with milliseconds (RFC 3339). A traceback follows on lines of its own, each
+    begun by a bar. Tokens are cut out.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = (
+            f"{utc_milliseconds(datetime.fromtimestamp(record.created, UTC))}"
+            f" {record.levelname} {record.name} {record.getMessage()}"
+        )
+        traceback = self.formatException(record.exc_info) if record.exc_info else ""
+        return "\n  | ".join(
+            escape(_JWT.sub("(cut)", each)) for each in (line, *traceback.splitlines())
+        )
+
+
+def init_logs(*names: str) -> None:
+    """Send the log lines of these loggers, of this package and of the library to stderr, once."""
+    handler = logging.StreamHandler(cast(TextIO, wsgi_errors_stream))
+    handler.setFormatter(OneLineFormatter())
+    for name in (*names, *_OF_LIBRARIES):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        if not any(isinstance(each.formatter, OneLineFormatter) for each in logger.handlers):
+            logger.addHandler(handler)
+
+
+def escape(text: str) -> str:
+    """Return the text with control characters, marks of direction and the like escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def utc_milliseconds(instant: datetime) -> str:
+    """Write an aware instant in UTC, to the millisecond (RFC 3339)."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

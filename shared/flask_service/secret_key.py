@@ -1,0 +1,93 @@
+"""The key that signs cookies: made at first run, readable by this server's user alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from flask import Flask
+
+from flask_handoff import ConfigurationError, shown
+
+SHORTEST_KEY = 32  # characters; a generated one has 43, of 256 random bits
+
+
+def init_app(app: Flask, path: Path, *, create: bool, settings: str) -> None:
+    """Give the application its secret key, and the older ones that are still accepted.
+
+    Args:
+        app: The whole application.
+        path: As below.
+        create: As below.
+        settings: As below.
+
+    Raises:
+        ConfigurationError: As below.
+    """
+    app.secret_key, *fallbacks = read_secret_keys(path, create=create, settings=settings)
+    app.config["SECRET_KEY_FALLBACKS"] = fallbacks
+
+
+def read_secret_keys(path: Path, *, create: bool, settings: str) -> Sequence[str]:
+    """Read the file of secret keys: one a line, the first one signs, the others are accepted still.
+
+    To replace the key, write a new line above the old one and start again; take the old one out
+    when the sessions of that time are over.
+
+    Args:
+        path: The file.
+        create: Whether to make it, with one random key, when there is none.
+        settings: Which settings name the file, for the person who has to correct them.
+
+    Raises:
+        ConfigurationError: The file cannot be read or made, is open to other users, or holds a key
+            that is too short, or none.
+    """
+    try:
+        if create and not path.exists():
+            _create(path)
+        keys = _read(path)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The secret key in {shown(path)} cannot be read or made ({error.strerror}).",
+            f"Set {settings} to a place that this user may use.",
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            f"{shown(path)} is not ASCII text.", "It holds secret keys, one a line."
+        ) from None
+    if not keys or min(map(len, keys)) < SHORTEST_KEY:
+        raise ConfigurationError(
+            f"{shown(path)} holds no secret key, or one of under {SHORTEST_KEY} characters.",
+            "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
+        )
+    return keys
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{secrets.token_urlsafe(32)}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # A link never replaces: of two processes at first run, both go on with the same key.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _read(path: Path) -> Sequence[str]:
+    with path.open(encoding="ascii") as file:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            raise ConfigurationError(
+                f"{shown(path)} is open to other users of this machine.",
+                f"Run: chmod 600 {shown(path)}",
+            )
+        return [line.strip() for line in file if line.strip()]

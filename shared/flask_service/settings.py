@@ -1,0 +1,260 @@
+"""Settings: read once from the environment and ``.env``, each by the form that it must have."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from flask_handoff import (
+    ConfigurationError,
+    check_public_url,
+    check_settings,
+    is_loopback,
+    shown,
+)
+
+ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+_Parsed = TypeVar("_Parsed")
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+# What a database's host may be called; one with an @ in it is the end of a password.
+_HOST = re.compile(r"[A-Za-z0-9._:%-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where a server listens, and how much it does at once.
+
+    Args:
+        bind: The IP address.
+        port: The port.
+        workers: Processes.
+        threads: Requests that one process works on at once.
+        connections: Connections that one process holds at once, idle ones included.
+        trusted_proxies: How many proxies stand in front and append to ``X-Forwarded-For``.
+    """
+
+    bind: str
+    port: int
+    workers: int
+    threads: int
+    connections: int
+    trusted_proxies: int
+
+
+def read_environment() -> dict[str, str]:
+    """Return the process's environment over the ``.env`` of the current directory."""
+    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**from_file, **os.environ}
+
+
+class SettingReader:
+    """Reads the settings of one server.
+
+    Blanks around a value do not count, and an empty value is taken for none.
+
+    Args:
+        prefix: What the names of the server's own settings begin with, without the underscore.
+        defaults: All of them, and their defaults.
+        base_url: The setting under which browsers know the server.
+        others: Further settings that are read, such as the library's.
+        environment: Names and values; None for ``read_environment()``.
+
+    Raises:
+        ConfigurationError: A name is misspelt, or a setting holds a key.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        defaults: Mapping[str, str],
+        *,
+        base_url: str,
+        others: Collection[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._prefix = prefix
+        self._defaults = defaults
+        self._base_url = base_url
+        self._unstripped = read_environment() if environment is None else environment
+        self._given = {name: text.strip() for name, text in self._unstripped.items()}
+        self._check_spelling()
+        ours = {*defaults, *others}
+        check_settings({name: text for name, text in self._unstripped.items() if name in ours})
+
+    def given(self, beginning: str = "") -> dict[str, str]:
+        """Return all settings that were given, and whose names begin so."""
+        return {
+            name: text for name, text in self._given.items() if text and name.startswith(beginning)
+        }
+
+    def text(self, name: str) -> str:
+        """Read one line of text."""
+        return self._printable(name, self._given.get(name) or self._defaults[name])
+
+    def secret(self, name: str) -> str:
+        """Read one line of text as it stands, with the blanks around it."""
+        return self._printable(name, self._unstripped.get(name) or self._defaults.get(name, ""))
+
+    def number(self, name: str, least: int, most: int) -> int:
+        """Read a whole number."""
+        text = self.text(name)
+        if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
+            raise ConfigurationError(
+                f"{name}: {shown(text)} is not a number from {least} to {most}.",
+                f"The default is {self._defaults[name] or 'none'}.",
+            )
+        return int(text)
+
+    def port(self, name: str, default: int) -> int:
+        """Read a port, which may be another server's."""
+        text = self._given.get(name) or str(default)
+        if not _PORT.fullmatch(text) or not 1 <= int(text) <= 65535:
+            raise ConfigurationError(
+                f"{name}: {shown(text)} is not a port.", "Use a number from 1 to 65535."
+            )
+        return int(text)
+
+    def switch(self, name: str) -> bool:
+        """Read what is on or off."""
+        text = self.text(name)
+        if text.lower() not in ON + OFF:
+            raise ConfigurationError(f"{name}: {shown(text)} is neither on nor off.", "Use 1 or 0.")
+        return text.lower() in ON
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """Read one of several words."""
+        text = self.text(name)
+        if text not in choices:
+            raise ConfigurationError(
+                f"{name}: {shown(text)} is not known.", f"Use one of {', '.join(choices)}."
+            )
+        return text
+
+    def base_url(self, default: str) -> str:
+        """Read scheme, host and port under which browsers know the server."""
+        return check_public_url(self._given.get(self._base_url) or default, setting=self._base_url)
+
+    def database_url(self, default: Path) -> URL:
+        """Read where the database is: SQLite (by default the file *default*) or PostgreSQL.
+
+        Raises:
+            ConfigurationError: It is no such URL. What was given is not repeated: it may hold a
+                password.
+        """
+        name = f"{self._prefix}_DATABASE_URL"
+        text = self.text(name)
+        if not text:
+            return URL.create("sqlite", database=str(default))
+        remedy = "Use for example sqlite:///path/of/a/file or postgresql://user@host/database."
+        url = _parsed(make_url, text)
+        if url is None or not _HOST.fullmatch(url.host or ""):
+            raise ConfigurationError(
+                f"{name} is not a URL.",
+                f"{remedy} In a password write @ : / ? # and % as %40 %3A %2F %3F %23 and %25.",
+            )
+        if url.drivername not in DRIVERS:
+            raise ConfigurationError(f"{name}: {shown(url.drivername)} is not supported.", remedy)
+        if not url.database or url.database == ":memory:":
+            raise ConfigurationError(f"{name} names no database.", remedy)
+        if url.drivername == "sqlite" and url.query:
+            # Such as ?mode=ro: this server writes, and each of its processes into the same file.
+            raise ConfigurationError(f"{name}: a SQLite file takes no options after a ?.", remedy)
+        return url.set(drivername=DRIVERS[url.drivername])
+
+    def serving(self, port: int) -> Serving:
+        """Read where the server listens, *port* by default, and how much it does at once."""
+        name = f"{self._prefix}_BIND"
+        bind = self.text(name)
+        if _parsed(ipaddress.ip_address, bind) is None:
+            raise ConfigurationError(
+                f"{name}: {shown(bind)} is not an IP address.",
+                "Use for example 127.0.0.1, or 0.0.0.0 in a container.",
+            )
+        return Serving(
+            bind=bind,
+            port=self.port(f"{self._prefix}_PORT", port),
+            workers=self.number(f"{self._prefix}_WORKERS", 1, 64),
+            threads=self.number(f"{self._prefix}_THREADS", 1, 64),
+            connections=self.number(f"{self._prefix}_CONNECTIONS", 1, 65536),
+            trusted_proxies=self.number(f"{self._prefix}_TRUSTED_PROXIES", 0, 10),
+        )
+
+    def published_on_loopback(self) -> bool:
+        """Read whether the server is in a container whose port only this machine has."""
+        return self.switch(f"{self._prefix}_PUBLISHED_ON_LOOPBACK")
+
+    def reached_from_elsewhere(self, base_url: str, bind: str) -> str:
+        """Say what lets other machines reach this server; empty where nothing does.
+
+        A Host is forged with ease, so the address that is bound counts as much as the base URL.
+        """
+        if not is_loopback(urlsplit(base_url).hostname or ""):
+            return f"{self._base_url} is not on this machine"
+        if not is_loopback(bind) and not self.published_on_loopback():
+            return f"{self._prefix}_BIND is {bind}, where other machines reach the server"
+        return ""
+
+    def demo(self, elsewhere: str) -> bool:
+        """Read whether this is the demo, which is refused where other machines reach it.
+
+        Args:
+            elsewhere: As ``reached_from_elsewhere`` says.
+        """
+        name = f"{self._prefix}_DEMO"
+        demo = self.switch(name)
+        if demo and elsewhere:
+            raise ConfigurationError(
+                f"{name} is on, and {elsewhere}.", f"Remove {name}, or {self.keep_on_loopback}."
+            )
+        return demo
+
+    @property
+    def keep_on_loopback(self) -> str:
+        """What to do so that no other machine reaches the server, as a part of a remedy."""
+        return (
+            f"set {self._base_url} to an address of this machine and {self._prefix}_BIND to"
+            " 127.0.0.1; in a container whose port is published on loopback only, set"
+            f" {self._prefix}_PUBLISHED_ON_LOOPBACK=1"
+        )
+
+    def _printable(self, name: str, text: str) -> str:
+        if not text.isprintable():
+            raise ConfigurationError(
+                f"{name} is not one line of text.", "docs/settings.md says what it holds."
+            )
+        return text
+
+    def _check_spelling(self) -> None:
+        # A name that resembles none of ours belongs to somebody else, such as a container platform.
+        own = {name for name in self._given if name.startswith(f"{self._prefix}_")}
+        for name in sorted(own - self._defaults.keys()):
+            for meant in get_close_matches(name, self._defaults, n=1, cutoff=0.85):
+                raise ConfigurationError(
+                    f"There is no setting {name}.", f"Perhaps {meant} was meant."
+                )
+
+
+def _parsed(parse: Callable[[str], _Parsed], text: str) -> _Parsed | None:
+    # None in place of an error: the error quotes what it stumbled over, such as a password.
+    try:
+        return parse(text)
+    except (ArgumentError, ValueError):
+        return None

@@ -1,0 +1,117 @@
+import pytest
+from flask import Flask, session
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from wtforms import ValidationError
+
+from flask_service import session_cookie
+from flask_service.session_cookie import give_session_id, held_session_id, replace_cookie
+
+HTTPS = "https://site.example.com"
+COSTLY = {"SERVER1_ARGON2_MEMORY_KIB": "19456", "SERVER1_ARGON2_TIME_COST": "2"}
+
+
+def signed(app, **content):
+    return app.session_interface.get_signing_serializer(app).dumps(content)
+
+
+def id_read_from(app, base_url, header):
+    with app.test_request_context("/", base_url=base_url, headers={"Cookie": header}):
+        return session.get("id")
+
+
+def set_cookie(app, base_url):
+    """Return the attributes of the cookie that a response gives."""
+    with app.test_request_context("/", base_url=base_url):
+        session["id"] = "x"
+        response = app.process_response(app.response_class())
+    (cookie,) = response.headers.getlist("Set-Cookie")
+    pair, *attributes = cookie.split("; ")
+    return pair.partition("=")[0], sorted(attributes)
+
+
+def test_the_cookie_is_guarded_over_plain_http(server, app):
+    name, attributes = set_cookie(app, server.base_url)
+    assert name == server.cookie
+    assert attributes == ["HttpOnly", "Path=/", "SameSite=Lax"]
+
+
+def test_over_https_the_cookie_is_secure_and_of_this_host_only(server):
+    server.environment |= {server.base_url_setting: HTTPS, **COSTLY}
+    app = server.build()
+    name, attributes = set_cookie(app, HTTPS)
+    assert name == f"__Host-{server.cookie}"
+    assert attributes == ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]
+    cookie = signed(app, id="x")
+    assert id_read_from(app, HTTPS, f"{name}={cookie}") == "x"
+    assert id_read_from(app, HTTPS, f"{server.cookie}={cookie}") is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{name}={own}; {name}={own}",
+        "{name}={own}; {name}=x",
+        "{name}=x; {name}={own}",
+        "{name}={own};{name}=x",
+        "{name} ={own}",
+        "{name}=x; {name} ={own}",
+        "{name}={own}; {name} =x",
+        "other=1;  {name}={own}",
+        "\t{name}={own}",
+    ],
+)
+def test_a_cookie_that_is_not_sent_exactly_once_is_nobodys(server, app, header):
+    header = header.format(name=server.cookie, own=signed(app, id="x"))
+    assert id_read_from(app, server.base_url, header) is None
+
+
+def test_other_cookies_beside_the_session_are_no_matter(server, app):
+    own = signed(app, id="x")
+    header = f"s3_session=x; {server.cookie}={own};x{server.cookie}=y; ={server.cookie}"
+    assert id_read_from(app, server.base_url, header) == "x"
+
+
+@pytest.mark.parametrize("value", ["x", "e30.x.x", "eyJpZCI6MX0.aQ.AAAA", "", "\xff", '"'])
+def test_a_forged_cookie_is_nobodys(server, app, value):
+    assert id_read_from(app, server.base_url, f"{server.cookie}={value}") is None
+
+
+@pytest.fixture
+def small_app():
+    app = Flask("small")
+    app.secret_key = "of the tests, and of no use elsewhere"
+    session_cookie.init_app(app, name="small", https=False, samesite="Strict")
+    return app
+
+
+def test_the_cookie_is_strict_where_that_is_asked_for(small_app):
+    assert "SameSite=Strict" in set_cookie(small_app, HTTPS)[1]
+
+
+def test_a_new_session_keeps_nothing_of_what_the_cookie_held(small_app):
+    with small_app.test_request_context("/"):
+        session["planted"] = "x"
+        replace_cookie()
+        before = session["csrf_token"]
+        give_session_id("new")
+        assert held_session_id() == "new"
+        assert session.keys() == {"id", "csrf_token"}
+        assert session["csrf_token"] != before
+
+
+def test_a_form_of_the_response_that_replaces_the_cookie_is_good(small_app):
+    with small_app.test_request_context("/"):
+        first = generate_csrf()
+        replace_cookie()
+        second = generate_csrf()
+        assert first != second
+        validate_csrf(second)
+        with pytest.raises(ValidationError):
+            validate_csrf(first)
+
+
+@pytest.mark.parametrize("held", [None, 1, ["x"], {}])
+def test_what_is_no_text_is_no_session_id(small_app, held):
+    with small_app.test_request_context("/"):
+        session["id"] = held
+        assert held_session_id() is None
