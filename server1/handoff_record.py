@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import Client, SignedInUser, handoff_refused
-from flask_handoff.errors import AuthorizationRequestError, AuthorizationReturnedError
+from flask_handoff.errors import AuthorizationReturnedError, HandoffError
 from flask_handoff.web import request_id
 from flask_service.client_address import client_address
 
@@ -65,7 +65,7 @@ def record_issued(
 
 
 def _record_refused(
-    _app: Flask, *, error: AuthorizationRequestError, client: Client | None, **_more: object
+    _app: Flask, *, error: HandoffError, client: Client | None, **_more: object
 ) -> None:
     """Record a refusal. It stays one, in the same words, when it cannot be recorded."""
     code = error.error if isinstance(error, AuthorizationReturnedError) else error.code

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, UniqueConstraint, func
 
 from flask_handoff.claims import HandoffClaims
-from flask_service.database import INSERT, Instant
+from flask_service.database import Instant, insert_in
 
 from .db import current_time, metadata
 
@@ -71,7 +71,7 @@ def remember_account(connection: Connection, claims: HandoffClaims) -> int:
 @cache
 def _upsert(dialect: str) -> Any:
     # Built once for each kind of database: building it takes longer than running it.
-    statement = INSERT[dialect](accounts)
+    statement = insert_in(dialect, accounts)
     told = statement.excluded
     kept = {
         "name": func.coalesce(told.name, accounts.c.name),

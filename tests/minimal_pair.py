@@ -65,7 +65,7 @@ class IssuerHooks:
         return requested_scope if self.grants is None else self.grants
 
 
-def issuer_app(key_directory, clock, key_ring=None, **settings):
+def issuer_app(key_directory, clock, key_ring=None, keys=None, **settings):
     """SERVER1: whoever posts a name to /login is signed in as that person."""
     app = Flask("issuer")
     app.config.update(
@@ -81,7 +81,7 @@ def issuer_app(key_directory, clock, key_ring=None, **settings):
         granted_scope=hooks.granted_scope,
         login_endpoint="login",
     )
-    handoff.init_app(app, key_ring=key_ring, clock=clock)
+    handoff.init_app(app, key_ring=key_ring, keys=keys, clock=clock)
 
     @app.route("/login", methods=["GET", "POST"])
     def login():

@@ -9,8 +9,6 @@ address on file; a domain with other letters is written in its ``xn--`` form.
 
 from __future__ import annotations
 
-from email_validator import EmailNotValidError, validate_email
-
 LONGEST_ADDRESS = 254  # characters: RFC 5321, section 4.5.3.1.3, less the angle brackets
 
 # RFC 2047, section 2: in a mail's header, whoever reads it decodes into another address.
@@ -45,6 +43,8 @@ def check_address(unverified_address: str) -> str:
     Raises:
         EmailAddressError: It is not an address as described above.
     """
+    from email_validator import EmailNotValidError, validate_email  # dear: a tenth of the start
+
     fold(unverified_address)
     address = unverified_address.strip(" ")
     if _ENCODED_WORD in address:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from flask_service.database import Instant
+from flask_service.database import Instant, insert_in
 from server1.db import metadata
 
 from .sessions import SessionOverError, sessions
@@ -25,7 +26,9 @@ entered_clients = Table(
 )
 
 
-def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+@cache  # building a statement takes longer than running it
+def _upsert(dialect: str) -> Any:
+    insert = insert_in(dialect, entered_clients)
     return insert.values(
         sid=bindparam("sid"),
         client_id=bindparam("client_id"),
@@ -35,13 +38,6 @@ def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgr
         index_elements=[entered_clients.c.sid, entered_clients.c.client_id],
         set_={"last_at": insert.excluded.last_at},
     )
-
-
-# Built once: building a statement takes longer than running it.
-_UPSERTS = {
-    "postgresql": _upsert(postgresql.insert(entered_clients)),
-    "sqlite": _upsert(sqlite.insert(entered_clients)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ def note_entered(connection: Connection, sid: str, client_id: str, now: datetime
     Raises:
         SessionOverError: The session has ended; the transaction is to be undone then.
     """
-    upsert = _UPSERTS[connection.dialect.name]
+    upsert = _upsert(connection.dialect.name)
     try:
         connection.execute(upsert, {"sid": sid, "client_id": client_id, "at": now})
     except IntegrityError:

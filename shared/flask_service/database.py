@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, DateTime, Dialect, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
@@ -22,12 +21,6 @@ from .engines import READING, make_engine
 from .schema import Schema
 
 TIMEOUT = timedelta(seconds=5)  # for a lock, a connection or an answer
-
-INSERT: dict[str, Callable[[Table], Any]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
-"""What begins an INSERT that knows ON CONFLICT and RETURNING, by the name of the dialect."""
 
 _EXTENSION = "database"
 _log = logging.getLogger(__name__)
@@ -207,7 +200,19 @@ def database_of(app: Flask) -> Database:
 
 def insert_into(connection: Connection, table: Table) -> Any:
     """Begin an INSERT that knows ON CONFLICT and RETURNING, in the database's own dialect."""
-    return INSERT[connection.dialect.name](table)
+    return insert_in(connection.dialect.name, table)
+
+
+def insert_in(dialect: str, table: Table) -> Any:
+    """Begin such an INSERT without a connection, in the dialect of this name."""
+    # A process uses one of the two, and importing either takes its time.
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def _shown(url: URL) -> str:

@@ -32,6 +32,7 @@
     └── DependencyUnavailableError       nobody is signed in; "try again"
         ├── JWKSUnavailableError             jwks_unavailable
         ├── ReplayStoreUnavailableError      replay_store_unavailable
+        ├── SigningUnavailableError          signing_unavailable     SERVER1 cannot hand on
         └── LogoutFailedError                logout_failed           answered to the issuer, 400
 
 ``code`` is the contract: documented in ``docs/errors.md``, logged, never changed. The text is for
@@ -52,6 +53,7 @@ from .keys import JWKSUnavailableError as JWKSUnavailableError
 from .keys import KeyLifeCycleError as KeyLifeCycleError
 from .keys import KeyMaterialError as KeyMaterialError
 from .keys import KeyUnusableError as KeyUnusableError
+from .keys import SigningUnavailableError as SigningUnavailableError
 from .rejections import AttemptUnknownError as AttemptUnknownError
 from .rejections import AuthorizationFailedError as AuthorizationFailedError
 from .rejections import HandoffRejectedError as HandoffRejectedError

@@ -49,6 +49,12 @@ class JWKSMalformedError(KeyMaterialError):
         self.holds_no_key = holds_no_key
 
 
+class SigningUnavailableError(DependencyUnavailableError):
+    """The key that signs is elsewhere, such as in a KMS, and gives no signature now."""
+
+    code = "signing_unavailable"
+
+
 class JWKSUnavailableError(DependencyUnavailableError):
     """The issuer's public keys are unavailable; nothing is known about the token."""
 

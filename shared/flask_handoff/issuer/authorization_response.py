@@ -13,6 +13,8 @@ from flask_handoff.errors import (
     AuthorizationExpiredError,
     AuthorizationRequestError,
     AuthorizationReturnedError,
+    HandoffError,
+    SigningUnavailableError,
 )
 from flask_handoff.signals import handoff_refused
 from flask_handoff.web import request_id
@@ -22,6 +24,7 @@ from .authorization import ReturnAddress
 from .clients import Client
 from .context import IssuerContext
 
+_RETRY_AFTER = "5"  # seconds
 _log = logging.getLogger("flask_handoff")
 
 
@@ -63,7 +66,23 @@ def refused(error: AuthorizationRequestError) -> Response:
     )
 
 
-def _report(error: AuthorizationRequestError, client: Client | None = None) -> None:
+def unavailable(error: SigningUnavailableError) -> Response:
+    """Answer where the key that signs is out of reach: nobody is handed on, for now."""
+    _report(error)
+    response = error_page(
+        "handoff/unavailable.html",
+        503,
+        title="Signing in is not possible right now",
+        sentence="Something that is needed to send you on cannot be reached. You are not signed in "
+        "there yet. Wait a moment, then load this page again.",
+        again_url=None,
+        again_label=None,
+    )
+    response.headers["Retry-After"] = _RETRY_AFTER
+    return response
+
+
+def _report(error: HandoffError, client: Client | None = None) -> None:
     _log.warning(
         "handoff refused: code=%s reason=%s request_id=%s", error.code, error, request_id()
     )

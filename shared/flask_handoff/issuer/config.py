@@ -23,13 +23,17 @@ class IssuerConfig:
     """SERVER1's side, checked."""
 
     issuer: str
-    keys_directory: Path
+    keys_directory: Path | None
     clients: ClientRegistry
     internal_hosts: frozenset[str]
 
     @classmethod
-    def from_app(cls, app: Flask) -> IssuerConfig:
+    def from_app(cls, app: Flask, *, keys_elsewhere: bool = False) -> IssuerConfig:
         """Read the issuer's settings.
+
+        Args:
+            app: The application.
+            keys_elsewhere: The keys lie in no directory.
 
         Raises:
             ConfigurationError: One is missing, unknown or wrong.
@@ -37,10 +41,21 @@ class IssuerConfig:
         read = SettingReader(app.config, ISSUER_SETTINGS)
         return cls(
             issuer=read.origin("HANDOFF_ISSUER"),
-            keys_directory=Path(read.text("HANDOFF_KEYS_DIRECTORY")),
+            keys_directory=_keys_directory(read, keys_elsewhere=keys_elsewhere),
             clients=ClientRegistry.from_settings(_client_entries(read.value("HANDOFF_CLIENTS"))),
             internal_hosts=read.hosts("HANDOFF_INTERNAL_HOSTS"),
         )
+
+
+def _keys_directory(read: SettingReader, *, keys_elsewhere: bool) -> Path | None:
+    if not keys_elsewhere:
+        return Path(read.text("HANDOFF_KEYS_DIRECTORY"))
+    if read.path("HANDOFF_KEYS_DIRECTORY") is not None:
+        raise ConfigurationError(
+            "HANDOFF_KEYS_DIRECTORY is set, and this application's keys lie elsewhere.",
+            "Take the setting away, or the argument keys of HandoffIssuer.init_app.",
+        )
+    return None
 
 
 def _client_entries(value: object) -> Iterable[Client | Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from flask_handoff.claims import Clock
-from flask_handoff.keys import WatchedKeyRing
+from flask_handoff.keys import IssuerKeys
 from flask_handoff.tokens import TokenMinter
 
 from .authorization import RequestCarrier
@@ -22,7 +22,7 @@ class IssuerContext:
     """What belongs to one application."""
 
     config: IssuerConfig
-    key_ring: WatchedKeyRing
+    keys: IssuerKeys
     minter: TokenMinter
     carrier: RequestCarrier
     clock: Clock

@@ -56,7 +56,7 @@ def jwks() -> Response:
 
     Source: RFC 7517, section 5.
     """
-    return _public_json(issuer_context().key_ring.jwks_json)
+    return _public_json(issuer_context().keys.jwks_json)
 
 
 def _public_json(document: bytes) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
+from typing import cast
 
 from flask import Blueprint, Flask, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
@@ -14,8 +16,9 @@ from flask_handoff.errors import (
     AuthorizationRequestError,
     AuthorizationReturnedError,
     ConfigurationError,
+    SigningUnavailableError,
 )
-from flask_handoff.keys import KeyRing, WatchedKeyRing
+from flask_handoff.keys import IssuerKeys, KeyRing, WatchedKeyRing
 from flask_handoff.profiles import PROFILES
 from flask_handoff.signals import handoff_issued
 from flask_handoff.tokens import TokenMinter
@@ -25,7 +28,7 @@ from flask_handoff.web.request_guards import answer_only_to
 from flask_handoff.web.responses import TEMPLATES, private, refuse_head
 
 from .authorization import AuthorizationRequest, RequestCarrier, ReturnAddress
-from .authorization_response import deliver, refused, return_error, with_parameters
+from .authorization_response import deliver, refused, return_error, unavailable, with_parameters
 from .clients import Client
 from .config import IssuerConfig
 from .context import IssuerContext, issuer_context, keep_context
@@ -60,7 +63,12 @@ class HandoffIssuer:
         self._login_endpoint = login_endpoint
 
     def init_app(
-        self, app: Flask, *, key_ring: KeyRing | None = None, clock: Clock = system_clock
+        self,
+        app: Flask,
+        *,
+        key_ring: KeyRing | None = None,
+        keys: IssuerKeys | None = None,
+        clock: Clock = system_clock,
     ) -> None:
         """Check the settings, load the keys, and add the endpoints to *app*.
 
@@ -68,17 +76,20 @@ class HandoffIssuer:
             app: The application.
             key_ring: The ring of the settings, where it was opened already in this process: its
                 keys are not loaded again, see ``KeyRing.open``.
+            keys: In place of the setting ``HANDOFF_KEYS_DIRECTORY``, such as ``ExternalKeys``.
             clock: Tells the time.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
         """
-        config = IssuerConfig.from_app(app)
-        watched_ring = WatchedKeyRing(config.keys_directory, before=key_ring)
+        config = IssuerConfig.from_app(app, keys_elsewhere=keys is not None)
+        if keys is None:
+            directory = cast(Path, config.keys_directory)  # it has to be given then
+            keys = WatchedKeyRing(directory, before=key_ring)
         context = IssuerContext(
             config=config,
-            key_ring=watched_ring,
-            minter=TokenMinter(issuer=config.issuer, key_ring=watched_ring, clock=clock),
+            keys=keys,
+            minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
             carrier=RequestCarrier(_secret_keys(app), config.clients),
             clock=clock,
         )
@@ -170,6 +181,7 @@ class HandoffIssuer:
             "/authorize", "authorize", private(self._authorize), methods=["GET", "POST"]
         )
         blueprint.register_error_handler(AuthorizationRequestError, refused)
+        blueprint.register_error_handler(SigningUnavailableError, unavailable)
         return blueprint
 
     def _authorize(self) -> Response:

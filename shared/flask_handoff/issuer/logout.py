@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from flask_handoff.bounded_http import DEADLINE, RequestFailedError, bounded_request
-from flask_handoff.errors import LogoutNotDeliveredError
+from flask_handoff.errors import LogoutNotDeliveredError, SigningUnavailableError
 from flask_handoff.tokens import TokenMinter
 
 from .clients import Client
@@ -35,18 +35,19 @@ def deliver_logout(
         deadline: From the request until the last byte of the answer.
 
     Raises:
-        LogoutNotDeliveredError: The client cannot be reached, or does not answer within the
-            bounds that it is done. The text says why, and holds nothing of what came.
+        LogoutNotDeliveredError: The token cannot be signed, or the client cannot be reached, or
+            does not answer within the bounds that it is done. The text says why, and holds nothing
+            of what came.
         ValueError: Neither a session nor an account is named.
 
     Source: OpenID Connect Back-Channel Logout 1.0, sections 2.5 and 2.8.
     """
     if client.backchannel_logout_uri is None:
         raise LogoutNotDeliveredError("the client has no backchannel_logout_uri")
-    token = minter.mint_logout(
-        audience=client.client_id, ended_at=ended_at, session_id=session_id, subject=subject
-    )
     try:
+        token = minter.mint_logout(
+            audience=client.client_id, ended_at=ended_at, session_id=session_id, subject=subject
+        )
         with bounded_request(
             "POST",
             client.backchannel_logout_uri,
@@ -56,7 +57,7 @@ def deliver_logout(
             deadline=deadline,
         ) as response:
             status = response.status_code
-    except RequestFailedError as error:
+    except (RequestFailedError, SigningUnavailableError) as error:
         raise LogoutNotDeliveredError(str(error)) from error
     if status not in _DONE:
         raise LogoutNotDeliveredError(f"expected status 200, got {status}")

@@ -3,6 +3,8 @@
 from .jwks import JWKS_MAX_AGE as JWKS_MAX_AGE
 from .jwks import MAXIMUM_JWKS_KEYS as MAXIMUM_JWKS_KEYS
 from .jwks import parse_jwks as parse_jwks
+from .own.external import ExternalKey as ExternalKey
+from .own.external import ExternalKeys as ExternalKeys
 from .own.life_cycle import Revocation as Revocation
 from .own.life_cycle import activate_key as activate_key
 from .own.life_cycle import find_key as find_key
@@ -21,10 +23,12 @@ from .own.rotation_schedule import activation_allowed_at as activation_allowed_a
 from .own.rotation_schedule import check_is_published as check_is_published
 from .own.rotation_schedule import retirement_allowed_at as retirement_allowed_at
 from .own.signing_key import SigningKey as SigningKey
-from .own.signing_key import SigningKeySource as SigningKeySource
 from .own.watched_ring import WatchedKeyRing as WatchedKeyRing
 from .pinned import PinnedKeys as PinnedKeys
 from .remote.client import JWKSClient as JWKSClient
+from .signer import IssuerKeys as IssuerKeys
+from .signer import Signer as Signer
+from .signer import SigningKeySource as SigningKeySource
 from .source import KeySource as KeySource
 from .verification_key import VerificationKey as VerificationKey
 from .verification_key import thumbprint as thumbprint

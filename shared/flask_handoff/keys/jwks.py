@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from flask_handoff.errors import JWKSMalformedError, KeyUnusableError
@@ -42,6 +43,15 @@ def parse_jwks(unverified_document: bytes) -> dict[str, VerificationKey]:
     if not keys:
         raise JWKSMalformedError("the JWK Set holds no usable RS256 key", holds_no_key=True)
     return {key.kid: key for key in keys}
+
+
+def write_jwks(keys: Iterable[VerificationKey]) -> bytes:
+    """Write keys as the JWK Set that is published.
+
+    Source: RFC 7517, section 5.
+    """
+    document = {"keys": [key.to_jwk() for key in keys]}
+    return json.dumps(document, separators=(",", ":")).encode("ascii")
 
 
 def jwks_entries(unverified_document: bytes) -> list[dict[str, object]]:

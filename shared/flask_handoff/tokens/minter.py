@@ -6,13 +6,11 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
-import jwt
-
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.keys import SigningKeySource
 from flask_handoff.profiles import LOGOUT, LOGOUT_EVENT, TokenProfile
 
-from .strict_jwt import ALGORITHM
+from .signing import sign_token
 
 
 class TokenMinter:
@@ -20,7 +18,8 @@ class TokenMinter:
 
     Args:
         issuer: The ``iss`` of every token: SERVER1's public base URL.
-        key_ring: Where the signing key comes from: a ``KeyRing``, or a ``WatchedKeyRing``.
+        key_ring: Where the signing key comes from: a ``KeyRing``, a ``WatchedKeyRing``, or
+            ``ExternalKeys``.
         clock: Tells the time.
     """
 
@@ -55,6 +54,9 @@ class TokenMinter:
             scope: What was requested and granted, both.
             about: Claims about the person, such as ``name``.
 
+        Raises:
+            SigningUnavailableError: The key is elsewhere and gives no signature now.
+
         Sources: OpenID Connect Core 1.0, section 2; RFC 7519, section 4.1.
         """
         claims = {
@@ -84,6 +86,7 @@ class TokenMinter:
             subject: The account; it may be left out where the session is named.
 
         Raises:
+            SigningUnavailableError: The key is elsewhere and gives no signature now.
             ValueError: Neither a session nor an account is named.
 
         Sources: OpenID Connect Back-Channel Logout 1.0, section 2.4; RFC 8417, section 2.2.
@@ -108,6 +111,4 @@ class TokenMinter:
             "exp": issued_at + int(profile.lifetime.total_seconds()),
             "jti": secrets.token_urlsafe(32),
         }
-        key = self._key_ring.signing_key
-        headers = {"kid": key.kid, "typ": profile.typ}
-        return jwt.encode(payload, key.private_key, algorithm=ALGORITHM, headers=headers)
+        return sign_token(payload, self._key_ring.signing_key, typ=profile.typ)

@@ -5,7 +5,6 @@ The newest active key signs; every key that is staged or active is published.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -13,6 +12,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_handoff.errors import ConfigurationError, KeyUnusableError, TokenKeyUnknownError
+from flask_handoff.keys.jwks import write_jwks
 from flask_handoff.keys.verification_key import VerificationKey
 from flask_handoff.redaction import shown
 
@@ -38,7 +38,7 @@ class KeyRing:
         self._signing_key = _the_one_that_signs(directory, keys)
         self._private_keys = {key.kid: key.private_key for key in keys}
         self._keys = {key.kid: key.verification_key for key in keys}
-        self._jwks_json = json.dumps(self.jwks(), separators=(",", ":")).encode("ascii")
+        self._jwks_json = write_jwks(self._keys.values())
 
     @classmethod
     def open(cls, directory: Path, *, before: KeyRing | None = None) -> Self:

@@ -1,11 +1,12 @@
-"""One private key with its place in the ring, and where the one that signs comes from."""
+"""One private key with its place in the ring; a ``Signer``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Self
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from flask_handoff.errors import KeyUnusableError
 from flask_handoff.keys.verification_key import VerificationKey
@@ -33,6 +34,13 @@ class SigningKey(RingEntry):
             raise KeyUnusableError("the private key is not the one that its kid names")
         object.__setattr__(self, "verification_key", public_half)
 
+    def sign(self, octets: bytes) -> bytes:
+        """Sign by RSASSA-PKCS1-v1_5 with SHA-256.
+
+        Source: RFC 7518, section 3.3.
+        """
+        return self.private_key.sign(octets, padding.PKCS1v15(), hashes.SHA256())
+
     @classmethod
     def of_entry(cls, entry: RingEntry, private_key: rsa.RSAPrivateKey) -> Self:
         """Put a private key to its entry in the ring.
@@ -51,12 +59,3 @@ class SigningKey(RingEntry):
             revoked_at=entry.revoked_at,
             private_key=private_key,
         )
-
-
-class SigningKeySource(Protocol):
-    """Where a minter finds the key to sign with: a ring, or one that follows its directory."""
-
-    @property
-    def signing_key(self) -> SigningKey:
-        """The key with which tokens are signed now."""
-        ...

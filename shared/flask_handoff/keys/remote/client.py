@@ -81,6 +81,9 @@ class JWKSClient:
         _check_flush_file(flush_file)
         _check_lifetime(cache_lifetime, attempt_interval)
         if fetch is None:
+            # Not left to the thread that fetches: a fork amid its import would hang the child.
+            import flask_handoff.bounded_transport  # noqa: F401
+
             fetch = partial(fetch_jwks, jwks_uri, deadline=deadline, ca_file=ca_file)
         self._deadline = deadline
         self._closed = False

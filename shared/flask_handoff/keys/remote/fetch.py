@@ -7,13 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
-
-import requests
+from typing import TYPE_CHECKING
 
 from flask_handoff.addresses import is_plain_address, is_safe_from_others
 from flask_handoff.bounded_http import DEADLINE, RequestFailedError, bounded_request
 from flask_handoff.errors import ConfigurationError, JWKSUnavailableError
+
+if TYPE_CHECKING:
+    import requests
 
 FETCH_DEADLINE = DEADLINE
 MAXIMUM_JWKS_BYTES = 64 * 1024  # of the body; 16 keys of 4,096 bits are about 13 KiB
@@ -96,7 +99,7 @@ def fetch_jwks(
 
 
 def _body(response: requests.Response) -> bytes:
-    if response.status_code != requests.codes.ok:
+    if response.status_code != HTTPStatus.OK:
         raise JWKSUnavailableError(f"expected status 200, got {response.status_code}")
     if "Content-Encoding" in response.headers:
         # A hundred packed kilobytes can be a hundred megabytes.

@@ -1,0 +1,49 @@
+"""What an import costs, in a fresh interpreter, against importing what ours builds on.
+
+CPU time, user and system, of which the least of several turns counts: whatever else the machine
+does only adds to it. All read compiled modules, which an environment may forbid to write.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+
+from benchmarks.table import Row
+
+TURNS = 15
+PAIRS = (  # what is imported, the peer, and the bound
+    ("flask_handoff", "flask, jwt", 1.25),
+    ("server1", "flask, jwt, sqlalchemy", 1.5),
+    ("server2", "flask, jwt, sqlalchemy", 1.4),
+)
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for ours, peer, bound in PAIRS:
+            yield _row(ours, peer, bound, environment)
+
+
+def _row(ours: str, peer: str, bound: float, environment: Mapping[str, str]) -> Row:
+    for modules in (ours, peer):
+        _microseconds(modules, environment)  # compiles them
+    turns = [
+        (_microseconds(ours, environment), _microseconds(peer, environment)) for _ in range(TURNS)
+    ]
+    least = min(mine for mine, _ in turns), min(theirs for _, theirs in turns)
+    return Row(f"import {ours}", f"import {peer}", *least, bound)
+
+
+def _microseconds(modules: str, environment: Mapping[str, str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", f"import {modules}"], check=True, env=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+    return (user + system) * 1e6

@@ -1,0 +1,42 @@
+"""What an issuer needs of its keys: one that signs, and those that are published."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Signer(Protocol):
+    """A key that signs. Where its private half lives is its own business."""
+
+    @property
+    def kid(self) -> str:
+        """The key's name, as it is published."""
+        ...
+
+    def sign(self, octets: bytes) -> bytes:
+        """Sign by RSASSA-PKCS1-v1_5 with SHA-256.
+
+        Raises:
+            SigningUnavailableError: There is no signature now.
+
+        Source: RFC 7518, section 3.3.
+        """
+        ...
+
+
+class SigningKeySource(Protocol):
+    """Where a minter finds the key to sign with, such as a ``WatchedKeyRing``."""
+
+    @property
+    def signing_key(self) -> Signer:
+        """The key with which tokens are signed now."""
+        ...
+
+
+class IssuerKeys(SigningKeySource, Protocol):
+    """Everything that an issuer asks of its keys."""
+
+    @property
+    def jwks_json(self) -> bytes:
+        """The JWK Set as it is published; the key that signs is in it."""
+        ...
