@@ -1,4 +1,4 @@
-"""The outbox: where no mail server is set, each mail becomes a file in a directory."""
+"""The mailbox: where no mail server is set, each mail becomes a file in a directory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def written_at(name: str) -> datetime:
     return datetime.strptime(f"{found['moment']}Z" if found else "", f"{_MOMENT}%z")
 
 
-class Outbox:
+class Mailbox:
     """A directory of mails, readable by this server's user alone.
 
     Args:

@@ -6,8 +6,8 @@ from email.message import EmailMessage
 import pytest
 
 from server1.mail.errors import OutOfReachError
-from server1.mail.outbox import MailUnknownError, Outbox
-from server1.mail.queue import Letter
+from server1.mail.mailbox import Mailbox, MailUnknownError
+from server1.mail.queue import EmailKind
 from tests.servers.accounts_visitor import EMAIL, Visitor, running_accounts
 from tests.servers.mail_room import MailRoom, token_in
 
@@ -38,7 +38,7 @@ def demo(made_environment, clock):
 
 @pytest.fixture
 def outbox(tmp_path, clock):
-    return Outbox(tmp_path / "outbox", clock)
+    return Mailbox(tmp_path / "outbox", clock)
 
 
 def letter(subject="A letter", text="Hello.\r\n"):
@@ -50,7 +50,7 @@ def letter(subject="A letter", text="Hello.\r\n"):
     return message
 
 
-def send(accounts, clock, kind=Letter.RESET_PASSWORD):
+def send(accounts, clock, kind=EmailKind.RESET_PASSWORD):
     """Have a letter sent as a running server would, into a file."""
     room = MailRoom(accounts, clock, accounts.parts.delivery)
     room.enqueue(kind)
@@ -86,7 +86,7 @@ def test_two_mails_of_one_moment_are_two_files(outbox):
 def test_a_mail_that_cannot_be_written_is_tried_again(tmp_path, clock):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutOfReachError) as failed:
-        Outbox(tmp_path / "file" / "outbox", clock).deliver(letter())
+        Mailbox(tmp_path / "file" / "outbox", clock).deliver(letter())
     assert str(failed.value) == "the outbox cannot be written to (NotADirectoryError)"
 
 
@@ -114,7 +114,7 @@ def test_the_demo_lists_its_mails_and_shows_each(demo, clock):
     assert "No mail has been sent yet." in visitor.get("/outbox").text
     send(demo, clock)
     clock.tick(minutes=1)
-    send(demo, clock, Letter.PASSWORD_CHANGED)
+    send(demo, clock, EmailKind.PASSWORD_CHANGED)
     page = visitor.get("/outbox").text
     newest, oldest = re.findall('<h3><a href="([^"]+)">([^<]+)</a></h3>', page)
     assert newest[1] == "Your password for localhost:5001 was changed"
@@ -126,7 +126,7 @@ def test_the_demo_lists_its_mails_and_shows_each(demo, clock):
 
 def test_the_link_in_a_mail_can_be_followed_and_nothing_else(demo, clock):
     send(demo, clock)
-    outbox = Outbox(demo.parts.config.mail.outbox, clock)
+    outbox = Mailbox(demo.parts.config.mail.outbox, clock)
     token = token_in(outbox.read(outbox.names()[0]))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     links = re.findall('href="([^"]+)"', Visitor(demo).get(path).text.partition("<article")[2])
@@ -148,7 +148,7 @@ def test_the_link_in_a_mail_can_be_followed_and_nothing_else(demo, clock):
     ],
 )
 def test_what_stands_in_a_mail_is_text(demo, clock, text):
-    Outbox(demo.parts.config.mail.outbox, clock).deliver(letter(text, f"{text}\n\n{text}\n"))
+    Mailbox(demo.parts.config.mail.outbox, clock).deliver(letter(text, f"{text}\n\n{text}\n"))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     page = Visitor(demo).get(path).text.partition("<article")[2]
     assert re.findall('href="([^"]+)"', page) == ["/outbox"]
@@ -190,7 +190,7 @@ def test_a_mail_that_is_gone_is_no_page(demo):
 
 
 def test_only_so_many_mails_are_listed(demo, clock):
-    outbox = Outbox(demo.parts.config.mail.outbox, clock)
+    outbox = Mailbox(demo.parts.config.mail.outbox, clock)
     for _ in range(53):
         outbox.deliver(letter())
     page = Visitor(demo).get("/outbox").text
@@ -222,7 +222,7 @@ def test_outside_of_the_demo_and_with_a_mail_server_there_is_no_outbox(
         if not settings:
             send(accounts, clock)
         assert Visitor(accounts).get("/outbox").status_code == 404
-        names = Outbox(accounts.parts.config.mail.outbox, clock).names()
+        names = Mailbox(accounts.parts.config.mail.outbox, clock).names()
         for name in names or ["20260101T120000000000Z-01234567"]:
             assert Visitor(accounts).get(f"/outbox/{name}").status_code == 404
         assert "/outbox" not in Visitor(accounts).get("/login").text
