@@ -14,15 +14,10 @@ JOB_KIND = "logout"
 
 @dataclass(frozen=True, slots=True)
 class Logout:
-    """The payload of a job, whose topic is the client.
+    """The payload of a job, whose topic is the client."""
 
-    Args:
-        subject: Whose sessions ended.
-        sid: The session that ended; None for all of the account's that began until then.
-    """
-
-    subject: str
-    sid: str | None
+    subject: str  # whose sessions ended
+    sid: str | None  # the session that ended; None: all of the account's that began until then
 
 
 def enqueue(

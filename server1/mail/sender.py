@@ -48,14 +48,16 @@ class _Delivery:
 
 
 def _send(job: Job) -> Outcome:
-    email, database = job.read(Email), parts().database
+    email, kind, database = job.read(Email), EmailKind(job.topic), parts().database
     try:
         with database.writing() as connection:
-            delivery = _prepare(connection, EmailKind(job.topic), email, parts().clock())
+            delivery = _prepare(connection, kind, email, parts().clock())
     except _SkippedError:
         return Outcome.SKIPPED
     try:
-        _deliver(job, delivery)
+        to, link = delivery.address, delivery.link
+        message = texts.write(kind, address=to, asked_at=job.enqueued_at, link=link)
+        parts().delivery.deliver(message)
     except Exception as error:
         if delivery.token is not None and not isinstance(error, UncertainError):
             with database.writing() as connection:  # the link of a mail that did not leave
@@ -116,16 +118,6 @@ def _account(connection: Connection, email: Email) -> User:
     if user.disabled:
         raise _SkippedError
     return user
-
-
-def _deliver(job: Job, delivery: _Delivery) -> None:
-    message = texts.write(
-        EmailKind(job.topic),
-        address=delivery.address,
-        asked_at=job.enqueued_at,
-        link=delivery.link,
-    )
-    parts().delivery.deliver(message)
 
 
 EMAILS = JobKind(

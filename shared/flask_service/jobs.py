@@ -61,28 +61,18 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job, as it stands in the outbox.
+    """A job, as it stands in the outbox."""
 
-    Args:
-        number: Never used again for another one.
-        topic: What its kind files it under; it may stand in a log.
-        payload: JSON, which ``read`` reads.
-        attempts: How often it was tried, this time included.
-        last_error: Why the last try failed, in our own words.
-        leased_until: Until when the process that tries it now has it to itself.
-        failed: Whether it is not tried any more.
-    """
-
-    number: int
+    number: int  # never used again for another one
     kind: str
-    topic: str
-    payload: str = field(repr=False)
+    topic: str  # what its kind files it under; it may stand in a log
+    payload: str = field(repr=False)  # JSON, for ``read``
     enqueued_at: datetime
     due_at: datetime
-    attempts: int
-    last_error: str | None
-    leased_until: datetime | None
-    failed: bool
+    attempts: int  # how often it was tried, this time included
+    last_error: str | None  # why the last try failed, in our own words
+    leased_until: datetime | None  # until when the process that tries it now has it to itself
+    failed: bool  # whether it is not tried any more
 
     def read(self, payload: type[_Payload]) -> _Payload:
         """Return the payload as the dataclass of texts that was enqueued.

@@ -68,9 +68,9 @@ class Outbox:
         clock: Callable[[], datetime],
     ) -> None:
         self.kinds = {kind.name: kind for kind in kinds}
+        self.clock = clock
         self._table = table
         self._database = database
-        self.clock = clock
         self._listeners: dict[str, list[threading.Event]] = {name: [] for name in self.kinds}
         # In memory, so that it ends with the process: no row holds back others after a crash.
         self._busy: dict[str, set[str]] = {name: set() for name in self.kinds}
@@ -103,8 +103,7 @@ class Outbox:
         connection.execute(
             sa.insert(self._table).values(**values, **times, attempts=0, failed=False)
         )
-        for event in self._listeners[kind]:
-            self._database.after_commit(event.set)
+        self._database.after_commit(lambda: self._notify(kind))
 
     def process_due(self, kind: JobKind) -> Counter[Outcome]:
         """Do the jobs of a kind that are due, one after another; count what became of them.
@@ -215,6 +214,10 @@ class Outbox:
         some = old.limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
         removed = sa.delete(self._table).where(columns.id.in_(some)).returning(columns.id)
         return sorted(connection.execute(removed).scalars())
+
+    def _notify(self, kind: str) -> None:
+        for event in self._listeners[kind]:
+            event.set()
 
     def _settle(self, kind: JobKind, job: Job, result: Outcome | JobError) -> Outcome:
         now, swept = self.clock(), list[int]()

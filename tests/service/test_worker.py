@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from flask_service.jobs import JobError
-from flask_service.worker import Worker, Workers
-from tests.service.small_outbox import raises
+from flask_service.outbox import Outbox
+from flask_service.worker import Workers
+from tests.service.small_outbox import Note, raises
 
 PATIENCE = 60  # seconds
 NEVER = timedelta(hours=1)
@@ -23,14 +24,14 @@ def small(small_on_sqlite):
 
 
 @contextmanager
-def running_worker(small, *, look_every, kind=None):
-    worker = Worker(small.app, kind or small.note, look_every=look_every)
-    worker.start()
+def running_workers(small, *, look_every=NEVER):
+    workers = Workers(small.app, look_every=look_every)
+    workers.start()
     try:
-        yield worker
+        yield workers
     finally:
-        worker.stop()
-        worker.join(PATIENCE)
+        workers.stop()
+        until(lambda: threads() == [])
 
 
 def until(condition):
@@ -50,67 +51,58 @@ def test_an_application_alone_starts_no_thread(small):
 
 
 def test_each_kind_has_threads_of_its_own(small):
-    workers = Workers(small.app)
-    workers.start()
-    assert threads() == ["outbox-call", "outbox-call", "outbox-call", "outbox-note"]
-    workers.stop()
-    until(lambda: threads() == [])
+    with running_workers(small):
+        assert threads() == ["outbox-call", "outbox-call", "outbox-call", "outbox-note"]
 
 
 def test_a_kind_that_hangs_delays_no_other(small):
     go_on = threading.Event()
     small.acts["a"] = lambda _job: go_on.wait(PATIENCE)
-    workers = Workers(small.app)
-    workers.start()
-    try:
+    with running_workers(small):
         small.enqueue("a", "hangs")
         until(lambda: small.jobs()[0].attempts)
         small.enqueue("c", "a call", kind="call")
         until(lambda: small.done == ["a call"])
-    finally:
         go_on.set()
-        workers.stop()
-    until(lambda: threads() == [])
 
 
 def test_a_job_that_waits_already_is_done_at_the_start(small):
     small.enqueue()
-    with running_worker(small, look_every=NEVER):
+    with running_workers(small):
         until(lambda: small.done)
 
 
 def test_a_job_that_this_process_enqueues_is_done_at_once(small):
-    with running_worker(small, look_every=NEVER):
+    with running_workers(small):
         for number in (1, 2, 3):
             small.enqueue()
             until(lambda number=number: len(small.done) == number)
 
 
-def test_every_worker_of_a_kind_is_notified(small):
+def test_every_thread_of_a_kind_is_notified(small):
     go_on = threading.Event()
     small.acts["slow"] = lambda _job: go_on.wait(PATIENCE)
-    with (
-        running_worker(small, look_every=NEVER, kind=small.call),
-        running_worker(small, look_every=NEVER, kind=small.call),
-    ):
+    with running_workers(small):
         small.enqueue("slow", kind="call")
         until(lambda: small.jobs()[0].attempts)
-        small.enqueue("quick", "quick", kind="call")
-        until(lambda: small.done == ["quick"])
+        for number in range(1, 20):  # any of the other threads would do, but not none
+            small.enqueue("quick", "quick", kind="call")
+            until(lambda number=number: len(small.done) == number)
         go_on.set()
 
 
-def test_a_job_that_another_process_enqueued_is_found(small):
-    with running_worker(small, look_every=OFTEN) as worker:
-        small.enqueue()
-        worker._enqueued.clear()
+def test_a_job_that_another_process_enqueued_is_found(small, clock):
+    other = Outbox(small.table, [small.note], small.database, clock)
+    with running_workers(small, look_every=OFTEN):
+        with small.database.writing() as connection:
+            other.enqueue(connection, "note", "a", Note("from elsewhere"), clock())
         until(lambda: small.done)
 
 
 def test_a_postponed_job_is_done_when_it_is_due(small, clock):
     small.acts["a"] = raises(JobError("down"))
     small.enqueue()
-    with running_worker(small, look_every=OFTEN):
+    with running_workers(small, look_every=OFTEN):
         until(lambda: small.jobs()[0].last_error == "down")
         small.acts.clear()
         clock.tick(minutes=1)
@@ -130,7 +122,8 @@ def test_a_database_out_of_reach_is_logged_once_and_waited_for(small, caplog):
         looks.append(None)
         return tell()
 
-    with running_worker(small, look_every=OFTEN), caplog.at_level(logging.INFO):
+    small.outbox.kinds = {"note": small.note}
+    with running_workers(small, look_every=OFTEN), caplog.at_level(logging.INFO):
         rename(small, "outbox", "elsewhere")
         until(lambda: "note jobs wait" in caplog.text)
         small.outbox.clock = counting
@@ -148,14 +141,14 @@ def stopped_clock():
 
 def test_a_fault_of_ours_does_not_end_the_thread(small, caplog):
     tell, small.outbox.clock = small.outbox.clock, stopped_clock
-    with running_worker(small, look_every=OFTEN):
+    with running_workers(small, look_every=OFTEN):
         until(lambda: "note jobs wait: this server has failed (ZeroDivisionError)" in caplog.text)
         small.outbox.clock = tell
         small.enqueue()
         until(lambda: small.done)
 
 
-def test_a_worker_that_is_stopped_begins_no_further_job(small):
+def test_workers_that_are_stopped_begin_no_further_job(small):
     begun, go_on = threading.Event(), threading.Event()
 
     def wait(_job):
@@ -165,20 +158,33 @@ def test_a_worker_that_is_stopped_begins_no_further_job(small):
     small.acts["a"] = wait
     for _ in range(3):
         small.enqueue()
-    with running_worker(small, look_every=NEVER) as worker:
+    with running_workers(small) as workers:
         assert begun.wait(PATIENCE)
-        worker.stop()
+        stopping = threading.Thread(target=workers.stop)
+        stopping.start()
+        until(lambda: "outbox-call" not in threads())
         go_on.set()
-    assert threads() == []
+        stopping.join()
     assert len(small.done) == 1
     assert len(small.jobs()) == 2
 
 
 def test_a_new_job_waits_until_the_answer_is_out(small):
+    waits = []
+
+    class Stopping(threading.Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            return super().wait(timeout)
+
+    small.outbox.kinds = {"note": replace(small.note, grace=NEVER)}
+    workers = Workers(small.app, look_every=NEVER)
+    workers._stopping = Stopping()
+    small.enqueue()  # no thread is there yet: what waits already is no answer's business
+    workers._enqueued[0].clear()
+    workers.start()
+    until(lambda: small.jobs() == [])
+    assert waits == []
     small.enqueue()
-    patient = replace(small.note, grace=NEVER)
-    with running_worker(small, look_every=NEVER, kind=patient) as worker:
-        until(lambda: small.jobs() == [])  # what waited already is no answer's business
-        small.enqueue()
-        until(lambda: not worker._enqueued.is_set())
-        assert len(small.done) == 1
+    until(lambda: waits == [NEVER.total_seconds()])
+    workers.stop()
