@@ -21,7 +21,7 @@ _MOMENT = "%Y%m%dT%H%M%S%f"
 
 
 class MailUnknownError(LookupError):
-    """There is no mail of this name in the outbox."""
+    """There is no mail of this name in the mailbox."""
 
 
 def written_at(name: str) -> datetime:
@@ -58,7 +58,7 @@ class Mailbox:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write(name, message.as_bytes())
         except OSError as error:
-            reason = f"the outbox cannot be written to ({type(error).__name__})"
+            reason = f"the directory of mails cannot be written to ({type(error).__name__})"
             raise OutOfReachError(reason) from error
 
     def names(self) -> Sequence[str]:
