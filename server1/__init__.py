@@ -13,14 +13,12 @@ from flask_service import access_log, browser_security, database_commands, healt
 from flask_service.client_address import trust_proxies
 from flask_service.database import Database
 
-from . import audit_command, cli, error_pages, handoff_record, pages
+from . import audit_command, cli, error_pages, handoff_record, outbox, pages
 from .accounts import account, closing, login, profile, recovery, signup, verification
 from .accounts.passwords import PasswordHasher
 from .config import Config
 from .db import SCHEMA, metadata
 from .handoff import handoff
-from .logouts import commands as logout_commands
-from .mail import commands as mail_commands
 from .mail import outbox_pages
 from .mail.delivery import make_delivery
 from .parts import Parts, install
@@ -63,14 +61,13 @@ def create_app(
         database_commands.init_app(app, upgrade=config.demo)
     delivery = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
     install(app, Parts(config, database, PasswordHasher(config.hashing), clock, delivery))
+    outbox.init_app(app, database, clock)
     _add_guards(app, config)
     handoff_record.init_app(app)
     _add_pages(app, config)
     cli.init_app(app)
     audit_command.init_app(app)
     health.init_app(app, tables=metadata.sorted_tables)
-    mail_commands.init_app(app)
-    logout_commands.init_app(app)
     return app
 
 

@@ -11,10 +11,10 @@ from flask_handoff import shown
 from flask_service import serving
 from flask_service.database import database_of
 from flask_service.settings import Serving
+from flask_service.worker import Workers
 
 from . import create_app, demo
 from .accounts.passwords import PasswordUnusableError
-from .background import Background
 from .config import Config
 
 _log = logging.getLogger("server1.serving")
@@ -23,9 +23,9 @@ _log = logging.getLogger("server1.serving")
 def application() -> Flask:
     """Build the application of one worker process."""
     app = serving.in_worker(create_app)
-    background = Background(app)
-    background.start()
-    atexit.register(background.stop)  # called before the database is closed
+    workers = Workers(app)
+    workers.start()
+    atexit.register(workers.stop)  # called before the database is closed
     return app
 
 

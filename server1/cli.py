@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sys
-from datetime import datetime
 from functools import partial
 
 import click
@@ -30,16 +29,11 @@ from .accounts.password_rules import check_new_password
 from .accounts.passwords import HasherBusyError, PasswordUnusableError
 from .accounts.users import UserExistsError, UserNameError, UserUnknownError
 from .handoff import handoff
-from .logouts.queue import LogoutUnknownError
-from .mail.queue import LetterUnknownError
 from .parts import parts
-from .queues import Waiting
 
 _REFUSALS = (
     EmailAddressError,
     HasherBusyError,
-    LetterUnknownError,
-    LogoutUnknownError,
     PasswordUnusableError,
     ScopeError,
     UserExistsError,
@@ -207,23 +201,3 @@ def _check_client(client_id: str) -> None:
 
 def _scope(scope: frozenset[str]) -> str:
     return " ".join(sorted(scope)) or "no access"
-
-
-def next_attempt(waiting: Waiting, now: datetime, *, under_way: str) -> str:
-    """Say when something that waits in a queue is tried next.
-
-    Args:
-        waiting: What waits.
-        now: The present time.
-        under_way: What to say where somebody tries it at this moment.
-    """
-    if waiting.claimed_until is not None and waiting.claimed_until > now:
-        return under_way
-    if waiting.given_up:
-        return "given up"
-    return "now" if waiting.due_at <= now else to_the_minute(waiting.due_at)
-
-
-def to_the_minute(moment: datetime) -> str:
-    """Write an instant as a person at a terminal reads it."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

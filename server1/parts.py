@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app
@@ -13,8 +12,6 @@ from flask_service.database import Database
 
 from .accounts.passwords import PasswordHasher
 from .config import Config
-from .logouts.bell import Bell
-from .logouts.notifying import Notifying
 from .mail.delivery import Delivery
 
 _EXTENSION = "server1"
@@ -26,9 +23,6 @@ class Parts:
 
     Args:
         delivery: How mail leaves.
-        letter_entered: Set when this process has entered a letter into the queue.
-        logout_entered: Rung when it has entered a log-out.
-        notifying: The clients that it is telling of a log-out now.
     """
 
     config: Config
@@ -36,9 +30,6 @@ class Parts:
     hasher: PasswordHasher
     clock: Clock
     delivery: Delivery
-    letter_entered: threading.Event = field(default_factory=threading.Event)
-    logout_entered: Bell = field(default_factory=Bell)
-    notifying: Notifying = field(default_factory=Notifying)
 
 
 def parts() -> Parts:

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from server1 import audit
 from server1.audit import Event
-from server1.mail.queue import Letter, enqueue
+from server1.mail.queue import EmailKind, enqueue
 from server1.parts import parts
 
 from . import credentials, endings, users
@@ -50,7 +50,7 @@ def _close(connection: Connection, user: User) -> None:
     audit.record(connection, Event.ACCOUNT_CLOSED, subject=user.subject)
     enqueue(
         connection,
-        Letter.ACCOUNT_CLOSED,
+        EmailKind.ACCOUNT_CLOSED,
         address=user.email,
         subject=user.subject,
         now=parts().clock(),

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from flask_service.client_address import client_address
 from server1 import audit
 from server1.audit import Event
-from server1.mail.queue import Letter, enqueue
+from server1.mail.queue import EmailKind, enqueue
 from server1.parts import parts
 
 from . import credentials, endings, links, throttles, users
@@ -88,7 +88,7 @@ def request_email_change() -> Response:
         attempt = Attempt(fold(address), client_address())
         with parts().database.writing() as connection:
             now = parts().clock()
-            throttles.count_mail(connection, Letter.CHANGE_EMAIL, attempt, now)
+            throttles.count_mail(connection, EmailKind.CHANGE_EMAIL, attempt, now)
 
         def send_link(connection: Connection, user: User) -> None:
             _send_link(connection, user, address)
@@ -152,7 +152,7 @@ def _set_password(connection: Connection, user: User, password_hash: str) -> Non
     audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
     enqueue(
         connection,
-        Letter.PASSWORD_CHANGED,
+        EmailKind.PASSWORD_CHANGED,
         address=user.email,
         subject=user.subject,
         now=parts().clock(),
@@ -168,9 +168,9 @@ def _send_link(connection: Connection, user: User, address: str) -> None:
         taken = False
     if taken:
         # Its owner is told; whoever asks here learns nothing.
-        enqueue(connection, Letter.ACCOUNT_EXISTS, address=address, now=now)
+        enqueue(connection, EmailKind.ACCOUNT_EXISTS, address=address, now=now)
         return
-    enqueue(connection, Letter.CHANGE_EMAIL, address=address, subject=user.subject, now=now)
+    enqueue(connection, EmailKind.CHANGE_EMAIL, address=address, subject=user.subject, now=now)
 
 
 def _set_email(connection: Connection, user: User, link: Link) -> None:
@@ -181,7 +181,7 @@ def _set_email(connection: Connection, user: User, link: Link) -> None:
     audit.record(connection, Event.EMAIL_CHANGED, subject=user.subject)
     enqueue(
         connection,
-        Letter.EMAIL_CHANGED,
+        EmailKind.EMAIL_CHANGED,
         address=user.email,
         subject=user.subject,
         now=parts().clock(),

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from flask_service.client_address import client_address
 from server1 import audit
 from server1.audit import Event
-from server1.mail.queue import Letter, enqueue
+from server1.mail.queue import EmailKind, enqueue
 from server1.parts import parts
 
 from . import endings, links, throttles, users
@@ -38,8 +38,8 @@ def send_link() -> Response:
         now = parts().clock()
         attempt = Attempt(fold(email), client_address())
         with parts().database.writing() as connection:
-            throttles.count_mail(connection, Letter.RESET_PASSWORD, attempt, now)
-            enqueue(connection, Letter.RESET_PASSWORD, address=email, now=now)
+            throttles.count_mail(connection, EmailKind.RESET_PASSWORD, attempt, now)
+            enqueue(connection, EmailKind.RESET_PASSWORD, address=email, now=now)
             audit.record(connection, Event.RESET_REQUESTED)
     except REFUSALS as error:
         return _forgot_page(problem_of(error))
@@ -91,7 +91,9 @@ def _reset(connection: Connection, link: Link, password_hash: str) -> None:
     throttles.forget_known(connection, user)
     throttles.note_known(connection, Attempt(fold(user.email), client_address()), user, now)
     audit.record(connection, Event.PASSWORD_RESET, subject=user.subject)
-    enqueue(connection, Letter.PASSWORD_CHANGED, address=user.email, subject=user.subject, now=now)
+    enqueue(
+        connection, EmailKind.PASSWORD_CHANGED, address=user.email, subject=user.subject, now=now
+    )
 
 
 def _forgot_page(problem: Problem | None = None) -> Response:

@@ -16,7 +16,7 @@ from flask_service.client_address import client_address
 from server1 import audit
 from server1.audit import Event
 from server1.handoff import handoff
-from server1.mail.queue import Letter, enqueue
+from server1.mail.queue import EmailKind, enqueue
 from server1.parts import parts
 
 from . import throttles, users
@@ -121,9 +121,9 @@ def _take_in(connection: Connection, applicant: Applicant, password_hash: str) -
             now=now,
         )
     except UserExistsError:
-        kind, subject = Letter.ACCOUNT_EXISTS, None
+        kind, subject = EmailKind.ACCOUNT_EXISTS, None
     else:
-        kind, subject = Letter.VERIFY_EMAIL, user.subject
+        kind, subject = EmailKind.VERIFY_EMAIL, user.subject
         audit.record(connection, Event.SIGNED_UP, subject=subject)
     try:
         throttles.count_request(

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from flask_service.client_address import client_address
 from server1 import audit
 from server1.audit import Event
-from server1.mail.queue import Letter, enqueue
+from server1.mail.queue import EmailKind, enqueue
 from server1.parts import parts
 
 from . import credentials, endings, links, throttles, users
@@ -129,10 +129,10 @@ def _send_again(connection: Connection, email: str, user: User | None) -> None:
     now = parts().clock()
     subject = None if user is None else user.subject
     attempt = Attempt(fold(email), client_address())
-    throttles.count_mail(connection, Letter.VERIFY_EMAIL, attempt, now)
+    throttles.count_mail(connection, EmailKind.VERIFY_EMAIL, attempt, now)
     enqueue(
         connection,
-        Letter.VERIFY_EMAIL,
+        EmailKind.VERIFY_EMAIL,
         address=email,
         subject=subject,
         browser_sha256=browser_mark(),

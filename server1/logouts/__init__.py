@@ -1,1 +1,1 @@
-"""Log-outs: the services that a session was handed on to are told when it ends."""
+"""Logouts: the services that a session was handed on to are notified when it ends."""

@@ -1,1 +1,1 @@
-"""Mail: what is waiting to be sent, what each letter says, and how it leaves."""
+"""Mail: what is waiting to be sent, what each e-mail says, and how it leaves."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from flask_handoff.claims import Clock
 
 from .config import MailConfig
-from .outbox import Outbox
+from .mailbox import Mailbox
 from .smtp import SMTPServer
 
 
@@ -32,5 +32,5 @@ def make_delivery(config: MailConfig, host: str, clock: Clock) -> Delivery:
         clock: Tells the time.
     """
     if config.smtp is None:
-        return Outbox(config.outbox, clock)
+        return Mailbox(config.outbox, clock)
     return SMTPServer(config.smtp, host)

@@ -1,22 +1,28 @@
 """What can come of an attempt to send a mail.
 
-The text of each is kept with the letter and shown to the operator: our own words, and at most a
+The text of each is kept with the job and shown to the operator: our own words, and at most a
 number that the mail server said. It holds no address and nothing that somebody else wrote.
 """
 
 from __future__ import annotations
 
+from flask_service.jobs import JobError
 
-class DeliveryError(Exception):
+
+class DeliveryError(JobError):
     """The mail did not leave this time; it may next time."""
 
 
 class RefusedError(DeliveryError):
     """The mail server will never take this mail for this address."""
 
+    permanent = True
+
 
 class OutOfReachError(DeliveryError):
     """No mail can leave at the moment, whatever it says and to whom."""
+
+    unreachable = True
 
 
 class UncertainError(DeliveryError):

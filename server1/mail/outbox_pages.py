@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from server1.config import Config
 from server1.parts import parts
 
-from .outbox import MailUnknownError, Outbox, written_at
+from .mailbox import Mailbox, MailUnknownError, written_at
 
 MOST_SHOWN = 50  # mails
 
@@ -56,7 +56,7 @@ def init_app(app: Flask, config: Config) -> None:
 @blueprint.get("/outbox")
 def outbox() -> Response:
     """List the mails, the newest first."""
-    names = _outbox().names()
+    names = _mailbox().names()
     found = [_find(name) for name in names[:MOST_SHOWN]]
     page = render_template(
         "mail/outbox.html",
@@ -75,13 +75,13 @@ def mail(name: str) -> Response:
     return make_response(render_template("mail/mail.html", mail=found))
 
 
-def _outbox() -> Outbox:
-    return Outbox(parts().config.mail.outbox, parts().clock)
+def _mailbox() -> Mailbox:
+    return Mailbox(parts().config.mail.outbox, parts().clock)
 
 
 def _find(unverified_name: str) -> Mail | None:
     try:
-        return _read(unverified_name, _outbox().read(unverified_name))
+        return _read(unverified_name, _mailbox().read(unverified_name))
     except (LookupError, ValueError, AttributeError):
         return None  # gone meanwhile, or not written by us
 

@@ -185,7 +185,7 @@ def test_a_handoff_that_was_under_way_during_the_log_out_is_refused(pair, arrive
 def test_whoever_signs_in_again_at_once_is_signed_in(pair, arrived):
     sign_out(arrived)
     arrived.sign_in(pair.password, arrived.arrive("/session"))
-    eventually(lambda: listed(pair.server1) == "No log-out waits.\n", within=SECONDS)
+    eventually(lambda: listed(pair.server1) == "Nothing waits.\n", within=SECONDS)
     assert is_signed_in(arrived)
 
 
@@ -201,13 +201,13 @@ def test_a_log_out_is_told_when_server2_is_back_also_by_a_server1_that_was_resta
         session = browser.cookies("s2_session")
         pair.server2.stop()
         sign_out(browser)
-        eventually(lambda: "log-out 1 server2: put off" in pair.server1.log, within=SECONDS)
+        eventually(lambda: "logout 1 server2: retry later" in pair.server1.log, within=SECONDS)
         pair.server1.stop()
         pair.server2.start()
         browser.take_cookies(session)
         assert is_signed_in(browser)
         pair.server1.start()
-        pair.server1.flask("logouts", "retry", "--all")
+        pair.server1.flask("outbox", "retry", "--all")
         eventually(lambda: not is_signed_in(browser), within=SECONDS)
 
 
@@ -225,7 +225,7 @@ def test_log_outs_survive_a_kill_in_the_middle_of_telling(tmp_path, new_browser_
         service.answer = sends(response(b""))
         pair.server1.start()
         sign_out(browsers[1])
-        eventually(lambda: listed(pair.server1) == "No log-out waits.\n", within=SECONDS)
+        eventually(lambda: listed(pair.server1) == "Nothing waits.\n", within=SECONDS)
         killed, *after = map(session_told, service.requests)
         assert len(after) == 2
         assert killed in after
@@ -266,7 +266,7 @@ def test_a_service_that_hangs_slows_no_sign_out(tmp_path, new_browser_at, answer
 
 
 def listed(server1):
-    return server1.flask("logouts", "list")
+    return server1.flask("outbox", "list")
 
 
 def session_told(request):

@@ -1,6 +1,7 @@
 """Mail from a real SERVER1 through a real mail server, and what becomes of both in bad times."""
 
 import hashlib
+import json
 import re
 import socket
 import sqlite3
@@ -14,8 +15,8 @@ from sqlalchemy import make_url
 
 from flask_handoff.keys import new_key
 from flask_service.database import Database
+from server1 import outbox
 from server1.db import SCHEMA
-from server1.mail.queue import letters
 from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of
 from tests.mail_servers import Authority, mail_server, rude_server
 from tests.pair import CHEAP_HASHES, PASSWORD, PATIENCE, Server, running
@@ -98,17 +99,17 @@ def test_a_mail_server_that_is_down_loses_no_mail(tmp_path):
     port = free_port()
     with running_server1(tmp_path, port) as server:
         forget_password(server)
-        until(lambda: "letter 1 reset-password: put off at attempt 1" in server.log)
+        until(lambda: "email 1 reset-password: retry later at attempt 1" in server.log)
         assert "the mail server cannot be reached (ConnectionRefused" in server.flask(
-            "mail", "list"
+            "outbox", "list"
         )
         server.restart()
         with mail_server(port) as post:
-            server.flask("mail", "retry", "--all")
+            server.flask("outbox", "retry", "--all")
             until(lambda: post.mails)
             (mail,) = post.mails
             assert post.envelopes[0].rcpt_tos == [EMAIL]
-            assert server.flask("mail", "list") == "No letter waits.\n"
+            assert server.flask("outbox", "list") == "Nothing waits.\n"
         page = submit(server, link_in(mail), password=NEW_PASSWORD)
         assert page.status_code == 200
         with browser_at(server) as browser:
@@ -136,11 +137,11 @@ def test_no_file_of_the_database_ever_holds_a_link_that_works(tmp_path):
     port = free_port()
     with running_server1(tmp_path, port) as server:
         forget_password(server)
-        until(lambda: "put off" in server.log)
+        until(lambda: "retry later" in server.log)
         assert links_that_work(tmp_path) == []
         with mail_server(port) as post:
-            server.flask("mail", "retry", "--all")
-            until(lambda: "letter 1 reset-password: sent" in server.log)
+            server.flask("outbox", "retry", "--all")
+            until(lambda: "email 1 reset-password: sent" in server.log)
         assert links_that_work(tmp_path) == []
         token = token_in(post.mails[0])
         with closing(sqlite3.connect(tmp_path / "server1.sqlite3")) as database:
@@ -154,7 +155,7 @@ def test_known_and_unknown_people_are_answered_alike_and_one_is_written_to(tmp_p
     with mail_server() as post, running_server1(tmp_path, post.port) as server:
         for email in ("nobody@example.com", EMAIL):
             forget_password(server, email)
-        until(lambda: "letter 1 reset-password: nobody to write to" in server.log)
+        until(lambda: "email 1 reset-password: skipped" in server.log)
         until(lambda: post.mails)
         assert [envelope.rcpt_tos for envelope in post.envelopes] == [[EMAIL]]
         assert "nobody@example.com" not in server.log
@@ -194,15 +195,15 @@ def test_mail_travels_over_tls_with_a_login_and_no_log_holds_the_password(tmp_pa
         assert SMTP_PASSWORD not in server.log
 
 
-def test_a_mail_that_the_server_refuses_is_given_up_and_kept_for_the_operator(tmp_path):
+def test_a_mail_that_the_server_refuses_is_kept_for_the_operator(tmp_path):
     with mail_server() as post, running_server1(tmp_path, post.port) as server:
         post.replies["RCPT"] = "550 no such user canary-of-the-mail-server"
         forget_password(server)
-        until(lambda: "letter 1 reset-password: given up at attempt 1" in server.log)
-        assert "given up" in server.flask("mail", "list")
-        assert "canary-of-the-mail-server" not in server.log + server.flask("mail", "list")
+        until(lambda: "email 1 reset-password: failed at attempt 1" in server.log)
+        assert " failed " in server.flask("outbox", "list")
+        assert "canary-of-the-mail-server" not in server.log + server.flask("outbox", "list")
         post.replies.clear()
-        server.flask("mail", "retry", "1")
+        server.flask("outbox", "retry", "1")
         until(lambda: post.mails)
 
 
@@ -219,7 +220,7 @@ def test_a_mail_server_that_hangs_holds_up_neither_requests_nor_the_end(tmp_path
         with browser_at(server) as browser:
             for _ in range(5):
                 assert browser.get(f"{server.base_url}/login").status_code == 200
-        assert "letter 1" not in server.log, "the mail server hangs on, for a minute"
+        assert "email 1" not in server.log, "the mail server hangs on, for a minute"
         process = server.process
         process.terminate()
         process.wait(PATIENCE)
@@ -245,7 +246,7 @@ def database_url(request, tmp_path):
     return request.getfixturevalue("postgresql_url")
 
 
-def test_two_servers_of_two_workers_each_send_every_letter_once(tmp_path, database_url):
+def test_two_servers_of_two_workers_each_send_every_email_once(tmp_path, database_url):
     settings = {"SERVER1_DATABASE_URL": database_url, "SERVER1_WORKERS": "2"}
     with mail_server() as post:
         servers = [
@@ -270,20 +271,21 @@ def wait_until_sent(number, post, servers):
 
 
 def enter_notices(database_url, addresses):
-    """Enter letters all at once, as no one process would."""
+    """Enqueue e-mails all at once, as no one process would."""
     database = Database(make_url(database_url), SCHEMA)
     now = datetime.now(UTC)
     rows = [
         {
-            "kind": "password-changed",
-            "address": address,
+            "kind": "email",
+            "topic": "password-changed",
+            "payload": json.dumps({"address": address, "subject": None, "browser_sha256": None}),
             "enqueued_at": now,
             "due_at": now,
             "attempts": 0,
-            "given_up": False,
+            "failed": False,
         }
         for address in addresses
     ]
     with database.writing() as connection:
-        connection.execute(letters.insert(), rows)
+        connection.execute(outbox.table.insert(), rows)
     database.close()

@@ -9,10 +9,9 @@ import pytest
 from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
 from flask_service.database_commands import database_group
+from flask_service.outbox_commands import outbox_group
 from server1.cli import grants_group, users_group
 from server1.config import Config as Server1Config
-from server1.logouts.commands import logouts_group
-from server1.mail.commands import mail_group
 from server2.config import Config as Server2Config
 from tests.documents import (
     CHECKOUT,
@@ -84,7 +83,7 @@ def test_every_make_command_in_a_document_exists(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_flask_command_in_a_document_exists(document):
     named = re.findall(
-        r"flask (?:--app (server[12]) )?(handoff-keys|users|grants|database|mail|logouts) ([a-z]+)",
+        r"flask (?:--app (server[12]) )?(handoff-keys|users|grants|database|outbox) ([a-z]+)",
         document.read_text(),
     )
     groups = {
@@ -94,8 +93,7 @@ def test_every_flask_command_in_a_document_exists(document):
             users_group,
             grants_group,
             database_group,
-            mail_group,
-            logouts_group,
+            outbox_group,
         ),
         "server2": (
             handoff_keys,

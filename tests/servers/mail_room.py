@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
+from flask_service.outbox import outbox_of
 from server1.accounts import links
 from server1.accounts.links import mail_links
 from server1.mail import queue
-from server1.mail.postman import deliver_due, deliver_next
-from server1.mail.queue import letters
+from server1.mail.sender import EMAILS
 from server1.parts import install, parts_of
 from tests.servers.accounts_visitor import EMAIL
 
@@ -28,7 +28,7 @@ class Postbox:
 
 
 class MailRoom:
-    """The queue of an application, and what has left it."""
+    """The e-mails of an application: those that wait, and those that were sent."""
 
     def __init__(self, accounts, clock, box=None):
         self.accounts = accounts
@@ -36,6 +36,7 @@ class MailRoom:
         self.box = box or Postbox()
         install(accounts.app, replace(accounts.parts, delivery=self.box))
         self.database = accounts.parts.database
+        self.outbox = outbox_of(accounts.app)
 
     @property
     def parts(self):
@@ -47,26 +48,19 @@ class MailRoom:
 
     def deliver(self):
         with self.accounts.app.app_context():
-            return deliver_due()
+            return self.outbox.process_due(EMAILS)
 
     def deliver_one(self):
         with self.accounts.app.app_context():
-            return deliver_next()
-
-    def claim(self):
-        with self.database.writing() as connection:
-            return queue.claim(connection, self.clock())
+            return self.outbox.process_one(EMAILS)
 
     def waiting(self):
         with self.database.reading() as connection:
-            return queue.waiting(connection)
-
-    def rows(self, table=letters):
-        with self.database.reading() as connection:
-            return connection.execute(select(table)).mappings().all()
+            return self.outbox.jobs(connection)
 
     def link_rows(self):
-        return self.rows(mail_links)
+        with self.database.reading() as connection:
+            return connection.execute(select(mail_links)).mappings().all()
 
     def find_link(self, token, purpose):
         with self.database.reading() as connection:

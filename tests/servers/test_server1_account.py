@@ -139,13 +139,13 @@ def test_the_account_stays_the_same_person_for_services(accounts, ada, mail_room
 
 def test_without_the_password_no_link_is_sent(ada, mail_room):
     assert ask_for_change(ada, password="a guess").status_code == 403
-    assert mail_room.rows() == []
+    assert mail_room.waiting() == []
 
 
 @pytest.mark.parametrize("email", ["", "ada", "a@b, c@d", f"{NEW_EMAIL}\r\nBcc: x@y.z"])
 def test_what_is_no_address_is_refused(ada, mail_room, email):
     assert ask_for_change(ada, email).status_code == 400
-    assert mail_room.rows() == []
+    assert mail_room.waiting() == []
 
 
 def test_the_address_on_file_is_no_change(ada):

@@ -8,7 +8,7 @@ from server1.accounts import links
 from server1.accounts.links import Purpose
 from server1.audit import Event
 from server1.mail.errors import OutOfReachError
-from server1.mail.queue import Letter
+from server1.mail.queue import EmailKind
 from tests.documents import CHECKOUT
 from tests.servers.accounts_visitor import Visitor
 from tests.servers.audit_log import lines, rows, writing
@@ -91,7 +91,7 @@ def test_a_link_is_recorded_with_its_account_when_its_mail_has_left(accounts_on,
     mail_room = MailRoom(accounts_on, clock)
     mail_room.box.trouble = OutOfReachError("no answer")
     for email in ("ada@example.com", "nobody@example.com"):
-        mail_room.enqueue(Letter.RESET_PASSWORD, email)
+        mail_room.enqueue(EmailKind.RESET_PASSWORD, email)
     mail_room.deliver()
     assert rows(accounts_on, Event.LINK_MAILED) == []
     mail_room.box.trouble = None

@@ -2,20 +2,19 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flask_service.jobs import Outcome
 from server1.accounts import endings, entered_clients
 from server1.accounts.administration import replace_password
-from server1.logouts.messenger import Outcome
-from server1.parts import install
+from server1.logouts.queue import Logout
 from tests.jwks_endpoint import eventually, says_nothing
 from tests.servers.accounts_visitor import PASSWORD
 from tests.servers.told_services import DONE, FAILS, Told, running_services
 
-A_CLAIM = timedelta(seconds=12)
+A_LEASE = timedelta(seconds=12)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -181,7 +180,7 @@ def test_when_somebody_else_signs_in_in_the_same_browser_the_services_are_told(s
 
 def test_a_service_without_an_address_for_it_is_not_told(services):
     services.visitor("deaf").sign_out()
-    assert services.tell() == {Outcome.NOBODY: 1}
+    assert services.tell() == {Outcome.SKIPPED: 1}
     assert services.waiting() == []
 
 
@@ -192,7 +191,7 @@ def test_a_service_that_is_not_registered_any_more_is_not_told(services):
     del services.environment["HANDOFF_CLIENTS"]
     services.environment["HANDOFF_CLIENTS"] = "[]"
     services.start()
-    assert services.tell() == {Outcome.NOBODY: 1}
+    assert services.tell() == {Outcome.SKIPPED: 1}
 
 
 @pytest.mark.parametrize(
@@ -279,11 +278,11 @@ def test_a_service_that_is_down_is_told_when_it_is_back(services, second, clock)
     visitor = services.visitor("server2")
     visitor.sign_out()
     ended_at = second()
-    assert services.tell() == {Outcome.PUT_OFF: 1}
+    assert services.tell() == {Outcome.RETRY_LATER: 1}
     services.endpoints["server2"].answer = DONE
     assert services.tell() == {}
     clock.tick(seconds=5)
-    assert services.tell() == {Outcome.TOLD: 1}
+    assert services.tell() == {Outcome.SENT: 1}
     assert [told.ended_at for told in services.told()] == [ended_at, ended_at]
 
 
@@ -291,8 +290,8 @@ def test_it_is_tried_less_and_less_often_for_a_day_and_then_given_up(services, c
     services.endpoints["server2"].answer = FAILS
     services.visitor("server2").sign_out()
     began_at, delays = clock(), []
-    while not (waiting := services.waiting())[0].given_up:
-        assert services.tell_one() in {Outcome.PUT_OFF, Outcome.GIVEN_UP}
+    while not (waiting := services.waiting())[0].failed:
+        assert services.tell_one() in {Outcome.RETRY_LATER, Outcome.FAILED}
         [logout] = services.waiting()
         delays.append(logout.due_at - clock())
         clock.now = max(clock.now, logout.due_at)
@@ -301,7 +300,7 @@ def test_it_is_tried_less_and_less_often_for_a_day_and_then_given_up(services, c
     assert timedelta(hours=24) <= clock() - began_at <= timedelta(hours=25)
     [logout] = waiting
     assert logout.last_error == "expected status 200, got 400"
-    assert "log-out 1 server2: given up at attempt" in caplog.text
+    assert "logout 1 server2: failed at attempt" in caplog.text
     assert services.tell_one() is None
 
 
@@ -310,38 +309,20 @@ def test_a_killed_process_holds_back_no_other_log_out(services, clock):
     clock.now = datetime.now(UTC)  # as the other process's clock says
     services.visitor("server2").sign_out()
     services.endpoints["server2"].answer = says_nothing
-    with services.other_process("logouts", "send") as other:
+    with services.other_process("outbox", "send") as other:
         eventually(lambda: services.endpoints["server2"].count == 1)
         other.kill()
     services.endpoints["server2"].answer = DONE
     services.visitor("server2").sign_out()
     [dead, fresh] = services.waiting()
-    clock.now = dead.claimed_until - A_CLAIM  # when the other process began
-    assert services.tell() == {Outcome.TOLD: 1}
+    clock.now = dead.leased_until - A_LEASE  # when the other process began
+    assert services.tell() == {Outcome.SENT: 1}
     assert services.waiting() == [dead]
-    clock.now = dead.claimed_until
-    assert [told.sid for told in services.told()] == [dead.sid, fresh.sid, dead.sid]
+    clock.now = dead.leased_until
+    killed, later = dead.read(Logout).sid, fresh.read(Logout).sid
+    assert [told.sid for told in services.told()] == [killed, later, killed]
     assert services.waiting() == []
     assert len(set(services.endpoints["server2"].requests)) == 3, "each try has a token of its own"
-
-
-def test_a_log_out_is_not_tried_before_a_failed_one_of_the_same_service(services, clock):
-    services.endpoints["server2"].answer = FAILS
-    for _ in range(3):
-        services.visitor("server2").sign_out()
-        clock.tick(seconds=1)
-    services.visitor("photos").sign_out()
-    assert services.tell() == {Outcome.PUT_OFF: 1, Outcome.TOLD: 1}
-    assert services.endpoints["server2"].count == 1
-
-
-def test_a_log_out_after_a_failed_one_is_tried_at_once(services, clock):
-    services.endpoints["server2"].answer = FAILS
-    services.visitor("server2").sign_out()
-    services.tell()
-    services.endpoints["server2"].answer = DONE
-    services.visitor("server2").sign_out()
-    assert services.tell() == {Outcome.TOLD: 1}
 
 
 def test_log_outs_entered_by_a_clock_ahead_wait_as_well(services, clock):
@@ -350,11 +331,11 @@ def test_log_outs_entered_by_a_clock_ahead_wait_as_well(services, clock):
     for _ in range(3):
         services.visitor("server2").sign_out()
     clock.tick(hours=-1)
-    assert services.tell() == {Outcome.PUT_OFF: 1}
+    assert services.tell() == {Outcome.RETRY_LATER: 1}
     assert services.endpoints["server2"].count == 1
 
 
-def test_a_service_that_hangs_holds_up_one_messenger_only(services):
+def test_a_service_that_hangs_holds_up_one_thread_only(services):
     for client_id in ("server2", "server2", "photos"):
         services.visitor(client_id).sign_out()
     services.endpoints["server2"].answer = says_nothing
@@ -363,20 +344,8 @@ def test_a_service_that_hangs_holds_up_one_messenger_only(services):
         eventually(lambda: services.endpoints["server2"].count == 1)
         others = [threads.submit(services.tell_one).result() for _ in range(2)]
         services.endpoints["server2"].stop()
-    assert (hanging.result(), others) == (Outcome.PUT_OFF, [Outcome.TOLD, None])
+    assert (hanging.result(), others) == (Outcome.RETRY_LATER, [Outcome.SENT, None])
     assert services.endpoints["server2"].count == 1
-
-
-def test_a_fault_while_telling_holds_back_no_later_log_out(services, clock):
-    for _ in range(2):
-        services.visitor("server2").sign_out()
-    app, parts = services.accounts.app, services.accounts.parts
-    claims_and_fails = iter([clock()])
-    install(app, replace(parts, clock=lambda: next(claims_and_fails)))
-    with pytest.raises(StopIteration):
-        services.tell_one()
-    install(app, parts)
-    assert services.tell() == {Outcome.TOLD: 1}
 
 
 def test_no_transaction_is_open_while_a_service_is_told(services):
@@ -414,66 +383,38 @@ def test_a_handoff_under_way_is_told_of_the_end_or_does_not_happen(services, clo
 # What an operator sees.
 
 
-def test_log_outs_that_wait_are_listed_with_the_reason(services, ada):
-    assert services.accounts.run("logouts", "list").output == "No log-out waits.\n"
+def test_logouts_that_wait_are_listed_with_the_reason(services, ada):
     services.endpoints["server2"].answer = FAILS
     visitor = services.visitor("server2")
     sid = services.sid()
     visitor.sign_out()
     services.tell()
-    ended = ["2026-01-01", "12:00", "UTC"]
-    table = [line.split() for line in services.accounts.run("logouts", "list").output.splitlines()]
-    assert table == [
-        ["LOG-OUT", "CLIENT", "ACCOUNT", "SESSION", "ENDED", "TRIED", "NEXT", "WHY"],
-        [
-            *("1", "server2", ada, sid, *ended, "1", *ended),
-            *("expected", "status", "200,", "got", "400"),
-        ],
-    ]
+    _, row = services.accounts.run("outbox", "list").output.splitlines()
+    since, due = "2026-01-01 12:00 UTC", "2026-01-01 12:00 UTC"
+    about = f"1 logout server2 account {ada}, session {sid} {since} 1 {due}"
+    assert row.split() == [*about.split(), "expected", "status", "200,", "got", "400"]
 
 
-def test_a_log_out_is_told_by_command(services):
-    services.visitor("server2").sign_out()
-    assert services.accounts.run("logouts", "send").stdout == "Told: 1 log-out.\n"
-    assert services.accounts.run("logouts", "send").stdout == "Told: 0 log-outs.\n"
+def test_the_end_of_all_sessions_is_listed_as_such(services, ada):
+    services.visitor("server2")
+    services.accounts.disable()
+    assert f"account {ada}, all sessions" in services.accounts.run("outbox", "list").output
 
 
-def test_a_command_that_could_not_tell_says_so(services):
+def test_a_logout_is_sent_by_command_or_the_command_fails(services):
     services.endpoints["server2"].answer = FAILS
     services.visitor("server2").sign_out()
-    result = services.accounts.try_to_run("logouts", "send")
-    assert result.exit_code == 1
-    assert "Put off: 1 log-out. Given up: 0 log-outs." in result.output
-
-
-def test_a_log_out_is_tried_again_at_once_on_demand(services):
-    services.endpoints["server2"].answer = FAILS
-    services.visitor("server2").sign_out()
-    services.tell()
+    assert services.accounts.try_to_run("outbox", "send").exit_code == 1
     services.endpoints["server2"].answer = DONE
-    assert services.accounts.run("logouts", "retry", "1").stdout == "Due now: 1 log-out.\n"
-    assert services.tell() == {Outcome.TOLD: 1}
+    services.accounts.run("outbox", "retry", "1")
+    assert services.accounts.run("outbox", "send").stdout == "Sent: 1. Skipped: 0.\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["7"], "There is no log-out 7. It may have been told."),
-        ([], "Give the numbers of log-outs, or --all."),
-        (["--all", "1"], "Give the numbers of log-outs, or --all."),
-    ],
-)
-def test_a_retry_of_nothing_is_refused(services, arguments, sentence):
-    result = services.accounts.try_to_run("logouts", "retry", *arguments)
-    assert result.exit_code != 0
-    assert sentence in result.output
-
-
-def test_neither_log_nor_queue_holds_a_token(services, caplog):
+def test_neither_log_nor_outbox_holds_a_token(services, caplog):
     caplog.set_level("DEBUG")
     services.endpoints["server2"].answer = FAILS
     services.visitor("server2").sign_out()
     services.tell()
-    assert "log-out 1 server2: put off at attempt 1" in caplog.text
+    assert "logout 1 server2: retry later at attempt 1" in caplog.text
     assert "eyJ" not in caplog.text
-    assert "eyJ" not in repr(services.waiting())
+    assert "eyJ" not in repr([(job, job.payload) for job in services.waiting()])

@@ -6,7 +6,7 @@ import pytest
 from server1.accounts import throttles
 from server1.accounts.passwords import PasswordHasher
 from server1.accounts.throttles import Attempt
-from server1.mail.queue import Letter
+from server1.mail.queue import EmailKind
 from server1.parts import install, parts_of
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, problem
 from tests.servers.mail_room import MailRoom, text_of, token_in
@@ -263,7 +263,9 @@ def test_many_addresses_are_not_written_to_from_one_place(accounts):
     with accounts.parts.database.writing() as connection:
         for number in range(120):
             attempt = Attempt(f"user{number}@example.com", "127.0.0.1")
-            throttles.count_mail(connection, Letter.RESET_PASSWORD, attempt, accounts.parts.clock())
+            throttles.count_mail(
+                connection, EmailKind.RESET_PASSWORD, attempt, accounts.parts.clock()
+            )
     assert ask(Visitor(accounts), "one.more@example.com").status_code == 429
     assert ask(Visitor(accounts, "203.0.113.9"), "one.more@example.com").status_code == 303
 
@@ -282,7 +284,8 @@ def test_an_owner_whom_guesses_keep_out_elsewhere_gets_in_by_mail(accounts, mail
 
 def test_no_usable_token_ever_lies_in_the_database(accounts, browser1, mail_room):
     ask(browser1)
-    waiting = mail_room.rows()
+    waiting = mail_room.waiting()
     token = link_in_newest(mail_room)[-43:]
-    assert token not in repr([waiting, mail_room.rows(), mail_room.link_rows()])
-    assert Letter.RESET_PASSWORD in {row["kind"] for row in waiting}
+    payloads = [job.payload for job in [*waiting, *mail_room.waiting()]]
+    assert token not in repr([waiting, payloads, mail_room.link_rows()])
+    assert EmailKind.RESET_PASSWORD in {job.topic for job in waiting}

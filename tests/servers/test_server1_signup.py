@@ -109,7 +109,7 @@ def test_many_who_sign_up_at_once_with_one_address_get_one_account(accounts_on, 
         answers = list(pool.map(sign_up, visitors))
     assert {answer.status_code for answer in answers} == {303}
     assert len(user_rows(accounts_on)) == 2
-    kinds = sorted(row["kind"] for row in MailRoom(accounts_on, clock).rows())
+    kinds = sorted(job.topic for job in MailRoom(accounts_on, clock).waiting())
     # Its owner gets three mails in an hour, and no more.
     assert kinds == ["account-exists"] * 2 + ["verify-email"]
 
@@ -119,10 +119,10 @@ def test_an_owner_is_told_three_times_an_hour_and_the_answer_stays_the_same(
 ):
     answers = [sign_up(Visitor(accounts), email=EMAIL) for _ in range(5)]
     assert {(answer.status_code, answer.location) for answer in answers} == {(303, "/signup/sent")}
-    assert len(mail_room.rows()) == 3
+    assert len(mail_room.waiting()) == 3
     clock.tick(hours=1)
     sign_up(Visitor(accounts), email=EMAIL)
-    assert len(mail_room.rows()) == 4
+    assert len(mail_room.waiting()) == 4
 
 
 def test_one_address_may_sign_up_so_often_an_hour(accounts, clock):

@@ -5,7 +5,7 @@ import pytest
 
 from server1.accounts import throttles
 from server1.accounts.throttles import Attempt, TooManyAttemptsError
-from server1.mail.queue import Letter
+from server1.mail.queue import EmailKind
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, hidden_fields, problem
 from tests.servers.mail_room import MailRoom, token_in
 
@@ -202,7 +202,7 @@ def replace_password(way, accounts, owner, mail_room):
         owner.submit("/account/password", fields, page="/account/password")
         owner.sign_out()
     elif way == "by mail":
-        mail_room.enqueue(Letter.RESET_PASSWORD)
+        mail_room.enqueue(EmailKind.RESET_PASSWORD)
         mail_room.deliver()
         link = f"/reset-password?token={token_in(mail_room.box.mails[-1])}"
         owner.submit("/reset-password", {"password": NEW_PASSWORD}, page=link)

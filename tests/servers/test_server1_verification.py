@@ -4,7 +4,7 @@ import pytest
 
 from server1.accounts import users
 from server1.accounts.links import Purpose
-from server1.mail.queue import Letter
+from server1.mail.queue import EmailKind
 from tests.servers.accounts_visitor import (
     EMAIL,
     PASSWORD,
@@ -279,7 +279,7 @@ def test_whoever_is_signed_in_has_it_sent_by_one_press_on_the_home_page(bob, mai
 
 def test_an_account_whose_address_is_confirmed_gets_no_link(accounts, bob, mail_room):
     confirm(bob, link_in_newest(mail_room))
-    mail_room.enqueue(Letter.VERIFY_EMAIL, BOB)
+    mail_room.enqueue(EmailKind.VERIFY_EMAIL, BOB)
     mail_room.deliver()
     assert len(mail_room.box.mails) == 1
 

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs
 
 from sqlalchemy import select
 
-from server1.logouts import messenger, queue
+from flask_service.outbox import outbox_of
+from server1.logouts.notifier import LOGOUTS
 from server1.logouts.outlived import outlived_sessions
 from tests.documents import CHECKOUT
 from tests.jwks_endpoint import JWKSEndpoint, response, sends
@@ -44,6 +45,7 @@ class Services:
     def start(self):
         self.accounts = self._running.enter_context(running_accounts(self.environment, self.clock))
         self.database = self.accounts.parts.database
+        self.outbox = outbox_of(self.accounts.app)
 
     def stop(self):
         self._running.close()
@@ -69,7 +71,7 @@ class Services:
 
     def tell(self):
         with self.accounts.app.app_context():
-            return messenger.tell_due()
+            return self.outbox.process_due(LOGOUTS)
 
     @contextmanager
     def other_process(self, *command):
@@ -90,7 +92,7 @@ class Services:
 
     def tell_one(self):
         with self.accounts.app.app_context():
-            return messenger.tell_next()
+            return self.outbox.process_one(LOGOUTS)
 
     def told(self):
         """Tell what is due, and return what all services have heard until now."""
@@ -99,7 +101,7 @@ class Services:
 
     def waiting(self):
         with self.database.reading() as connection:
-            return queue.waiting(connection)
+            return self.outbox.jobs(connection)
 
     def outlived(self):
         with self.database.reading() as connection:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 import server1.config
 import server2.config
@@ -16,6 +17,7 @@ from tests.servers.conftest import (
     issuer_public_key,
     server1_keys,
 )
+from tests.service.small_outbox import small_outbox
 
 __all__ = ["clock", "issuer_key_ring", "issuer_public_key", "server1_keys"]  # fixtures
 
@@ -93,3 +95,20 @@ def server(request, tmp_path, clock, server1_keys, issuer_public_key):
 @pytest.fixture
 def app(server):
     return server.build()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def small(request, tmp_path, clock):
+    """An outbox on either database."""
+    url = f"sqlite:///{tmp_path / 'small.sqlite3'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+    with small_outbox(make_url(url), tmp_path, clock) as small:
+        yield small
+
+
+@pytest.fixture
+def small_on_sqlite(tmp_path, clock):
+    url = make_url(f"sqlite:///{tmp_path / 'small.sqlite3'}")
+    with small_outbox(url, tmp_path, clock) as small:
+        yield small

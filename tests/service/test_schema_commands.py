@@ -19,7 +19,7 @@ pytestmark = pytest.mark.processes
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
 OTHER_COMMANDS = {
-    "server1": [["users", "list"], ["grants", "list"], ["mail", "list"], ["audit"], ["routes"]],
+    "server1": [["users", "list"], ["grants", "list"], ["outbox", "list"], ["audit"], ["routes"]],
     "server2": [["routes"]],
 }
 SHOWN = "Current version: {}\nNewest version:  {}\n"

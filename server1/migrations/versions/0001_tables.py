@@ -15,7 +15,7 @@ def upgrade(op: Operations) -> None:
     _create_sessions(op)
     _create_throttles(op)
     _create_audit(op)
-    _create_queues(op)
+    _create_outbox(op)
 
 
 def _create_accounts(op: Operations) -> None:
@@ -104,37 +104,20 @@ def _create_audit(op: Operations) -> None:
     )
 
 
-def _create_queues(op: Operations) -> None:
+def _create_outbox(op: Operations) -> None:
     op.create_table(
-        "letters",
+        "outbox",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("kind", sa.String(32), nullable=False),
-        sa.Column("subject", sa.String(64)),
-        sa.Column("address", sa.String(254), nullable=False),
-        sa.Column("browser_sha256", sa.String(64)),
+        sa.Column("topic", sa.String(128), nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
         sa.Column("enqueued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("last_error", sa.String(200)),
-        sa.Column("claimed_until", sa.DateTime(timezone=True)),
-        sa.Column("given_up", sa.Boolean, nullable=False),
-        sa.Index("letters_by_due_at", "given_up", "due_at"),
-        sqlite_autoincrement=True,
-    )
-    op.create_table(
-        "logouts",
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("client_id", sa.String(128), nullable=False),
-        sa.Column("sid", sa.String(64)),
-        sa.Column("subject", sa.String(64), nullable=False),
-        sa.Column("enqueued_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("last_error", sa.String(200)),
-        sa.Column("claimed_until", sa.DateTime(timezone=True)),
-        sa.Column("given_up", sa.Boolean, nullable=False),
-        sa.Index("logouts_by_due_at", "given_up", "due_at"),
-        sa.Index("logouts_by_client_id", "client_id"),
+        sa.Column("leased_until", sa.DateTime(timezone=True)),
+        sa.Column("failed", sa.Boolean, nullable=False),
+        sa.Index("outbox_by_due_at", "kind", "failed", "due_at"),
         sqlite_autoincrement=True,
     )
     op.create_table(

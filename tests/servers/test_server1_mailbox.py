@@ -6,8 +6,8 @@ from email.message import EmailMessage
 import pytest
 
 from server1.mail.errors import OutOfReachError
-from server1.mail.outbox import MailUnknownError, Outbox
-from server1.mail.queue import Letter
+from server1.mail.mailbox import Mailbox, MailUnknownError
+from server1.mail.queue import EmailKind
 from tests.servers.accounts_visitor import EMAIL, Visitor, running_accounts
 from tests.servers.mail_room import MailRoom, token_in
 
@@ -37,11 +37,11 @@ def demo(made_environment, clock):
 
 
 @pytest.fixture
-def outbox(tmp_path, clock):
-    return Outbox(tmp_path / "outbox", clock)
+def mailbox(tmp_path, clock):
+    return Mailbox(tmp_path / "outbox", clock)
 
 
-def letter(subject="A letter", text="Hello.\r\n"):
+def a_mail(subject="A mail", text="Hello.\r\n"):
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = Address(addr_spec="no-reply@localhost")
     message["To"] = Address(addr_spec=EMAIL)
@@ -50,63 +50,63 @@ def letter(subject="A letter", text="Hello.\r\n"):
     return message
 
 
-def send(accounts, clock, kind=Letter.RESET_PASSWORD):
-    """Have a letter sent as a running server would, into a file."""
+def send(accounts, clock, kind=EmailKind.RESET_PASSWORD):
+    """Have an e-mail sent as a running server would, into a file."""
     room = MailRoom(accounts, clock, accounts.parts.delivery)
     room.enqueue(kind)
     room.deliver()
 
 
-def test_each_mail_is_a_file_for_this_server_alone(outbox, tmp_path, clock):
-    outbox.deliver(letter())
+def test_each_mail_is_a_file_for_this_server_alone(mailbox, tmp_path, clock):
+    mailbox.deliver(a_mail())
     clock.tick(seconds=1)
-    outbox.deliver(letter())
+    mailbox.deliver(a_mail())
     directory = tmp_path / "outbox"
     assert directory.stat().st_mode & 0o777 == 0o700
     files = sorted(directory.iterdir())
     assert [file.suffix for file in files] == [".eml", ".eml"]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
-    assert files[0].read_bytes() == letter().as_bytes()
+    assert files[0].read_bytes() == a_mail().as_bytes()
 
 
-def test_the_names_sort_by_time(outbox, clock):
+def test_the_names_sort_by_time(mailbox, clock):
     for number in range(5):
-        outbox.deliver(letter(f"letter {number}"))
+        mailbox.deliver(a_mail(f"mail {number}"))
         clock.tick(microseconds=1)
-    subjects = [outbox.read(name)["Subject"] for name in outbox.names()]
-    assert subjects == [f"letter {number}" for number in reversed(range(5))]
+    subjects = [mailbox.read(name)["Subject"] for name in mailbox.names()]
+    assert subjects == [f"mail {number}" for number in reversed(range(5))]
 
 
-def test_two_mails_of_one_moment_are_two_files(outbox):
+def test_two_mails_of_one_moment_are_two_files(mailbox):
     for _ in range(20):
-        outbox.deliver(letter())
-    assert len(outbox.names()) == 20
+        mailbox.deliver(a_mail())
+    assert len(mailbox.names()) == 20
 
 
 def test_a_mail_that_cannot_be_written_is_tried_again(tmp_path, clock):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutOfReachError) as failed:
-        Outbox(tmp_path / "file" / "outbox", clock).deliver(letter())
-    assert str(failed.value) == "the outbox cannot be written to (NotADirectoryError)"
+        Mailbox(tmp_path / "file" / "outbox", clock).deliver(a_mail())
+    assert str(failed.value) == "the directory of mails cannot be written to (NotADirectoryError)"
 
 
-def test_what_was_not_written_by_us_is_not_listed(outbox, tmp_path):
-    outbox.deliver(letter())
+def test_what_was_not_written_by_us_is_not_listed(mailbox, tmp_path):
+    mailbox.deliver(a_mail())
     for name in (".20260101T120000000000Z-01234567", "notes.txt", "x.eml", "a\nb.eml"):
         (tmp_path / "outbox" / name).write_text("x")
-    assert len(outbox.names()) == 1
+    assert len(mailbox.names()) == 1
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
-def test_no_name_leads_out_of_the_directory(outbox, tmp_path, name):
+def test_no_name_leads_out_of_the_directory(mailbox, tmp_path, name):
     (tmp_path / "secret_key.eml").write_text("Subject: a secret\n\nsecret\n")
-    outbox.deliver(letter())
+    mailbox.deliver(a_mail())
     with pytest.raises(MailUnknownError):
-        outbox.read(name)
+        mailbox.read(name)
 
 
-def test_before_the_first_mail_the_outbox_is_empty(outbox):
-    assert outbox.names() == []
+def test_before_the_first_mail_the_mailbox_is_empty(mailbox):
+    assert mailbox.names() == []
 
 
 def test_the_demo_lists_its_mails_and_shows_each(demo, clock):
@@ -114,7 +114,7 @@ def test_the_demo_lists_its_mails_and_shows_each(demo, clock):
     assert "No mail has been sent yet." in visitor.get("/outbox").text
     send(demo, clock)
     clock.tick(minutes=1)
-    send(demo, clock, Letter.PASSWORD_CHANGED)
+    send(demo, clock, EmailKind.PASSWORD_CHANGED)
     page = visitor.get("/outbox").text
     newest, oldest = re.findall('<h3><a href="([^"]+)">([^<]+)</a></h3>', page)
     assert newest[1] == "Your password for localhost:5001 was changed"
@@ -126,8 +126,8 @@ def test_the_demo_lists_its_mails_and_shows_each(demo, clock):
 
 def test_the_link_in_a_mail_can_be_followed_and_nothing_else(demo, clock):
     send(demo, clock)
-    outbox = Outbox(demo.parts.config.mail.outbox, clock)
-    token = token_in(outbox.read(outbox.names()[0]))
+    mailbox = Mailbox(demo.parts.config.mail.outbox, clock)
+    token = token_in(mailbox.read(mailbox.names()[0]))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     links = re.findall('href="([^"]+)"', Visitor(demo).get(path).text.partition("<article")[2])
     assert links == [f"{demo.issuer}/reset-password?token={token}", "/outbox"]
@@ -148,7 +148,7 @@ def test_the_link_in_a_mail_can_be_followed_and_nothing_else(demo, clock):
     ],
 )
 def test_what_stands_in_a_mail_is_text(demo, clock, text):
-    Outbox(demo.parts.config.mail.outbox, clock).deliver(letter(text, f"{text}\n\n{text}\n"))
+    Mailbox(demo.parts.config.mail.outbox, clock).deliver(a_mail(text, f"{text}\n\n{text}\n"))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     page = Visitor(demo).get(path).text.partition("<article")[2]
     assert re.findall('href="([^"]+)"', page) == ["/outbox"]
@@ -190,9 +190,9 @@ def test_a_mail_that_is_gone_is_no_page(demo):
 
 
 def test_only_so_many_mails_are_listed(demo, clock):
-    outbox = Outbox(demo.parts.config.mail.outbox, clock)
+    mailbox = Mailbox(demo.parts.config.mail.outbox, clock)
     for _ in range(53):
-        outbox.deliver(letter())
+        mailbox.deliver(a_mail())
     page = Visitor(demo).get("/outbox").text
     assert page.count("<h3>") == 50
     assert "3 older mails are not shown." in page
@@ -222,7 +222,7 @@ def test_outside_of_the_demo_and_with_a_mail_server_there_is_no_outbox(
         if not settings:
             send(accounts, clock)
         assert Visitor(accounts).get("/outbox").status_code == 404
-        names = Outbox(accounts.parts.config.mail.outbox, clock).names()
+        names = Mailbox(accounts.parts.config.mail.outbox, clock).names()
         for name in names or ["20260101T120000000000Z-01234567"]:
             assert Visitor(accounts).get(f"/outbox/{name}").status_code == 404
         assert "/outbox" not in Visitor(accounts).get("/login").text

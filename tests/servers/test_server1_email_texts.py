@@ -4,9 +4,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from server1.mail import letters
-from server1.mail.letters import LinkInLetter
-from server1.mail.queue import Letter
+from server1.mail import texts
+from server1.mail.queue import EmailKind
+from server1.mail.texts import LinkInEmail
 from tests.servers.accounts_visitor import EMAIL, running_accounts
 from tests.servers.mail_room import text_of, token_in
 
@@ -19,6 +19,7 @@ PRODUCTION = {
     "SERVER1_MAIL_FROM": "Konten-Büro, Ähm <accounts@example.com>",
     "SERVER1_CONTACT": "das Büro <hilfe@example.com>",
 }
+LINKS = [EmailKind.VERIFY_EMAIL, EmailKind.RESET_PASSWORD, EmailKind.CHANGE_EMAIL]
 
 
 class Page(HTMLParser):
@@ -44,9 +45,9 @@ class Page(HTMLParser):
 
 def write(accounts, kind, address=EMAIL):
     issuer = accounts.issuer
-    link = LinkInLetter(f"{issuer}/{kind}?token={TOKEN}", accounts.parts.clock())
+    link = LinkInEmail(f"{issuer}/{kind}?token={TOKEN}", accounts.parts.clock())
     with accounts.app.app_context():
-        return letters.write(kind, address=address, asked_at=accounts.parts.clock(), link=link)
+        return texts.write(kind, address=address, asked_at=accounts.parts.clock(), link=link)
 
 
 def sent(message):
@@ -65,8 +66,8 @@ def server1(request, servers):
     return servers[request.param]
 
 
-@pytest.mark.parametrize("kind", Letter)
-def test_both_parts_of_a_letter_say_the_same(server1, kind):
+@pytest.mark.parametrize("kind", EmailKind)
+def test_both_parts_of_an_email_say_the_same(server1, kind):
     mail = sent(write(server1, kind))
     page = Page(mail.get_body(("html",)).get_content())
     shown = " ".join(page.words)
@@ -75,8 +76,8 @@ def test_both_parts_of_a_letter_say_the_same(server1, kind):
     assert str(mail["Subject"]) in shown
 
 
-@pytest.mark.parametrize("kind", Letter)
-def test_a_letter_loads_nothing_and_leads_to_this_server_only(server1, kind):
+@pytest.mark.parametrize("kind", EmailKind)
+def test_an_email_loads_nothing_and_leads_to_this_server_only(server1, kind):
     page = Page(sent(write(server1, kind)).get_body(("html",)).get_content())
     assert not {"img", "script", "link", "iframe", "object", "form", "style"} & set(page.tags)
     assert all(
@@ -84,8 +85,8 @@ def test_a_letter_loads_nothing_and_leads_to_this_server_only(server1, kind):
     )
 
 
-@pytest.mark.parametrize("kind", Letter)
-def test_a_letter_says_who_it_is_from_when_it_was_asked_for_and_whom_to_ask(server1, kind):
+@pytest.mark.parametrize("kind", EmailKind)
+def test_an_email_says_who_it_is_from_when_it_was_asked_for_and_whom_to_ask(server1, kind):
     text = " ".join(text_of(sent(write(server1, kind))).split())
     host = server1.issuer.partition("//")[2]
     assert f"This mail was sent by {host}" in text
@@ -94,7 +95,7 @@ def test_a_letter_says_who_it_is_from_when_it_was_asked_for_and_whom_to_ask(serv
     assert "If it was not you" in text
 
 
-@pytest.mark.parametrize("kind", [Letter.VERIFY_EMAIL, Letter.RESET_PASSWORD, Letter.CHANGE_EMAIL])
+@pytest.mark.parametrize("kind", LINKS)
 def test_the_link_stands_on_a_line_of_its_own_in_one_piece(server1, kind):
     message = write(server1, kind)
     line = f"{server1.issuer}/{kind}?token={TOKEN}"
@@ -104,26 +105,26 @@ def test_the_link_stands_on_a_line_of_its_own_in_one_piece(server1, kind):
         assert f"\r\n{line}\r\n".encode() in message.as_bytes()
 
 
-@pytest.mark.parametrize("kind", [Letter.ACCOUNT_EXISTS, Letter.PASSWORD_CHANGED])
+@pytest.mark.parametrize("kind", [EmailKind.ACCOUNT_EXISTS, EmailKind.PASSWORD_CHANGED])
 def test_a_notice_leads_to_the_page_that_helps(accounts, kind):
     assert f"{accounts.issuer}/forgot-password" in text_of(write(accounts, kind)).splitlines()
 
 
-def test_a_letter_has_a_whole_header(server1, clock):
-    mail = sent(write(server1, Letter.PASSWORD_CHANGED))
+def test_an_email_has_a_whole_header(server1, clock):
+    mail = sent(write(server1, EmailKind.PASSWORD_CHANGED))
     assert str(mail["To"]) == EMAIL
     assert mail["Date"].datetime == clock()
     assert mail["Auto-Submitted"] == "auto-generated"
     sender = server1.parts.config.mail.sender
     assert mail["From"].addresses == (sender,)
     assert re.fullmatch(rf"<[0-9a-f]{{32}}@{sender.domain}>", mail["Message-ID"])
-    assert mail["Message-ID"] != sent(write(server1, Letter.PASSWORD_CHANGED))["Message-ID"]
+    assert mail["Message-ID"] != sent(write(server1, EmailKind.PASSWORD_CHANGED))["Message-ID"]
     assert [type(defect) for part in mail.walk() for defect in part.defects] == []
 
 
-@pytest.mark.parametrize("kind", Letter)
+@pytest.mark.parametrize("kind", EmailKind)
 @pytest.mark.parametrize("address", [EMAIL, LONGEST_ADDRESS, "a!#$%&'*+-/=?^_`{|}~@localhost"])
-def test_a_letter_as_it_is_sent_is_ascii_with_lines_of_lawful_length(server1, kind, address):
+def test_an_email_as_it_is_sent_is_ascii_with_lines_of_lawful_length(server1, kind, address):
     content = write(server1, kind, address).as_bytes()
     lines = content.split(b"\r\n")
     assert max(map(len, lines)) <= 998
@@ -144,7 +145,7 @@ def test_a_letter_as_it_is_sent_is_ascii_with_lines_of_lawful_length(server1, ki
 )
 def test_a_second_recipient_cannot_be_written(accounts, address):
     try:
-        message = write(accounts, Letter.PASSWORD_CHANGED, address)
+        message = write(accounts, EmailKind.PASSWORD_CHANGED, address)
     except ValueError:
         return
     assert b"e@y.example" not in message.as_bytes()
@@ -153,6 +154,6 @@ def test_a_second_recipient_cannot_be_written(accounts, address):
 def test_markup_in_a_setting_is_text(accounts_environment, clock):
     settings = {**accounts_environment, "SERVER1_CONTACT": "<b>us</b> & them"}
     with running_accounts(settings, clock) as accounts:
-        mail = sent(write(accounts, Letter.ACCOUNT_CLOSED))
+        mail = sent(write(accounts, EmailKind.ACCOUNT_CLOSED))
     assert "<b>" not in mail.get_body(("html",)).get_content()
     assert "<b>us</b> & them" in " ".join(text_of(mail).split())

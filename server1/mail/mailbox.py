@@ -1,4 +1,4 @@
-"""The outbox: where no mail server is set, each mail becomes a file in a directory."""
+"""The mailbox: where no mail server is set, each mail becomes a file in a directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOMENT = "%Y%m%dT%H%M%S%f"
 
 
 class MailUnknownError(LookupError):
-    """There is no mail of this name in the outbox."""
+    """There is no mail of this name in the mailbox."""
 
 
 def written_at(name: str) -> datetime:
@@ -34,7 +34,7 @@ def written_at(name: str) -> datetime:
     return datetime.strptime(f"{found['moment']}Z" if found else "", f"{_MOMENT}%z")
 
 
-class Outbox:
+class Mailbox:
     """A directory of mails, readable by this server's user alone.
 
     Args:
@@ -58,7 +58,7 @@ class Outbox:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write(name, message.as_bytes())
         except OSError as error:
-            reason = f"the outbox cannot be written to ({type(error).__name__})"
+            reason = f"the directory of mails cannot be written to ({type(error).__name__})"
             raise OutOfReachError(reason) from error
 
     def names(self) -> Sequence[str]:

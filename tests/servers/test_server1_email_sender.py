@@ -1,27 +1,55 @@
+import json
 import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete
 
+from flask_service.jobs import Outcome
 from server1.accounts import users
+from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.links import LinkReplacedError, Purpose
 from server1.mail.errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
-from server1.mail.postman import Outcome
-from server1.mail.queue import Letter
+from server1.mail.queue import EmailKind
 from tests.servers.accounts_visitor import EMAIL
 from tests.servers.mail_room import MailRoom, text_of, token_in
 
 STRANGER = "nobody@example.com"
 NEW_EMAIL = "ada@example.org"
 LINKS = {
-    Letter.VERIFY_EMAIL: Purpose.VERIFY_EMAIL,
-    Letter.RESET_PASSWORD: Purpose.RESET_PASSWORD,
-    Letter.CHANGE_EMAIL: Purpose.CHANGE_EMAIL,
+    EmailKind.VERIFY_EMAIL: Purpose.VERIFY_EMAIL,
+    EmailKind.RESET_PASSWORD: Purpose.RESET_PASSWORD,
+    EmailKind.CHANGE_EMAIL: Purpose.CHANGE_EMAIL,
 }
 FAILURES = [DeliveryError("later"), OutOfReachError("down"), RuntimeError("a fault of ours")]
+
+HOSTILE_ADDRESSES = [
+    "",
+    "nobody",
+    "a@x.example, e@y.example",
+    "a@x.example,e@y.example",
+    "a@x.example;e@y.example",
+    "a@x.example e@y.example",
+    "a@x.example\r\nBcc: e@y.example",
+    "a@x.example\nBcc: e@y.example",
+    "a@x.example%0d%0aBcc:e@y.example",
+    "a@x.example\0",
+    "Ada <a@x.example>",
+    "<a@x.example>",
+    "group: a@x.example, e@y.example;",
+    '"a@x.example, e"@y.example',
+    "a@x.example@y.example",
+    "a@x.example>\r\nRCPT TO:<e@y.example",
+    "a@[127.0.0.1]",
+    "(e@y.example)a@x.example",
+    "ada@examplé.com",
+    "ADA@EXAMPLE.COM\u212a",
+    "ad\u0131@example.com",
+    "ada@example.com\u2028",
+    "\ud800@example.com",
+    "a" * 65 + "@x.example",
+    "a@" + "x" * 320,
+]
 
 
 @pytest.fixture
@@ -37,8 +65,43 @@ def unverified(room):
     return room.accounts.find()
 
 
-def test_a_letter_is_sent_once_and_is_gone(room):
-    room.enqueue(Letter.PASSWORD_CHANGED)
+@pytest.mark.parametrize("address", HOSTILE_ADDRESSES)
+def test_an_email_has_one_address(accounts, clock, address):
+    room = MailRoom(accounts, clock)
+    with pytest.raises(EmailAddressError):
+        room.enqueue(EmailKind.RESET_PASSWORD, address)
+    assert room.waiting() == []
+
+
+def test_the_outbox_holds_address_account_and_browser_alone(room):
+    room.enqueue(EmailKind.VERIFY_EMAIL, subject="a-subject", browser_sha256="b" * 64)
+    (job,) = room.waiting()
+    assert (job.kind, job.topic) == ("email", "verify-email")
+    assert json.loads(job.payload) == {
+        "address": EMAIL,
+        "subject": "a-subject",
+        "browser_sha256": "b" * 64,
+    }
+
+
+def test_emails_that_wait_are_listed_with_their_address(room):
+    room.enqueue(EmailKind.RESET_PASSWORD, STRANGER)
+    _, row = room.accounts.run("outbox", "list").output.splitlines()
+    assert row.split() == [
+        *("1", "email", "reset-password", STRANGER, "2026-01-01", "12:00", "UTC", "0", "now", "-")
+    ]
+
+
+def test_emails_are_sent_by_command_and_skipped_ones_are_counted(room):
+    room.enqueue(EmailKind.PASSWORD_CHANGED)
+    room.enqueue(EmailKind.RESET_PASSWORD, STRANGER)
+    answer = room.accounts.run("outbox", "send", "--kind", "email").stdout
+    assert answer == "Sent: 1. Skipped: 1.\n"
+    assert room.recipients() == [EMAIL]
+
+
+def test_an_email_is_sent_once_and_is_gone(room):
+    room.enqueue(EmailKind.PASSWORD_CHANGED)
     assert room.deliver() == {Outcome.SENT: 1}
     assert room.recipients() == [EMAIL]
     assert room.waiting() == []
@@ -46,8 +109,8 @@ def test_a_letter_is_sent_once_and_is_gone(room):
 
 
 @pytest.mark.parametrize("kind", LINKS)
-def test_the_link_in_a_letter_is_good_for_what_it_says(room, unverified, kind):
-    address = NEW_EMAIL if kind is Letter.CHANGE_EMAIL else EMAIL
+def test_the_link_in_an_email_is_good_for_what_it_says(room, unverified, kind):
+    address = NEW_EMAIL if kind is EmailKind.CHANGE_EMAIL else EMAIL
     room.enqueue(kind, address, subject=unverified.subject, browser_sha256="b" * 64)
     room.deliver()
     (mail,) = room.box.mails
@@ -58,50 +121,50 @@ def test_the_link_in_a_letter_is_good_for_what_it_says(room, unverified, kind):
 
 
 def test_the_life_of_a_link_begins_when_its_mail_is_sent(room, clock):
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     clock.tick(hours=5)
     room.deliver()
     link = room.find_link(token_in(room.box.mails[0]), Purpose.RESET_PASSWORD)
     assert link.expires_at == clock() + timedelta(minutes=60)
 
 
-def test_there_is_no_link_while_a_letter_waits(room):
-    room.enqueue(Letter.RESET_PASSWORD)
+def test_there_is_no_link_while_an_email_waits(room):
+    room.enqueue(EmailKind.RESET_PASSWORD)
     assert room.link_rows() == []
 
 
 def test_a_mail_goes_to_the_address_on_file_however_it_was_typed(room):
-    room.enqueue(Letter.RESET_PASSWORD, EMAIL.upper())
-    room.enqueue(Letter.ACCOUNT_EXISTS, EMAIL.title())
+    room.enqueue(EmailKind.RESET_PASSWORD, EMAIL.upper())
+    room.enqueue(EmailKind.ACCOUNT_EXISTS, EMAIL.title())
     room.deliver()
     assert room.recipients() == [EMAIL, EMAIL]
 
 
-@pytest.mark.parametrize("kind", [*LINKS, Letter.ACCOUNT_EXISTS])
+@pytest.mark.parametrize("kind", [*LINKS, EmailKind.ACCOUNT_EXISTS])
 def test_nobody_is_written_to_where_there_is_no_account(room, kind):
     room.enqueue(kind, STRANGER)
     room.enqueue(kind, STRANGER, subject="a-subject-of-nobody")
-    assert room.deliver() == {Outcome.NOBODY: 2}
+    assert room.deliver() == {Outcome.SKIPPED: 2}
     assert room.recipients() == []
     assert room.waiting() == []
 
 
-@pytest.mark.parametrize("kind", [*LINKS, Letter.ACCOUNT_EXISTS])
+@pytest.mark.parametrize("kind", [*LINKS, EmailKind.ACCOUNT_EXISTS])
 def test_nobody_is_written_to_about_a_disabled_account(room, unverified, kind):
     room.enqueue(kind)
     room.enqueue(kind, subject=unverified.subject)
     room.accounts.disable()
-    assert room.deliver() == {Outcome.NOBODY: 2}
+    assert room.deliver() == {Outcome.SKIPPED: 2}
     assert room.link_rows() == []
 
 
 def test_a_verified_address_is_not_asked_about_again(room):
-    room.enqueue(Letter.VERIFY_EMAIL)
-    assert room.deliver() == {Outcome.NOBODY: 1}
+    room.enqueue(EmailKind.VERIFY_EMAIL)
+    assert room.deliver() == {Outcome.SKIPPED: 1}
 
 
 @pytest.mark.parametrize(
-    "kind", [Letter.PASSWORD_CHANGED, Letter.EMAIL_CHANGED, Letter.ACCOUNT_CLOSED]
+    "kind", [EmailKind.PASSWORD_CHANGED, EmailKind.EMAIL_CHANGED, EmailKind.ACCOUNT_CLOSED]
 )
 def test_a_notice_goes_where_it_was_addressed_though_the_account_is_gone(room, kind):
     room.enqueue(kind, subject=room.accounts.find().subject)
@@ -112,13 +175,13 @@ def test_a_notice_goes_where_it_was_addressed_though_the_account_is_gone(room, k
 
 
 @pytest.mark.parametrize("trouble", FAILURES)
-def test_a_letter_that_did_not_leave_is_tried_again_later(room, clock, trouble):
-    room.enqueue(Letter.PASSWORD_CHANGED)
+def test_an_email_that_did_not_leave_is_tried_again_later(room, clock, trouble):
+    room.enqueue(EmailKind.PASSWORD_CHANGED)
     room.box.trouble = trouble
     room.deliver()
-    (letter,) = room.waiting()
-    assert letter.due_at == clock() + timedelta(minutes=1)
-    assert letter.claimed_until is None
+    (job,) = room.waiting()
+    assert job.due_at == clock() + timedelta(minutes=1)
+    assert job.leased_until is None
     room.box.trouble = None
     clock.tick(seconds=59)
     assert room.deliver() == {}
@@ -126,14 +189,14 @@ def test_a_letter_that_did_not_leave_is_tried_again_later(room, clock, trouble):
     assert room.deliver() == {Outcome.SENT: 1}
 
 
-def test_why_a_letter_waits_is_kept_in_our_own_words(room):
-    room.enqueue(Letter.PASSWORD_CHANGED)
-    room.enqueue(Letter.EMAIL_CHANGED)
+def test_why_an_email_waits_is_kept_in_our_own_words(room):
+    room.enqueue(EmailKind.PASSWORD_CHANGED)
+    room.enqueue(EmailKind.EMAIL_CHANGED)
     room.box.trouble = DeliveryError("the mail server does not take the mail yet (451)")
     room.deliver_one()
     room.box.trouble = ValueError("https://accounts.example.com/reset-password?token=secret")
     room.deliver_one()
-    assert [letter.last_error for letter in room.waiting()] == [
+    assert [job.last_error for job in room.waiting()] == [
         "the mail server does not take the mail yet (451)",
         "this server has failed (ValueError)",
     ]
@@ -141,10 +204,10 @@ def test_why_a_letter_waits_is_kept_in_our_own_words(room):
 
 @pytest.mark.parametrize("trouble", [*FAILURES, RefusedError("refused")])
 def test_the_link_of_a_mail_that_did_not_leave_is_no_link(room, clock, trouble):
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     room.deliver()
     earlier = token_in(room.box.mails[0])
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     room.box.trouble = trouble
     room.deliver()
     assert len(room.link_rows()) == 1
@@ -153,7 +216,7 @@ def test_the_link_of_a_mail_that_did_not_leave_is_no_link(room, clock, trouble):
 
 def test_the_link_of_a_mail_that_may_have_arrived_is_good_until_the_next_one(room, clock):
     lost = Lost(room.box)
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     room.box.deliver = lost.deliver
     room.deliver()
     token = token_in(lost.mail)
@@ -178,8 +241,8 @@ class Lost:
 
 
 def test_the_newest_of_two_mails_holds_the_link_that_is_good(room):
-    room.enqueue(Letter.RESET_PASSWORD)
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     room.deliver()
     first, second = map(token_in, room.box.mails)
     with pytest.raises(LinkReplacedError):
@@ -187,20 +250,20 @@ def test_the_newest_of_two_mails_holds_the_link_that_is_good(room):
     room.find_link(second, Purpose.RESET_PASSWORD)
 
 
-def test_a_refused_letter_is_given_up_at_once(room):
-    room.enqueue(Letter.PASSWORD_CHANGED)
+def test_a_refused_email_fails_at_once(room):
+    room.enqueue(EmailKind.PASSWORD_CHANGED)
     room.box.trouble = RefusedError("the mail server refuses the address (550)")
-    assert room.deliver() == {Outcome.GIVEN_UP: 1}
-    (letter,) = room.waiting()
-    assert letter.given_up
-    assert letter.last_error == "the mail server refuses the address (550)"
+    assert room.deliver() == {Outcome.FAILED: 1}
+    (job,) = room.waiting()
+    assert job.failed
+    assert job.last_error == "the mail server refuses the address (550)"
 
 
-def test_a_letter_is_given_up_after_three_days_and_not_before(room, clock):
-    room.enqueue(Letter.PASSWORD_CHANGED)
+def test_an_email_fails_after_three_days_and_not_before(room, clock):
+    room.enqueue(EmailKind.PASSWORD_CHANGED)
     room.box.trouble = OutOfReachError("down")
     (asked,) = room.waiting()
-    while not room.waiting()[0].given_up:
+    while not room.waiting()[0].failed:
         clock.now = room.waiting()[0].due_at
         room.deliver()
     assert timedelta(days=3) <= clock() - asked.enqueued_at <= timedelta(days=3, hours=6)
@@ -208,49 +271,15 @@ def test_a_letter_is_given_up_after_three_days_and_not_before(room, clock):
     assert room.deliver() == {}
 
 
-def test_a_letter_that_was_given_up_long_ago_is_removed_aloud(room, clock, caplog):
-    room.box.trouble = RefusedError("refused")
-    for _ in range(2):
-        room.enqueue(Letter.PASSWORD_CHANGED)
-        room.deliver()
-        clock.tick(days=30)
-    assert [letter.number for letter in room.waiting()] == [2]
-    assert "letter 1 is removed: it was given up a month ago" in caplog.text
-
-
 def test_when_no_mail_can_leave_the_others_are_not_tried(room, clock):
     for _ in range(5):
-        room.enqueue(Letter.PASSWORD_CHANGED)
+        room.enqueue(EmailKind.PASSWORD_CHANGED)
     room.box.trouble = OutOfReachError("down")
-    assert room.deliver() == {Outcome.OUT_OF_REACH: 1}
-    assert [letter.attempts for letter in room.waiting()] == [1, 0, 0, 0, 0]
+    assert room.deliver() == {Outcome.UNREACHABLE: 1}
+    assert [job.attempts for job in room.waiting()] == [1, 0, 0, 0, 0]
     room.box.trouble = None
     clock.tick(minutes=1)
     assert room.deliver() == {Outcome.SENT: 5}
-
-
-def test_one_letter_that_cannot_leave_does_not_keep_the_others(room):
-    for _ in range(3):
-        room.enqueue(Letter.PASSWORD_CHANGED)
-    room.box.trouble = DeliveryError("greylisted")
-    room.deliver_one()
-    room.box.trouble = None
-    assert room.deliver() == {Outcome.SENT: 2}
-
-
-def test_workers_side_by_side_send_each_letter_once(room):
-    start = threading.Barrier(6)
-    for _ in range(30):
-        room.enqueue(Letter.PASSWORD_CHANGED)
-
-    def deliver(_number):
-        start.wait()
-        room.deliver()
-
-    with ThreadPoolExecutor(start.parties) as pool:
-        list(pool.map(deliver, range(start.parties)))
-    room.deliver()
-    assert len(room.box.mails) == 30
 
 
 def test_no_transaction_is_open_while_a_mail_is_on_its_way(room):
@@ -262,7 +291,7 @@ def test_no_transaction_is_open_while_a_mail_is_on_its_way(room):
                 seen.append(message)
 
     room.box.deliver = Watcher().deliver
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     assert room.deliver() == {Outcome.SENT: 1}
     assert len(seen) == 1
 
@@ -273,7 +302,7 @@ def test_a_link_is_good_before_its_mail_is_on_its_way(room):
             room.find_link(token_in(message), Purpose.RESET_PASSWORD)
 
     room.box.deliver = Reader().deliver
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     assert room.deliver() == {Outcome.SENT: 1}
 
 
@@ -285,33 +314,33 @@ def test_an_account_closed_while_its_mail_is_on_its_way_is_no_fault(room):
             raise OutOfReachError("down")
 
     room.box.deliver = Closer().deliver
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     room.deliver()
     del room.box.deliver
     room.clock.tick(minutes=1)
-    assert room.deliver() == {Outcome.NOBODY: 1}
+    assert room.deliver() == {Outcome.SKIPPED: 1}
 
 
-def test_the_log_names_the_letter_and_nobody_and_no_link(room, caplog):
+def test_the_log_names_the_email_and_nobody_and_no_link(room, caplog):
     with caplog.at_level(logging.INFO):
-        room.enqueue(Letter.RESET_PASSWORD)
-        room.enqueue(Letter.RESET_PASSWORD, STRANGER)
+        room.enqueue(EmailKind.RESET_PASSWORD)
+        room.enqueue(EmailKind.RESET_PASSWORD, STRANGER)
         room.deliver()
-        room.enqueue(Letter.RESET_PASSWORD)
+        room.enqueue(EmailKind.RESET_PASSWORD)
         room.box.trouble = RefusedError("the mail server refuses the address (550)")
         room.deliver()
-    lines = [record.getMessage() for record in caplog.records if "letter" in record.getMessage()]
+    lines = [record.getMessage() for record in caplog.records if "email" in record.getMessage()]
     assert lines == [
-        "letter 1 reset-password: sent",
-        "letter 2 reset-password: nobody to write to",
-        "letter 3 reset-password: given up at attempt 1: the mail server refuses the address (550)",
+        "email 1 reset-password: sent",
+        "email 2 reset-password: skipped",
+        "email 3 reset-password: failed at attempt 1: the mail server refuses the address (550)",
     ]
     assert token_in(room.box.mails[0]) not in caplog.text
     assert "example.com" not in caplog.text
 
 
 def test_a_mail_speaks_of_the_time_when_it_was_asked_for(room, clock):
-    room.enqueue(Letter.RESET_PASSWORD)
+    room.enqueue(EmailKind.RESET_PASSWORD)
     clock.tick(hours=2)
     room.deliver()
     text = " ".join(text_of(room.box.mails[0]).split())

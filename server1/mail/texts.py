@@ -1,8 +1,8 @@
-"""What each letter says.
+"""What each e-mail says.
 
-The words stand once, in ``templates/mail/letters``: a subject, then paragraphs. From them come a
+The words stand once, in ``templates/mail/emails``: a subject, then paragraphs. From them come a
 text part and an HTML part that say the same, without pictures and without anything to load. No
-letter repeats what a stranger typed, a person's name for instance: they could write in our name.
+e-mail repeats what a stranger typed, a person's name for instance: they could write in our name.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from flask import render_template
 
 from server1.parts import parts
 
-from .queue import Letter
+from .queue import EmailKind
 
 _WIDTH = 72  # characters
 _LONGEST_LINE = 998  # RFC 5322, section 2.1.1
 
 
 @dataclass(frozen=True, slots=True)
-class LinkInLetter:
-    """The link that a letter is about.
+class LinkInEmail:
+    """The link that an e-mail is about.
 
     Args:
         url: It holds the token.
@@ -40,15 +40,15 @@ class LinkInLetter:
 
 
 def write(
-    kind: Letter, *, address: str, asked_at: datetime, link: LinkInLetter | None = None
+    kind: EmailKind, *, address: str, asked_at: datetime, link: LinkInEmail | None = None
 ) -> EmailMessage:
-    """Write a letter.
+    """Write an e-mail.
 
     Args:
         kind: What it says.
         address: To whom, one address.
         asked_at: When it was asked for, or when that happened which it tells of.
-        link: Where the letter is about one.
+        link: Where the e-mail is about one.
 
     Returns:
         A mail of two parts, with all that RFC 5322 asks for in its header.
@@ -62,7 +62,7 @@ def write(
         "link": None if link is None else link.url,
         "link_ends_at": None if link is None else _in_words(link.ends_at),
     }
-    words = render_template(f"mail/letters/{kind}.txt", **told)
+    words = render_template(f"mail/emails/{kind}.txt", **told)
     subject, *paragraphs = words.strip().split("\n\n")
     paragraphs.append(
         f"This mail was sent by {told['host']}, because somebody used your e-mail address there. "
@@ -78,7 +78,7 @@ def write(
     message["Auto-Submitted"] = "auto-generated"
     text = "\n\n".join(_fill(paragraph) for paragraph in paragraphs)
     html = render_template(
-        "mail/letter.html", subject=subject, paragraphs=paragraphs, issuer=config.issuer
+        "mail/email.html", subject=subject, paragraphs=paragraphs, issuer=config.issuer
     )
     message.set_content(f"{text}\n", cte=_encoding(text))
     message.add_alternative(html, subtype="html", cte=_encoding(html))

@@ -1,0 +1,135 @@
+"""The sender: decides what becomes of an e-mail that is due, and sends it.
+
+Whether there is an account for an address that a stranger typed is decided here, where no stranger
+can measure how long it takes. A link is made here too, a moment before its mail leaves: the token
+is in memory and in the mail, never in the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from flask_service.jobs import Job, JobKind, Outcome, RetryPolicy
+from server1 import audit
+from server1.accounts import links, users
+from server1.accounts.links import Purpose
+from server1.accounts.users import User, UserUnknownError
+from server1.audit import Event
+from server1.parts import parts
+
+from . import texts
+from .errors import UncertainError
+from .queue import JOB_KIND, Email, EmailKind
+from .texts import LinkInEmail
+
+_PURPOSES: Mapping[EmailKind, Purpose] = {
+    EmailKind.VERIFY_EMAIL: Purpose.VERIFY_EMAIL,
+    EmailKind.RESET_PASSWORD: Purpose.RESET_PASSWORD,
+    EmailKind.CHANGE_EMAIL: Purpose.CHANGE_EMAIL,
+}
+
+
+class _SkippedError(Exception):
+    """There is no such account, or the e-mail does not concern it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """Where an e-mail goes, and the link that was made for it."""
+
+    address: str
+    subject: str | None = None
+    token: str | None = field(default=None, repr=False)
+    link: LinkInEmail | None = field(default=None, repr=False)
+
+
+def _send(job: Job) -> Outcome:
+    email, kind, database = job.read(Email), EmailKind(job.topic), parts().database
+    try:
+        with database.writing() as connection:
+            delivery = _prepare(connection, kind, email, parts().clock())
+    except _SkippedError:
+        return Outcome.SKIPPED
+    try:
+        to, link = delivery.address, delivery.link
+        message = texts.write(kind, address=to, asked_at=job.enqueued_at, link=link)
+        parts().delivery.deliver(message)
+    except Exception as error:
+        if delivery.token is not None and not isinstance(error, UncertainError):
+            with database.writing() as connection:  # the link of a mail that did not leave
+                links.withdraw(connection, delivery.token)
+        raise
+    if delivery.token is not None:
+        with database.writing() as connection:
+            subject = delivery.subject
+            audit.record(connection, Event.LINK_MAILED, subject=subject, detail=job.topic)
+    return Outcome.SENT
+
+
+def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetime) -> _Delivery:
+    match kind:
+        case EmailKind.PASSWORD_CHANGED | EmailKind.EMAIL_CHANGED | EmailKind.ACCOUNT_CLOSED:
+            return _Delivery(email.address)  # though the account may be gone
+        case EmailKind.ACCOUNT_EXISTS:
+            return _Delivery(_account(connection, email).email)
+    user, purpose = _account(connection, email), _PURPOSES[kind]
+    if kind is EmailKind.VERIFY_EMAIL and user.email_verified:
+        raise _SkippedError
+    # To the address on file, not to one that a stranger typed and that looks the same.
+    address = email.address if kind is EmailKind.CHANGE_EMAIL else user.email
+    token = links.make(
+        connection,
+        purpose=purpose,
+        user=user,
+        address=address,
+        browser_sha256=_trusted_browser(connection, purpose, email, user),
+        now=now,
+    )
+    url = links.url(parts().config.issuer, purpose, token)
+    return _Delivery(address, user.subject, token, LinkInEmail(url, now + purpose.life))
+
+
+def _trusted_browser(
+    connection: Connection, purpose: Purpose, email: Email, user: User
+) -> str | None:
+    """Return the fingerprint of the browser that asked, if whoever made the account was in it.
+
+    Anybody may ask for one more mail: in the browser of somebody whose address was used by a
+    stranger, its link would otherwise confirm the stranger's account, and need no password.
+    """
+    browser = email.browser_sha256
+    if browser is None or email.subject is not None:
+        return browser
+    return browser if links.is_marked(connection, purpose, user, browser) else None
+
+
+def _account(connection: Connection, email: Email) -> User:
+    try:
+        if email.subject is not None:
+            user = users.by_subject(connection, email.subject)
+        else:
+            user = users.by_email(connection, email.address)
+    except UserUnknownError:
+        raise _SkippedError from None
+    if user.disabled:
+        raise _SkippedError
+    return user
+
+
+EMAILS = JobKind(
+    name=JOB_KIND,
+    policy=RetryPolicy(
+        first_delay=timedelta(minutes=1),
+        longest_delay=timedelta(hours=6),
+        tried_for=timedelta(days=3),
+        kept_for=timedelta(days=30),
+        lease=timedelta(minutes=2),  # 1 min for the mail server once it is reached
+    ),
+    run=_send,
+    describe=lambda job: job.read(Email).address,
+    topics=frozenset(EmailKind),
+)

@@ -1,0 +1,22 @@
+"""What waits in SERVER1's outbox: e-mails, and services to be notified of logouts."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from flask_handoff.claims import Clock
+from flask_service import outbox_commands
+from flask_service.database import Database
+from flask_service.outbox import Outbox, outbox_table
+
+from .db import metadata
+from .logouts.notifier import LOGOUTS
+from .mail.sender import EMAILS
+
+table = outbox_table(metadata)
+
+
+def init_app(app: Flask, database: Database, clock: Clock) -> None:
+    """Give the application its outbox, and the commands for it."""
+    Outbox(table, (EMAILS, LOGOUTS), database, clock).init_app(app)
+    outbox_commands.init_app(app)

@@ -1,0 +1,116 @@
+"""Jobs: what can wait in an outbox, how it is done, and how often it is tried."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+_Payload = TypeVar("_Payload")
+
+
+class Outcome(Enum):
+    """What became of a job."""
+
+    SENT = auto()
+    SKIPPED = auto()  # there was nothing to do any more
+    RETRY_LATER = auto()
+    UNREACHABLE = auto()  # as FAILED or RETRY_LATER, and no other of its kind would fare better now
+    FAILED = auto()
+
+
+class JobError(Exception):
+    """A job could not be done. The text is kept, logged and shown: our own words, no secret."""
+
+    permanent = False  # whether it is tried no more
+    unreachable = False  # whether no other job of the kind would fare better now
+
+
+class PayloadError(JobError):
+    """The payload is not what a job of this kind has."""
+
+    permanent = True
+
+
+class JobUnknownError(LookupError):
+    """There is no such job: it was done, or never was."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how long a job that fails is tried again.
+
+    Args:
+        first_delay: After the first failure; doubled after each further one.
+        longest_delay: Between two tries.
+        tried_for: After it was enqueued; then it is marked failed.
+        kept_for: After it was enqueued, when it is marked failed.
+        lease: A little longer than a try takes: another process takes a job over when its lease
+            has expired. Clocks of two machines may differ by as much.
+    """
+
+    first_delay: timedelta
+    longest_delay: timedelta
+    tried_for: timedelta
+    kept_for: timedelta
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job, as it stands in the outbox."""
+
+    number: int  # never used again for another one
+    kind: str
+    topic: str  # what its kind files it under; it may stand in a log
+    payload: str = field(repr=False)  # JSON, for ``read``
+    enqueued_at: datetime
+    due_at: datetime
+    attempts: int  # how often it was tried, this time included
+    last_error: str | None  # why the last try failed, in our own words
+    leased_until: datetime | None  # until when the process that tries it now has it to itself
+    failed: bool  # whether it is not tried any more
+
+    def read(self, payload: type[_Payload]) -> _Payload:
+        """Return the payload as the dataclass of texts that was enqueued.
+
+        Raises:
+            PayloadError: It is none.
+        """
+        try:
+            values: dict[str, Any] = json.loads(self.payload)
+            if all(isinstance(value, str | None) for value in values.values()):
+                return payload(**values)
+        except (AttributeError, TypeError, ValueError):
+            pass
+        raise PayloadError("its payload cannot be read")
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """One kind of jobs, and how they are done.
+
+    Args:
+        name: As it stands in the table.
+        policy: How a job that fails is tried again.
+        run: Does a job in no transaction, in an application context; returns SENT or SKIPPED.
+            What it raises beside a ``JobError`` is a fault of this server, and tried again.
+        describe: What an operator sees of a job beside its topic.
+        topics: Those that this version knows; jobs of others are left to a newer one. None: any.
+        one_per_topic: Whether a process does one job of a topic at a time, so that one that hangs
+            holds up one thread; and whether a failure postpones the topic's other due jobs.
+        threads: How many do jobs of this kind in each process.
+        grace: How long a thread waits before a new job, to let the request's answer leave first.
+    """
+
+    name: str
+    policy: RetryPolicy
+    run: Callable[[Job], Outcome]
+    describe: Callable[[Job], str]
+    topics: Collection[str] | None = None
+    one_per_topic: bool = False
+    threads: int = 1
+    grace: timedelta = timedelta(milliseconds=200)

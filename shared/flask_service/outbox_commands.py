@@ -1,0 +1,104 @@
+"""The command line: jobs that wait, as ``flask --app … outbox …``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from .command_line import echo_table, plain_refusals
+from .database import database
+from .jobs import Job, JobError, JobUnknownError, Outcome
+from .outbox import outbox
+
+outbox_group = AppGroup("outbox", help="See and send what waits in the outbox.")
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to an application with an outbox."""
+    app.cli.add_command(outbox_group)
+
+
+@outbox_group.command("list")
+@plain_refusals()
+def list_jobs() -> None:
+    """List the jobs that wait, and those that failed."""
+    with database().reading() as connection:
+        found = outbox().jobs(connection)
+    if not found:
+        click.echo("Nothing waits.")
+        return
+    now = outbox().clock()
+    header = ("JOB", "KIND", "TOPIC", "ABOUT", "SINCE", "TRIED", "NEXT", "WHY")
+    echo_table(header, [_cells(job, now) for job in found])
+
+
+@outbox_group.command("retry")
+@click.argument("job", type=click.IntRange(min=1), nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All of them.")
+@plain_refusals(JobUnknownError)
+def retry_jobs(job: tuple[int, ...], every: bool) -> None:
+    """Make each JOB due now, also one that failed.
+
+    A server that runs does it within seconds; so does ``outbox send``.
+    """
+    if bool(job) == every:
+        raise click.UsageError("Give the numbers of jobs, or --all.")
+    numbers = [None] if every else job
+    with database().writing() as connection:
+        due = sum(outbox().retry_now(connection, number) for number in numbers)
+    click.echo(f"Due now: {due}.")
+
+
+@outbox_group.command("send")
+@click.option("--kind", "names", multiple=True, help="Only these.  [default: all kinds]")
+@plain_refusals()
+def send_jobs(names: tuple[str, ...]) -> None:
+    """Do what is due, once: for a timer, where no worker runs.
+
+    Fails when a job could not be done.
+    """
+    kinds = outbox().kinds
+    for name in names:
+        if name not in kinds:
+            raise click.UsageError(f"There is no kind {name!r}. There are: {', '.join(kinds)}.")
+    outcomes: Counter[Outcome] = Counter()
+    for name in dict.fromkeys(names or kinds):
+        outcomes += outbox().process_due(kinds[name])
+    retried = outcomes[Outcome.RETRY_LATER] + outcomes[Outcome.UNREACHABLE]
+    failed = outcomes[Outcome.FAILED]
+    click.echo(f"Sent: {outcomes[Outcome.SENT]}. Skipped: {outcomes[Outcome.SKIPPED]}.")
+    if retried or failed:
+        raise click.ClickException(
+            f"To be tried again: {retried}. Failed: {failed}. The command outbox list says why."
+        )
+
+
+def _cells(job: Job, now: datetime) -> tuple[str, ...]:
+    return (
+        *(str(job.number), job.kind, job.topic, _about(job), _to_the_minute(job.enqueued_at)),
+        *(str(job.attempts), _next_try(job, now), job.last_error or "-"),
+    )
+
+
+def _about(job: Job) -> str:
+    kind = outbox().kinds.get(job.kind)
+    try:
+        return "-" if kind is None else kind.describe(job)
+    except JobError:
+        return "-"
+
+
+def _next_try(job: Job, now: datetime) -> str:
+    if job.leased_until is not None and job.leased_until > now:
+        return "being sent"
+    if job.failed:
+        return "failed"
+    return "now" if job.due_at <= now else _to_the_minute(job.due_at)
+
+
+def _to_the_minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,415 @@
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import chain
+
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from flask_service.jobs import JobError, JobUnknownError, Outcome
+from flask_service.outbox import Outbox
+from tests.service.small_outbox import Note, raises
+
+PATIENCE = 60  # seconds
+
+
+class RefusedError(JobError):
+    permanent = True
+
+
+class UnreachableError(JobError):
+    unreachable = True
+
+
+# Enqueuing.
+
+
+def test_a_job_is_enqueued_due_at_once(small, clock):
+    small.enqueue("b", "hello")
+    (job,) = small.jobs()
+    assert (job.kind, job.topic, job.read(Note)) == ("note", "b", Note("hello"))
+    assert job.enqueued_at == job.due_at == clock()
+    assert (job.attempts, job.failed) == (0, False)
+
+
+def test_a_job_is_enqueued_with_its_change_or_not_at_all(small, clock):
+    notified = small.outbox.listen(small.note)
+    with pytest.raises(ZeroDivisionError), small.database.writing() as connection:
+        small.outbox.enqueue(connection, "note", "a", Note("hello"), clock())
+        _ = 1 / 0
+    assert small.jobs() == []
+    assert not notified.is_set()
+
+
+def test_this_process_is_notified_of_a_job_once_it_is_committed(small, clock):
+    notified, other_kind = small.outbox.listen(small.note), small.outbox.listen(small.call)
+    with small.database.writing() as connection:
+        small.outbox.enqueue(connection, "note", "a", Note("hello"), clock())
+        assert not notified.is_set()
+    assert notified.is_set()
+    assert not other_kind.is_set()
+
+
+def test_a_number_is_never_used_again(small):
+    small.enqueue()
+    first = small.claim()
+    small.remove(first)
+    small.enqueue()
+    assert small.claim().number > first.number
+
+
+# Claiming.
+
+
+def test_the_job_that_is_due_for_the_longest_time_is_claimed_first(small, clock):
+    for text in ("first", "second", "third"):
+        small.enqueue(text=text)
+        clock.tick(seconds=1)
+    small.retry_later(small.claim())
+    clock.tick(minutes=2)
+    claimed = [job.read(Note).text for job in iter(small.claim, None)]
+    assert claimed == ["second", "third", "first"]
+
+
+def test_of_many_that_claim_a_job_at_once_one_gets_it(small):
+    start = threading.Barrier(8)
+
+    def claim_all(_number):
+        start.wait()
+        return [job.number for job in iter(small.claim, None)]
+
+    for _ in range(3):
+        for _ in range(12):
+            small.enqueue()
+        with ThreadPoolExecutor(start.parties) as pool:
+            claimed = list(chain.from_iterable(pool.map(claim_all, range(start.parties))))
+        assert len(claimed) == len(set(claimed))
+        while small.claim() is not None:  # a lock in the way may have hidden one for a moment
+            claimed.append(None)
+        assert len(claimed) == 12
+
+
+def test_several_workers_process_each_job_once(small):
+    start = threading.Barrier(6)
+    processes = [
+        Outbox(small.table, [small.note], small.database, small.tell) for _ in range(start.parties)
+    ]
+    for number in range(30):
+        small.enqueue(text=str(number))
+
+    def process_due(outbox):
+        start.wait()
+        outbox.process_due(small.note)
+
+    with ThreadPoolExecutor(start.parties) as pool:
+        list(pool.map(process_due, processes))
+    small.process_due()
+    assert sorted(small.done, key=int) == [str(number) for number in range(30)]
+
+
+def test_a_job_is_due_again_when_its_lease_has_expired(small, clock):
+    small.enqueue()
+    assert small.claim().attempts == 1
+    clock.tick(minutes=1, seconds=59)
+    assert small.claim() is None
+    clock.tick(seconds=1)
+    assert small.claim().attempts == 2
+
+
+def test_a_lease_holds_back_its_own_job_only(small):
+    small.enqueue()
+    small.enqueue()
+    assert [job.number for job in iter(small.claim, None)] == [1, 2]
+
+
+def test_whoever_lost_a_lease_has_no_say_any_more(small, clock):
+    small.enqueue()
+    slow = small.claim()
+    clock.tick(minutes=2)
+    small.claim()
+    for settle in (small.remove, small.retry_later, small.mark_failed):
+        settle(slow)
+    (job,) = small.jobs()
+    assert job.leased_until == clock() + timedelta(minutes=2)
+    assert not job.failed
+
+
+def test_one_kind_is_not_claimed_as_another(small):
+    small.enqueue("a", kind="call")
+    assert small.claim(small.note) is None
+    assert small.claim(small.call).number == 1
+
+
+@pytest.mark.parametrize("newer", [{"kind": "of-a-newer-version"}, {"topic": "newer"}], ids=str)
+def test_a_job_of_a_newer_version_is_left_alone(small, newer):
+    small.enqueue()
+    small.change(**newer)
+    small.enqueue(text="known")
+    assert small.process_due(small.note) == {Outcome.SENT: 1}
+    assert small.process_due(small.call) == {}
+    (left,) = small.jobs()
+    assert (left.attempts, left.failed, small.done) == (0, False, ["known"])
+
+
+# Clocks that were ahead.
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=365)], ids=str)
+def test_what_a_clock_ahead_enqueued_is_due_at_once(small, clock, ahead):
+    clock.now += ahead
+    small.enqueue()
+    clock.now -= ahead
+    assert small.claim().number == 1
+    assert small.claim() is None
+
+
+def test_what_a_clock_years_ahead_postponed_is_due(small, clock):
+    small.enqueue()
+    clock.tick(days=365)
+    small.retry_later(small.claim())
+    clock.tick(days=-365)
+    assert small.claim().number == 1
+    assert small.claim() is None
+
+
+@pytest.mark.parametrize(("minutes_ahead", "has_expired"), [(2, False), (60, True)])
+def test_a_lease_by_a_clock_ahead_expires(small, clock, minutes_ahead, has_expired):
+    """Two minutes are not ahead: the clocks of two machines may differ."""
+    small.enqueue()
+    clock.tick(minutes=minutes_ahead)
+    small.claim()
+    clock.tick(minutes=-minutes_ahead)
+    assert (small.claim() is not None) is has_expired
+
+
+# What fails.
+
+
+@pytest.mark.parametrize("error", [JobError("no answer"), RuntimeError("a secret")], ids=repr)
+def test_a_job_that_fails_is_retried_later(small, clock, error):
+    small.acts["a"] = raises(error)
+    small.enqueue()
+    assert small.process_due() == {Outcome.RETRY_LATER: 1}
+    (job,) = small.jobs()
+    assert (job.due_at, job.leased_until) == (clock() + timedelta(minutes=1), None)
+    assert job.last_error in {"no answer", "this server has failed (RuntimeError)"}
+    small.acts.clear()
+    clock.tick(seconds=59)
+    assert small.process_due() == {}
+    clock.tick(seconds=1)
+    assert small.process_due() == {Outcome.SENT: 1}
+    assert small.jobs() == []
+
+
+def test_a_poisoned_job_stops_no_other(small):
+    small.acts["a"] = raises(SQLAlchemyError("no such row"))
+    for topic in ("a", "b", "b"):
+        small.enqueue(topic)
+    assert small.process_due() == {Outcome.RETRY_LATER: 1, Outcome.SENT: 2}
+
+
+@pytest.mark.parametrize("payload", ["", "{", "[]", '"x"', '{"text": 1}', '{"other": "x"}', "{}"])
+def test_an_unreadable_payload_is_marked_failed_with_a_reason(small, payload):
+    small.enqueue()
+    small.change(payload=payload)
+    small.enqueue(text="readable")
+    assert small.process_due() == {Outcome.FAILED: 1, Outcome.SENT: 1}
+    (job,) = small.jobs()
+    assert (job.failed, job.last_error) == (True, "its payload cannot be read")
+
+
+def test_when_nothing_is_reachable_the_others_wait(small, clock):
+    small.acts["a"] = raises(UnreachableError("down"))
+    for _ in range(5):
+        small.enqueue()
+    small.enqueue(kind="call", topic="other kind")
+    assert small.process_due() == {Outcome.UNREACHABLE: 1}
+    assert [job.attempts for job in small.jobs()] == [1, 0, 0, 0, 0, 0]
+    assert small.process_due(small.call) == {Outcome.SENT: 1}
+    small.acts.clear()
+    clock.tick(minutes=1)
+    assert small.process_due() == {Outcome.SENT: 5}
+
+
+def test_a_job_waits_longer_after_each_failure(small, clock):
+    small.enqueue()
+    delays = []
+    for _ in range(12):
+        small.retry_later(small.claim())
+        (job,) = small.jobs()
+        delays.append(job.due_at - clock())
+        clock.now = job.due_at - timedelta(seconds=1)
+        assert small.claim() is None
+        clock.tick(seconds=1)
+    minutes = [delay / timedelta(minutes=1) for delay in delays]
+    assert minutes == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]
+
+
+def test_a_job_that_failed_ten_thousand_times_waits_no_longer(small, clock):
+    small.enqueue()
+    small.change(attempts=10_000)
+    small.retry_later(small.claim())
+    (job,) = small.jobs()
+    assert job.due_at - clock() == timedelta(hours=6)
+
+
+def test_a_job_fails_after_three_days_and_not_before(small, clock):
+    small.acts["a"] = raises(JobError("no answer"))
+    small.enqueue()
+    began_at = clock()
+    while not small.jobs()[0].failed:
+        clock.now = small.jobs()[0].due_at
+        small.process_due()
+    assert timedelta(days=3) <= clock() - began_at <= timedelta(days=3, hours=6)
+
+
+def test_a_permanent_error_fails_at_once_and_is_kept(small, clock):
+    small.acts["a"] = raises(RefusedError("refused (550)"))
+    small.enqueue()
+    assert small.process_due() == {Outcome.FAILED: 1}
+    clock.tick(days=100)
+    assert small.process_due() == {}
+    (job,) = small.jobs()
+    assert (job.failed, job.last_error) == (True, "refused (550)")
+
+
+def test_no_reason_is_too_long_for_the_database(small):
+    for settle in (small.outbox.retry_later, small.outbox.mark_failed):
+        small.enqueue()
+        job = small.claim()
+        before = (small.note,) if settle == small.outbox.retry_later else ()
+        after = (small.clock(),) if before else ()
+        small.settle(settle, *before, job, "x" * 1000, *after)
+    assert [job.last_error for job in small.jobs()] == ["x" * 200, "x" * 200]
+
+
+def test_the_log_names_job_topic_and_reason_alone(small, caplog):
+    small.acts["b"] = raises(RefusedError("refused (550)"))
+    with caplog.at_level(logging.INFO):
+        small.enqueue("a", "a text")
+        small.enqueue("b", "a text")
+        small.process_due()
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert lines == [
+        ("INFO", "note 1 a: sent"),
+        ("ERROR", "note 2 b: failed at attempt 1: refused (550)"),
+    ]
+
+
+def test_jobs_that_failed_a_month_ago_are_removed_aloud(small, clock, caplog):
+    small.acts["a"] = raises(RefusedError("refused"))
+    for _ in range(2):
+        small.enqueue()
+        small.process_due()
+        clock.tick(days=30)
+    assert [job.number for job in small.jobs()] == [2]
+    assert "note 1 is removed: it failed long ago" in caplog.text
+
+
+def test_a_sweep_removes_a_few_failed_jobs_at_a_time(small, clock):
+    for _ in range(25):
+        small.enqueue()
+    small.enqueue(text="waits")
+    for _ in range(25):
+        small.mark_failed(small.claim())
+
+    def sweep():
+        return len(small.settle(small.outbox.sweep, small.note, clock()))
+
+    clock.tick(days=29, hours=23)
+    assert sweep() == 0
+    clock.tick(hours=1)
+    assert [sweep(), sweep(), sweep()] == [20, 5, 0]
+    assert [job.read(Note).text for job in small.jobs()] == ["waits"]
+
+
+# On demand.
+
+
+def test_a_failed_job_is_tried_again_on_demand(small, clock):
+    small.enqueue()
+    for _ in range(5):
+        small.retry_later(small.claim())
+        clock.tick(hours=6)
+    small.mark_failed(small.claim())
+    assert small.retry_now(1) == 1
+    assert small.jobs()[0].due_at == clock()
+    assert small.claim().attempts == 1
+
+
+def test_a_leased_job_is_not_claimed_twice_on_demand(small):
+    small.enqueue()
+    small.retry_now(small.claim().number)
+    assert small.claim() is None
+
+
+def test_a_job_that_is_gone_cannot_be_tried_again(small):
+    small.enqueue()
+    job = small.claim()
+    small.remove(job)
+    with pytest.raises(JobUnknownError):
+        small.retry_now(job.number)
+
+
+def test_all_jobs_can_be_made_due_now(small):
+    for _ in range(3):
+        small.enqueue()
+    small.retry_later(small.claim())
+    small.mark_failed(small.claim())
+    assert small.retry_now() == 3
+    assert sorted(job.number for job in iter(small.claim, None)) == [1, 2, 3]
+
+
+# Kinds that do one job of a topic at a time.
+
+
+def test_a_job_that_hangs_holds_up_its_topic_only(small):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(_job):
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    small.acts["slow"] = hang
+    for topic in ("slow", "slow", "quick"):
+        small.enqueue(topic, kind="call")
+    with ThreadPoolExecutor() as pool:
+        hanging = pool.submit(small.process_one, small.call)
+        assert begun.wait(PATIENCE)
+        others = [pool.submit(small.process_one, small.call).result(PATIENCE) for _ in range(2)]
+        go_on.set()
+    assert (hanging.result(), others) == (Outcome.SENT, [Outcome.SENT, None])
+    assert small.process_due(small.call) == {Outcome.SENT: 1}
+
+
+def test_a_failure_postpones_the_topics_other_due_jobs(small, clock):
+    small.acts["down"] = raises(JobError("no answer"))
+    for topic in ("down", "down", "down", "up"):
+        small.enqueue(topic, kind="call")
+    assert small.process_due(small.call) == {Outcome.RETRY_LATER: 1, Outcome.SENT: 1}
+    assert {job.due_at for job in small.jobs()} == {clock() + timedelta(minutes=1)}
+    small.acts.clear()
+    small.enqueue("down", kind="call")
+    assert small.process_due(small.call) == {Outcome.SENT: 1}, "a new one finds who is back"
+
+
+def test_a_fault_while_settling_frees_the_topic(small):
+    for _ in range(2):
+        small.enqueue("a", kind="call")
+    times = iter([small.clock()])
+    tell, small.outbox.clock = small.outbox.clock, lambda: next(times)
+    with pytest.raises(StopIteration):
+        small.process_one(small.call)
+    small.outbox.clock = tell
+    assert small.process_due(small.call) == {Outcome.SENT: 1}
+
+
+def test_no_transaction_is_open_while_a_job_is_done(small):
+    def write(_job):
+        with small.database.writing():  # refused where this thread has one open
+            pass
+
+    small.acts["a"] = write
+    small.enqueue()
+    assert small.process_due() == {Outcome.SENT: 1}
