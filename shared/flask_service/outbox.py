@@ -98,12 +98,12 @@ class Outbox:
         Raises:
             RuntimeError: No writing transaction is open in this thread.
         """
+        self._database.after_commit(lambda: self._notify(kind))
         values = {"kind": kind, "topic": topic, "payload": json.dumps(asdict(payload))}
         times = {"enqueued_at": now, "due_at": now}
         connection.execute(
             sa.insert(self._table).values(**values, **times, attempts=0, failed=False)
         )
-        self._database.after_commit(lambda: self._notify(kind))
 
     def process_due(self, kind: JobKind) -> Counter[Outcome]:
         """Do the jobs of a kind that are due, one after another; count what became of them.

@@ -11,6 +11,7 @@ from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.links import LinkReplacedError, Purpose
 from server1.mail.errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
 from server1.mail.queue import EmailKind
+from server1.mail.sender import EMAILS
 from tests.servers.accounts_visitor import EMAIL
 from tests.servers.mail_room import MailRoom, text_of, token_in
 
@@ -259,16 +260,28 @@ def test_a_refused_email_fails_at_once(room):
     assert job.last_error == "the mail server refuses the address (550)"
 
 
-def test_an_email_fails_after_three_days_and_not_before(room, clock):
+def test_an_email_is_tried_for_three_days_less_and_less_often(room, clock):
     room.enqueue(EmailKind.PASSWORD_CHANGED)
     room.box.trouble = OutOfReachError("down")
-    (asked,) = room.waiting()
+    (asked,), delays = room.waiting(), []
     while not room.waiting()[0].failed:
-        clock.now = room.waiting()[0].due_at
+        clock.now = max(clock.now, room.waiting()[0].due_at)
         room.deliver()
+        delays.append(room.waiting()[0].due_at - clock())
+    minutes = [delay / timedelta(minutes=1) for delay in delays[:11]]
+    assert minutes == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]
     assert timedelta(days=3) <= clock() - asked.enqueued_at <= timedelta(days=3, hours=6)
     room.box.trouble = None
     assert room.deliver() == {}
+
+
+def test_an_email_is_leased_for_two_minutes(room, clock):
+    room.enqueue(EmailKind.PASSWORD_CHANGED)
+    room.outbox.claim(EMAILS)  # by a process that dies
+    clock.tick(minutes=1, seconds=59)
+    assert room.deliver() == {}
+    clock.tick(seconds=1)
+    assert room.deliver() == {Outcome.SENT: 1}
 
 
 def test_when_no_mail_can_leave_the_others_are_not_tried(room, clock):

@@ -51,6 +51,12 @@ def test_this_process_is_notified_of_a_job_once_it_is_committed(small, clock):
     assert not other_kind.is_set()
 
 
+def test_a_job_is_enqueued_in_a_writing_transaction_only(small, clock):
+    with pytest.raises(RuntimeError), small.database.reading() as connection:
+        small.outbox.enqueue(connection, "note", "a", Note("hello"), clock())
+    assert small.jobs() == []
+
+
 def test_a_number_is_never_used_again(small):
     small.enqueue()
     first = small.claim()

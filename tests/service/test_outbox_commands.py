@@ -52,14 +52,14 @@ def test_jobs_are_listed_with_what_became_of_them(small):
 def test_what_is_due_is_sent_by_command(small):
     small.enqueue()
     small.enqueue("c", kind="call")
-    assert small.command("send").output == "Sent: 2. Skipped: 0.\n"
-    assert small.command("send").output == "Sent: 0. Skipped: 0.\n"
+    assert small.command("send").stdout == "Sent: 2. Skipped: 0.\n"
+    assert small.command("send").stdout == "Sent: 0. Skipped: 0.\n"
 
 
 def test_one_kind_alone_is_sent_by_command(small):
     small.enqueue()
     small.enqueue("c", kind="call")
-    assert small.command("send", "--kind", "call").output == "Sent: 1. Skipped: 0.\n"
+    assert small.command("send", "--kind", "call").stdout == "Sent: 1. Skipped: 0.\n"
     assert [job.kind for job in small.jobs()] == ["note"]
 
 
@@ -78,15 +78,15 @@ def test_jobs_are_tried_again_at_once(small):
         small.enqueue(topic)
         small.process_due()
     small.acts.clear()
-    assert small.command("retry", "1", "2").output == "Due now: 2.\n"
-    assert small.command("send").output == "Sent: 2. Skipped: 0.\n"
+    assert small.command("retry", "1", "2").stdout == "Due now: 2.\n"
+    assert small.command("send").stdout == "Sent: 2. Skipped: 0.\n"
 
 
 def test_all_jobs_are_tried_again_at_once(small):
     small.acts["a"] = raises(RefusedError("refused"))
     small.enqueue()
     small.process_due()
-    assert small.command("retry", "--all").output == "Due now: 1.\n"
+    assert small.command("retry", "--all").stdout == "Due now: 1.\n"
     small.acts.clear()
     assert small.command("send").exit_code == 0
 
