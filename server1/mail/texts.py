@@ -54,7 +54,7 @@ def write(
         A mail of two parts, with all that RFC 5322 asks for in its header.
     """
     config = parts().config
-    told = {
+    values = {
         "host": urlsplit(config.issuer).netloc,
         "issuer": config.issuer,
         "contact": config.contact,
@@ -62,10 +62,10 @@ def write(
         "link": None if link is None else link.url,
         "link_ends_at": None if link is None else _in_words(link.ends_at),
     }
-    words = render_template(f"mail/emails/{kind}.txt", **told)
+    words = render_template(f"mail/emails/{kind}.txt", **values)
     subject, *paragraphs = words.strip().split("\n\n")
     paragraphs.append(
-        f"This mail was sent by {told['host']}, because somebody used your e-mail address there. "
+        f"This mail was sent by {values['host']}, because somebody used your e-mail address there. "
         f"If you have questions, turn to {config.contact}."
     )
     message = EmailMessage(policy=policy.SMTP)

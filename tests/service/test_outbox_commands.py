@@ -14,7 +14,7 @@ def small(small_on_sqlite):
 
 
 def test_an_empty_outbox_says_so(small):
-    assert small.command("list").output == "Nothing waits.\n"
+    assert small.command("list").stdout == "Nothing waits.\n"
 
 
 def test_jobs_are_listed_with_what_became_of_them(small):
@@ -31,7 +31,7 @@ def test_jobs_are_listed_with_what_became_of_them(small):
     small.enqueue(kind="call", topic="c")
     with small.database.writing() as connection:
         connection.execute(text("UPDATE outbox SET payload = '?' WHERE kind = 'call'"))
-    table = [line.split() for line in small.command("list").output.splitlines()]
+    table = [line.split() for line in small.command("list").stdout.splitlines()]
     assert table == [
         ["JOB", "KIND", "TOPIC", "ABOUT", "SINCE", "TRIED", "NEXT", "WHY"],
         [
