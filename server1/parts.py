@@ -1,57 +1,26 @@
-"""What the running application is made of."""
+"""What the queues and their threads ask the application for; everything else asks each room."""
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
-from typing import cast
+from types import SimpleNamespace
 
 from flask import Flask, current_app
 
-from flask_handoff.claims import Clock
-from flask_service.database import Database
 
-from .accounts.passwords import PasswordHasher
-from .config import Config
-from .logouts.bell import Bell
-from .logouts.notifying import Notifying
-from .mail.delivery import Delivery
-
-_EXTENSION = "server1"
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Made once by ``create_app``, for all requests.
-
-    Args:
-        delivery: How mail leaves.
-        letter_entered: Set when this process has entered a letter into the queue.
-        logout_entered: Rung when it has entered a log-out.
-        notifying: The clients that it is telling of a log-out now.
-    """
-
-    config: Config
-    database: Database
-    hasher: PasswordHasher
-    clock: Clock
-    delivery: Delivery
-    letter_entered: threading.Event = field(default_factory=threading.Event)
-    logout_entered: Bell = field(default_factory=Bell)
-    notifying: Notifying = field(default_factory=Notifying)
-
-
-def parts() -> Parts:
-    """Return the parts of the current application."""
+def parts() -> SimpleNamespace:
+    """Return what is registered with the current application."""
     return parts_of(current_app)
 
 
-def parts_of(app: Flask) -> Parts:
-    """Return the parts of *app*."""
-    return cast(Parts, app.extensions[_EXTENSION])
-
-
-def install(app: Flask, made: Parts) -> None:
-    """Give the application its parts."""
-    app.extensions[_EXTENSION] = made
-    made.database.init_app(app)
+def parts_of(app: Flask) -> SimpleNamespace:
+    """Return what is registered with *app*."""
+    registered = app.extensions
+    return SimpleNamespace(
+        config=registered["server1.config"],
+        database=registered["database"],
+        clock=registered["clock"],
+        delivery=registered["server1.mail.delivery"],
+        letter_entered=registered["server1.mail.entered"],
+        logout_entered=registered["server1.logouts.entered"],
+        notifying=registered["server1.logouts.notifying"],
+    )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from flask_service import command_line
 from flask_service.command_line import echo_table
-from server1.cli import next_attempt, plain_refusals, to_the_minute
+from server1.command_line import next_attempt, to_the_minute
 from server1.parts import parts
 
 from . import queue
 from .messenger import Outcome, tell_due
+from .queue import LogoutUnknownError
 
 logouts_group = AppGroup("logouts", help="See and tell the log-outs that services do not know of.")
+plain_refusals = partial(command_line.plain_refusals, LogoutUnknownError)
 
 
 def init_app(app: Flask) -> None:

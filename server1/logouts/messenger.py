@@ -13,10 +13,10 @@ from enum import Enum, auto
 
 from flask_handoff import Client
 from flask_handoff.errors import LogoutNotDeliveredError
-from server1.handoff import handoff
 from server1.parts import parts
 
 from . import queue
+from .issuer import handoff
 from .queue import WaitingLogout
 
 NEW_SIGN_INS_SPARED = timedelta(minutes=1)

@@ -1,1 +1,17 @@
 """Mail: what is waiting to be sent, what each letter says, and how it leaves."""
+
+from __future__ import annotations
+
+import threading
+
+from flask import Flask
+
+from . import delivery
+from .delivery import Delivery
+
+
+def init_app(app: Flask, way: Delivery) -> None:
+    """Have the application's mail leave by this way."""
+    delivery.init_app(app, way)
+    # Set when this process has entered a letter into the queue.
+    app.extensions["server1.mail.entered"] = threading.Event()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from flask_service import command_line
 from flask_service.command_line import echo_table
-from server1.cli import next_attempt, plain_refusals, to_the_minute
+from server1.command_line import next_attempt, to_the_minute
 from server1.parts import parts
 
 from . import queue
 from .postman import Outcome, deliver_due
+from .queue import LetterUnknownError
 
 mail_group = AppGroup("mail", help="See and send the letters that wait.")
+plain_refusals = partial(command_line.plain_refusals, LetterUnknownError)
 
 
 def init_app(app: Flask) -> None:

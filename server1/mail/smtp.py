@@ -19,7 +19,8 @@ from email.message import EmailMessage
 from io import BufferedReader, RawIOBase
 from typing import TYPE_CHECKING
 
-from .config import TLS, SMTPConfig
+from server1.config.mail import TLS, SMTPConfig
+
 from .errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
 from flask_service.database_commands import database_group
-from server1.cli import grants_group, users_group
+from server1.commands.accounts import grants_group, users_group
 from server1.config import Config as Server1Config
 from server1.logouts.commands import logouts_group
 from server1.mail.commands import mail_group

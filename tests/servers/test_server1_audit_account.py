@@ -34,7 +34,7 @@ def open_mail(visitor, purpose, email=EMAIL, address=None, **fields):
             user=user,
             address=address or email,
             browser_sha256=None,
-            now=accounts.parts.clock(),
+            now=accounts.clock(),
         )
     return visitor.submit(f"/{purpose}", fields, page=f"/{purpose}?token={token}")
 

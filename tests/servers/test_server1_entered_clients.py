@@ -27,11 +27,11 @@ def sign_in(accounts, email=EMAIL):
 def enter(accounts, sid, *client_ids):
     with writing(accounts) as connection:
         for client_id in client_ids:
-            note_entered(connection, sid, client_id, accounts.parts.clock())
+            note_entered(connection, sid, client_id, accounts.clock())
 
 
 def entered_in(accounts, sid):
-    with accounts.parts.database.reading() as connection:
+    with accounts.database.reading() as connection:
         return entered(connection, sid)
 
 
@@ -76,7 +76,7 @@ def test_each_session_of_an_account_has_services_of_its_own(accounts_on, sid):
     enter(accounts_on, second, "wiki", "mail")
     enter(accounts_on, strangers, "mail")
     subject = accounts_on.find().subject
-    with accounts_on.parts.database.reading() as connection:
+    with accounts_on.database.reading() as connection:
         found = entered_by(connection, subject)
     assert {sid: [client.client_id for client in found[sid]] for sid in found} == {
         sid: ["wiki"],
@@ -94,5 +94,5 @@ def test_a_session_that_has_ended_enters_nothing(accounts_on, sid):
 def test_what_a_session_entered_goes_with_it(accounts_on, sid):
     enter(accounts_on, sid, "wiki")
     accounts_on.disable()
-    with accounts_on.parts.database.reading() as connection:
+    with accounts_on.database.reading() as connection:
         assert connection.execute(entered_clients.entered_clients.select()).all() == []

@@ -32,7 +32,7 @@ class LinkBook:
 
     def __init__(self, accounts, clock):
         self.accounts = accounts
-        self.database = accounts.parts.database
+        self.database = accounts.database
         self.clock = clock
 
     def make(self, purpose=Purpose.RESET_PASSWORD, email=EMAIL, address=None, browser=None):

@@ -2,15 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from server1.accounts import endings, entered_clients
+from server1.accounts import entered_clients, revocation
 from server1.accounts.administration import replace_password
 from server1.logouts.messenger import Outcome
-from server1.parts import install
 from tests.jwks_endpoint import eventually, says_nothing
 from tests.servers.accounts_visitor import PASSWORD
 from tests.servers.told_services import DONE, FAILS, Told, running_services
@@ -261,7 +259,7 @@ def test_a_log_out_is_entered_with_the_end_of_the_session_or_not_at_all(services
         pytest.raises(ZeroDivisionError),
         services.database.writing() as connection,
     ):
-        endings.close_all_sessions(connection, user)
+        revocation.close_all_sessions(connection, user)
         raise ZeroDivisionError
     assert services.waiting() == []
     assert visitor.is_signed_in
@@ -370,12 +368,11 @@ def test_a_service_that_hangs_holds_up_one_messenger_only(services):
 def test_a_fault_while_telling_holds_back_no_later_log_out(services, clock):
     for _ in range(2):
         services.visitor("server2").sign_out()
-    app, parts = services.accounts.app, services.accounts.parts
     claims_and_fails = iter([clock()])
-    install(app, replace(parts, clock=lambda: next(claims_and_fails)))
+    services.accounts.install(clock=lambda: next(claims_and_fails))
     with pytest.raises(StopIteration):
         services.tell_one()
-    install(app, parts)
+    services.accounts.install(clock=clock)
     assert services.tell() == {Outcome.TOLD: 1}
 
 
@@ -399,7 +396,7 @@ def test_a_handoff_under_way_is_told_of_the_end_or_does_not_happen(services, clo
 
     def end():
         with services.accounts.app.app_context(), services.database.writing() as connection:
-            endings.close_all_sessions(connection, user)
+            revocation.close_all_sessions(connection, user)
         ended.set()
 
     with services.database.writing() as connection:

@@ -83,14 +83,14 @@ def test_a_letter_is_entered_with_the_change_it_tells_of_or_not_at_all(room, clo
         queue.enqueue(connection, Letter.PASSWORD_CHANGED, address=EMAIL, now=clock())
         _ = 1 / 0
     assert room.waiting() == []
-    assert not room.parts.letter_entered.is_set()
+    assert not room.entered.is_set()
 
 
 def test_this_process_is_told_of_a_letter_once_it_is_there(room, clock):
     with room.accounts.app.app_context(), room.database.writing() as connection:
         queue.enqueue(connection, Letter.PASSWORD_CHANGED, address=EMAIL, now=clock())
-        assert not room.parts.letter_entered.is_set()
-    assert room.parts.letter_entered.is_set()
+        assert not room.entered.is_set()
+    assert room.entered.is_set()
 
 
 @pytest.mark.parametrize("address", HOSTILE_ADDRESSES)

@@ -2,7 +2,6 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,6 @@ from sqlalchemy import text
 from server1.mail.errors import OutOfReachError
 from server1.mail.postman import goes_on
 from server1.mail.queue import Letter
-from server1.parts import install
 from server1.rounds import Rounds
 from tests.servers.mail_room import MailRoom
 
@@ -31,7 +29,7 @@ def running_rounds(room, **pace):
         room.accounts.app,
         what="letters",
         work=goes_on,
-        entered=room.parts.letter_entered,
+        entered=room.entered,
         **{"grace": timedelta(0), **pace},
     )
     rounds.start()
@@ -73,7 +71,7 @@ def test_a_letter_that_this_process_enters_is_sent_at_once(room):
 def test_a_letter_that_another_process_entered_is_found(room):
     with running_rounds(room, look_every=OFTEN):
         room.enqueue(Letter.PASSWORD_CHANGED)
-        room.parts.letter_entered.clear()
+        room.entered.clear()
         until(lambda: room.box.mails)
 
 
@@ -112,16 +110,16 @@ def wait_for_looks(room, number):
         looks.append(None)
         return room.clock()
 
-    install(room.accounts.app, replace(room.parts, clock=counting))
+    room.accounts.install(clock=counting)
     until(lambda: len(looks) >= number)
 
 
 def test_a_fault_of_ours_does_not_end_the_thread(room, caplog):
-    tell = room.parts.clock
-    install(room.accounts.app, replace(room.parts, clock=stopped_clock))
+    tell = room.accounts.clock
+    room.accounts.install(clock=stopped_clock)
     with running_rounds(room, look_every=OFTEN):
         until(lambda: "letters wait: this server has failed (ZeroDivisionError)" in caplog.text)
-        install(room.accounts.app, replace(room.parts, clock=tell))
+        room.accounts.install(clock=tell)
         room.enqueue(Letter.PASSWORD_CHANGED)
         until(lambda: room.box.mails)
 
@@ -148,10 +146,10 @@ def test_the_thread_ends_when_it_is_told_to_and_begins_no_further_letter(room):
         room.enqueue(Letter.PASSWORD_CHANGED)
     with running_rounds(room, look_every=NEVER) as rounds:
         assert begun.wait(PATIENCE)
-        room.parts.letter_entered.clear()
+        room.entered.clear()
         stopping = threading.Thread(target=rounds.stop)
         stopping.start()
-        until(room.parts.letter_entered.is_set)
+        until(room.entered.is_set)
         go_on.set()
         stopping.join()
     assert mail_threads() == []
@@ -161,9 +159,9 @@ def test_the_thread_ends_when_it_is_told_to_and_begins_no_further_letter(room):
 
 def test_a_letter_waits_until_the_answer_to_its_request_is_out(room):
     room.enqueue(Letter.PASSWORD_CHANGED)
-    room.parts.letter_entered.clear()
+    room.entered.clear()
     with running_rounds(room, look_every=NEVER, grace=NEVER):
         until(lambda: room.waiting() == [])  # what waited already is no answer's business
         room.enqueue(Letter.PASSWORD_CHANGED)
-        until(lambda: not room.parts.letter_entered.is_set())
+        until(lambda: not room.entered.is_set())
         assert len(room.box.mails) == 1

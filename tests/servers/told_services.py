@@ -43,7 +43,7 @@ class Services:
 
     def start(self):
         self.accounts = self._running.enter_context(running_accounts(self.environment, self.clock))
-        self.database = self.accounts.parts.database
+        self.database = self.accounts.database
 
     def stop(self):
         self._running.close()

@@ -6,16 +6,17 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from flask_service.database import database
 from flask_service.security_headers import content_security_policy
-from server1 import error_pages
+from server1.accounts import credentials
+from server1.config import config
 from server1.demo import DEMO_EMAIL
-from server1.farewell import farewell_of
 from server1.handoff import handoff
-from server1.parts import parts
+from server1.signed_in import current_session, holds_session, sign_in, sign_out
 
-from . import credentials
+from . import error_pages
+from .farewell import farewell_of
 from .forms import REFUSALS, Problem, form_page, problem_of
-from .signed_in import current_session, holds_session, sign_in, sign_out
 
 blueprint = Blueprint("login", __name__)
 
@@ -68,7 +69,7 @@ def logout() -> Response:
 @blueprint.post("/logout")
 def confirm_logout() -> Response:
     """Sign out here, and at the services that this session was handed on to."""
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         sign_out(connection)
     return redirect(url_for("pages.home"), 303)
 
@@ -81,9 +82,9 @@ def _login_page(problem: Problem | None = None) -> Response:
         client=client,
         carried=None if client is None else request.values.get("continue"),
         email=handoff.login_hint() or "",
-        signup=parts().config.signup,
+        signup=config().signup,
         demo_email=DEMO_EMAIL,
-        demo_password=parts().config.demo_password,
+        demo_password=config().demo_password,
     )
     # Chromium applies form-action to every redirect after the form, and the last leads to a client.
     origins = [origin for client in handoff.clients() for origin in client.redirect_origins]

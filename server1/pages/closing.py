@@ -6,15 +6,14 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from server1 import audit
+from server1 import audit, clock
+from server1.accounts import credentials, revocation, users
+from server1.accounts.users import User
 from server1.audit import Event
 from server1.mail.queue import Letter, enqueue
-from server1.parts import parts
+from server1.signed_in import add_sign_in_redirect, session_here, sign_out
 
-from . import credentials, endings, users
 from .forms import REFUSALS, Problem, form_page, problem_of
-from .signed_in import add_sign_in_redirect, session_here, sign_out
-from .users import User
 
 blueprint = Blueprint("closing", __name__)
 add_sign_in_redirect(blueprint)
@@ -45,7 +44,7 @@ def closed() -> Response:
 
 def _close(connection: Connection, user: User) -> None:
     sign_out(connection)
-    endings.close_all_sessions(connection, user)
+    revocation.close_all_sessions(connection, user)
     users.delete_user(connection, user)
     audit.record(connection, Event.ACCOUNT_CLOSED, subject=user.subject)
     enqueue(
@@ -53,7 +52,7 @@ def _close(connection: Connection, user: User) -> None:
         Letter.ACCOUNT_CLOSED,
         address=user.email,
         subject=user.subject,
-        now=parts().clock(),
+        now=clock.now(),
     )
 
 

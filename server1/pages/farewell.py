@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .accounts.entered_clients import entered
-from .accounts.sessions import Session
-from .handoff import handoff
-from .parts import parts
+from flask_service.database import database
+from server1.accounts.entered_clients import entered
+from server1.accounts.sessions import Session
+from server1.handoff import handoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def farewell_of(session: Session) -> Farewell:
     Raises:
         sqlalchemy.exc.SQLAlchemyError: The database cannot say.
     """
-    with parts().database.reading() as connection:
+    with database().reading() as connection:
         client_ids = {client.client_id for client in entered(connection, session.sid)}
     clients = [client for client in handoff.clients() if client.client_id in client_ids]
     return Farewell(

@@ -15,19 +15,19 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.client_address import client_address
-from server1 import audit
+from flask_service.database import database
+from server1 import audit, clock
+from server1.accounts import credentials, links, revocation, throttles, users
+from server1.accounts.email_addresses import check_address, fold
+from server1.accounts.links import Link, LinkUnknownError, Purpose
+from server1.accounts.throttles import Attempt
+from server1.accounts.users import User
 from server1.audit import Event
 from server1.mail.queue import Letter, enqueue
-from server1.parts import parts
+from server1.signed_in import browser_mark, current_session, sign_in
 
-from . import credentials, endings, links, throttles, users
-from .email_addresses import check_address, fold
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .link_pages import add_link_errors, find_link
-from .links import Link, LinkUnknownError, Purpose
-from .signed_in import browser_mark, current_session, sign_in
-from .throttles import Attempt
-from .users import User
 
 blueprint = Blueprint("verification", __name__)
 add_link_errors(blueprint)
@@ -44,7 +44,7 @@ def confirm_email() -> Response:
     """Take the address for the account's owner's."""
     link = _find_link()
     if _is_proven(link):
-        with parts().database.writing() as connection:
+        with database().writing() as connection:
             users.hold(connection, link.user)
             _confirm(connection, link)
         return redirect(url_for(".done"), 303)
@@ -65,10 +65,10 @@ def confirm_email() -> Response:
 def disown() -> Response:
     """Delete the account that a stranger made with the address of whoever reads its mail."""
     link = _find_link()
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         users.hold(connection, link.user)
         links.spend(connection, link)
-        endings.close_all_sessions(connection, link.user)
+        revocation.close_all_sessions(connection, link.user)
         users.delete_user(connection, link.user)
         audit.record(
             connection,
@@ -104,7 +104,7 @@ def send_again() -> Response:
     user = None if session is None else session.user
     try:
         email = user.email if user else check_address(request.form.get("email", ""))
-        with parts().database.writing() as connection:
+        with database().writing() as connection:
             _send_again(connection, email, user)
     except REFUSALS as error:
         return _again_page(problem_of(error))
@@ -126,7 +126,7 @@ def _find_link() -> Link:
 
 
 def _send_again(connection: Connection, email: str, user: User | None) -> None:
-    now = parts().clock()
+    now = clock.now()
     subject = None if user is None else user.subject
     attempt = Attempt(fold(email), client_address())
     throttles.count_mail(connection, Letter.VERIFY_EMAIL, attempt, now)
@@ -145,7 +145,7 @@ def _confirm(connection: Connection, link: Link) -> None:
     links.spend(connection, link)
     users.set_email_verified(connection, link.user)
     # Whoever else is signed in may be a stranger who signed up with this address.
-    endings.close_other_sessions(connection, link.user, kept=current_session())
+    revocation.close_other_sessions(connection, link.user, kept=current_session())
     audit.record(connection, Event.EMAIL_VERIFIED, subject=link.user.subject)
 
 

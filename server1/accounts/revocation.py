@@ -11,11 +11,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from server1 import audit
+from server1 import audit, clock
 from server1.audit import Event
 from server1.logouts import outlived, queue
 from server1.logouts.outlived import HandedOnSession
-from server1.parts import parts
 
 from .entered_clients import entered_clients
 from .sessions import (
@@ -107,7 +106,7 @@ def _close(connection: Connection, which: ColumnElement[bool]) -> Collection[Han
     entered = _entered(connection, sids)
     _tell(connection, entered)
     _delete(connection, sids)
-    now = parts().clock()
+    now = clock.now()
     for row in closed:
         # One whose time was over had ended before.
         if row.last_seen_at > now - IDLE_LIMIT and row.opened_at > now - ABSOLUTE_LIMIT:
@@ -130,7 +129,7 @@ def _entered(connection: Connection, sids: Collection[str]) -> Collection[Handed
 
 
 def _tell(connection: Connection, ended: Iterable[HandedOnSession]) -> None:
-    now = parts().clock()
+    now = clock.now()
     for one in ended:
         queue.enqueue(connection, one.client_id, subject=one.subject, sid=one.sid, now=now)
 
@@ -138,7 +137,7 @@ def _tell(connection: Connection, ended: Iterable[HandedOnSession]) -> None:
 def _tell_of_account(
     connection: Connection, user: User, entered: Iterable[HandedOnSession]
 ) -> None:
-    now = parts().clock()
+    now = clock.now()
     known = (*entered, *outlived.take(connection, user.subject))
     for client_id in sorted({one.client_id for one in known}):
         queue.enqueue(connection, client_id, subject=user.subject, sid=None, now=now)

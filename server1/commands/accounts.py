@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sys
-from datetime import datetime
 from functools import partial
 
 import click
@@ -14,9 +13,9 @@ from flask.cli import AppGroup
 from flask_handoff.redaction import shown
 from flask_service import command_line
 from flask_service.command_line import echo_table
-
-from .accounts import grants, users
-from .accounts.administration import (
+from flask_service.database import database
+from server1.accounts import grants, users
+from server1.accounts.administration import (
     change_grant,
     create_account,
     disable_account,
@@ -24,22 +23,17 @@ from .accounts.administration import (
     find_account,
     replace_password,
 )
-from .accounts.email_addresses import EmailAddressError
-from .accounts.grants import ScopeError
-from .accounts.password_rules import check_new_password
-from .accounts.passwords import HasherBusyError, PasswordUnusableError
-from .accounts.users import UserExistsError, UserNameError, UserUnknownError
-from .handoff import handoff
-from .logouts.queue import LogoutUnknownError
-from .mail.queue import LetterUnknownError
-from .parts import parts
-from .queues import Waiting
+from server1.accounts.email_addresses import EmailAddressError
+from server1.accounts.grants import ScopeError
+from server1.accounts.password_rules import check_new_password
+from server1.accounts.passwords import HasherBusyError, PasswordUnusableError
+from server1.accounts.users import UserExistsError, UserNameError, UserUnknownError
+from server1.command_line import to_the_minute
+from server1.handoff import handoff
 
 _REFUSALS = (
     EmailAddressError,
     HasherBusyError,
-    LetterUnknownError,
-    LogoutUnknownError,
     PasswordUnusableError,
     ScopeError,
     UserExistsError,
@@ -109,7 +103,7 @@ def create_user(
 @plain_refusals()
 def list_users() -> None:
     """List the accounts by e-mail address."""
-    with parts().database.reading() as connection:
+    with database().reading() as connection:
         found = users.everyone(connection)
     echo_table(
         ("EMAIL", "NAME", "VERIFIED", "STATE", "CREATED"),
@@ -119,7 +113,7 @@ def list_users() -> None:
                 user.name,
                 "yes" if user.email_verified else "no",
                 "disabled" if user.disabled else "enabled",
-                f"{user.created_at:%Y-%m-%d %H:%M} UTC",
+                to_the_minute(user.created_at),
             )
             for user in found
         ],
@@ -163,7 +157,7 @@ def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) ->
 @plain_refusals()
 def list_grants() -> None:
     """List the grants that differ from the default."""
-    with parts().database.reading() as connection:
+    with database().reading() as connection:
         found = grants.all_grants(connection)
     click.echo(f"Everyone else may do at every client: {_scope(grants.DEFAULT_SCOPE)}.")
     echo_table(
@@ -207,23 +201,3 @@ def _check_client(client_id: str) -> None:
 
 def _scope(scope: frozenset[str]) -> str:
     return " ".join(sorted(scope)) or "no access"
-
-
-def next_attempt(waiting: Waiting, now: datetime, *, under_way: str) -> str:
-    """Say when something that waits in a queue is tried next.
-
-    Args:
-        waiting: What waits.
-        now: The present time.
-        under_way: What to say where somebody tries it at this moment.
-    """
-    if waiting.claimed_until is not None and waiting.claimed_until > now:
-        return under_way
-    if waiting.given_up:
-        return "given up"
-    return "now" if waiting.due_at <= now else to_the_minute(waiting.due_at)
-
-
-def to_the_minute(moment: datetime) -> str:
-    """Write an instant as a person at a terminal reads it."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
