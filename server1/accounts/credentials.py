@@ -1,4 +1,4 @@
-"""Credentials: an e-mail address and a password, judged as often as the throttles allow."""
+"""Credentials: an e-mail address and a password, checked as often as the throttles allow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from flask_service.client_address import client_address
 from flask_service.database import database
 from server1 import audit, clock
 from server1.audit import Event
@@ -22,8 +21,16 @@ Consequence = Callable[[Connection, User], None]
 """What follows from the right password, in the transaction in which the account is held."""
 
 
-def judge(unverified_email: str, unverified_password: str, then: Consequence) -> None:
-    """Compare a password with that of the account, and do *then* when it is right.
+def authenticate(
+    unverified_email: str, unverified_password: str, *, address: str, on_success: Consequence
+) -> None:
+    """Compare a password with that of the account, and do what follows when it is right.
+
+    Args:
+        unverified_email: Of the account, as it was typed.
+        unverified_password: As it was typed.
+        address: The client's.
+        on_success: What follows.
 
     Raises:
         PasswordUnusableError: Nobody can have this password; the message may be shown.
@@ -34,11 +41,11 @@ def judge(unverified_email: str, unverified_password: str, then: Consequence) ->
     """
     password = check_password(unverified_password)
     now = clock.now()
-    attempt = Attempt(_account(unverified_email), client_address())
-    # Side by side, good attempts that are not judged yet would count as failures of each other.
+    attempt = Attempt(_account(unverified_email), address)
+    # Side by side, good attempts that are not checked yet would count as failures of each other.
     with passwords.hasher().one_at_a_time(f"{attempt.account} {attempt.network}"):
         try:
-            _judge(attempt, password, now, then)
+            _authenticate(attempt, password, now, on_success)
         except PasswordWrongError:
             _record_failed(attempt)
             raise
@@ -47,7 +54,7 @@ def judge(unverified_email: str, unverified_password: str, then: Consequence) ->
             raise
 
 
-def _judge(attempt: Attempt, password: str, now: datetime, then: Consequence) -> None:
+def _authenticate(attempt: Attempt, password: str, now: datetime, on_success: Consequence) -> None:
     with database().writing() as connection:
         throttles.count_failure(connection, attempt, now)
         user = _find_user(connection, attempt.account)
@@ -63,7 +70,7 @@ def _judge(attempt: Attempt, password: str, now: datetime, then: Consequence) ->
         throttles.note_known(connection, attempt, user, now)
         if new_hash is not None:
             users.set_password_hash(connection, user, new_hash)
-        then(connection, user)
+        on_success(connection, user)
 
 
 def _check(attempt: Attempt, user: User | None, password: str) -> str | None:

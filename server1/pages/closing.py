@@ -6,6 +6,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
+from flask_service.client_address import client_address
 from server1 import audit, clock
 from server1.accounts import credentials, revocation, users
 from server1.accounts.users import User
@@ -30,7 +31,12 @@ def confirm_close() -> Response:
     """Close the account."""
     here = session_here()
     try:
-        credentials.judge(here.user.email, request.form.get("password", ""), then=_close)
+        credentials.authenticate(
+            here.user.email,
+            request.form.get("password", ""),
+            address=client_address(),
+            on_success=_close,
+        )
     except REFUSALS as error:
         return _close_page(problem_of(error))
     return redirect(url_for(".closed"), 303)

@@ -6,6 +6,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from flask_service.client_address import client_address
 from flask_service.database import database
 from flask_service.security_headers import content_security_policy
 from server1.accounts import credentials
@@ -37,7 +38,9 @@ def judge_login() -> Response:
     if not unverified_email or not unverified_password:
         return _login_page(Problem(400, "Enter your e-mail address and your password."))
     try:
-        credentials.judge(unverified_email, unverified_password, then=sign_in)
+        credentials.authenticate(
+            unverified_email, unverified_password, address=client_address(), on_success=sign_in
+        )
     except REFUSALS as error:
         # One text for a wrong password, an unknown account and a disabled one.
         wrong = "This e-mail address and password do not fit together."

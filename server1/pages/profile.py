@@ -11,7 +11,7 @@ from flask_service.database import database
 from server1 import audit, clock
 from server1.accounts import credentials, links, passwords, revocation, throttles, users
 from server1.accounts.email_addresses import check_address, fold
-from server1.accounts.links import Link, Purpose
+from server1.accounts.mail_links import Link, Purpose
 from server1.accounts.password_rules import check_new_password
 from server1.accounts.throttles import Attempt
 from server1.accounts.users import User, UserExistsError, UserUnknownError
@@ -65,7 +65,12 @@ def change_password() -> Response:
         def change(connection: Connection, user: User) -> None:
             _set_password(connection, user, password_hash)
 
-        credentials.judge(here.user.email, request.form.get("password", ""), then=change)
+        credentials.authenticate(
+            here.user.email,
+            request.form.get("password", ""),
+            address=client_address(),
+            on_success=change,
+        )
     except REFUSALS as error:
         return _password_page(problem_of(error, wrong="The current password is not right."))
     return say_done("password")
@@ -93,7 +98,12 @@ def request_email_change() -> Response:
         def send_link(connection: Connection, user: User) -> None:
             _send_link(connection, user, address)
 
-        credentials.judge(here.user.email, request.form.get("password", ""), then=send_link)
+        credentials.authenticate(
+            here.user.email,
+            request.form.get("password", ""),
+            address=client_address(),
+            on_success=send_link,
+        )
     except REFUSALS as error:
         return _email_page(problem_of(error))
     return redirect(url_for(".email_change_sent"), 303)
@@ -125,7 +135,12 @@ def change_email() -> Response:
                 users.hold(connection, link.user)
                 change(connection, link.user)
         else:
-            credentials.judge(link.user.email, request.form.get("password", ""), then=change)
+            credentials.authenticate(
+                link.user.email,
+                request.form.get("password", ""),
+                address=client_address(),
+                on_success=change,
+            )
     except UserExistsError:
         problem = Problem(409, "Another account has this address by now.")
         return _new_email_page(link, problem)

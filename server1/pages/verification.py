@@ -19,7 +19,7 @@ from flask_service.database import database
 from server1 import audit, clock
 from server1.accounts import credentials, links, revocation, throttles, users
 from server1.accounts.email_addresses import check_address, fold
-from server1.accounts.links import Link, LinkUnknownError, Purpose
+from server1.accounts.mail_links import Link, LinkUnknownError, Purpose
 from server1.accounts.throttles import Attempt
 from server1.accounts.users import User
 from server1.audit import Event
@@ -55,7 +55,9 @@ def confirm_email() -> Response:
 
     try:
         password = request.form.get("password", "")
-        credentials.judge(link.user.email, password, then=confirm_and_sign_in)
+        credentials.authenticate(
+            link.user.email, password, address=client_address(), on_success=confirm_and_sign_in
+        )
     except REFUSALS as error:
         return _verify_page(link, problem_of(error))
     return redirect(url_for("pages.home"), 303)
