@@ -9,7 +9,7 @@ from server1 import audit, clock
 from server1.audit import Event
 
 from . import grants, links, passwords, revocation, throttles, users
-from .links import Purpose
+from .mail_links import Purpose
 from .password_rules import check_length
 from .passwords import PasswordWrongError
 from .users import User

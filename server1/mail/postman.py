@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from server1 import audit
 from server1.accounts import links, users
-from server1.accounts.links import Purpose
+from server1.accounts.mail_links import Purpose
 from server1.accounts.users import User, UserUnknownError
 from server1.audit import Event
 from server1.parts import parts

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from flask_service.database import database
 from server1 import clock
 from server1.accounts import links
-from server1.accounts.links import (
+from server1.accounts.mail_links import (
     Link,
     LinkExpiredError,
     LinkReplacedError,

@@ -11,7 +11,7 @@ from flask_service.database import database
 from server1 import audit, clock
 from server1.accounts import links, passwords, revocation, throttles, users
 from server1.accounts.email_addresses import check_address, fold
-from server1.accounts.links import Link, Purpose
+from server1.accounts.mail_links import Link, Purpose
 from server1.accounts.password_rules import check_new_password
 from server1.accounts.throttles import Attempt
 from server1.audit import Event

@@ -5,7 +5,7 @@ import re
 from sqlalchemy import select
 
 from server1.accounts import links
-from server1.accounts.links import mail_links
+from server1.accounts.mail_links import mail_links
 from server1.mail import queue
 from server1.mail.postman import deliver_due, deliver_next
 from server1.mail.queue import letters

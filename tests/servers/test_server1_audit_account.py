@@ -5,7 +5,7 @@ import re
 import pytest
 
 from server1.accounts import links
-from server1.accounts.links import Purpose
+from server1.accounts.mail_links import Purpose
 from server1.audit import Event
 from server1.mail.errors import OutOfReachError
 from server1.mail.queue import Letter

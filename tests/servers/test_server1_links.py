@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from server1.accounts import links, users
-from server1.accounts.links import (
+from server1.accounts.mail_links import (
     Link,
     LinkExpiredError,
     LinkReplacedError,

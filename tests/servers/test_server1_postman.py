@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete
 
 from server1.accounts import users
-from server1.accounts.links import LinkReplacedError, Purpose
+from server1.accounts.mail_links import LinkReplacedError, Purpose
 from server1.mail.errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
 from server1.mail.postman import Outcome
 from server1.mail.queue import Letter
