@@ -97,7 +97,7 @@ def sign_out(connection: Connection) -> None:
     """
     unverified_session_id = held_session_id()
     if unverified_session_id is not None:
-        revocation.close_session(connection, unverified_session_id)
+        revocation.revoke_session(connection, unverified_session_id)
     _clear_cookie()
 
 

@@ -78,7 +78,7 @@ def replace_password(user: User, unverified_password: str) -> None:
             links.void(connection, user, Purpose)
             throttles.forget_known(connection, user)
             audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
-            revocation.close_all_sessions(connection, user)
+            revocation.revoke_all_sessions(connection, user)
 
 
 def disable_account(email: str) -> User:
@@ -94,7 +94,7 @@ def disable_account(email: str) -> User:
         if not user.disabled:
             audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
         links.void(connection, user, Purpose)
-        revocation.close_all_sessions(connection, user)
+        revocation.revoke_all_sessions(connection, user)
     return user
 
 

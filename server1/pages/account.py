@@ -68,7 +68,7 @@ def end_session() -> Response:
     here = session_here()
     unverified_sid = request.form.get("sid", "")
     with database().writing() as connection:
-        revocation.close_session_of(connection, here.user, unverified_sid)
+        revocation.revoke_session_of(connection, here.user, unverified_sid)
     return say_done("session")
 
 
@@ -77,7 +77,7 @@ def end_other_sessions() -> Response:
     """End every session of the account but this one."""
     here = session_here()
     with database().writing() as connection:
-        revocation.close_other_sessions(connection, here.user, kept=here)
+        revocation.revoke_other_sessions(connection, here.user, kept=here)
     return say_done("sessions")
 
 

@@ -7,10 +7,9 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.client_address import client_address
-from server1 import audit, clock
-from server1.accounts import credentials, revocation, users
+from server1 import clock
+from server1.accounts import credentials, revocation
 from server1.accounts.users import User
-from server1.audit import Event
 from server1.mail.queue import Letter, enqueue
 from server1.signed_in import add_sign_in_redirect, session_here, sign_out
 
@@ -50,9 +49,7 @@ def closed() -> Response:
 
 def _close(connection: Connection, user: User) -> None:
     sign_out(connection)
-    revocation.close_all_sessions(connection, user)
-    users.delete_user(connection, user)
-    audit.record(connection, Event.ACCOUNT_CLOSED, subject=user.subject)
+    revocation.delete_account(connection, user)
     enqueue(
         connection,
         Letter.ACCOUNT_CLOSED,

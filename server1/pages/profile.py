@@ -159,7 +159,7 @@ def _set_password(connection: Connection, user: User, password_hash: str) -> Non
     users.set_password_hash(connection, user, password_hash)
     # A link that somebody asked for before would undo what the owner does here.
     links.void(connection, user, [Purpose.RESET_PASSWORD])
-    revocation.close_for_new_password(connection, user, kept=current_session())
+    revocation.revoke_after_password_change(connection, user, kept=current_session())
     renew_session(connection)
     throttles.forget_known(connection, user)
     here = Attempt(fold(user.email), client_address())

@@ -87,7 +87,7 @@ def _reset(connection: Connection, link: Link, password_hash: str) -> None:
     links.void(connection, user, Purpose)
     users.set_password_hash(connection, user, password_hash)
     users.set_email_verified(connection, user)
-    revocation.close_all_sessions(connection, user)
+    revocation.revoke_all_sessions(connection, user)
     throttles.forget_known(connection, user)
     throttles.note_known(connection, Attempt(fold(user.email), client_address()), user, now)
     audit.record(connection, Event.PASSWORD_RESET, subject=user.subject)

@@ -70,12 +70,9 @@ def disown() -> Response:
     with database().writing() as connection:
         users.hold(connection, link.user)
         links.spend(connection, link)
-        revocation.close_all_sessions(connection, link.user)
-        users.delete_user(connection, link.user)
-        audit.record(
+        revocation.delete_account(
             connection,
-            Event.ACCOUNT_CLOSED,
-            subject=link.user.subject,
+            link.user,
             detail="by the owner of the address, which was not confirmed",
         )
     return redirect(url_for(".disowned"), 303)
@@ -147,7 +144,7 @@ def _confirm(connection: Connection, link: Link) -> None:
     links.spend(connection, link)
     users.set_email_verified(connection, link.user)
     # Whoever else is signed in may be a stranger who signed up with this address.
-    revocation.close_other_sessions(connection, link.user, kept=current_session())
+    revocation.revoke_other_sessions(connection, link.user, kept=current_session())
     audit.record(connection, Event.EMAIL_VERIFIED, subject=link.user.subject)
 
 

@@ -259,7 +259,7 @@ def test_a_log_out_is_entered_with_the_end_of_the_session_or_not_at_all(services
         pytest.raises(ZeroDivisionError),
         services.database.writing() as connection,
     ):
-        revocation.close_all_sessions(connection, user)
+        revocation.revoke_all_sessions(connection, user)
         raise ZeroDivisionError
     assert services.waiting() == []
     assert visitor.is_signed_in
@@ -396,7 +396,7 @@ def test_a_handoff_under_way_is_told_of_the_end_or_does_not_happen(services, clo
 
     def end():
         with services.accounts.app.app_context(), services.database.writing() as connection:
-            revocation.close_all_sessions(connection, user)
+            revocation.revoke_all_sessions(connection, user)
         ended.set()
 
     with services.database.writing() as connection:
