@@ -75,7 +75,7 @@ def replace_password(user: User, unverified_password: str) -> None:
         with database().writing() as connection:
             users.set_password_hash(connection, user, password_hash)
             # Whoever the account is to be kept from may hold one, or have signed in somewhere.
-            links.void(connection, user, Purpose)
+            links.revoke(connection, user, Purpose)
             throttles.forget_known(connection, user)
             audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
             revocation.revoke_all_sessions(connection, user)
@@ -93,7 +93,7 @@ def disable_account(email: str) -> User:
         users.set_disabled(connection, user, True)
         if not user.disabled:
             audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
-        links.void(connection, user, Purpose)
+        links.revoke(connection, user, Purpose)
         revocation.revoke_all_sessions(connection, user)
     return user
 

@@ -18,7 +18,7 @@ from .throttles import Attempt, Limit, TooManyAttemptsError
 from .users import User, UserChangedError, UserUnknownError
 
 Consequence = Callable[[Connection, User], None]
-"""What follows from the right password, in the transaction in which the account is held."""
+"""What follows from the right password, in the transaction in which the account is locked."""
 
 
 def authenticate(
@@ -63,7 +63,7 @@ def _authenticate(attempt: Attempt, password: str, now: datetime, on_success: Co
         if user is None:
             raise PasswordWrongError
         try:
-            users.hold(connection, user)
+            users.lock(connection, user)
         except UserChangedError as error:
             raise PasswordWrongError("the account changed meanwhile") from error
         throttles.take_back(connection, attempt, now)

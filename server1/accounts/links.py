@@ -136,30 +136,30 @@ def find(connection: Connection, unverified_token: str, purpose: Purpose, now: d
     )
 
 
-def spend(connection: Connection, link: Link) -> None:
+def consume(connection: Connection, link: Link) -> None:
     """Use a link up, and with it all others of its account and purpose.
 
-    Of any number that spend it at once, one does.
+    Of any number that use it at once, one does.
 
     Args:
         connection: Of the writing transaction that does what the link is for.
         link: As ``find`` returned it.
 
     Raises:
-        LinkUnknownError: It was spent, made void or replaced meanwhile. Nothing was changed.
+        LinkUnknownError: It was used, revoked or replaced meanwhile. Nothing was changed.
     """
     _lock(connection, link.user)
-    spent = (
+    consumed = (
         delete(mail_links)
         .where(mail_links.c.token_sha256 == link.token_sha256, mail_links.c.replaced_by.is_(None))
         .returning(mail_links.c.token_sha256)
     )
-    if connection.execute(spent).one_or_none() is None:
+    if connection.execute(consumed).one_or_none() is None:
         raise LinkUnknownError
-    void(connection, link.user, [link.purpose])
+    revoke(connection, link.user, [link.purpose])
 
 
-def void(connection: Connection, user: User, purposes: Iterable[Purpose]) -> None:
+def revoke(connection: Connection, user: User, purposes: Iterable[Purpose]) -> None:
     """Make every link of an account for these purposes useless."""
     _lock(connection, user)
     connection.execute(

@@ -52,7 +52,7 @@ _LIVES = {
 
 
 class LinkUnknownError(LookupError):
-    """There is no such link: mistyped, used already, void, or of an account that is closed."""
+    """There is no such link: mistyped, used already, revoked, or of an account that is closed."""
 
 
 class LinkExpiredError(LookupError):

@@ -132,7 +132,7 @@ def change_email() -> Response:
     try:
         if _is_signed_in(link.user):
             with database().writing() as connection:
-                users.hold(connection, link.user)
+                users.lock(connection, link.user)
                 change(connection, link.user)
         else:
             credentials.authenticate(
@@ -158,7 +158,7 @@ def email_changed() -> Response:
 def _set_password(connection: Connection, user: User, password_hash: str) -> None:
     users.set_password_hash(connection, user, password_hash)
     # A link that somebody asked for before would undo what the owner does here.
-    links.void(connection, user, [Purpose.RESET_PASSWORD])
+    links.revoke(connection, user, [Purpose.RESET_PASSWORD])
     revocation.revoke_after_password_change(connection, user, kept=current_session())
     renew_session(connection)
     throttles.forget_known(connection, user)
@@ -189,10 +189,10 @@ def _send_link(connection: Connection, user: User, address: str) -> None:
 
 
 def _set_email(connection: Connection, user: User, link: Link) -> None:
-    links.spend(connection, link)
+    links.consume(connection, link)
     users.set_email(connection, user, link.address)
     # What went to the old address is no longer the owner's alone to open.
-    links.void(connection, user, Purpose)
+    links.revoke(connection, user, Purpose)
     audit.record(connection, Event.EMAIL_CHANGED, subject=user.subject)
     enqueue(
         connection,

@@ -81,10 +81,10 @@ def done() -> Response:
 
 def _reset(connection: Connection, link: Link, password_hash: str) -> None:
     user, now = link.user, clock.now()
-    users.hold(connection, user)
-    links.spend(connection, link)
+    users.lock(connection, user)
+    links.consume(connection, link)
     # Whoever asked for these may have been somebody else, who was signed in then.
-    links.void(connection, user, Purpose)
+    links.revoke(connection, user, Purpose)
     users.set_password_hash(connection, user, password_hash)
     users.set_email_verified(connection, user)
     revocation.revoke_all_sessions(connection, user)

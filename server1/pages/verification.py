@@ -45,7 +45,7 @@ def confirm_email() -> Response:
     link = _find_link()
     if _is_proven(link):
         with database().writing() as connection:
-            users.hold(connection, link.user)
+            users.lock(connection, link.user)
             _confirm(connection, link)
         return redirect(url_for(".done"), 303)
 
@@ -68,8 +68,8 @@ def disown() -> Response:
     """Delete the account that a stranger made with the address of whoever reads its mail."""
     link = _find_link()
     with database().writing() as connection:
-        users.hold(connection, link.user)
-        links.spend(connection, link)
+        users.lock(connection, link.user)
+        links.consume(connection, link)
         revocation.delete_account(
             connection,
             link.user,
@@ -141,7 +141,7 @@ def _send_again(connection: Connection, email: str, user: User | None) -> None:
 
 
 def _confirm(connection: Connection, link: Link) -> None:
-    links.spend(connection, link)
+    links.consume(connection, link)
     users.set_email_verified(connection, link.user)
     # Whoever else is signed in may be a stranger who signed up with this address.
     revocation.revoke_other_sessions(connection, link.user, kept=current_session())

@@ -53,7 +53,7 @@ class LinkBook:
 
     def spend(self, link):
         with self.database.writing() as connection:
-            links.spend(connection, link)
+            links.consume(connection, link)
 
     def withdraw(self, token):
         with self.database.writing() as connection:
@@ -62,7 +62,7 @@ class LinkBook:
     def void(self, *purposes, email=EMAIL):
         user = self.accounts.find(email)
         with self.database.writing() as connection:
-            links.void(connection, user, purposes)
+            links.revoke(connection, user, purposes)
 
     def rows(self):
         with self.database.reading() as connection:
@@ -196,7 +196,7 @@ def test_a_link_that_is_not_spent_after_all_stays_good(book):
     token = book.make()
     link = book.find(token)
     with pytest.raises(ZeroDivisionError), book.database.writing() as connection:
-        links.spend(connection, link)
+        links.consume(connection, link)
         _ = 1 / 0
     assert book.is_good(token)
 
@@ -205,7 +205,7 @@ def test_a_link_replaced_after_it_was_found_is_not_spent(book):
     link = book.find(book.make())
     newest = book.make()
     with book.database.writing() as connection, pytest.raises(LinkUnknownError):
-        links.spend(connection, link)
+        links.consume(connection, link)
     assert book.is_good(newest)
 
 
