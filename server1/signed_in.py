@@ -101,7 +101,7 @@ def sign_out(connection: Connection) -> None:
     _clear_cookie()
 
 
-def browser_mark() -> str:
+def browser_fingerprint() -> str:
     """Return what this browser is known by until it signs in or out, as 64 hexadecimal digits.
 
     It is the hash of the random value in its cookie that its forms are checked against.

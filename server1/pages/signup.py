@@ -29,7 +29,7 @@ from server1.audit import Event
 from server1.config import config
 from server1.handoff import handoff
 from server1.mail.queue import Letter, enqueue
-from server1.signed_in import browser_mark, current_session
+from server1.signed_in import browser_fingerprint, current_session
 
 from .forms import REFUSALS, Problem, form_page, problem_of
 
@@ -137,7 +137,7 @@ def _take_in(connection: Connection, applicant: Applicant, password_hash: str) -
         kind,
         address=applicant.email,
         subject=subject,
-        browser_sha256=browser_mark(),
+        browser_sha256=browser_fingerprint(),
         now=now,
     )
 

@@ -24,7 +24,7 @@ from server1.accounts.throttles import Attempt
 from server1.accounts.users import User
 from server1.audit import Event
 from server1.mail.queue import Letter, enqueue
-from server1.signed_in import browser_mark, current_session, sign_in
+from server1.signed_in import browser_fingerprint, current_session, sign_in
 
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .link_pages import add_link_errors, find_link
@@ -134,7 +134,7 @@ def _send_again(connection: Connection, email: str, user: User | None) -> None:
         Letter.VERIFY_EMAIL,
         address=email,
         subject=subject,
-        browser_sha256=browser_mark(),
+        browser_sha256=browser_fingerprint(),
         now=now,
     )
     audit.record(connection, Event.VERIFICATION_REQUESTED, subject=subject)
@@ -153,7 +153,7 @@ def _is_proven(link: Link) -> bool:
     if session is not None and session.user.subject == link.user.subject:
         return True
     return link.browser_sha256 is not None and hmac.compare_digest(
-        link.browser_sha256, browser_mark()
+        link.browser_sha256, browser_fingerprint()
     )
 
 
