@@ -16,7 +16,7 @@ from server1.config import config
 from server1.handoff import handoff
 from server1.signed_in import current_session
 
-from .farewell import farewell_of
+from .sign_out_notice import sign_out_notice
 
 blueprint = Blueprint("pages", __name__)
 
@@ -61,7 +61,7 @@ def home() -> str:
         session=session,
         must_verify=_must_verify(session.user),
         cards=_cards(session.user),
-        farewell=farewell_of(session),
+        notice=sign_out_notice(session),
         contact=config().contact,
     )
 

@@ -16,8 +16,8 @@ from server1.handoff import handoff
 from server1.signed_in import current_session, holds_session, sign_in, sign_out
 
 from . import error_pages
-from .farewell import farewell_of
 from .forms import REFUSALS, Problem, form_page, problem_of
+from .sign_out_notice import sign_out_notice
 
 blueprint = Blueprint("login", __name__)
 
@@ -65,7 +65,9 @@ def logout() -> Response:
     session = current_session()
     if session is None:
         return redirect(url_for("pages.home"), 303)
-    page = render_template("accounts/logout.html", user=session.user, farewell=farewell_of(session))
+    page = render_template(
+        "accounts/logout.html", user=session.user, notice=sign_out_notice(session)
+    )
     return make_response(page)
 
 

@@ -1,4 +1,4 @@
-"""Farewell: which services sign a person out along with us, and which do not."""
+"""The sign-out notice: which services sign a person out along with us, and which do not."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from server1.handoff import handoff
 
 
 @dataclass(frozen=True, slots=True)
-class Farewell:
+class SignOutNotice:
     """The services that a session was handed on to, by what they do when it ends.
 
     Args:
-        told: The names of those that end theirs as well.
-        untold: The names of those that do not hear of it.
+        notified: The names of those that end theirs as well.
+        not_notified: The names of those that do not hear of it.
     """
 
-    told: Sequence[str]
-    untold: Sequence[str]
+    notified: Sequence[str]
+    not_notified: Sequence[str]
 
 
-def farewell_of(session: Session) -> Farewell:
+def sign_out_notice(session: Session) -> SignOutNotice:
     """Return what becomes of a session's services.
 
     Raises:
@@ -33,7 +33,7 @@ def farewell_of(session: Session) -> Farewell:
     with database().reading() as connection:
         client_ids = {client.client_id for client in entered(connection, session.sid)}
     clients = [client for client in handoff.clients() if client.client_id in client_ids]
-    return Farewell(
-        told=[client.name for client in clients if client.backchannel_logout_uri],
-        untold=[client.name for client in clients if not client.backchannel_logout_uri],
+    return SignOutNotice(
+        notified=[client.name for client in clients if client.backchannel_logout_uri],
+        not_notified=[client.name for client in clients if not client.backchannel_logout_uri],
     )
