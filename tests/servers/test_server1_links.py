@@ -189,7 +189,7 @@ def test_of_many_that_spend_a_link_at_once_one_does(book):
     for _ in range(5):
         link = book.find(book.make())
         with ThreadPoolExecutor(start.parties) as pool:
-            assert sum(pool.map(spend, [link] * start.parties)) == 1
+            assert sum(pool.map(consume, [link] * start.parties)) == 1
 
 
 def test_a_link_that_is_not_spent_after_all_stays_good(book):
