@@ -16,7 +16,7 @@ from flask_service.client_address import client_address
 from flask_service.database import database
 
 from . import audit, clock
-from .accounts.entered_clients import note_entered
+from .accounts.client_sessions import note_client_session
 from .accounts.sessions import SessionOverError
 from .accounts.throttles import Limit, is_within, network_of
 from .audit import Event
@@ -50,7 +50,7 @@ def record_issued(
             log-out could not tell that service, and nobody would know of the sign-in there.
     """
     try:
-        note_entered(connection, user.session_id, client.client_id, clock.now())
+        note_client_session(connection, user.session_id, client.client_id, clock.now())
     except SessionOverError:
         raise AuthorizationReturnedError(
             "the session ended meanwhile", error="login_required"

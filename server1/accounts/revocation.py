@@ -16,7 +16,7 @@ from server1.audit import Event
 from server1.logouts import outlived, queue
 from server1.logouts.outlived import HandedOnSession
 
-from .entered_clients import entered_clients
+from .client_sessions import client_sessions
 from .sessions import (
     ABSOLUTE_LIMIT,
     IDLE_LIMIT,
@@ -51,8 +51,8 @@ def revoke_all_sessions(connection: Connection, user: User) -> None:
     A service is told of each session that it was handed, and of the account as a whole: it may hold
     one that came from a session of which nothing is known here any more.
     """
-    entered = _revoke(connection, sessions.c.subject == user.subject)
-    _notify_of_account(connection, user, entered)
+    affected = _revoke(connection, sessions.c.subject == user.subject)
+    _notify_of_account(connection, user, affected)
 
 
 def revoke_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
@@ -76,9 +76,9 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
         return
     of_user = sessions.c.subject == user.subject
     ended = _revoke(connection, of_user & (sessions.c.sid != kept.sid))
-    left = _entered(connection, [kept.sid])
+    left = _client_sessions(connection, [kept.sid])
     _notify(connection, left)
-    connection.execute(delete(entered_clients).where(entered_clients.c.sid == kept.sid))
+    connection.execute(delete(client_sessions).where(client_sessions.c.sid == kept.sid))
     rename_session(connection, kept)
     _notify_of_account(connection, user, (*ended, *left))
 
@@ -105,7 +105,7 @@ def sweep(connection: Connection, now: datetime) -> None:
         .with_for_update(skip_locked=True)
     )
     sids = connection.execute(over).scalars().all()
-    outlived.note(connection, _entered(connection, sids), now)
+    outlived.note(connection, _client_sessions(connection, sids), now)
     _delete(connection, sids)
 
 
@@ -116,8 +116,8 @@ def _revoke(connection: Connection, which: ColumnElement[bool]) -> Collection[Ha
     query = select(*columns).where(which).order_by(sessions.c.sid).with_for_update()
     closed = connection.execute(query).all()
     sids = [row.sid for row in closed]
-    entered = _entered(connection, sids)
-    _notify(connection, entered)
+    affected = _client_sessions(connection, sids)
+    _notify(connection, affected)
     _delete(connection, sids)
     now = clock.now()
     for row in closed:
@@ -126,17 +126,17 @@ def _revoke(connection: Connection, which: ColumnElement[bool]) -> Collection[Ha
             audit.record(
                 connection, Event.SESSION_ENDED, subject=row.subject, detail=f"session {row.sid}"
             )
-    return entered
+    return affected
 
 
-def _entered(connection: Connection, sids: Collection[str]) -> Collection[HandedOnSession]:
+def _client_sessions(connection: Connection, sids: Collection[str]) -> Collection[HandedOnSession]:
     if not sids:
         return ()
     query = (
-        select(entered_clients.c.sid, entered_clients.c.client_id, sessions.c.subject)
-        .join_from(entered_clients, sessions)
-        .where(entered_clients.c.sid.in_(sids))
-        .order_by(entered_clients.c.first_at)
+        select(client_sessions.c.sid, client_sessions.c.client_id, sessions.c.subject)
+        .join_from(client_sessions, sessions)
+        .where(client_sessions.c.sid.in_(sids))
+        .order_by(client_sessions.c.first_at)
     )
     return [HandedOnSession(*row) for row in connection.execute(query)]
 
@@ -148,10 +148,10 @@ def _notify(connection: Connection, ended: Iterable[HandedOnSession]) -> None:
 
 
 def _notify_of_account(
-    connection: Connection, user: User, entered: Iterable[HandedOnSession]
+    connection: Connection, user: User, affected: Iterable[HandedOnSession]
 ) -> None:
     now = clock.now()
-    known = (*entered, *outlived.take(connection, user.subject))
+    known = (*affected, *outlived.take(connection, user.subject))
     for client_id in sorted({one.client_id for one in known}):
         queue.enqueue(connection, client_id, subject=user.subject, sid=None, now=now)
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from flask_service.database import database
 from server1 import clock
-from server1.accounts import entered_clients, revocation, sessions
+from server1.accounts import client_sessions, revocation, sessions
 from server1.accounts.devices import device
 from server1.accounts.sessions import OpenSession, Session
 from server1.handoff import handoff
@@ -85,14 +85,14 @@ def _entries(here: Session) -> Sequence[SessionEntry]:
     names = {client.client_id: client.name for client in handoff.clients()}
     with database().reading() as connection:
         found = sessions.sessions_of(connection, here.user, clock.now())
-        entered = entered_clients.entered_by(connection, here.user.subject)
+        by_session = client_sessions.by_session(connection, here.user.subject)
     entries = [
         SessionEntry(
             session=session,
             device=device(session.user_agent),
             services=[
                 names.get(client.client_id, client.client_id)
-                for client in entered.get(session.sid, ())
+                for client in by_session.get(session.sid, ())
             ],
             is_this=session.sid == here.sid,
         )

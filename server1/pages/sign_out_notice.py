@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_service.database import database
-from server1.accounts.entered_clients import entered
+from server1.accounts.client_sessions import client_sessions_of
 from server1.accounts.sessions import Session
 from server1.handoff import handoff
 
@@ -31,7 +31,7 @@ def sign_out_notice(session: Session) -> SignOutNotice:
         sqlalchemy.exc.SQLAlchemyError: The database cannot say.
     """
     with database().reading() as connection:
-        client_ids = {client.client_id for client in entered(connection, session.sid)}
+        client_ids = {client.client_id for client in client_sessions_of(connection, session.sid)}
     clients = [client for client in handoff.clients() if client.client_id in client_ids]
     return SignOutNotice(
         notified=[client.name for client in clients if client.backchannel_logout_uri],

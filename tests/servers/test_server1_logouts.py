@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from server1.accounts import entered_clients, revocation
+from server1.accounts import client_sessions, revocation
 from server1.accounts.administration import replace_password
 from server1.logouts.messenger import Outcome
 from tests.jwks_endpoint import eventually, says_nothing
@@ -400,7 +400,7 @@ def test_a_handoff_under_way_is_told_of_the_end_or_does_not_happen(services, clo
         ended.set()
 
     with services.database.writing() as connection:
-        entered_clients.note_entered(connection, sid, "server2", clock())
+        client_sessions.note_client_session(connection, sid, "server2", clock())
         ending = threading.Thread(target=end)
         ending.start()
         assert not ended.wait(0.2)
