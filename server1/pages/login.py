@@ -31,7 +31,7 @@ def login() -> Response:
 
 
 @blueprint.post("/login")
-def judge_login() -> Response:
+def submit_login() -> Response:
     """Sign the user in and send them on, or show the page again with what went wrong."""
     unverified_email = request.form.get("email", "").strip()
     unverified_password = request.form.get("password", "")
@@ -52,7 +52,7 @@ def judge_login() -> Response:
 def other_tab_was_first(error: CSRFError) -> Response:
     """Go on where this tab was going, when the user has signed in in another tab meanwhile.
 
-    No password is judged: what follows is what a link to the same place would do.
+    No password is checked: what follows is what a link to the same place would do.
     """
     if holds_session() and handoff.pending_client() is not None:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)

@@ -80,7 +80,7 @@ def signup() -> Response:
 
 
 @blueprint.post("/signup")
-def judge_signup() -> Response:
+def submit_signup() -> Response:
     """Create the account, or write to the owner of the one that there is already."""
     try:
         applicant = Applicant.read()
