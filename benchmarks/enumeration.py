@@ -21,10 +21,10 @@ import requests
 
 from benchmarks.processes import free_port, running
 from benchmarks.table import Row
+from flask_service.database import database_of
 from server1 import create_app
 from server1.accounts.administration import create_account
 from server1.config import Config
-from server1.parts import parts_of
 
 BOUND = 1.10
 TRIES = 40
@@ -110,7 +110,7 @@ def _make_accounts(environment: Mapping[str, str]) -> None:
                     email_verified=number % 2 == 0,
                 )
     finally:
-        parts_of(app).database.close()
+        database_of(app).close()
         logging.disable(logging.NOTSET)
 
 

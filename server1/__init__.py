@@ -11,18 +11,17 @@ from flask_handoff.keys import KeyRing
 from flask_handoff.web import answer_only_this_machine, limit_bodies
 from flask_service import access_log, browser_security, database_commands, health, logs, secret_key
 from flask_service.client_address import trust_proxies
+from flask_service.command_line import plain_refusals
 from flask_service.database import Database
 
-from . import audit_command, cli, error_pages, handoff_record, outbox, pages
-from .accounts import account, closing, login, profile, recovery, signup, verification
-from .accounts.passwords import PasswordHasher
+from . import audit, clock, commands, handoff_record, logouts, mail, outbox, pages
+from . import config as settings
+from .accounts import passwords
 from .config import Config
 from .db import SCHEMA, metadata
+from .demo import make_first_signing_key
 from .handoff import handoff
-from .mail import outbox_pages
 from .mail.delivery import make_delivery
-from .parts import Parts, install
-from .signing_key import make_first_signing_key
 
 
 def create_app(
@@ -42,7 +41,7 @@ def create_app(
         ConfigurationError: A setting or a key is wrong, or the database is out of reach.
     """
     logs.init_logs("server1")
-    with cli.plain_refusals():
+    with plain_refusals():
         config = config or Config.from_environment()
         app = Flask(__name__)
         app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters
@@ -56,34 +55,26 @@ def create_app(
         app.config.update(config.handoff)
         make_first_signing_key(config)
         handoff.init_app(app, key_ring=key_ring, clock=clock)
-        database = Database(config.database_url, SCHEMA)
-        database.init_app(app)
+        Database(config.database_url, SCHEMA).init_app(app)
         database_commands.init_app(app, upgrade=config.demo)
-    delivery = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
-    install(app, Parts(config, database, PasswordHasher(config.hashing), clock, delivery))
-    outbox.init_app(app, database, clock)
+    _add_rooms(app, config, clock)
     _add_guards(app, config)
     handoff_record.init_app(app)
-    _add_pages(app, config)
-    cli.init_app(app)
-    audit_command.init_app(app)
+    pages.init_app(app, config)
+    commands.init_app(app)
     health.init_app(app, tables=metadata.sorted_tables)
     return app
 
 
-def _add_pages(app: Flask, config: Config) -> None:
-    for blueprint in (
-        pages.blueprint,
-        login.blueprint,
-        signup.blueprint,
-        verification.blueprint,
-        recovery.blueprint,
-        account.blueprint,
-        profile.blueprint,
-        closing.blueprint,
-    ):
-        app.register_blueprint(blueprint)
-    outbox_pages.init_app(app, config)
+def _add_rooms(app: Flask, config: Config, tell_time: Clock) -> None:
+    settings.init_app(app, config)
+    clock.init_app(app, tell_time)
+    audit.init_app(app, kept=config.audit_kept)
+    passwords.init_app(app, config.hashing)
+    host = urlsplit(config.issuer).hostname or ""
+    mail.init_app(app, make_delivery(config.mail, host, tell_time))
+    logouts.init_app(app, handoff)
+    outbox.init_app(app, tell_time)
 
 
 def _add_guards(app: Flask, config: Config) -> None:
@@ -92,7 +83,6 @@ def _add_guards(app: Flask, config: Config) -> None:
     browser_security.init_app(
         app, base_url=config.issuer, cookie="s1_session", exempt="handoff_issuer"
     )
-    error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)
     trust_proxies(app, config.serving.trusted_proxies)

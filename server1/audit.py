@@ -24,12 +24,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import click
-from flask import has_request_context
+from flask import Flask, current_app, has_request_context
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -46,11 +46,11 @@ from sqlalchemy import (
 
 from flask_handoff import request_id
 from flask_service.client_address import client_address
-from flask_service.database import Instant
+from flask_service.database import Instant, database
 from flask_service.logs import escape, utc_milliseconds
 
+from . import clock
 from .db import metadata
-from .parts import parts
 
 COMMAND_LINE = "command line"
 THIS_SERVER = "this server"
@@ -59,6 +59,8 @@ LONGEST_CLIENT_ID = 128  # characters
 LONGEST_DETAIL = 1200  # characters: a session and the longest scope
 SWEPT_AT_ONCE = 20  # rows: two for each that came since the last sweep, so that none pile up
 SWEPT_EVERY = 10  # rows: to look for old ones costs as much as to write a new one
+
+_EXTENSION = "server1.audit.kept"
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +121,11 @@ _SWEEP = delete(audit).where(
 )
 
 
+def init_app(app: Flask, *, kept: timedelta) -> None:
+    """Have the application keep what is recorded for so long."""
+    app.extensions[_EXTENSION] = kept
+
+
 def record(
     connection: Connection,
     event: Event,
@@ -141,7 +148,7 @@ def record(
         RuntimeError: No writing transaction is open in this thread.
         sqlalchemy.exc.SQLAlchemyError: It cannot be recorded. Nothing of the transaction holds.
     """
-    now = parts().clock()
+    now = clock.now()
     in_request = has_request_context()
     address = client_address() if in_request else _place()
     about = {
@@ -154,10 +161,10 @@ def record(
     }
     number = connection.execute(_INSERT, {"at": now, **about}).scalar_one()
     if number % SWEPT_EVERY == 0:
-        connection.execute(_SWEEP, {"kept_from": now - parts().config.audit_kept})
+        connection.execute(_SWEEP, {"kept_from": now - _kept()})
     line = as_json(now, about)
     level = logging.DEBUG if address == COMMAND_LINE else logging.INFO
-    parts().database.after_commit(lambda: _log.log(level, "%s", line))
+    database().after_commit(lambda: _log.log(level, "%s", line))
 
 
 def as_json(at: datetime, about: Mapping[str, Any]) -> str:
@@ -173,6 +180,10 @@ def as_json(at: datetime, about: Mapping[str, Any]) -> str:
             "detail": about["detail"],
         }
     )
+
+
+def _kept() -> timedelta:
+    return cast(timedelta, current_app.extensions[_EXTENSION])
 
 
 def _place() -> str:

@@ -1,22 +1,36 @@
-"""The demo's account, and the password that the demo's sign-in page shows."""
+"""The demo's account and signing key, and the password that the demo's sign-in page shows."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from pathlib import Path
 
 from flask import Flask
 
 from flask_handoff import ConfigurationError
+from flask_handoff.keys import new_key, ring_exists
 
 from .accounts.administration import create_account, find_account, replace_password
 from .accounts.users import UserUnknownError
+from .config import Config
 
 DEMO_EMAIL = "ada@example.com"
 DEMO_NAME = "Ada"
 
 # In the database, so that it goes wherever the account goes. No other subject has a dot in it.
 _OWN_SUBJECT = "demo."
+
+
+def make_first_signing_key(config: Config) -> None:
+    """Make a signing key in the demo when there is none; elsewhere an operator makes it.
+
+    Raises:
+        ConfigurationError: The key cannot be written.
+    """
+    directory = Path(str(config.handoff["HANDOFF_KEYS_DIRECTORY"]))
+    if config.demo and not ring_exists(directory):
+        new_key(directory)
 
 
 def choose_password() -> None:

@@ -1,11 +1,12 @@
 """What the handoff asks of this server: who is signed in, and what may they do over there?"""
 
 from flask_handoff import AccessDeniedError, Client, HandoffIssuer, SignedInUser
+from flask_service.database import database
 
 from .accounts.grants import scope_of
-from .accounts.signed_in import current_session
+from .config import config
 from .handoff_record import record_issued
-from .parts import parts
+from .signed_in import current_session
 
 
 def signed_in_user() -> SignedInUser | None:
@@ -23,9 +24,9 @@ def granted_scope(
     user: SignedInUser, client: Client, requested_scope: frozenset[str]
 ) -> frozenset[str]:
     """Say what they may do at the client, and record that they are handed on."""
-    if parts().config.requires_verified_email and not user.email_verified:
+    if config().requires_verified_email and not user.email_verified:
         raise AccessDeniedError
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         scope = scope_of(connection, user.subject, client.client_id)
         if not scope:
             raise AccessDeniedError

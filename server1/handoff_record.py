@@ -13,14 +13,14 @@ from flask_handoff import Client, SignedInUser, handoff_refused
 from flask_handoff.errors import AuthorizationReturnedError, HandoffError
 from flask_handoff.web import request_id
 from flask_service.client_address import client_address
+from flask_service.database import database
 
-from . import audit
-from .accounts.entered_clients import note_entered
+from . import audit, clock
+from .accounts.client_sessions import note_client_session
 from .accounts.sessions import SessionOverError
-from .accounts.signed_in import current_session
 from .accounts.throttles import Limit, is_within, network_of
 from .audit import Event
-from .parts import parts
+from .signed_in import current_session
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def record_issued(
             log-out could not tell that service, and nobody would know of the sign-in there.
     """
     try:
-        note_entered(connection, user.session_id, client.client_id, parts().clock())
+        note_client_session(connection, user.session_id, client.client_id, clock.now())
     except SessionOverError:
         raise AuthorizationReturnedError(
             "the session ended meanwhile", error="login_required"
@@ -72,8 +72,8 @@ def _record_refused(
     network = network_of(client_address())
     try:
         session = current_session()
-        with parts().database.writing() as connection:
-            if not is_within(connection, RECORDED_REFUSALS, network, parts().clock()):
+        with database().writing() as connection:
+            if not is_within(connection, RECORDED_REFUSALS, network, clock.now()):
                 return
             audit.record(
                 connection,

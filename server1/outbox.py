@@ -6,7 +6,7 @@ from flask import Flask
 
 from flask_handoff.claims import Clock
 from flask_service import outbox_commands
-from flask_service.database import Database
+from flask_service.database import database_of
 from flask_service.outbox import Outbox, outbox_table
 
 from .db import metadata
@@ -16,7 +16,7 @@ from .mail.sender import EMAILS
 table = outbox_table(metadata)
 
 
-def init_app(app: Flask, database: Database, clock: Clock) -> None:
+def init_app(app: Flask, clock: Clock) -> None:
     """Give the application its outbox, and the commands for it."""
-    Outbox(table, (EMAILS, LOGOUTS), database, clock).init_app(app)
+    Outbox(table, (EMAILS, LOGOUTS), database_of(app), clock).init_app(app)
     outbox_commands.init_app(app)

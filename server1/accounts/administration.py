@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from server1 import audit
+from flask_service.database import database
+from server1 import audit, clock
 from server1.audit import Event
-from server1.parts import parts
 
-from . import endings, grants, links, throttles, users
-from .links import Purpose
+from . import grants, links, passwords, revocation, throttles, users
+from .mail_links import Purpose
 from .password_rules import check_length
 from .passwords import PasswordWrongError
 from .users import User
@@ -31,15 +31,15 @@ def create_account(
         HasherBusyError: The password could not be hashed in time.
         sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
     """
-    password_hash = parts().hasher.hash(check_length(unverified_password))
-    with parts().database.writing() as connection:
+    password_hash = passwords.hasher().hash(check_length(unverified_password))
+    with database().writing() as connection:
         user = users.create(
             connection,
             email=email,
             name=name,
             password_hash=password_hash,
             email_verified=email_verified,
-            now=parts().clock(),
+            now=clock.now(),
             subject_prefix=subject_prefix,
         )
         audit.record(connection, Event.ACCOUNT_CREATED, subject=user.subject)
@@ -53,7 +53,7 @@ def find_account(email: str) -> User:
         UserUnknownError: There is none.
         EmailAddressError: The text is no address.
     """
-    with parts().database.reading() as connection:
+    with database().reading() as connection:
         return users.by_email(connection, email)
 
 
@@ -67,18 +67,18 @@ def replace_password(user: User, unverified_password: str) -> None:
         HasherBusyError: The password could not be hashed in time.
     """
     password = check_length(unverified_password)
-    hasher = parts().hasher
+    hasher = passwords.hasher()
     try:
         hasher.check(user.password_hash, password)
     except PasswordWrongError:
         password_hash = hasher.hash(password)
-        with parts().database.writing() as connection:
+        with database().writing() as connection:
             users.set_password_hash(connection, user, password_hash)
             # Whoever the account is to be kept from may hold one, or have signed in somewhere.
-            links.void(connection, user, Purpose)
+            links.revoke(connection, user, Purpose)
             throttles.forget_known(connection, user)
             audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
-            endings.close_all_sessions(connection, user)
+            revocation.revoke_all_sessions(connection, user)
 
 
 def disable_account(email: str) -> User:
@@ -88,13 +88,13 @@ def disable_account(email: str) -> User:
         UserUnknownError: There is none.
         EmailAddressError: The text is no address.
     """
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         user = users.by_email(connection, email)
         users.set_disabled(connection, user, True)
         if not user.disabled:
             audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
-        links.void(connection, user, Purpose)
-        endings.close_all_sessions(connection, user)
+        links.revoke(connection, user, Purpose)
+        revocation.revoke_all_sessions(connection, user)
     return user
 
 
@@ -105,7 +105,7 @@ def enable_account(email: str) -> User:
         UserUnknownError: There is none.
         EmailAddressError: The text is no address.
     """
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         user = users.by_email(connection, email)
         users.set_disabled(connection, user, False)
         if user.disabled:
@@ -127,7 +127,7 @@ def change_grant(
         UserUnknownError, EmailAddressError: There is no such account.
         ScopeError: A value is not of its form, or they are too long.
     """
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         user = users.by_email(connection, email)
         before = grants.scope_of(connection, user.subject, client_id)
         if unverified_scope is None:

@@ -1,4 +1,4 @@
-"""Credentials: an e-mail address and a password, judged as often as the throttles allow."""
+"""Credentials: an e-mail address and a password, checked as often as the throttles allow."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from flask_service.client_address import client_address
-from server1 import audit
+from flask_service.database import database
+from server1 import audit, clock
 from server1.audit import Event
-from server1.parts import parts
 
-from . import throttles, users
+from . import passwords, throttles, users
 from .email_addresses import EmailAddressError, fold
 from .passwords import HasherBusyError, PasswordWrongError, check_password
 from .throttles import Attempt, Limit, TooManyAttemptsError
 from .users import User, UserChangedError, UserUnknownError
 
 Consequence = Callable[[Connection, User], None]
-"""What follows from the right password, in the transaction in which the account is held."""
+"""What follows from the right password, in the transaction in which the account is locked."""
 
 
-def judge(unverified_email: str, unverified_password: str, then: Consequence) -> None:
-    """Compare a password with that of the account, and do *then* when it is right.
+def authenticate(
+    unverified_email: str, unverified_password: str, *, address: str, on_success: Consequence
+) -> None:
+    """Compare a password with that of the account, and do what follows when it is right.
+
+    Args:
+        unverified_email: Of the account, as it was typed.
+        unverified_password: As it was typed.
+        address: The client's.
+        on_success: What follows.
 
     Raises:
         PasswordUnusableError: Nobody can have this password; the message may be shown.
@@ -33,12 +40,12 @@ def judge(unverified_email: str, unverified_password: str, then: Consequence) ->
         sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
     """
     password = check_password(unverified_password)
-    now = parts().clock()
-    attempt = Attempt(_account(unverified_email), client_address())
-    # Side by side, good attempts that are not judged yet would count as failures of each other.
-    with parts().hasher.one_at_a_time(f"{attempt.account} {attempt.network}"):
+    now = clock.now()
+    attempt = Attempt(_account(unverified_email), address)
+    # Side by side, good attempts that are not checked yet would count as failures of each other.
+    with passwords.hasher().one_at_a_time(f"{attempt.account} {attempt.network}"):
         try:
-            _judge(attempt, password, now, then)
+            _authenticate(attempt, password, now, on_success)
         except PasswordWrongError:
             _record_failed(attempt)
             raise
@@ -47,47 +54,47 @@ def judge(unverified_email: str, unverified_password: str, then: Consequence) ->
             raise
 
 
-def _judge(attempt: Attempt, password: str, now: datetime, then: Consequence) -> None:
-    with parts().database.writing() as connection:
+def _authenticate(attempt: Attempt, password: str, now: datetime, on_success: Consequence) -> None:
+    with database().writing() as connection:
         throttles.count_failure(connection, attempt, now)
         user = _find_user(connection, attempt.account)
     new_hash = _check(attempt, user, password)
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         if user is None:
             raise PasswordWrongError
         try:
-            users.hold(connection, user)
+            users.lock(connection, user)
         except UserChangedError as error:
             raise PasswordWrongError("the account changed meanwhile") from error
         throttles.take_back(connection, attempt, now)
         throttles.note_known(connection, attempt, user, now)
         if new_hash is not None:
             users.set_password_hash(connection, user, new_hash)
-        then(connection, user)
+        on_success(connection, user)
 
 
 def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
     """Check the password, outside any transaction. Return a new hash where the old is outdated."""
-    hasher = parts().hasher
+    hasher = passwords.hasher()
     try:
         hasher.check(None if user is None else user.password_hash, password)
         if user is None or user.disabled:
             raise PasswordWrongError
         return hasher.hash(password) if hasher.is_outdated(user.password_hash) else None
     except HasherBusyError:
-        with parts().database.writing() as connection:
-            throttles.take_back(connection, attempt, parts().clock())
+        with database().writing() as connection:
+            throttles.take_back(connection, attempt, clock.now())
         raise
 
 
 def _record_failed(attempt: Attempt) -> None:
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         _record(connection, attempt, Event.SIGN_IN_FAILED)
 
 
 def _record_throttled(attempt: Attempt, refusal: TooManyAttemptsError, now: datetime) -> None:
     once = Limit("recorded", 1, refusal.limit.period)
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         # Refused attempts are not limited in number: they must not fill the database.
         if throttles.is_within(connection, once, refusal.key, now):
             detail = f"limit: {refusal.limit.name}"

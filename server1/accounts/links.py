@@ -10,112 +10,25 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    String,
-    Table,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from flask_service.database import Instant
-from server1.db import metadata
-
+from .mail_links import (
+    Link,
+    LinkExpiredError,
+    LinkReplacedError,
+    LinkUnknownError,
+    Purpose,
+    mail_links,
+)
 from .users import User, from_row, users
 
 REMEMBERED_FOR = timedelta(days=7)  # after its time: whoever is late is told so
 SWEPT_AT_ONCE = 20  # rows; each new link clears away a few that nobody asks for any more
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # 256 bits in base64url
-
-mail_links = Table(
-    "mail_links",
-    metadata,
-    # Only the hash: whoever reads the database cannot set anybody's password.
-    Column("token_sha256", String(64), primary_key=True),
-    Column("purpose", String(32), nullable=False),
-    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False),
-    Column("address", String(254), nullable=False),
-    Column("browser_sha256", String(64)),
-    Column("made_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    # The hash of the link that came next; the newest has none.
-    Column("replaced_by", String(64)),
-    Index("mail_links_by_subject", "subject", "purpose"),
-    Index("mail_links_by_expires_at", "expires_at"),
-)
-
-
-class Purpose(StrEnum):
-    """What a link is for; also the name of the page that it leads to."""
-
-    VERIFY_EMAIL = "verify-email"
-    RESET_PASSWORD = "reset-password"  # noqa: S105 - the name of a page
-    CHANGE_EMAIL = "change-email"
-
-    @property
-    def life(self) -> timedelta:
-        """How long such a link is good."""
-        return _LIVES[self]
-
-
-_LIVES = {
-    Purpose.VERIFY_EMAIL: timedelta(hours=24),
-    Purpose.RESET_PASSWORD: timedelta(minutes=60),
-    Purpose.CHANGE_EMAIL: timedelta(hours=24),
-}
-
-
-class LinkUnknownError(LookupError):
-    """There is no such link: mistyped, used already, void, or of an account that is closed."""
-
-
-class LinkExpiredError(LookupError):
-    """The link's time is over, and there is no newer one that is still good."""
-
-
-class LinkReplacedError(LookupError):
-    """A newer mail holds the link that is good.
-
-    Args:
-        newest_made_at: When that mail was sent.
-    """
-
-    def __init__(self, newest_made_at: datetime) -> None:
-        super().__init__("a newer link has replaced this one")
-        self.newest_made_at = newest_made_at
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link that is good.
-
-    Args:
-        purpose: What it is for.
-        user: Whose it is.
-        address: Where its mail went; for ``CHANGE_EMAIL`` the address that is to be.
-        browser_sha256: The browser that asked for it, as whoever asked for the mail wrote it down.
-        made_at: When its mail was sent.
-        expires_at: When its time is over.
-    """
-
-    token_sha256: str = field(repr=False)
-    purpose: Purpose
-    user: User
-    address: str
-    browser_sha256: str | None
-    made_at: datetime
-    expires_at: datetime
 
 
 def url(issuer: str, purpose: Purpose, token: str) -> str:
@@ -223,30 +136,30 @@ def find(connection: Connection, unverified_token: str, purpose: Purpose, now: d
     )
 
 
-def spend(connection: Connection, link: Link) -> None:
+def consume(connection: Connection, link: Link) -> None:
     """Use a link up, and with it all others of its account and purpose.
 
-    Of any number that spend it at once, one does.
+    Of any number that use it at once, one does.
 
     Args:
         connection: Of the writing transaction that does what the link is for.
         link: As ``find`` returned it.
 
     Raises:
-        LinkUnknownError: It was spent, made void or replaced meanwhile. Nothing was changed.
+        LinkUnknownError: It was used, revoked or replaced meanwhile. Nothing was changed.
     """
     _lock(connection, link.user)
-    spent = (
+    consumed = (
         delete(mail_links)
         .where(mail_links.c.token_sha256 == link.token_sha256, mail_links.c.replaced_by.is_(None))
         .returning(mail_links.c.token_sha256)
     )
-    if connection.execute(spent).one_or_none() is None:
+    if connection.execute(consumed).one_or_none() is None:
         raise LinkUnknownError
-    void(connection, link.user, [link.purpose])
+    revoke(connection, link.user, [link.purpose])
 
 
-def void(connection: Connection, user: User, purposes: Iterable[Purpose]) -> None:
+def revoke(connection: Connection, user: User, purposes: Iterable[Purpose]) -> None:
     """Make every link of an account for these purposes useless."""
     _lock(connection, user)
     connection.execute(

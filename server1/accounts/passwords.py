@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 import argon2
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 from argon2.low_level import error_to_str
-
-from server1.config import HashingConfig
+from flask import Flask, current_app
 
 LONGEST_PASSWORD = 1024  # bytes of UTF-8
 
@@ -20,6 +21,8 @@ _OUT_OF_MEMORY = error_to_str(-22)  # ARGON2_MEMORY_ALLOCATION_ERROR of the C li
 _QUEUES = 256  # different keys may share one, and then wait for each other
 
 LONGEST_WAIT = timedelta(seconds=3)
+
+_EXTENSION = "server1.accounts.hasher"
 
 
 class PasswordUnusableError(ValueError):
@@ -49,6 +52,16 @@ def check_password(unverified_password: str) -> str:
     if length > LONGEST_PASSWORD:
         raise PasswordUnusableError(f"A password has at most {LONGEST_PASSWORD} bytes.")
     return unverified_password
+
+
+@dataclass(frozen=True, slots=True)
+class HashingConfig:
+    """What one password hash costs, and how many may be computed at once."""
+
+    memory_kib: int
+    time_cost: int
+    parallelism: int
+    concurrent: int
 
 
 class PasswordHasher:
@@ -126,3 +139,13 @@ class PasswordHasher:
             yield
         finally:
             turn.release()
+
+
+def init_app(app: Flask, config: HashingConfig) -> None:
+    """Have the application's passwords hashed at this cost."""
+    app.extensions[_EXTENSION] = PasswordHasher(config)
+
+
+def hasher() -> PasswordHasher:
+    """Return the current application's hasher, one for all its requests."""
+    return cast(PasswordHasher, current_app.extensions[_EXTENSION])

@@ -139,7 +139,7 @@ def network_of(address: str) -> str:
 
 
 def count_failure(connection: Connection, attempt: Attempt, now: datetime) -> None:
-    """Count an attempt as failed before it is judged, so that guesses side by side all count.
+    """Count an attempt as failed before it is checked, so that guesses side by side all count.
 
     Raises:
         TooManyAttemptsError: A limit is reached. The transaction is to be undone then, so that
@@ -177,7 +177,7 @@ def count_request(connection: Connection, limit: Limit, *what: str, now: datetim
 
 
 def take_back(connection: Connection, attempt: Attempt, now: datetime) -> None:
-    """Take the count back: the attempt did not fail, or was never judged."""
+    """Take the count back: the attempt did not fail, or was never checked."""
     for _limit, key in _counts(connection, attempt, now):
         connection.execute(
             update(throttles)

@@ -138,7 +138,7 @@ def by_subject(connection: Connection, subject: str) -> User:
     return from_row(row)
 
 
-def hold(connection: Connection, user: User) -> None:
+def lock(connection: Connection, user: User) -> None:
     """Make sure that an account is still as it was read, and keep it so until the transaction ends.
 
     What follows from a password that was right a moment ago must not outlive a new one. The name

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from flask_handoff.errors import LogoutNotDeliveredError
 from flask_service.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
-from server1.handoff import handoff
 
+from .issuer import handoff
 from .queue import JOB_KIND, Logout
 
 NEW_SIGN_INS_SPARED = timedelta(minutes=1)

@@ -13,15 +13,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from flask_service.database import database
 from flask_service.jobs import Job, JobKind, Outcome, RetryPolicy
-from server1 import audit
+from server1 import audit, clock
 from server1.accounts import links, users
-from server1.accounts.links import Purpose
+from server1.accounts.mail_links import Purpose
 from server1.accounts.users import User, UserUnknownError
 from server1.audit import Event
-from server1.parts import parts
+from server1.config import config
 
 from . import texts
+from .delivery import delivery as way_out
 from .errors import UncertainError
 from .queue import JOB_KIND, Email, EmailKind
 from .texts import LinkInEmail
@@ -48,23 +50,23 @@ class _Delivery:
 
 
 def _send(job: Job) -> Outcome:
-    email, kind, database = job.read(Email), EmailKind(job.topic), parts().database
+    email, kind = job.read(Email), EmailKind(job.topic)
     try:
-        with database.writing() as connection:
-            delivery = _prepare(connection, kind, email, parts().clock())
+        with database().writing() as connection:
+            delivery = _prepare(connection, kind, email, clock.now())
     except _SkippedError:
         return Outcome.SKIPPED
     try:
         to, link = delivery.address, delivery.link
         message = texts.write(kind, address=to, asked_at=job.enqueued_at, link=link)
-        parts().delivery.deliver(message)
+        way_out().deliver(message)
     except Exception as error:
         if delivery.token is not None and not isinstance(error, UncertainError):
-            with database.writing() as connection:  # the link of a mail that did not leave
+            with database().writing() as connection:  # the link of a mail that did not leave
                 links.withdraw(connection, delivery.token)
         raise
     if delivery.token is not None:
-        with database.writing() as connection:
+        with database().writing() as connection:
             subject = delivery.subject
             audit.record(connection, Event.LINK_MAILED, subject=subject, detail=job.topic)
     return Outcome.SENT
@@ -89,7 +91,7 @@ def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetim
         browser_sha256=_trusted_browser(connection, purpose, email, user),
         now=now,
     )
-    url = links.url(parts().config.issuer, purpose, token)
+    url = links.url(config().issuer, purpose, token)
     return _Delivery(address, user.subject, token, LinkInEmail(url, now + purpose.life))
 
 

@@ -19,7 +19,8 @@ from email.message import EmailMessage
 from io import BufferedReader, RawIOBase
 from typing import TYPE_CHECKING
 
-from .config import TLS, SMTPConfig
+from server1.config.mail import TLS, SMTPConfig
+
 from .errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = timedelta(seconds=10)  # for one address of the host
 DEADLINE = timedelta(seconds=60)  # from the greeting to the last reply
-FAREWELL = timedelta(seconds=5)  # of that for the last reply, once the mail is handed over
+LAST_REPLY = timedelta(seconds=5)  # of that for the last reply, once the mail is handed over
 MAXIMUM_REPLIES = 64 * 1024  # bytes, all replies of one conversation together
 
 _OCCUPIED = 421  # RFC 5321, section 4.2.1: the server is closing down
@@ -77,7 +78,7 @@ class SMTPServer:
                 self._introduce(session)
                 yield session
             finally:
-                allowance.shorten(FAREWELL)
+                allowance.shorten(LAST_REPLY)
                 with suppress(smtplib.SMTPException, OSError):
                     session.quit()
                 session.close()

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from flask import render_template
 
-from server1.parts import parts
+from server1 import clock
+from server1.config import config
 
 from .queue import EmailKind
 
@@ -53,11 +54,11 @@ def write(
     Returns:
         A mail of two parts, with all that RFC 5322 asks for in its header.
     """
-    config = parts().config
+    settings = config()
     values = {
-        "host": urlsplit(config.issuer).netloc,
-        "issuer": config.issuer,
-        "contact": config.contact,
+        "host": urlsplit(settings.issuer).netloc,
+        "issuer": settings.issuer,
+        "contact": settings.contact,
         "asked_at": _in_words(asked_at),
         "link": None if link is None else link.url,
         "link_ends_at": None if link is None else _in_words(link.ends_at),
@@ -66,19 +67,19 @@ def write(
     subject, *paragraphs = words.strip().split("\n\n")
     paragraphs.append(
         f"This mail was sent by {values['host']}, because somebody used your e-mail address there. "
-        f"If you have questions, turn to {config.contact}."
+        f"If you have questions, turn to {settings.contact}."
     )
     message = EmailMessage(policy=policy.SMTP)
-    message["From"] = config.mail.sender
+    message["From"] = settings.mail.sender
     message["To"] = Address(addr_spec=address)
     message["Subject"] = subject
-    message["Date"] = parts().clock()
-    message["Message-ID"] = f"<{secrets.token_hex(16)}@{config.mail.sender.domain}>"
+    message["Date"] = clock.now()
+    message["Message-ID"] = f"<{secrets.token_hex(16)}@{settings.mail.sender.domain}>"
     # RFC 3834, section 5: no machine is to answer this.
     message["Auto-Submitted"] = "auto-generated"
     text = "\n\n".join(_fill(paragraph) for paragraph in paragraphs)
     html = render_template(
-        "mail/email.html", subject=subject, paragraphs=paragraphs, issuer=config.issuer
+        "mail/email.html", subject=subject, paragraphs=paragraphs, issuer=settings.issuer
     )
     message.set_content(f"{text}\n", cte=_encoding(text))
     message.add_alternative(html, subtype="html", cte=_encoding(html))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 import click
 from flask.cli import FlaskGroup
@@ -43,3 +44,8 @@ def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in table:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         click.echo("  ".join(cells).rstrip())
+
+
+def to_the_minute(moment: datetime) -> str:
+    """Write an instant as a person at a terminal reads it."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -9,7 +9,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from .command_line import echo_table, plain_refusals
+from .command_line import echo_table, plain_refusals, to_the_minute
 from .database import database
 from .jobs import Job, JobError, JobUnknownError, Outcome
 from .outbox import outbox
@@ -79,7 +79,7 @@ def send_jobs(names: tuple[str, ...]) -> None:
 
 def _cells(job: Job, now: datetime) -> tuple[str, ...]:
     return (
-        *(str(job.number), job.kind, job.topic, _about(job), _to_the_minute(job.enqueued_at)),
+        *(str(job.number), job.kind, job.topic, _about(job), to_the_minute(job.enqueued_at)),
         *(str(job.attempts), _next_try(job, now), job.last_error or "-"),
     )
 
@@ -97,8 +97,4 @@ def _next_try(job: Job, now: datetime) -> str:
         return "being sent"
     if job.failed:
         return "failed"
-    return "now" if job.due_at <= now else _to_the_minute(job.due_at)
-
-
-def _to_the_minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return "now" if job.due_at <= now else to_the_minute(job.due_at)

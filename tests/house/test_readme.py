@@ -10,7 +10,7 @@ from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
 from flask_service.database_commands import database_group
 from flask_service.outbox_commands import outbox_group
-from server1.cli import grants_group, users_group
+from server1.commands.accounts import grants_group, users_group
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config
 from tests.documents import (
@@ -110,12 +110,13 @@ def test_every_flask_command_in_a_document_exists(document):
 
 
 def test_every_module_in_the_picture_of_the_layers_exists():
-    (picture,) = [
+    pictures = [
         each.text for each in blocks(CHECKOUT / "CONTRIBUTING.md") if each.language == "text"
     ]
-    modules = re.findall(r"[a-z_]+", " ".join(line[:38] for line in picture.splitlines()))
-    library = CHECKOUT / "shared" / "flask_handoff"
-    assert [name for name in modules if not list(library.glob(f"{name}*"))] == []
+    folders = (CHECKOUT / "shared" / "flask_handoff", CHECKOUT / "server1")
+    for picture, folder in zip(pictures, folders, strict=True):
+        modules = re.findall(r"[a-z_]+", " ".join(line[:38] for line in picture.splitlines()))
+        assert [name for name in modules if not list(folder.glob(f"{name}*"))] == []
 
 
 def test_the_checks_of_a_token_are_listed_in_their_order():

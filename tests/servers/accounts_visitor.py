@@ -4,17 +4,16 @@ import functools
 import json
 import re
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from flask_handoff.keys import KeyRing, ring_exists
+from flask_service.database import database_of
 from server1 import create_app
 from server1.accounts import sessions, users
 from server1.accounts.administration import create_account, find_account
 from server1.accounts.passwords import PasswordHasher
 from server1.config import Config
-from server1.parts import install, parts_of
 from tests.compiled_templates import COMPILED
 
 SERVER1 = "http://localhost:5001"
@@ -46,6 +45,13 @@ REQUEST = {
     "state": "a-state-of-the-tests-with-some-length",
 }
 
+EXTENSIONS = {
+    "clock": "clock",
+    "database": "database",
+    "delivery": "server1.mail.delivery",
+    "hasher": "server1.accounts.hasher",
+}
+
 
 @functools.cache
 def opened(directory):
@@ -62,13 +68,21 @@ class Accounts:
         self.app = create_app(Config.from_environment(environment), key_ring=key_ring, clock=clock)
         self.app.jinja_env.bytecode_cache = COMPILED
         # Nobody is put off because the machine is busy and their turn comes late.
-        config = parts_of(self.app).config
-        hasher = PasswordHasher(config.hashing, longest_wait=timedelta(minutes=1))
-        install(self.app, replace(parts_of(self.app), hasher=hasher))
-        self.parts = parts_of(self.app)
-        self.issuer = self.parts.config.issuer
+        self.config = self.app.extensions["server1.config"]
+        hasher = PasswordHasher(self.config.hashing, longest_wait=timedelta(minutes=1))
+        self.install(hasher=hasher)
+        self.clock, self.hasher = clock, hasher
+        self.database = database_of(self.app)
+        self.delivery = self.app.extensions["server1.mail.delivery"]
+        self.issuer = self.config.issuer
         if not self._rows(users.users):
             self.create(EMAIL, PASSWORD)
+
+    def install(self, **replacements):
+        """Put something in the place of what the application was made with."""
+        for name, replacement in replacements.items():
+            assert EXTENSIONS[name] in self.app.extensions
+            self.app.extensions[EXTENSIONS[name]] = replacement
 
     def create(self, email, password=PASSWORD):
         with self.app.app_context():
@@ -96,16 +110,16 @@ class Accounts:
         return self._rows(sessions.sessions)
 
     def user_row(self, email=EMAIL):
-        with self.parts.database.reading() as connection:
+        with self.database.reading() as connection:
             query = users.users.select().where(users.users.c.email_folded == email)
             return connection.execute(query).one()
 
     def _rows(self, table):
-        with self.parts.database.reading() as connection:
+        with self.database.reading() as connection:
             return connection.execute(table.select()).all()
 
     def close(self):
-        self.parts.database.close()
+        self.database.close()
 
 
 class Visitor:
@@ -158,7 +172,7 @@ class Visitor:
 
 
 def user_rows(accounts):
-    with accounts.parts.database.reading() as connection:
+    with accounts.database.reading() as connection:
         return connection.execute(users.users.select()).all()
 
 

@@ -11,7 +11,7 @@ from server1.audit import Event
 
 @contextmanager
 def writing(accounts):
-    with accounts.app.app_context(), accounts.parts.database.writing() as connection:
+    with accounts.app.app_context(), accounts.database.writing() as connection:
         yield connection
 
 
@@ -25,7 +25,7 @@ def rows(accounts, *events):
     query = select(audit.audit).order_by(audit.audit.c.id)
     if events:
         query = query.where(audit.audit.c.event.in_(events))
-    with accounts.parts.database.reading() as connection:
+    with accounts.database.reading() as connection:
         return connection.execute(query).all()
 
 

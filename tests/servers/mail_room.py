@@ -1,16 +1,14 @@
 """The mail of SERVER1 in tests: what waits, and a way out that does as it is told."""
 
 import re
-from dataclasses import replace
 
 from sqlalchemy import select
 
 from flask_service.outbox import outbox_of
 from server1.accounts import links
-from server1.accounts.links import mail_links
+from server1.accounts.mail_links import mail_links
 from server1.mail import queue
 from server1.mail.sender import EMAILS
-from server1.parts import install, parts_of
 from tests.servers.accounts_visitor import EMAIL
 
 
@@ -34,13 +32,13 @@ class MailRoom:
         self.accounts = accounts
         self.clock = clock
         self.box = box or Postbox()
-        install(accounts.app, replace(accounts.parts, delivery=self.box))
-        self.database = accounts.parts.database
+        accounts.install(delivery=self.box)
+        self.database = accounts.database
         self.outbox = outbox_of(accounts.app)
 
     @property
-    def parts(self):
-        return parts_of(self.accounts.app)
+    def entered(self):
+        return self.accounts.app.extensions["server1.mail.entered"]
 
     def enqueue(self, kind, address=EMAIL, **about):
         with self.accounts.app.app_context(), self.database.writing() as connection:

@@ -18,9 +18,9 @@ from flask_handoff import ConfigurationError, redaction
 from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_handoff.stores import MemoryReplayStore
+from flask_service.database import database_of
 from server1.config import SETTINGS as SERVER1_SETTINGS
 from server1.config import Config as Server1Config
-from server1.parts import parts_of
 from server2.config import SETTINGS as SERVER2_SETTINGS
 from server2.config import Config as Server2Config
 from tests.minimal_pair import issuer_app, receiver_app
@@ -135,7 +135,7 @@ def test_server1_repeats_no_secret(
 
     def start():
         config = Server1Config.from_environment({**environment, name: value})
-        parts_of(server1.create_app(config, clock=clock)).database.close()
+        database_of(server1.create_app(config, clock=clock)).close()
 
     check_refusal(name, attempt(start), secret, capfd, caplog)
 

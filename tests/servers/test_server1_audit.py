@@ -73,7 +73,7 @@ def test_a_commit_that_fails_logs_nothing(accounts, log):
 
 
 def test_an_event_outside_of_a_writing_transaction_is_refused(accounts):
-    database = accounts.parts.database
+    database = accounts.database
     with (
         accounts.app.app_context(),
         pytest.raises(RuntimeError, match="no writing transaction"),

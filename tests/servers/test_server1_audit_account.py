@@ -5,7 +5,7 @@ import re
 import pytest
 
 from server1.accounts import links
-from server1.accounts.links import Purpose
+from server1.accounts.mail_links import Purpose
 from server1.audit import Event
 from server1.mail.errors import OutOfReachError
 from server1.mail.queue import EmailKind
@@ -34,7 +34,7 @@ def open_mail(visitor, purpose, email=EMAIL, address=None, **fields):
             user=user,
             address=address or email,
             browser_sha256=None,
-            now=accounts.parts.clock(),
+            now=accounts.clock(),
         )
     return visitor.submit(f"/{purpose}", fields, page=f"/{purpose}?token={token}")
 

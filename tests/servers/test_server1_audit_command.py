@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert
 
 from server1.audit import Event, audit
-from server1.audit_command import IN_WORDS
+from server1.commands.audit import IN_WORDS
 from tests.servers.accounts_visitor import EMAIL, Visitor
 from tests.servers.audit_log import record, rows, writing
 
@@ -133,7 +133,7 @@ def test_nothing_that_fits_is_said_to_be_so(accounts_on):
 
 
 def test_what_stands_in_the_table_does_not_steer_the_terminal(accounts_on):
-    row = {"at": accounts_on.parts.clock(), "event": "an event of a later version\x1b[2J"}
+    row = {"at": accounts_on.clock(), "event": "an event of a later version\x1b[2J"}
     with writing(accounts_on) as connection:
         connection.execute(insert(audit).values(address="\u202e", detail="a\nb\r\x85", **row))
     lines = show(accounts_on)

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,6 @@ from server1.accounts import sessions
 from server1.accounts.administration import replace_password
 from server1.audit import Event
 from server1.db import SCHEMA
-from server1.parts import install
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor
 from tests.servers.audit_log import lines, rows, texts
 
@@ -176,7 +174,7 @@ def test_a_session_whose_time_was_over_does_not_end_once_more(accounts_on, clock
 def test_a_sign_out_that_is_undone_is_not_recorded(accounts, log):
     visitor = Visitor(accounts)
     visitor.sign_in()
-    with accounts.parts.database.writing() as connection:
+    with accounts.database.writing() as connection:
         connection.execute(
             text("CREATE TRIGGER no BEFORE DELETE ON sessions BEGIN SELECT RAISE(FAIL, 'no'); END")
         )
@@ -250,12 +248,10 @@ def test_a_handoff_is_recorded_with_client_session_and_scope(accounts_on, subjec
 def test_a_handoff_that_cannot_be_recorded_is_not_issued(accounts, log):
     visitor = Visitor(accounts)
     visitor.sign_in()
-    impatient = Database(
-        accounts.parts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10)
-    )
-    install(accounts.app, replace(accounts.parts, database=impatient))
+    impatient = Database(accounts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10))
+    accounts.install(database=impatient)
     log.clear()
-    with accounts.parts.database.writing():
+    with accounts.database.writing():
         answer = visitor.authorize()
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
@@ -277,8 +273,8 @@ class SessionEnds(Database):
 def test_a_session_that_ends_during_its_handoff_hands_nobody_on(accounts_on):
     visitor = Visitor(accounts_on)
     visitor.sign_in()
-    ending = SessionEnds(accounts_on.parts.config.database_url, SCHEMA)
-    install(accounts_on.app, replace(accounts_on.parts, database=ending))
+    ending = SessionEnds(accounts_on.config.database_url, SCHEMA)
+    accounts_on.install(database=ending)
     location = visitor.authorize().location
     assert "error=login_required" in location
     assert "id_token" not in location
@@ -322,11 +318,9 @@ def test_refusals_of_one_network_are_recorded_twenty_times_a_minute(accounts_on,
 
 
 def test_a_refusal_that_cannot_be_recorded_stays_a_refusal(accounts, log):
-    impatient = Database(
-        accounts.parts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10)
-    )
-    install(accounts.app, replace(accounts.parts, database=impatient))
-    with accounts.parts.database.writing():
+    impatient = Database(accounts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10))
+    accounts.install(database=impatient)
+    with accounts.database.writing():
         answer = Visitor(accounts).authorize(client_id="nobody")
     assert answer.status_code == 400
     assert "This request cannot be answered" in answer.text

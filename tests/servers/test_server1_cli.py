@@ -116,7 +116,7 @@ def test_grants_are_listed_where_they_differ_from_the_default(accounts):
 
 
 def test_a_database_out_of_reach_is_said_in_a_sentence(accounts):
-    with accounts.parts.database.writing() as connection:
+    with accounts.database.writing() as connection:
         connection.execute(text("DROP TABLE users"))
     result = accounts.try_to_run("users", "list")
     assert result.exit_code == 1

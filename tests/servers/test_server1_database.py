@@ -1,6 +1,5 @@
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import pytest
 from flask_service.database import Database
 from server1.accounts.users import UserExistsError
 from server1.db import SCHEMA
-from server1.parts import install
 from tests.servers.accounts_visitor import EMAIL, Visitor
 
 
 @pytest.fixture
 def sqlite_file(accounts):
-    return accounts.parts.config.database_url.database
+    return accounts.config.database_url.database
 
 
 def test_an_address_has_one_account_however_it_is_written(accounts_on):
@@ -43,7 +41,7 @@ def test_nobody_is_signed_in_by_a_broken_database(accounts, browser1, sqlite_fil
 
 def test_a_damaged_file_is_answered_503(accounts, browser1, sqlite_file):
     browser1.sign_in()
-    accounts.parts.database.close()
+    accounts.database.close()
     Path(sqlite_file).write_bytes(b"this is no database, however long it may be " * 1000)
     assert browser1.get("/").status_code == 503
 
@@ -57,10 +55,8 @@ def break_database(file):
 def test_a_locked_database_is_answered_503_when_something_is_to_be_written(accounts, sqlite_file):
     visitor = Visitor(accounts)
     visitor.sign_in()
-    impatient = Database(
-        accounts.parts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10)
-    )
-    install(accounts.app, replace(accounts.parts, database=impatient))
+    impatient = Database(accounts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10))
+    accounts.install(database=impatient)
     with locked(sqlite_file):
         assert visitor.is_signed_in
         assert Visitor(accounts).sign_in().status_code == 503

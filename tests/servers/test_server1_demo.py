@@ -21,7 +21,7 @@ def unprepared(accounts):
 
 
 def move(accounts, email, to):
-    with accounts.parts.database.writing() as connection:
+    with accounts.database.writing() as connection:
         users.set_email(connection, users.by_email(connection, email), to)
 
 

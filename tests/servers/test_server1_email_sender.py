@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from flask_service.jobs import Outcome
 from server1.accounts import users
 from server1.accounts.email_addresses import EmailAddressError
-from server1.accounts.links import LinkReplacedError, Purpose
+from server1.accounts.mail_links import LinkReplacedError, Purpose
 from server1.mail.errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
 from server1.mail.queue import EmailKind
 from server1.mail.sender import EMAILS

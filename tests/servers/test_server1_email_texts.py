@@ -45,9 +45,9 @@ class Page(HTMLParser):
 
 def write(accounts, kind, address=EMAIL):
     issuer = accounts.issuer
-    link = LinkInEmail(f"{issuer}/{kind}?token={TOKEN}", accounts.parts.clock())
+    link = LinkInEmail(f"{issuer}/{kind}?token={TOKEN}", accounts.clock())
     with accounts.app.app_context():
-        return texts.write(kind, address=address, asked_at=accounts.parts.clock(), link=link)
+        return texts.write(kind, address=address, asked_at=accounts.clock(), link=link)
 
 
 def sent(message):
@@ -91,7 +91,7 @@ def test_an_email_says_who_it_is_from_when_it_was_asked_for_and_whom_to_ask(serv
     host = server1.issuer.partition("//")[2]
     assert f"This mail was sent by {host}" in text
     assert "1 January 2026, 12:00 UTC" in text
-    assert server1.parts.config.contact in text
+    assert server1.config.contact in text
     assert "If it was not you" in text
 
 
@@ -101,7 +101,7 @@ def test_the_link_stands_on_a_line_of_its_own_in_one_piece(server1, kind):
     line = f"{server1.issuer}/{kind}?token={TOKEN}"
     assert line in text_of(sent(message)).splitlines()
     assert token_in(sent(message)) == TOKEN
-    if server1.parts.config.contact.isascii():
+    if server1.config.contact.isascii():
         assert f"\r\n{line}\r\n".encode() in message.as_bytes()
 
 
@@ -115,7 +115,7 @@ def test_an_email_has_a_whole_header(server1, clock):
     assert str(mail["To"]) == EMAIL
     assert mail["Date"].datetime == clock()
     assert mail["Auto-Submitted"] == "auto-generated"
-    sender = server1.parts.config.mail.sender
+    sender = server1.config.mail.sender
     assert mail["From"].addresses == (sender,)
     assert re.fullmatch(rf"<[0-9a-f]{{32}}@{sender.domain}>", mail["Message-ID"])
     assert mail["Message-ID"] != sent(write(server1, EmailKind.PASSWORD_CHANGED))["Message-ID"]

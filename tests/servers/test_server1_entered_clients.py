@@ -2,8 +2,13 @@ from datetime import timedelta
 
 import pytest
 
-from server1.accounts import entered_clients
-from server1.accounts.entered_clients import EnteredClient, entered, entered_by, note_entered
+from server1.accounts import client_sessions
+from server1.accounts.client_sessions import (
+    ClientSession,
+    by_session,
+    client_sessions_of,
+    note_client_session,
+)
 from server1.accounts.sessions import SessionOverError
 from tests.servers.accounts_visitor import EMAIL, Visitor
 from tests.servers.audit_log import writing
@@ -27,12 +32,12 @@ def sign_in(accounts, email=EMAIL):
 def enter(accounts, sid, *client_ids):
     with writing(accounts) as connection:
         for client_id in client_ids:
-            note_entered(connection, sid, client_id, accounts.parts.clock())
+            note_client_session(connection, sid, client_id, accounts.clock())
 
 
 def entered_in(accounts, sid):
-    with accounts.parts.database.reading() as connection:
-        return entered(connection, sid)
+    with accounts.database.reading() as connection:
+        return client_sessions_of(connection, sid)
 
 
 def test_a_handoff_notes_the_service_that_is_entered(accounts_on, clock):
@@ -45,7 +50,7 @@ def test_a_handoff_notes_the_service_that_is_entered(accounts_on, clock):
     clock.tick(minutes=5)
     visitor.authorize()
     assert entered_in(accounts_on, session.sid) == [
-        EnteredClient("server2", first, first + timedelta(minutes=5))
+        ClientSession("server2", first, first + timedelta(minutes=5))
     ]
 
 
@@ -76,8 +81,8 @@ def test_each_session_of_an_account_has_services_of_its_own(accounts_on, sid):
     enter(accounts_on, second, "wiki", "mail")
     enter(accounts_on, strangers, "mail")
     subject = accounts_on.find().subject
-    with accounts_on.parts.database.reading() as connection:
-        found = entered_by(connection, subject)
+    with accounts_on.database.reading() as connection:
+        found = by_session(connection, subject)
     assert {sid: [client.client_id for client in found[sid]] for sid in found} == {
         sid: ["wiki"],
         second: ["mail", "wiki"],
@@ -94,5 +99,5 @@ def test_a_session_that_has_ended_enters_nothing(accounts_on, sid):
 def test_what_a_session_entered_goes_with_it(accounts_on, sid):
     enter(accounts_on, sid, "wiki")
     accounts_on.disable()
-    with accounts_on.parts.database.reading() as connection:
-        assert connection.execute(entered_clients.entered_clients.select()).all() == []
+    with accounts_on.database.reading() as connection:
+        assert connection.execute(client_sessions.client_sessions.select()).all() == []

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from server1.accounts import links, users
-from server1.accounts.links import (
+from server1.accounts.mail_links import (
     Link,
     LinkExpiredError,
     LinkReplacedError,
@@ -32,7 +32,7 @@ class LinkBook:
 
     def __init__(self, accounts, clock):
         self.accounts = accounts
-        self.database = accounts.parts.database
+        self.database = accounts.database
         self.clock = clock
 
     def make(self, purpose=Purpose.RESET_PASSWORD, email=EMAIL, address=None, browser=None):
@@ -51,18 +51,18 @@ class LinkBook:
         with self.database.reading() as connection:
             return links.find(connection, token, purpose, self.clock())
 
-    def spend(self, link):
+    def consume(self, link):
         with self.database.writing() as connection:
-            links.spend(connection, link)
+            links.consume(connection, link)
 
     def withdraw(self, token):
         with self.database.writing() as connection:
             links.withdraw(connection, token)
 
-    def void(self, *purposes, email=EMAIL):
+    def revoke(self, *purposes, email=EMAIL):
         user = self.accounts.find(email)
         with self.database.writing() as connection:
-            links.void(connection, user, purposes)
+            links.revoke(connection, user, purposes)
 
     def rows(self):
         with self.database.reading() as connection:
@@ -151,7 +151,7 @@ def test_only_the_newest_link_is_good_and_the_others_say_which_that_is(book, clo
 def test_links_of_another_account_or_purpose_stay_good(book):
     book.accounts.create(OTHER_EMAIL)
     verify, others = book.make(Purpose.VERIFY_EMAIL), book.make(email=OTHER_EMAIL)
-    book.spend(book.find(book.make()))
+    book.consume(book.find(book.make()))
     assert book.is_good(verify, Purpose.VERIFY_EMAIL)
     assert book.is_good(others)
 
@@ -167,9 +167,9 @@ def test_an_older_link_has_expired_when_the_newest_one_has(book, clock):
 def test_a_link_is_spent_once_and_all_others_of_its_kind_with_it(book):
     older = book.make()
     link = book.find(book.make())
-    book.spend(link)
+    book.consume(link)
     with pytest.raises(LinkUnknownError):
-        book.spend(link)
+        book.consume(link)
     with pytest.raises(LinkUnknownError):
         book.find(older)
     assert book.rows() == []
@@ -178,10 +178,10 @@ def test_a_link_is_spent_once_and_all_others_of_its_kind_with_it(book):
 def test_of_many_that_spend_a_link_at_once_one_does(book):
     start = threading.Barrier(12)
 
-    def spend(link):
+    def consume(link):
         start.wait()
         try:
-            book.spend(link)
+            book.consume(link)
         except LinkUnknownError:
             return False
         return True
@@ -189,14 +189,14 @@ def test_of_many_that_spend_a_link_at_once_one_does(book):
     for _ in range(5):
         link = book.find(book.make())
         with ThreadPoolExecutor(start.parties) as pool:
-            assert sum(pool.map(spend, [link] * start.parties)) == 1
+            assert sum(pool.map(consume, [link] * start.parties)) == 1
 
 
 def test_a_link_that_is_not_spent_after_all_stays_good(book):
     token = book.make()
     link = book.find(token)
     with pytest.raises(ZeroDivisionError), book.database.writing() as connection:
-        links.spend(connection, link)
+        links.consume(connection, link)
         _ = 1 / 0
     assert book.is_good(token)
 
@@ -205,7 +205,7 @@ def test_a_link_replaced_after_it_was_found_is_not_spent(book):
     link = book.find(book.make())
     newest = book.make()
     with book.database.writing() as connection, pytest.raises(LinkUnknownError):
-        links.spend(connection, link)
+        links.consume(connection, link)
     assert book.is_good(newest)
 
 
@@ -240,7 +240,7 @@ def test_a_link_withdrawn_late_leaves_the_newer_one_alone(book):
 
 def test_withdrawing_a_link_that_is_gone_does_nothing(book):
     token = book.make()
-    book.spend(book.find(token))
+    book.consume(book.find(token))
     newer = book.make()
     book.withdraw(token)
     assert book.is_good(newer)
@@ -265,7 +265,7 @@ def test_a_link_made_while_another_is_withdrawn_is_the_only_good_one(book):
 
 def test_links_can_be_made_void(book):
     verify, reset = book.make(Purpose.VERIFY_EMAIL), book.make()
-    book.void(Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL)
+    book.revoke(Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL)
     assert not book.is_good(reset)
     assert book.is_good(verify, Purpose.VERIFY_EMAIL)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flask_service.jobs import Outcome
-from server1.accounts import endings, entered_clients
+from server1.accounts import client_sessions, revocation
 from server1.accounts.administration import replace_password
 from server1.logouts.queue import Logout
 from tests.jwks_endpoint import eventually, says_nothing
@@ -260,7 +260,7 @@ def test_a_log_out_is_entered_with_the_end_of_the_session_or_not_at_all(services
         pytest.raises(ZeroDivisionError),
         services.database.writing() as connection,
     ):
-        endings.close_all_sessions(connection, user)
+        revocation.revoke_all_sessions(connection, user)
         raise ZeroDivisionError
     assert services.waiting() == []
     assert visitor.is_signed_in
@@ -368,11 +368,11 @@ def test_a_handoff_under_way_is_told_of_the_end_or_does_not_happen(services, clo
 
     def end():
         with services.accounts.app.app_context(), services.database.writing() as connection:
-            endings.close_all_sessions(connection, user)
+            revocation.revoke_all_sessions(connection, user)
         ended.set()
 
     with services.database.writing() as connection:
-        entered_clients.note_entered(connection, sid, "server2", clock())
+        client_sessions.note_client_session(connection, sid, "server2", clock())
         ending = threading.Thread(target=end)
         ending.start()
         assert not ended.wait(0.2)

@@ -4,7 +4,7 @@ import pytest
 
 from flask_handoff import ConfigurationError
 from server1.config import Config
-from server1.mail.config import TLS
+from server1.config.mail import TLS
 
 FROM = {"SERVER1_MAIL_FROM": "accounts@example.com"}
 SMTP = {"SERVER1_SMTP_HOST": "mail.example.com", **FROM}

@@ -52,7 +52,7 @@ def a_mail(subject="A mail", text="Hello.\r\n"):
 
 def send(accounts, clock, kind=EmailKind.RESET_PASSWORD):
     """Have an e-mail sent as a running server would, into a file."""
-    room = MailRoom(accounts, clock, accounts.parts.delivery)
+    room = MailRoom(accounts, clock, accounts.delivery)
     room.enqueue(kind)
     room.deliver()
 
@@ -126,7 +126,7 @@ def test_the_demo_lists_its_mails_and_shows_each(demo, clock):
 
 def test_the_link_in_a_mail_can_be_followed_and_nothing_else(demo, clock):
     send(demo, clock)
-    mailbox = Mailbox(demo.parts.config.mail.outbox, clock)
+    mailbox = Mailbox(demo.config.mail.outbox, clock)
     token = token_in(mailbox.read(mailbox.names()[0]))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     links = re.findall('href="([^"]+)"', Visitor(demo).get(path).text.partition("<article")[2])
@@ -148,7 +148,7 @@ def test_the_link_in_a_mail_can_be_followed_and_nothing_else(demo, clock):
     ],
 )
 def test_what_stands_in_a_mail_is_text(demo, clock, text):
-    Mailbox(demo.parts.config.mail.outbox, clock).deliver(a_mail(text, f"{text}\n\n{text}\n"))
+    Mailbox(demo.config.mail.outbox, clock).deliver(a_mail(text, f"{text}\n\n{text}\n"))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     page = Visitor(demo).get(path).text.partition("<article")[2]
     assert re.findall('href="([^"]+)"', page) == ["/outbox"]
@@ -173,7 +173,7 @@ def test_what_stands_in_a_mail_is_text(demo, clock, text):
 def test_a_file_that_is_no_mail_of_ours_breaks_no_page(demo, clock, content):
     send(demo, clock)
     name = "20260101T120000000001Z-01234567"
-    (demo.parts.config.mail.outbox / f"{name}.eml").write_bytes(content)
+    (demo.config.mail.outbox / f"{name}.eml").write_bytes(content)
     assert Visitor(demo).get("/outbox").status_code == 200
     assert Visitor(demo).get(f"/outbox/{name}").status_code in {200, 404}
 
@@ -190,7 +190,7 @@ def test_a_mail_that_is_gone_is_no_page(demo):
 
 
 def test_only_so_many_mails_are_listed(demo, clock):
-    mailbox = Mailbox(demo.parts.config.mail.outbox, clock)
+    mailbox = Mailbox(demo.config.mail.outbox, clock)
     for _ in range(53):
         mailbox.deliver(a_mail())
     page = Visitor(demo).get("/outbox").text
@@ -222,7 +222,7 @@ def test_outside_of_the_demo_and_with_a_mail_server_there_is_no_outbox(
         if not settings:
             send(accounts, clock)
         assert Visitor(accounts).get("/outbox").status_code == 404
-        names = Mailbox(accounts.parts.config.mail.outbox, clock).names()
+        names = Mailbox(accounts.config.mail.outbox, clock).names()
         for name in names or ["20260101T120000000000Z-01234567"]:
             assert Visitor(accounts).get(f"/outbox/{name}").status_code == 404
         assert "/outbox" not in Visitor(accounts).get("/login").text

@@ -8,8 +8,7 @@ from server1.accounts.password_rules import (
     check_new_password,
     strength,
 )
-from server1.accounts.passwords import PasswordHasher, PasswordUnusableError
-from server1.config import HashingConfig
+from server1.accounts.passwords import HashingConfig, PasswordHasher, PasswordUnusableError
 from tests.stopwatch import slowdown
 
 CHEAP = HashingConfig(memory_kib=64, time_cost=1, parallelism=1, concurrent=1)

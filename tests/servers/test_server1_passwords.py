@@ -5,9 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from server1.accounts.passwords import HasherBusyError, PasswordHasher, PasswordWrongError
-from server1.config import Config, HashingConfig
-from server1.parts import install
+from server1.accounts.passwords import (
+    HasherBusyError,
+    HashingConfig,
+    PasswordHasher,
+    PasswordWrongError,
+)
+from server1.config import Config
 from tests.servers.accounts_visitor import (
     EMAIL,
     PASSWORD,
@@ -95,13 +99,14 @@ class BusyHasher(PasswordHasher):
 
 
 def test_a_busy_server_says_so_and_counts_no_failure(accounts):
-    install(accounts.app, replace(accounts.parts, hasher=BusyHasher(CHEAP)))
+    patient = accounts.hasher
+    accounts.install(hasher=BusyHasher(CHEAP))
     for _ in range(10):
         answer = Visitor(accounts).sign_in(password="a wrong password")
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "5"
         assert problem(answer) == "The server is busy. Try again in a moment."
-    install(accounts.app, accounts.parts)
+    accounts.install(hasher=patient)
     assert Visitor(accounts).sign_in().status_code == 303
 
 
@@ -135,6 +140,6 @@ class AccountDisablingHasher(PasswordHasher):
 
 def test_an_account_disabled_while_its_password_is_compared_gets_no_session(accounts):
     hasher = AccountDisablingHasher(CHEAP, accounts)
-    install(accounts.app, replace(accounts.parts, hasher=hasher))
+    accounts.install(hasher=hasher)
     assert Visitor(accounts).sign_in().status_code == 403
     assert accounts.session_rows() == []

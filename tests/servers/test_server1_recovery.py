@@ -1,5 +1,4 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -7,7 +6,6 @@ from server1.accounts import throttles
 from server1.accounts.passwords import PasswordHasher
 from server1.accounts.throttles import Attempt
 from server1.mail.queue import EmailKind
-from server1.parts import install, parts_of
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, problem
 from tests.servers.mail_room import MailRoom, text_of, token_in
 
@@ -222,8 +220,8 @@ def test_a_thief_who_changes_the_name_without_end_keeps_the_owner_out_of_nothing
         answer = thief.submit("/account/name", {"name": renamed[-1]}, page="/account/name")
         assert answer.status_code == 303
 
-    busy = BusyHasher(accounts.parts.config.hashing, rename_meanwhile)
-    install(accounts.app, replace(parts_of(accounts.app), hasher=busy))
+    busy = BusyHasher(accounts.config.hashing, rename_meanwhile)
+    accounts.install(hasher=busy)
     assert owner.sign_in().status_code == 303
     assert reset(owner, link).status_code == 303
     assert len(renamed) == 2
@@ -260,21 +258,19 @@ def test_a_mail_is_sent_three_times_an_hour(accounts, clock, email):
 
 
 def test_many_addresses_are_not_written_to_from_one_place(accounts):
-    with accounts.parts.database.writing() as connection:
+    with accounts.database.writing() as connection:
         for number in range(120):
             attempt = Attempt(f"user{number}@example.com", "127.0.0.1")
-            throttles.count_mail(
-                connection, EmailKind.RESET_PASSWORD, attempt, accounts.parts.clock()
-            )
+            throttles.count_mail(connection, EmailKind.RESET_PASSWORD, attempt, accounts.clock())
     assert ask(Visitor(accounts), "one.more@example.com").status_code == 429
     assert ask(Visitor(accounts, "203.0.113.9"), "one.more@example.com").status_code == 303
 
 
 def test_an_owner_whom_guesses_keep_out_elsewhere_gets_in_by_mail(accounts, mail_room):
-    with accounts.parts.database.writing() as connection:
+    with accounts.database.writing() as connection:
         for number in range(100):
             attempt = Attempt(EMAIL, f"198.51.100.{number}")
-            throttles.count_failure(connection, attempt, accounts.parts.clock())
+            throttles.count_failure(connection, attempt, accounts.clock())
     owner = Visitor(accounts, "203.0.113.9")
     assert owner.sign_in().status_code == 429
     ask(owner)

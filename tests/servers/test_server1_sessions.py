@@ -60,7 +60,7 @@ def test_disabling_an_account_ends_its_sessions_at_once(accounts_on, visitor1):
 
 
 def test_a_disabled_account_is_not_signed_in_even_where_its_session_is_left(accounts_on, visitor1):
-    with accounts_on.parts.database.writing() as connection:
+    with accounts_on.database.writing() as connection:
         connection.execute(users.update().values(disabled=True))
     assert len(accounts_on.session_rows()) == 1
     assert not visitor1.is_signed_in

@@ -25,10 +25,10 @@ def mail_room(accounts, clock):
 
 
 def count_requests(accounts, number):
-    with accounts.parts.database.writing() as connection:
+    with accounts.database.writing() as connection:
         for _ in range(number):
             throttles.count_request(
-                connection, MAILS_FROM_ADDRESS, "sign-up", "127.0.0.1", now=accounts.parts.clock()
+                connection, MAILS_FROM_ADDRESS, "sign-up", "127.0.0.1", now=accounts.clock()
             )
 
 

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from server1.mail.config import TLS, SMTPConfig
+from server1.config.mail import TLS, SMTPConfig
 from server1.mail.errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
 from server1.mail.smtp import SMTPServer
 from tests.mail_servers import GREETING, Authority, mail_server, rude_server

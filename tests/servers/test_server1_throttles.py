@@ -13,8 +13,8 @@ NEW_PASSWORD = "lilac engine 49 quarry"
 
 
 def fail(accounts, attempt):
-    with accounts.parts.database.writing() as connection:
-        throttles.count_failure(connection, attempt, accounts.parts.clock())
+    with accounts.database.writing() as connection:
+        throttles.count_failure(connection, attempt, accounts.clock())
 
 
 def wait_of(accounts, attempt):
@@ -25,8 +25,8 @@ def wait_of(accounts, attempt):
 
 def know(accounts, attempt):
     owner = accounts.find()
-    with accounts.parts.database.writing() as connection:
-        throttles.note_known(connection, attempt, owner, accounts.parts.clock())
+    with accounts.database.writing() as connection:
+        throttles.note_known(connection, attempt, owner, accounts.clock())
 
 
 def test_five_failures_a_minute_for_an_account_at_an_address(accounts_on, clock):
@@ -102,7 +102,7 @@ def test_what_is_taken_back_does_not_count(accounts_on, clock):
     attempt = Attempt(EMAIL, "203.0.113.1")
     for _ in range(30):
         fail(accounts_on, attempt)
-        with accounts_on.parts.database.writing() as connection:
+        with accounts_on.database.writing() as connection:
             throttles.take_back(connection, attempt, clock())
     for _ in range(5):
         fail(accounts_on, attempt)
@@ -116,13 +116,13 @@ def test_counts_that_are_over_are_cleared_away(accounts_on, clock):
     for _ in range(10):
         clock.tick(minutes=2)
         fail(accounts_on, Attempt(EMAIL, "203.0.113.1"))
-    with accounts_on.parts.database.reading() as connection:
+    with accounts_on.database.reading() as connection:
         assert len(connection.execute(throttles.throttles.select()).all()) <= 3
 
 
 def test_no_address_is_kept_in_plain_sight(accounts_on):
     fail(accounts_on, Attempt(EMAIL, "203.0.113.1"))
-    with accounts_on.parts.database.reading() as connection:
+    with accounts_on.database.reading() as connection:
         rows = str(connection.execute(throttles.throttles.select()).all())
     assert EMAIL not in rows
     assert "203.0.113" not in rows

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from server1.accounts import users
-from server1.accounts.links import Purpose
+from server1.accounts.mail_links import Purpose
 from server1.mail.queue import EmailKind
 from tests.servers.accounts_visitor import (
     EMAIL,

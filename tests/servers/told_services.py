@@ -44,7 +44,7 @@ class Services:
 
     def start(self):
         self.accounts = self._running.enter_context(running_accounts(self.environment, self.clock))
-        self.database = self.accounts.parts.database
+        self.database = self.accounts.database
         self.outbox = outbox_of(self.accounts.app)
 
     def stop(self):

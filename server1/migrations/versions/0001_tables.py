@@ -65,7 +65,7 @@ def _create_sessions(op: Operations) -> None:
         sa.Index("sessions_by_last_seen_at", "last_seen_at"),
     )
     op.create_table(
-        "entered_clients",
+        "client_sessions",
         sa.Column("sid", sa.String(64), _session(), primary_key=True),
         sa.Column("client_id", sa.String(128), primary_key=True),
         sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),

@@ -14,12 +14,13 @@ from flask.cli import with_appcontext
 from sqlalchemy import ColumnElement, Connection, Row, select
 
 from flask_service.command_line import echo_table
+from flask_service.database import database
 from flask_service.logs import escape
+from server1 import clock
+from server1.accounts import users
+from server1.audit import Event, as_json, audit
 
-from .accounts import users
-from .audit import Event, as_json, audit
-from .cli import plain_refusals
-from .parts import parts
+from .accounts import plain_refusals
 
 IN_WORDS: Mapping[Event, str] = {
     Event.SIGNED_IN: "signed in",
@@ -137,11 +138,11 @@ def show_audit(
     in_json: bool,
 ) -> None:
     """Show what happened to accounts: the newest last, in UTC."""
-    with parts().database.reading() as connection:
+    with database().reading() as connection:
         if email is not None:
             account = users.by_email(connection, email).subject
         if isinstance(since, timedelta):
-            since = parts().clock() - since
+            since = clock.now() - since
         wanted = Wanted(account, request, events, since)
         found = _newest(connection, wanted, limit)
     if in_json:

@@ -12,10 +12,10 @@ from datetime import timedelta
 from flask import make_response, render_template
 from werkzeug.wrappers import Response
 
-from .email_addresses import EmailAddressError
-from .passwords import HasherBusyError, PasswordUnusableError, PasswordWrongError
-from .throttles import TooManyAttemptsError
-from .users import UserNameError
+from server1.accounts.email_addresses import EmailAddressError
+from server1.accounts.passwords import HasherBusyError, PasswordUnusableError, PasswordWrongError
+from server1.accounts.throttles import TooManyAttemptsError
+from server1.accounts.users import UserNameError
 
 BUSY_RETRY_AFTER = timedelta(seconds=5)
 

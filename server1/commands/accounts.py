@@ -12,10 +12,10 @@ from flask.cli import AppGroup
 
 from flask_handoff import shown
 from flask_service import command_line
-from flask_service.command_line import echo_table
-
-from .accounts import grants, users
-from .accounts.administration import (
+from flask_service.command_line import echo_table, to_the_minute
+from flask_service.database import database
+from server1.accounts import grants, users
+from server1.accounts.administration import (
     change_grant,
     create_account,
     disable_account,
@@ -23,13 +23,12 @@ from .accounts.administration import (
     find_account,
     replace_password,
 )
-from .accounts.email_addresses import EmailAddressError
-from .accounts.grants import ScopeError
-from .accounts.password_rules import check_new_password
-from .accounts.passwords import HasherBusyError, PasswordUnusableError
-from .accounts.users import UserExistsError, UserNameError, UserUnknownError
-from .handoff import handoff
-from .parts import parts
+from server1.accounts.email_addresses import EmailAddressError
+from server1.accounts.grants import ScopeError
+from server1.accounts.password_rules import check_new_password
+from server1.accounts.passwords import HasherBusyError, PasswordUnusableError
+from server1.accounts.users import UserExistsError, UserNameError, UserUnknownError
+from server1.handoff import handoff
 
 _REFUSALS = (
     EmailAddressError,
@@ -103,7 +102,7 @@ def create_user(
 @plain_refusals()
 def list_users() -> None:
     """List the accounts by e-mail address."""
-    with parts().database.reading() as connection:
+    with database().reading() as connection:
         found = users.everyone(connection)
     echo_table(
         ("EMAIL", "NAME", "VERIFIED", "STATE", "CREATED"),
@@ -113,7 +112,7 @@ def list_users() -> None:
                 user.name,
                 "yes" if user.email_verified else "no",
                 "disabled" if user.disabled else "enabled",
-                f"{user.created_at:%Y-%m-%d %H:%M} UTC",
+                to_the_minute(user.created_at),
             )
             for user in found
         ],
@@ -157,7 +156,7 @@ def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) ->
 @plain_refusals()
 def list_grants() -> None:
     """List the grants that differ from the default."""
-    with parts().database.reading() as connection:
+    with database().reading() as connection:
         found = grants.all_grants(connection)
     click.echo(f"Everyone else may do at every client: {_scope(grants.DEFAULT_SCOPE)}.")
     echo_table(

@@ -11,10 +11,9 @@ from email.message import EmailMessage
 from flask import Blueprint, Flask, abort, make_response, render_template
 from werkzeug.wrappers import Response
 
-from server1.config import Config
-from server1.parts import parts
-
-from .mailbox import Mailbox, MailUnknownError, written_at
+from server1 import clock
+from server1.config import Config, config
+from server1.mail.mailbox import Mailbox, MailUnknownError, written_at
 
 MOST_SHOWN = 50  # mails
 
@@ -76,7 +75,7 @@ def mail(name: str) -> Response:
 
 
 def _mailbox() -> Mailbox:
-    return Mailbox(parts().config.mail.outbox, parts().clock)
+    return Mailbox(config().mail.outbox, clock.now)
 
 
 def _find(unverified_name: str) -> Mail | None:
@@ -102,5 +101,5 @@ def _read(name: str, message: EmailMessage) -> Mail:
 
 
 def _paragraph(text: str) -> Paragraph:
-    page = rf"{re.escape(parts().config.issuer)}/[A-Za-z0-9/?=_-]*"
+    page = rf"{re.escape(config().issuer)}/[A-Za-z0-9/?=_-]*"
     return Paragraph(" ".join(text.split()), re.fullmatch(page, text, re.ASCII) is not None)

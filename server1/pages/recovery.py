@@ -7,18 +7,18 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.client_address import client_address
-from server1 import audit
+from flask_service.database import database
+from server1 import audit, clock
+from server1.accounts import links, passwords, revocation, throttles, users
+from server1.accounts.email_addresses import check_address, fold
+from server1.accounts.mail_links import Link, Purpose
+from server1.accounts.password_rules import check_new_password
+from server1.accounts.throttles import Attempt
 from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
-from server1.parts import parts
 
-from . import endings, links, throttles, users
-from .email_addresses import check_address, fold
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .link_pages import add_link_errors, find_link
-from .links import Link, Purpose
-from .password_rules import check_new_password
-from .throttles import Attempt
 
 blueprint = Blueprint("recovery", __name__)
 add_link_errors(blueprint)
@@ -35,9 +35,9 @@ def send_link() -> Response:
     """Have a link sent. The answer does not tell whether there is such an account."""
     try:
         email = check_address(request.form.get("email", ""))
-        now = parts().clock()
+        now = clock.now()
         attempt = Attempt(fold(email), client_address())
-        with parts().database.writing() as connection:
+        with database().writing() as connection:
             throttles.count_mail(connection, EmailKind.RESET_PASSWORD, attempt, now)
             enqueue(connection, EmailKind.RESET_PASSWORD, address=email, now=now)
             audit.record(connection, Event.RESET_REQUESTED)
@@ -65,10 +65,10 @@ def set_password() -> Response:
     try:
         about = (link.user.email, link.user.name, "SERVER1")
         password = check_new_password(request.form.get("password", ""), about)
-        password_hash = parts().hasher.hash(password)
+        password_hash = passwords.hasher().hash(password)
     except REFUSALS as error:
         return _reset_page(link, problem_of(error))
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         _reset(connection, link, password_hash)
     return redirect(url_for(".done"), 303)
 
@@ -80,14 +80,14 @@ def done() -> Response:
 
 
 def _reset(connection: Connection, link: Link, password_hash: str) -> None:
-    user, now = link.user, parts().clock()
-    users.hold(connection, user)
-    links.spend(connection, link)
+    user, now = link.user, clock.now()
+    users.lock(connection, user)
+    links.consume(connection, link)
     # Whoever asked for these may have been somebody else, who was signed in then.
-    links.void(connection, user, Purpose)
+    links.revoke(connection, user, Purpose)
     users.set_password_hash(connection, user, password_hash)
     users.set_email_verified(connection, user)
-    endings.close_all_sessions(connection, user)
+    revocation.revoke_all_sessions(connection, user)
     throttles.forget_known(connection, user)
     throttles.note_known(connection, Attempt(fold(user.email), client_address()), user, now)
     audit.record(connection, Event.PASSWORD_RESET, subject=user.subject)

@@ -10,12 +10,13 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection
 
 from flask_service.client_address import client_address
+from flask_service.database import database
 from flask_service.session_cookie import give_session_id, held_session_id, replace_cookie
-from server1.parts import parts
 
-from . import endings, sessions
-from .sessions import Browser, Session, SessionOverError
-from .users import User
+from . import clock
+from .accounts import revocation, sessions
+from .accounts.sessions import Browser, Session, SessionOverError
+from .accounts.users import User
 
 _LONGEST_USER_AGENT = 200  # characters
 
@@ -67,7 +68,7 @@ def sign_in(connection: Connection, user: User) -> None:
     Where that was theirs too, it goes on. Nothing that was in the cookie is kept: whoever planted
     it knows none of what comes.
     """
-    now = parts().clock()
+    now = clock.now()
     before = _session_of(connection, user, now)
     if before is None:
         sign_out(connection)
@@ -75,7 +76,7 @@ def sign_in(connection: Connection, user: User) -> None:
     else:
         _clear_cookie()
         give_session_id(sessions.reopen_session(connection, before, _browser(), now))
-    endings.sweep(connection, now)
+    revocation.sweep(connection, now)
 
 
 def renew_session(connection: Connection) -> None:
@@ -96,11 +97,11 @@ def sign_out(connection: Connection) -> None:
     """
     unverified_session_id = held_session_id()
     if unverified_session_id is not None:
-        endings.close_session(connection, unverified_session_id)
+        revocation.revoke_session(connection, unverified_session_id)
     _clear_cookie()
 
 
-def browser_mark() -> str:
+def browser_fingerprint() -> str:
     """Return what this browser is known by until it signs in or out, as 64 hexadecimal digits.
 
     It is the hash of the random value in its cookie that its forms are checked against.
@@ -130,14 +131,14 @@ def _find_session() -> Session | None:
     unverified_session_id = held_session_id()
     if unverified_session_id is None:
         return None
-    now = parts().clock()
+    now = clock.now()
     try:
-        with parts().database.reading() as connection:
+        with database().reading() as connection:
             found = sessions.find_session(connection, unverified_session_id, now)
     except SessionOverError:
         return None
     if now - found.last_seen_at >= sessions.LAST_SEEN_INTERVAL:
-        with parts().database.writing() as connection:
+        with database().writing() as connection:
             sessions.note_seen(connection, found, now)
     return found
 

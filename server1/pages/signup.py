@@ -13,24 +13,25 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.client_address import client_address
-from server1 import audit
-from server1.audit import Event
-from server1.handoff import handoff
-from server1.mail.queue import EmailKind, enqueue
-from server1.parts import parts
-
-from . import throttles, users
-from .email_addresses import check_address, fold
-from .forms import REFUSALS, Problem, form_page, problem_of
-from .password_rules import Strength, check_new_password, strength
-from .signed_in import browser_mark, current_session
-from .throttles import (
+from flask_service.database import database
+from server1 import audit, clock
+from server1.accounts import passwords, throttles, users
+from server1.accounts.email_addresses import check_address, fold
+from server1.accounts.password_rules import Strength, check_new_password, strength
+from server1.accounts.throttles import (
     MAILS_FROM_ADDRESS,
     MAILS_TO_ACCOUNT,
     Attempt,
     TooManyAttemptsError,
 )
-from .users import UserExistsError, check_name
+from server1.accounts.users import UserExistsError, check_name
+from server1.audit import Event
+from server1.config import config
+from server1.handoff import handoff
+from server1.mail.queue import EmailKind, enqueue
+from server1.signed_in import browser_fingerprint, current_session
+
+from .forms import REFUSALS, Problem, form_page, problem_of
 
 blueprint = Blueprint("signup", __name__)
 
@@ -66,7 +67,7 @@ class Applicant:
 @blueprint.before_request
 def check_open() -> None:
     """Answer as if the page did not exist where an operator makes the accounts."""
-    if not parts().config.signup:
+    if not config().signup:
         abort(404)
 
 
@@ -79,17 +80,17 @@ def signup() -> Response:
 
 
 @blueprint.post("/signup")
-def judge_signup() -> Response:
+def submit_signup() -> Response:
     """Create the account, or write to the owner of the one that there is already."""
     try:
         applicant = Applicant.read()
         attempt = Attempt(fold(applicant.email), client_address())
-        with parts().database.writing() as connection:
+        with database().writing() as connection:
             throttles.count_request(
-                connection, MAILS_FROM_ADDRESS, "sign-up", attempt.network, now=parts().clock()
+                connection, MAILS_FROM_ADDRESS, "sign-up", attempt.network, now=clock.now()
             )
-        password_hash = parts().hasher.hash(applicant.password)
-        with parts().database.writing() as connection:
+        password_hash = passwords.hasher().hash(applicant.password)
+        with database().writing() as connection:
             _take_in(connection, applicant, password_hash)
     except REFUSALS as error:
         return _signup_page(problem_of(error))
@@ -110,7 +111,7 @@ def sent() -> Response:
 
 
 def _take_in(connection: Connection, applicant: Applicant, password_hash: str) -> None:
-    now = parts().clock()
+    now = clock.now()
     try:
         user = users.create(
             connection,
@@ -136,7 +137,7 @@ def _take_in(connection: Connection, applicant: Applicant, password_hash: str) -
         kind,
         address=applicant.email,
         subject=subject,
-        browser_sha256=browser_mark(),
+        browser_sha256=browser_fingerprint(),
         now=now,
     )
 

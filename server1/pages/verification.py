@@ -15,19 +15,19 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.client_address import client_address
-from server1 import audit
+from flask_service.database import database
+from server1 import audit, clock
+from server1.accounts import credentials, links, revocation, throttles, users
+from server1.accounts.email_addresses import check_address, fold
+from server1.accounts.mail_links import Link, LinkUnknownError, Purpose
+from server1.accounts.throttles import Attempt
+from server1.accounts.users import User
 from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
-from server1.parts import parts
+from server1.signed_in import browser_fingerprint, current_session, sign_in
 
-from . import credentials, endings, links, throttles, users
-from .email_addresses import check_address, fold
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .link_pages import add_link_errors, find_link
-from .links import Link, LinkUnknownError, Purpose
-from .signed_in import browser_mark, current_session, sign_in
-from .throttles import Attempt
-from .users import User
 
 blueprint = Blueprint("verification", __name__)
 add_link_errors(blueprint)
@@ -44,8 +44,8 @@ def confirm_email() -> Response:
     """Take the address for the account's owner's."""
     link = _find_link()
     if _is_proven(link):
-        with parts().database.writing() as connection:
-            users.hold(connection, link.user)
+        with database().writing() as connection:
+            users.lock(connection, link.user)
             _confirm(connection, link)
         return redirect(url_for(".done"), 303)
 
@@ -55,7 +55,9 @@ def confirm_email() -> Response:
 
     try:
         password = request.form.get("password", "")
-        credentials.judge(link.user.email, password, then=confirm_and_sign_in)
+        credentials.authenticate(
+            link.user.email, password, address=client_address(), on_success=confirm_and_sign_in
+        )
     except REFUSALS as error:
         return _verify_page(link, problem_of(error))
     return redirect(url_for("pages.home"), 303)
@@ -65,15 +67,12 @@ def confirm_email() -> Response:
 def disown() -> Response:
     """Delete the account that a stranger made with the address of whoever reads its mail."""
     link = _find_link()
-    with parts().database.writing() as connection:
-        users.hold(connection, link.user)
-        links.spend(connection, link)
-        endings.close_all_sessions(connection, link.user)
-        users.delete_user(connection, link.user)
-        audit.record(
+    with database().writing() as connection:
+        users.lock(connection, link.user)
+        links.consume(connection, link)
+        revocation.delete_account(
             connection,
-            Event.ACCOUNT_CLOSED,
-            subject=link.user.subject,
+            link.user,
             detail="by the owner of the address, which was not confirmed",
         )
     return redirect(url_for(".disowned"), 303)
@@ -104,7 +103,7 @@ def send_again() -> Response:
     user = None if session is None else session.user
     try:
         email = user.email if user else check_address(request.form.get("email", ""))
-        with parts().database.writing() as connection:
+        with database().writing() as connection:
             _send_again(connection, email, user)
     except REFUSALS as error:
         return _again_page(problem_of(error))
@@ -126,7 +125,7 @@ def _find_link() -> Link:
 
 
 def _send_again(connection: Connection, email: str, user: User | None) -> None:
-    now = parts().clock()
+    now = clock.now()
     subject = None if user is None else user.subject
     attempt = Attempt(fold(email), client_address())
     throttles.count_mail(connection, EmailKind.VERIFY_EMAIL, attempt, now)
@@ -135,17 +134,17 @@ def _send_again(connection: Connection, email: str, user: User | None) -> None:
         EmailKind.VERIFY_EMAIL,
         address=email,
         subject=subject,
-        browser_sha256=browser_mark(),
+        browser_sha256=browser_fingerprint(),
         now=now,
     )
     audit.record(connection, Event.VERIFICATION_REQUESTED, subject=subject)
 
 
 def _confirm(connection: Connection, link: Link) -> None:
-    links.spend(connection, link)
+    links.consume(connection, link)
     users.set_email_verified(connection, link.user)
     # Whoever else is signed in may be a stranger who signed up with this address.
-    endings.close_other_sessions(connection, link.user, kept=current_session())
+    revocation.revoke_other_sessions(connection, link.user, kept=current_session())
     audit.record(connection, Event.EMAIL_VERIFIED, subject=link.user.subject)
 
 
@@ -154,7 +153,7 @@ def _is_proven(link: Link) -> bool:
     if session is not None and session.user.subject == link.user.subject:
         return True
     return link.browser_sha256 is not None and hmac.compare_digest(
-        link.browser_sha256, browser_mark()
+        link.browser_sha256, browser_fingerprint()
     )
 
 

@@ -1,4 +1,4 @@
-"""Entered clients: which services a session was handed on to, for its owner and for log-out."""
+"""Client sessions: what a session was handed on to, for its owner to see and for log-out."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from server1.db import metadata
 
 from .sessions import SessionOverError, sessions
 
-entered_clients = Table(
-    "entered_clients",
+client_sessions = Table(
+    "client_sessions",
     metadata,
     Column("sid", ForeignKey("sessions.sid", ondelete="CASCADE"), primary_key=True),
     Column("client_id", String(128), primary_key=True),
@@ -28,20 +28,20 @@ entered_clients = Table(
 
 @cache  # building a statement takes longer than running it
 def _upsert(dialect: str) -> Any:
-    insert = insert_in(dialect, entered_clients)
+    insert = insert_in(dialect, client_sessions)
     return insert.values(
         sid=bindparam("sid"),
         client_id=bindparam("client_id"),
         first_at=bindparam("at"),
         last_at=bindparam("at"),
     ).on_conflict_do_update(
-        index_elements=[entered_clients.c.sid, entered_clients.c.client_id],
+        index_elements=[client_sessions.c.sid, client_sessions.c.client_id],
         set_={"last_at": insert.excluded.last_at},
     )
 
 
 @dataclass(frozen=True, slots=True)
-class EnteredClient:
+class ClientSession:
     """One service that a session was handed on to, and when for the first and the last time."""
 
     client_id: str
@@ -49,7 +49,7 @@ class EnteredClient:
     last_at: datetime
 
 
-def note_entered(connection: Connection, sid: str, client_id: str, now: datetime) -> None:
+def note_client_session(connection: Connection, sid: str, client_id: str, now: datetime) -> None:
     """Note that a session is handed on to a client.
 
     Raises:
@@ -63,30 +63,30 @@ def note_entered(connection: Connection, sid: str, client_id: str, now: datetime
         raise SessionOverError from None
 
 
-def entered(connection: Connection, sid: str) -> Sequence[EnteredClient]:
+def client_sessions_of(connection: Connection, sid: str) -> Sequence[ClientSession]:
     """Return what a session was handed on to, in the order in which it was first entered."""
     query = (
-        select(entered_clients.c.client_id, entered_clients.c.first_at, entered_clients.c.last_at)
-        .where(entered_clients.c.sid == sid)
-        .order_by(entered_clients.c.first_at, entered_clients.c.client_id)
+        select(client_sessions.c.client_id, client_sessions.c.first_at, client_sessions.c.last_at)
+        .where(client_sessions.c.sid == sid)
+        .order_by(client_sessions.c.first_at, client_sessions.c.client_id)
     )
-    return [EnteredClient(*row) for row in connection.execute(query)]
+    return [ClientSession(*row) for row in connection.execute(query)]
 
 
-def entered_by(connection: Connection, subject: str) -> Mapping[str, Sequence[EnteredClient]]:
+def by_session(connection: Connection, subject: str) -> Mapping[str, Sequence[ClientSession]]:
     """Return what each session of an account was handed on to, by the session's ``sid``.
 
     A session that was handed on to nothing is not among them.
     """
     query = (
-        select(entered_clients)
-        .join_from(entered_clients, sessions)
+        select(client_sessions)
+        .join_from(client_sessions, sessions)
         .where(sessions.c.subject == subject)
-        .order_by(entered_clients.c.first_at, entered_clients.c.client_id)
+        .order_by(client_sessions.c.first_at, client_sessions.c.client_id)
     )
-    found: dict[str, list[EnteredClient]] = {}
+    found: dict[str, list[ClientSession]] = {}
     for row in connection.execute(query):
         found.setdefault(row.sid, []).append(
-            EnteredClient(row.client_id, row.first_at, row.last_at)
+            ClientSession(row.client_id, row.first_at, row.last_at)
         )
     return found

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from flask_service.database import database
+from server1 import clock
+from server1.accounts import client_sessions, revocation, sessions
+from server1.accounts.devices import device
+from server1.accounts.sessions import OpenSession, Session
 from server1.handoff import handoff
-from server1.parts import parts
-
-from . import endings, entered_clients, sessions
-from .devices import device
-from .sessions import OpenSession, Session
-from .signed_in import add_sign_in_redirect, session_here
+from server1.signed_in import add_sign_in_redirect, session_here
 
 blueprint = Blueprint("account", __name__)
 add_sign_in_redirect(blueprint)
@@ -67,8 +67,8 @@ def end_session() -> Response:
     """End one session of the account; to end this very one is to sign out."""
     here = session_here()
     unverified_sid = request.form.get("sid", "")
-    with parts().database.writing() as connection:
-        endings.close_session_of(connection, here.user, unverified_sid)
+    with database().writing() as connection:
+        revocation.revoke_session_of(connection, here.user, unverified_sid)
     return say_done("session")
 
 
@@ -76,23 +76,23 @@ def end_session() -> Response:
 def end_other_sessions() -> Response:
     """End every session of the account but this one."""
     here = session_here()
-    with parts().database.writing() as connection:
-        endings.close_other_sessions(connection, here.user, kept=here)
+    with database().writing() as connection:
+        revocation.revoke_other_sessions(connection, here.user, kept=here)
     return say_done("sessions")
 
 
 def _entries(here: Session) -> Sequence[SessionEntry]:
     names = {client.client_id: client.name for client in handoff.clients()}
-    with parts().database.reading() as connection:
-        found = sessions.sessions_of(connection, here.user, parts().clock())
-        entered = entered_clients.entered_by(connection, here.user.subject)
+    with database().reading() as connection:
+        found = sessions.sessions_of(connection, here.user, clock.now())
+        by_session = client_sessions.by_session(connection, here.user.subject)
     entries = [
         SessionEntry(
             session=session,
             device=device(session.user_agent),
             services=[
                 names.get(client.client_id, client.client_id)
-                for client in entered.get(session.sid, ())
+                for client in by_session.get(session.sid, ())
             ],
             is_this=session.sid == here.sid,
         )

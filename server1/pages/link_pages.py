@@ -5,11 +5,17 @@ from __future__ import annotations
 from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from server1.parts import parts
-
-from . import links
-from .links import Link, LinkExpiredError, LinkReplacedError, LinkUnknownError, Purpose
-from .users import UserChangedError
+from flask_service.database import database
+from server1 import clock
+from server1.accounts import links
+from server1.accounts.mail_links import (
+    Link,
+    LinkExpiredError,
+    LinkReplacedError,
+    LinkUnknownError,
+    Purpose,
+)
+from server1.accounts.users import UserChangedError
 
 
 def find_link(purpose: Purpose) -> Link:
@@ -22,8 +28,8 @@ def find_link(purpose: Purpose) -> Link:
     tokens = request.values.getlist("token")
     if len(tokens) != 1:
         raise LinkUnknownError
-    with parts().database.reading() as connection:
-        return links.find(connection, tokens[0], purpose, parts().clock())
+    with database().reading() as connection:
+        return links.find(connection, tokens[0], purpose, clock.now())
 
 
 def add_link_errors(blueprint: Blueprint) -> None:

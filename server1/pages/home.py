@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 from flask import Blueprint, render_template
 
 from flask_handoff import Client
+from flask_service.database import database
+from server1.accounts.grants import scope_of
+from server1.accounts.users import User
+from server1.config import config
+from server1.handoff import handoff
+from server1.signed_in import current_session
 
-from .accounts.grants import scope_of
-from .accounts.signed_in import current_session
-from .accounts.users import User
-from .farewell import farewell_of
-from .handoff import handoff
-from .parts import parts
+from .sign_out_notice import sign_out_notice
 
 blueprint = Blueprint("pages", __name__)
 
@@ -53,20 +54,20 @@ def home() -> str:
     session = current_session()
     if session is None:
         return render_template(
-            "pages/welcome.html", clients=handoff.clients(), signup=parts().config.signup
+            "pages/welcome.html", clients=handoff.clients(), signup=config().signup
         )
     return render_template(
         "pages/home.html",
         session=session,
         must_verify=_must_verify(session.user),
         cards=_cards(session.user),
-        farewell=farewell_of(session),
-        contact=parts().config.contact,
+        notice=sign_out_notice(session),
+        contact=config().contact,
     )
 
 
 def _cards(user: User) -> Sequence[Card]:
-    with parts().database.reading() as connection:
+    with database().reading() as connection:
         return [
             _card(client, scope_of(connection, user.subject, client.client_id), user)
             for client in handoff.clients()
@@ -87,7 +88,7 @@ def _card(client: Client, scope: frozenset[str], user: User) -> Card:
 
 
 def _must_verify(user: User) -> bool:
-    return parts().config.requires_verified_email and not user.email_verified
+    return config().requires_verified_email and not user.email_verified
 
 
 def _order(scope_value: str) -> tuple[int, str]:

@@ -6,15 +6,14 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from server1 import audit
-from server1.audit import Event
+from flask_service.client_address import client_address
+from server1 import clock
+from server1.accounts import credentials, revocation
+from server1.accounts.users import User
 from server1.mail.queue import EmailKind, enqueue
-from server1.parts import parts
+from server1.signed_in import add_sign_in_redirect, session_here, sign_out
 
-from . import credentials, endings, users
 from .forms import REFUSALS, Problem, form_page, problem_of
-from .signed_in import add_sign_in_redirect, session_here, sign_out
-from .users import User
 
 blueprint = Blueprint("closing", __name__)
 add_sign_in_redirect(blueprint)
@@ -31,7 +30,12 @@ def confirm_close() -> Response:
     """Close the account."""
     here = session_here()
     try:
-        credentials.judge(here.user.email, request.form.get("password", ""), then=_close)
+        credentials.authenticate(
+            here.user.email,
+            request.form.get("password", ""),
+            address=client_address(),
+            on_success=_close,
+        )
     except REFUSALS as error:
         return _close_page(problem_of(error))
     return redirect(url_for(".closed"), 303)
@@ -45,15 +49,13 @@ def closed() -> Response:
 
 def _close(connection: Connection, user: User) -> None:
     sign_out(connection)
-    endings.close_all_sessions(connection, user)
-    users.delete_user(connection, user)
-    audit.record(connection, Event.ACCOUNT_CLOSED, subject=user.subject)
+    revocation.delete_account(connection, user)
     enqueue(
         connection,
         EmailKind.ACCOUNT_CLOSED,
         address=user.email,
         subject=user.subject,
-        now=parts().clock(),
+        now=clock.now(),
     )
 
 

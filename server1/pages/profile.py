@@ -7,21 +7,21 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.client_address import client_address
-from server1 import audit
+from flask_service.database import database
+from server1 import audit, clock
+from server1.accounts import credentials, links, passwords, revocation, throttles, users
+from server1.accounts.email_addresses import check_address, fold
+from server1.accounts.mail_links import Link, Purpose
+from server1.accounts.password_rules import check_new_password
+from server1.accounts.throttles import Attempt
+from server1.accounts.users import User, UserExistsError, UserUnknownError
 from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
-from server1.parts import parts
+from server1.signed_in import add_sign_in_redirect, current_session, renew_session, session_here
 
-from . import credentials, endings, links, throttles, users
 from .account import say_done
-from .email_addresses import check_address, fold
 from .forms import REFUSALS, Problem, form_page, problem_of
 from .link_pages import add_link_errors, find_link
-from .links import Link, Purpose
-from .password_rules import check_new_password
-from .signed_in import add_sign_in_redirect, current_session, renew_session, session_here
-from .throttles import Attempt
-from .users import User, UserExistsError, UserUnknownError
 
 blueprint = Blueprint("profile", __name__)
 add_link_errors(blueprint)
@@ -39,7 +39,7 @@ def change_name() -> Response:
     """Change the name. Services learn of it at the next handoff."""
     here = session_here()
     try:
-        with parts().database.writing() as connection:
+        with database().writing() as connection:
             users.set_name(connection, here.user, request.form.get("name", ""))
             audit.record(connection, Event.NAME_CHANGED, subject=here.user.subject)
     except REFUSALS as error:
@@ -60,12 +60,17 @@ def change_password() -> Response:
     try:
         about = (here.user.email, here.user.name, "SERVER1")
         new_password = check_new_password(request.form.get("new_password", ""), about)
-        password_hash = parts().hasher.hash(new_password)
+        password_hash = passwords.hasher().hash(new_password)
 
         def change(connection: Connection, user: User) -> None:
             _set_password(connection, user, password_hash)
 
-        credentials.judge(here.user.email, request.form.get("password", ""), then=change)
+        credentials.authenticate(
+            here.user.email,
+            request.form.get("password", ""),
+            address=client_address(),
+            on_success=change,
+        )
     except REFUSALS as error:
         return _password_page(problem_of(error, wrong="The current password is not right."))
     return say_done("password")
@@ -86,14 +91,19 @@ def request_email_change() -> Response:
         if address == here.user.email:
             return _email_page(Problem(400, "That is the address of this account already."))
         attempt = Attempt(fold(address), client_address())
-        with parts().database.writing() as connection:
-            now = parts().clock()
+        with database().writing() as connection:
+            now = clock.now()
             throttles.count_mail(connection, EmailKind.CHANGE_EMAIL, attempt, now)
 
         def send_link(connection: Connection, user: User) -> None:
             _send_link(connection, user, address)
 
-        credentials.judge(here.user.email, request.form.get("password", ""), then=send_link)
+        credentials.authenticate(
+            here.user.email,
+            request.form.get("password", ""),
+            address=client_address(),
+            on_success=send_link,
+        )
     except REFUSALS as error:
         return _email_page(problem_of(error))
     return redirect(url_for(".email_change_sent"), 303)
@@ -121,11 +131,16 @@ def change_email() -> Response:
 
     try:
         if _is_signed_in(link.user):
-            with parts().database.writing() as connection:
-                users.hold(connection, link.user)
+            with database().writing() as connection:
+                users.lock(connection, link.user)
                 change(connection, link.user)
         else:
-            credentials.judge(link.user.email, request.form.get("password", ""), then=change)
+            credentials.authenticate(
+                link.user.email,
+                request.form.get("password", ""),
+                address=client_address(),
+                on_success=change,
+            )
     except UserExistsError:
         problem = Problem(409, "Another account has this address by now.")
         return _new_email_page(link, problem)
@@ -143,24 +158,24 @@ def email_changed() -> Response:
 def _set_password(connection: Connection, user: User, password_hash: str) -> None:
     users.set_password_hash(connection, user, password_hash)
     # A link that somebody asked for before would undo what the owner does here.
-    links.void(connection, user, [Purpose.RESET_PASSWORD])
-    endings.close_for_new_password(connection, user, kept=current_session())
+    links.revoke(connection, user, [Purpose.RESET_PASSWORD])
+    revocation.revoke_after_password_change(connection, user, kept=current_session())
     renew_session(connection)
     throttles.forget_known(connection, user)
     here = Attempt(fold(user.email), client_address())
-    throttles.note_known(connection, here, user, parts().clock())
+    throttles.note_known(connection, here, user, clock.now())
     audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
     enqueue(
         connection,
         EmailKind.PASSWORD_CHANGED,
         address=user.email,
         subject=user.subject,
-        now=parts().clock(),
+        now=clock.now(),
     )
 
 
 def _send_link(connection: Connection, user: User, address: str) -> None:
-    now = parts().clock()
+    now = clock.now()
     audit.record(connection, Event.EMAIL_CHANGE_REQUESTED, subject=user.subject)
     try:
         taken = users.by_email(connection, address).subject != user.subject
@@ -174,17 +189,17 @@ def _send_link(connection: Connection, user: User, address: str) -> None:
 
 
 def _set_email(connection: Connection, user: User, link: Link) -> None:
-    links.spend(connection, link)
+    links.consume(connection, link)
     users.set_email(connection, user, link.address)
     # What went to the old address is no longer the owner's alone to open.
-    links.void(connection, user, Purpose)
+    links.revoke(connection, user, Purpose)
     audit.record(connection, Event.EMAIL_CHANGED, subject=user.subject)
     enqueue(
         connection,
         EmailKind.EMAIL_CHANGED,
         address=user.email,
         subject=user.subject,
-        now=parts().clock(),
+        now=clock.now(),
     )
 
 

@@ -6,16 +6,18 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from flask_service.client_address import client_address
+from flask_service.database import database
 from flask_service.security_headers import content_security_policy
-from server1 import error_pages
+from server1.accounts import credentials
+from server1.config import config
 from server1.demo import DEMO_EMAIL
-from server1.farewell import farewell_of
 from server1.handoff import handoff
-from server1.parts import parts
+from server1.signed_in import current_session, holds_session, sign_in, sign_out
 
-from . import credentials
+from . import error_pages
 from .forms import REFUSALS, Problem, form_page, problem_of
-from .signed_in import current_session, holds_session, sign_in, sign_out
+from .sign_out_notice import sign_out_notice
 
 blueprint = Blueprint("login", __name__)
 
@@ -29,14 +31,16 @@ def login() -> Response:
 
 
 @blueprint.post("/login")
-def judge_login() -> Response:
+def submit_login() -> Response:
     """Sign the user in and send them on, or show the page again with what went wrong."""
     unverified_email = request.form.get("email", "").strip()
     unverified_password = request.form.get("password", "")
     if not unverified_email or not unverified_password:
         return _login_page(Problem(400, "Enter your e-mail address and your password."))
     try:
-        credentials.judge(unverified_email, unverified_password, then=sign_in)
+        credentials.authenticate(
+            unverified_email, unverified_password, address=client_address(), on_success=sign_in
+        )
     except REFUSALS as error:
         # One text for a wrong password, an unknown account and a disabled one.
         wrong = "This e-mail address and password do not fit together."
@@ -48,7 +52,7 @@ def judge_login() -> Response:
 def other_tab_was_first(error: CSRFError) -> Response:
     """Go on where this tab was going, when the user has signed in in another tab meanwhile.
 
-    No password is judged: what follows is what a link to the same place would do.
+    No password is checked: what follows is what a link to the same place would do.
     """
     if holds_session() and handoff.pending_client() is not None:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
@@ -61,14 +65,16 @@ def logout() -> Response:
     session = current_session()
     if session is None:
         return redirect(url_for("pages.home"), 303)
-    page = render_template("accounts/logout.html", user=session.user, farewell=farewell_of(session))
+    page = render_template(
+        "accounts/logout.html", user=session.user, notice=sign_out_notice(session)
+    )
     return make_response(page)
 
 
 @blueprint.post("/logout")
 def confirm_logout() -> Response:
     """Sign out here, and at the services that this session was handed on to."""
-    with parts().database.writing() as connection:
+    with database().writing() as connection:
         sign_out(connection)
     return redirect(url_for("pages.home"), 303)
 
@@ -81,9 +87,9 @@ def _login_page(problem: Problem | None = None) -> Response:
         client=client,
         carried=None if client is None else request.values.get("continue"),
         email=handoff.login_hint() or "",
-        signup=parts().config.signup,
+        signup=config().signup,
         demo_email=DEMO_EMAIL,
-        demo_password=parts().config.demo_password,
+        demo_password=config().demo_password,
     )
     # Chromium applies form-action to every redirect after the form, and the last leads to a client.
     origins = [origin for client in handoff.clients() for origin in client.redirect_origins]

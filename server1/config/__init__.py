@@ -10,16 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
+from flask import Flask, current_app
 from sqlalchemy.engine import URL
 
 from flask_handoff import ConfigurationError
 from flask_handoff.addresses import is_loopback
 from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_service.settings import Serving, SettingReader
+from server1.accounts.passwords import HashingConfig
 
-from .mail.config import MailConfig, read_mail_config
+from .mail import MailConfig, read_mail_config
 
 SETTINGS: Mapping[str, str] = {
     "SERVER1_INSTANCE": "instance/server1",
@@ -51,22 +54,14 @@ SETTINGS: Mapping[str, str] = {
 }
 """Every ``SERVER1_…`` setting and its default."""
 
+_EXTENSION = "server1.config"
+
 DEFAULT_PORT = 5001
 SERVER2_DEFAULT_PORT = 5002
 
 # The least that OWASP's Password Storage Cheat Sheet accepts for Argon2id with one lane.
 LEAST_MEMORY_KIB = 19 * 1024
 LEAST_TIME_COST = 2
-
-
-@dataclass(frozen=True, slots=True)
-class HashingConfig:
-    """What one password hash costs, and how many may be computed at once."""
-
-    memory_kib: int
-    time_cost: int
-    parallelism: int
-    concurrent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +151,16 @@ class Config:
     def shows_outbox(self) -> bool:
         """Whether mails become files that anybody who tries the demo may read."""
         return self.demo and self.mail.smtp is None
+
+
+def init_app(app: Flask, config: Config) -> None:
+    """Have the application run by these settings."""
+    app.extensions[_EXTENSION] = config
+
+
+def config() -> Config:
+    """Return the settings of the current application."""
+    return cast(Config, current_app.extensions[_EXTENSION])
 
 
 def _hashing(read: SettingReader, elsewhere: str) -> HashingConfig:

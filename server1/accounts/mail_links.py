@@ -1,0 +1,93 @@
+"""The links in mails as rows: what each is for, and what can be wrong with one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Column, ForeignKey, Index, String, Table
+
+from flask_service.database import Instant
+from server1.db import metadata
+
+from .users import User
+
+mail_links = Table(
+    "mail_links",
+    metadata,
+    # Only the hash: whoever reads the database cannot set anybody's password.
+    Column("token_sha256", String(64), primary_key=True),
+    Column("purpose", String(32), nullable=False),
+    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False),
+    Column("address", String(254), nullable=False),
+    Column("browser_sha256", String(64)),
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    # The hash of the link that came next; the newest has none.
+    Column("replaced_by", String(64)),
+    Index("mail_links_by_subject", "subject", "purpose"),
+    Index("mail_links_by_expires_at", "expires_at"),
+)
+
+
+class Purpose(StrEnum):
+    """What a link is for; also the name of the page that it leads to."""
+
+    VERIFY_EMAIL = "verify-email"
+    RESET_PASSWORD = "reset-password"  # noqa: S105 - the name of a page
+    CHANGE_EMAIL = "change-email"
+
+    @property
+    def life(self) -> timedelta:
+        """How long such a link is good."""
+        return _LIVES[self]
+
+
+_LIVES = {
+    Purpose.VERIFY_EMAIL: timedelta(hours=24),
+    Purpose.RESET_PASSWORD: timedelta(minutes=60),
+    Purpose.CHANGE_EMAIL: timedelta(hours=24),
+}
+
+
+class LinkUnknownError(LookupError):
+    """There is no such link: mistyped, used already, revoked, or of an account that is closed."""
+
+
+class LinkExpiredError(LookupError):
+    """The link's time is over, and there is no newer one that is still good."""
+
+
+class LinkReplacedError(LookupError):
+    """A newer mail holds the link that is good.
+
+    Args:
+        newest_made_at: When that mail was sent.
+    """
+
+    def __init__(self, newest_made_at: datetime) -> None:
+        super().__init__("a newer link has replaced this one")
+        self.newest_made_at = newest_made_at
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that is good.
+
+    Args:
+        purpose: What it is for.
+        user: Whose it is.
+        address: Where its mail went; for ``CHANGE_EMAIL`` the address that is to be.
+        browser_sha256: The browser that asked for it, as whoever asked for the mail wrote it down.
+        made_at: When its mail was sent.
+        expires_at: When its time is over.
+    """
+
+    token_sha256: str = field(repr=False)
+    purpose: Purpose
+    user: User
+    address: str
+    browser_sha256: str | None
+    made_at: datetime
+    expires_at: datetime
