@@ -9,6 +9,7 @@ import pytest
 from flask_service.jobs import Outcome
 from server1.accounts import client_sessions, revocation
 from server1.accounts.administration import replace_password
+from server1.logouts.notifier import LOGOUTS
 from server1.logouts.queue import Logout
 from tests.jwks_endpoint import eventually, says_nothing
 from tests.servers.accounts_visitor import PASSWORD
@@ -302,6 +303,15 @@ def test_it_is_tried_less_and_less_often_for_a_day_and_then_given_up(services, c
     assert logout.last_error == "expected status 200, got 400"
     assert "logout 1 server2: failed at attempt" in caplog.text
     assert services.tell_one() is None
+
+
+def test_a_logout_is_leased_for_twelve_seconds(services, clock):
+    services.visitor("server2").sign_out()
+    services.outbox.claim(LOGOUTS)  # by a process that dies
+    clock.tick(seconds=11)
+    assert services.tell() == {}
+    clock.tick(seconds=1)
+    assert services.tell() == {Outcome.SENT: 1}
 
 
 @pytest.mark.processes
