@@ -47,7 +47,7 @@ def record_issued(
     Raises:
         AuthorizationReturnedError: The session has ended meanwhile.
         sqlalchemy.exc.SQLAlchemyError: It cannot be recorded; no token is to be made then. A
-            log-out could not tell that service, and nobody would know of the sign-in there.
+            logout could not tell that service, and nobody would know of the sign-in there.
     """
     try:
         note_client_session(connection, user.session_id, client.client_id, clock.now())

@@ -1,4 +1,4 @@
-"""Client sessions: what a session was handed on to, for its owner to see and for log-out."""
+"""Client sessions: what a session was handed on to, for its owner to see and for logout."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def read_since(
     try:
         instant = datetime.fromisoformat(value)
     except ValueError:
-        remedy = "Use such as 30m, 12h, 2d, 2026-01-31 or 2026-01-31T12:00."
+        remedy = "For example: 30m, 12h, 2d, 2026-01-31 or 2026-01-31T12:00."
         raise click.BadParameter(remedy) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 

@@ -79,7 +79,7 @@ def _sender(read: SettingReader) -> Address:
     except EmailAddressError:
         raise ConfigurationError(
             f"SERVER1_MAIL_FROM: {shown(text)} is not one e-mail address.",
-            "Use such as accounts@example.com or: Accounts <accounts@example.com>",
+            "For example: accounts@example.com or: Accounts <accounts@example.com>",
         ) from None
     name = (found["name"] or "").strip() if found else ""
     return Address(display_name=name, addr_spec=address)

@@ -1,6 +1,6 @@
-"""The issuer that tells clients of log-outs, without knowing how people sign in at it.
+"""The issuer that tells clients of logouts, without knowing how people sign in at it.
 
-What ends a session enters a log-out here, and the issuer's hooks ask for sessions: an import of
+What ends a session enters a logout here, and the issuer's hooks ask for sessions: an import of
 ``server1.handoff`` would close that circle.
 """
 
@@ -17,7 +17,7 @@ _EXTENSION = "server1.logouts.issuer"
 
 
 def init_app(app: Flask, issuer: HandoffIssuer) -> None:
-    """Have clients told of log-outs by this issuer."""
+    """Have clients told of logouts by this issuer."""
     app.extensions[_EXTENSION] = issuer
 
 

@@ -43,7 +43,7 @@ def submit_login() -> Response:
         )
     except REFUSALS as error:
         # One text for a wrong password, an unknown account and a disabled one.
-        wrong = "This e-mail address and password do not fit together."
+        wrong = "Wrong e-mail address or password."
         return _login_page(problem_of(error, wrong=wrong))
     return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
 

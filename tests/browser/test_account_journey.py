@@ -30,7 +30,7 @@ def sign_up(tab, address):
     fill_in(tab, "Name", "Bob")
     fill_in(tab, "Password", PASSWORD)
     press(tab, "button", "Create account")
-    be_at(tab, "Look into your mailbox")
+    be_at(tab, "Check your inbox")
 
 
 def sign_in(tab, address, password):
@@ -64,7 +64,7 @@ def test_the_whole_way_can_be_gone_with_the_keyboard_alone(tab, new_person, addr
     be_at(phone, "Forgot your password?")
     fill_in(phone, "E-mail address", address)
     press(phone, "button", "Send the mail")
-    be_at(phone, "Look into your mailbox")
+    be_at(phone, "Check your inbox")
     phone.page.goto(link_in(wait_for_mail(phone.pair, address, 2)))
     be_at(phone, "Set a new password")
     fill_in(phone, "New password", NEW_PASSWORD)
@@ -97,7 +97,7 @@ def test_what_was_typed_is_kept_from_the_next_person_at_this_browser(tab, addres
     tab.page.get_by_label("Name").fill("Bob")
     tab.page.get_by_label("Password").fill(PASSWORD)
     tab.page.get_by_role("button", name="Create account").click()
-    be_at(tab, "Look into your mailbox")
+    be_at(tab, "Check your inbox")
     tab.page.goto(f"{tab.home1}signup")
     tab.expect_value("E-mail address", "")
     assert PASSWORD not in tab.page.evaluate("JSON.stringify({...sessionStorage})")

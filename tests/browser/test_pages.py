@@ -75,7 +75,7 @@ def sign_up(tab):
     tab.page.get_by_label("Name").fill(LONG_WORD[:100])
     tab.page.get_by_label("Password").fill("lilac engine 49 quarry")
     tab.page.get_by_role("button", name="Create account").click()
-    tab.page.get_by_role("heading", name="Look into your mailbox").wait_for()
+    tab.page.get_by_role("heading", name="Check your inbox").wait_for()
     return address
 
 
@@ -122,7 +122,7 @@ def ask_for_reset(tab, address):
     forgot_password(tab)
     tab.page.get_by_label("E-mail address").fill(address)
     tab.page.get_by_role("button", name="Send the mail").click()
-    tab.page.get_by_role("heading", name="Look into your mailbox").wait_for()
+    tab.page.get_by_role("heading", name="Check your inbox").wait_for()
 
 
 def set_new_password(tab):
@@ -282,15 +282,15 @@ STRANGERS = {
     refused_request: "This request cannot be answered",
     create_account: "Create an account",
     create_account_refused: "Create an account",
-    create_account_sent: "Look into your mailbox",
+    create_account_sent: "Check your inbox",
     confirm_address: "Confirm your address",
     confirm_address_in_another_browser: "Confirm your address",
     send_again: "Send the mail again",
-    sent_again: "Look into your mailbox",
+    sent_again: "Check your inbox",
     confirmed: "Your address is confirmed",
     disowned: "The account is deleted",
     forgot_password: "Forgot your password?",
-    forgot_sent: "Look into your mailbox",
+    forgot_sent: "Check your inbox",
     set_new_password: "Set a new password",
     reset_done: "Your new password is set",
     older_link: "A newer mail has come since",

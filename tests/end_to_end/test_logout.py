@@ -1,4 +1,4 @@
-"""Log-out across the two servers: real processes, real sockets, and services that misbehave."""
+"""Logout across the two servers: real processes, real sockets, and services that misbehave."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ from tests.pair import running
 from tests.stopwatch import TRIES, WALL_TIME, slowdown
 from tests.token_trial import Draft, base64url, claims, header, without
 
-SECONDS = 60  # a log-out is there after a fraction of one; a busy machine takes its time
+SECONDS = 60  # a logout is there after a fraction of one; a busy machine takes its time
 NEW_PASSWORD = "another password of the tests"
 
 
@@ -173,7 +173,7 @@ def test_signing_out_at_server2_leaves_the_session_at_server1(pair, arrived):
 
 
 def test_a_handoff_that_was_under_way_during_the_log_out_is_refused(pair, arrived):
-    """The token was minted before the log-out, and is redeemed after it."""
+    """The token was minted before the logout, and is redeemed after it."""
     callback = arrived.callback_url("/session")
     sign_out(arrived)
     eventually(lambda: not is_signed_in(arrived), within=SECONDS)
@@ -259,7 +259,7 @@ def test_a_service_that_hangs_slows_no_sign_out(tmp_path, new_browser_at, answer
             sign_out(handed_on.pop())
         reason = "no complete answer within 5 s|the request failed"
         eventually(lambda: bool(re.search(reason, listed(pair.server1))), within=SECONDS)
-        # A log-out may come long after the first, where the machine is slow: it is tried at once.
+        # A logout may come long after the first, where the machine is slow: it is tried at once.
         pauses = [after - before for before, after in pairwise(arrivals)]
         assert all(pause > DEADLINE.total_seconds() / 2 for pause in pauses), "one after another"
         tarpit.stop()
@@ -308,7 +308,7 @@ def registration(pair, backchannel_logout_uri):
     )
 
 
-# What SERVER2 takes for a log-out: the tests of OpenID's conformance suite, and more.
+# What SERVER2 takes for a logout: the tests of OpenID's conformance suite, and more.
 
 
 @pytest.fixture

@@ -218,7 +218,7 @@ def test_the_token_of_another_receiver_ends_no_session_here(browser, server1, mi
     assert is_signed_in(browser)
 
 
-# A log-out and a handoff that cross.
+# A logout and a handoff that cross.
 
 
 def test_a_handoff_from_before_the_log_out_is_refused_after_it(travellers, mint):

@@ -1,4 +1,4 @@
-"""Log-outs as they are told, to an endpoint on loopback that answers well or badly."""
+"""Logouts as they are told, to an endpoint on loopback that answers well or badly."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs
@@ -24,7 +24,7 @@ def minter(key_ring, clock):
 
 @pytest.fixture
 def deliver(minter, clock):
-    """Tells the endpoint of one log-out."""
+    """Tells the endpoint of one logout."""
 
     def deliver_to(uri, deadline=DEADLINE, **named):
         deliver_logout(

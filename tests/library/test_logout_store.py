@@ -13,7 +13,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def note(store, *, session_id=None, subject=None, ended=0, issuer=ISSUER, forget=185, now=0):
-    """Note a log-out; times are seconds from ``NOW`` on."""
+    """Note a logout; times are seconds from ``NOW`` on."""
     logout = Logout(issuer, subject, session_id, NOW + timedelta(seconds=ended))
     second = int(NOW.timestamp())
     store.note_logout(logout, expires_at=second + forget, now=second + now)

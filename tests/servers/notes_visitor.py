@@ -85,7 +85,7 @@ class Visitor:
         return f"/sso/callback?{urlencode(fields)}"
 
     def log_out_at_server1(self, *, ended_at=None, **named):
-        """Be SERVER1, and tell of a log-out there; no cookie goes with it."""
+        """Be SERVER1, and tell of a logout there; no cookie goes with it."""
         token = self.minter.mint_logout(
             audience="server2", ended_at=ended_at or self.clock(), **named
         )

@@ -120,7 +120,7 @@ def test_the_events_since(accounts_on, clock, since, found):
 def test_another_since_is_refused_with_a_sentence(accounts, since):
     result = accounts.try_to_run("audit", "--since", since)
     assert result.exit_code == 2
-    assert "Use such as 30m, 12h, 2d, 2026-01-31 or 2026-01-31T12:00." in result.output
+    assert "For example: 30m, 12h, 2d, 2026-01-31 or 2026-01-31T12:00." in result.output
 
 
 def test_an_age_before_all_time_shows_everything(accounts):

@@ -198,8 +198,8 @@ def test_a_service_that_is_not_registered_any_more_is_not_told(services):
 @pytest.mark.parametrize(
     ("entered", "sentence"),
     [
-        (["server2"], "You are signed out at SERVER2 as well."),
-        (["server2", "photos"], "You are signed out at SERVER2 and PHOTOS as well."),
+        (["server2"], "This also signs you out of SERVER2."),
+        (["server2", "photos"], "This also signs you out of SERVER2 and PHOTOS."),
         (["deaf"], "At DEAF you stay signed in until you sign out there."),
     ],
 )

@@ -32,7 +32,7 @@ def test_the_address_counts_in_whatever_case_it_is_written(browser1):
 def test_a_wrong_password_signs_nobody_in(browser1):
     answer = browser1.sign_in(password="another password")
     assert answer.status_code == 403
-    assert problem(answer) == "This e-mail address and password do not fit together."
+    assert problem(answer) == "Wrong e-mail address or password."
     assert not browser1.is_signed_in
 
 

@@ -39,7 +39,7 @@ def sign_up(visitor, **fields):
 def test_whoever_signs_up_gets_an_account_and_a_mail_with_a_link(accounts, browser1, mail_room):
     answer = sign_up(browser1)
     assert answer.status_code == 303
-    assert "Look into your mailbox" in browser1.get(answer.location).text
+    assert "Check your inbox" in browser1.get(answer.location).text
     row = accounts.user_row("bob@example.com")
     assert (row.email, row.name, row.email_verified) == ("Bob@Example.com", "Bob", False)
     assert row.password_hash.startswith("$argon2id$")

@@ -1,4 +1,4 @@
-"""Services that SERVER1 hands people on to and tells of log-outs, on loopback; what they heard."""
+"""Services that SERVER1 hands people on to and tells of logouts, on loopback; what they heard."""
 
 import base64
 import json

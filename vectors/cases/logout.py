@@ -112,14 +112,14 @@ def _other_kinds(group: Group) -> None:
     handoff = {**good_handoff(""), "toe": WITHOUT}
     del handoff["jti"]
     group.refuse(
-        "a handoff that calls itself a log-out",
+        "a handoff that calls itself a logout",
         attack="L2",
         check="required_claims",
         claim="events",
         claims={**handoff, "events": WITHOUT},
     )
     group.refuse(
-        "a handoff and a log-out in one",
+        "a handoff and a logout in one",
         attack="L2",
         check="no_nonce",
         claim="nonce",

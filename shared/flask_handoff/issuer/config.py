@@ -63,7 +63,7 @@ def _client_entries(value: object) -> Iterable[Client | Mapping[str, Any]]:
     if isinstance(value, str | os.PathLike):
         value = _client_document(value)
     if not isinstance(value, list | tuple):
-        raise ConfigurationError("HANDOFF_CLIENTS is no list.", "docs/settings.md shows one.")
+        raise ConfigurationError("HANDOFF_CLIENTS must be a list.", "docs/settings.md shows one.")
     return value
 
 
