@@ -223,7 +223,7 @@ def running(*servers: Server) -> Iterator[None]:
 def _registration(url2: str, client: Mapping[str, object]) -> str:
     usual = {
         "client_id": "server2",
-        "name": "SERVER2",
+        "name": "Notes",
         "redirect_uris": [f"{url2}/sso/callback"],
         "response_modes": ["query"],
         "initiate_login_uri": f"{url2}/sso/login",

@@ -197,7 +197,7 @@ def _notes(read: SettingReader, demo: bool) -> dict[str, object]:
     base_url = read.given().get("HANDOFF_BASE_URL", server2)
     return {
         "client_id": "server2",
-        "name": "SERVER2",
+        "name": "Notes",
         "redirect_uris": [f"{base_url}/sso/callback"],
         # The demo is there to be looked at; elsewhere a token has no place in an address.
         "response_modes": ["query", "form_post"] if demo else ["form_post"],

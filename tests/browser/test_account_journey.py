@@ -46,7 +46,7 @@ def test_the_whole_way_can_be_gone_with_the_keyboard_alone(tab, new_person, addr
     press(tab, "link", "Sign in")
     sign_in(tab, address, PASSWORD)
     tab.page.get_by_role("heading", name="Confirm your e-mail address").wait_for()
-    assert tab.page.get_by_role("link", name="Continue to SERVER2").count() == 0
+    assert tab.page.get_by_role("link", name="Continue to Notes").count() == 0
 
     tab.page.goto(link_in(wait_for_mail(tab.pair, address)))
     be_at(tab, "Confirm your address")
@@ -54,7 +54,7 @@ def test_the_whole_way_can_be_gone_with_the_keyboard_alone(tab, new_person, addr
     be_at(tab, "Your address is confirmed")
     press(tab, "link", "Go on")
     be_at(tab, "Hello, Bob")
-    press(tab, "link", "Continue to SERVER2")
+    press(tab, "link", "Continue to Notes")
     tab.page.wait_for_url(tab.notes)
     tab.write_note("Written by Bob.")
 
@@ -111,7 +111,7 @@ def test_a_link_opened_on_another_device_asks_for_the_password(tab, new_person, 
     fill_in(phone, "Your password", PASSWORD)
     press(phone, "button", "Yes, confirm the address")
     be_at(phone, "Hello, Bob")
-    phone.page.get_by_role("link", name="Continue to SERVER2").wait_for()
+    phone.page.get_by_role("link", name="Continue to Notes").wait_for()
 
 
 def test_the_account_page_changes_everything_by_keyboard(tab, new_person, address):

@@ -63,7 +63,7 @@ def test_signing_out_at_server1_signs_out_at_server2_as_well(tab):
 def test_what_becomes_of_the_services_is_said_before_the_sign_out(tab):
     tab.arrive()
     tab.page.goto(tab.home1)
-    tab.page.get_by_text("This also signs you out of SERVER2.").wait_for()
+    tab.page.get_by_text("This also signs you out of Notes.").wait_for()
 
 
 def test_this_browser_does_keep_pages(tab):

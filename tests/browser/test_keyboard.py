@@ -13,7 +13,7 @@ def test_the_whole_journey_can_be_made_with_the_keyboard_alone(tab):
     press_tab_until(tab, "textbox", "Password")
     keyboard.type(tab.pair.password)
     keyboard.press("Enter")
-    press_tab_until(tab, "link", "Continue to SERVER2")
+    press_tab_until(tab, "link", "Continue to Notes")
     keyboard.press("Enter")
     tab.page.wait_for_url(tab.notes)
     press_tab_until(tab, "textbox", "New note")

@@ -15,7 +15,7 @@ def opens_signed_out(tab):
 
 def unused_callback_address(tab):
     """Begin on SERVER1's page, and stop short of the address that would sign this browser in."""
-    address = tab.page.get_by_role("link", name="Continue to SERVER2").get_attribute("href")
+    address = tab.page.get_by_role("link", name="Continue to Notes").get_attribute("href")
     while "/sso/callback?" not in address:
         address = tab.context.request.get(address, max_redirects=0).headers["location"]
     return address

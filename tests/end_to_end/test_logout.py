@@ -298,7 +298,7 @@ def registration(pair, backchannel_logout_uri):
         [
             {
                 "client_id": "server2",
-                "name": "SERVER2",
+                "name": "Notes",
                 "redirect_uris": [f"{pair.server2.base_url}/sso/callback"],
                 "response_modes": ["query"],
                 "initiate_login_uri": f"{pair.server2.base_url}/sso/login",

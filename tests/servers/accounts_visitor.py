@@ -28,7 +28,7 @@ CLIENTS = json.dumps(
     [
         {
             "client_id": "server2",
-            "name": "SERVER2",
+            "name": "Notes",
             "redirect_uris": ["http://127.0.0.1:5002/sso/callback"],
             "response_modes": ["query", "form_post"],
             "initiate_login_uri": "http://127.0.0.1:5002/sso/login",

@@ -219,7 +219,7 @@ def test_the_sessions_are_listed_with_device_address_and_services(accounts, ada,
     ada.authorize()
     first, second = list_entries(ada)
     assert "this browser" in first
-    assert "Went on to SERVER2." in first
+    assert "Went on to Notes." in first
     assert "last seen on" in first
     assert "1 January, 12:15 UTC" in first
     assert "Safari on iPhone" in second

@@ -17,7 +17,7 @@ def test_without_settings_it_is_a_pair_on_loopback():
     assert config.handoff["HANDOFF_CLIENTS"] == [
         {
             "client_id": "server2",
-            "name": "SERVER2",
+            "name": "Notes",
             "redirect_uris": ["http://127.0.0.1:5002/sso/callback"],
             "response_modes": ["form_post"],
             "initiate_login_uri": "http://127.0.0.1:5002/sso/login",

@@ -74,7 +74,7 @@ def test_nobody_is_handed_on_whose_address_is_not_verified(accounts):
     assert "id_token" not in answer
     page = visitor.get("/").text
     assert "Confirm your e-mail address" in page
-    assert "You can go on to SERVER2 when your e-mail address is confirmed." in page
+    assert "You can go on to Notes when your e-mail address is confirmed." in page
     assert "/sso/login" not in page
 
 
@@ -84,7 +84,7 @@ def test_by_setting_an_address_that_is_not_verified_is_said_to_be_so(
     settings = {**accounts_environment, "SERVER1_REQUIRE_VERIFIED_EMAIL": "0"}
     with running_accounts(settings, clock) as accounts:
         visitor = sign_in_unverified(accounts)
-        assert "Continue to SERVER2" in visitor.get("/").text
+        assert "Continue to Notes" in visitor.get("/").text
         claims = verifier(accounts, server1_keys, clock)(visitor.authorize())
     assert claims.email_verified is False
 

@@ -24,7 +24,7 @@ def test_the_card_of_a_client_says_what_it_gets_and_leads_there(browser1):
     page = browser1.get("/").text
     assert "<li>learn your name</li>" in page
     assert "<li>write notes there</li>" in page
-    link = re.search(r'href="([^"]+)">Continue to SERVER2</a>', page)[1]
+    link = re.search(r'href="([^"]+)">Continue to Notes</a>', page)[1]
     assert html.unescape(link) == (
         "http://127.0.0.1:5002/sso/login?iss=http%3A%2F%2Flocalhost%3A5001"
     )
@@ -48,7 +48,7 @@ def test_the_card_of_a_client_without_access_says_whom_to_ask(accounts_environme
         visitor = Visitor(accounts)
         visitor.sign_in()
         page = visitor.get("/").text
-    assert "You have no access to SERVER2." in page
+    assert "You have no access to Notes." in page
     assert "ask it@example.com" in page
     assert "/sso/login" not in page
 

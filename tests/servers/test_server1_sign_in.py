@@ -167,7 +167,7 @@ def continue_page(visitor, **parameters):
 
 def test_the_sign_in_page_names_the_client_that_asked(browser1):
     page = browser1.get(continue_page(browser1)).text
-    assert "to continue to <strong>SERVER2</strong>" in page
+    assert "to continue to <strong>Notes</strong>" in page
 
 
 def test_the_sign_in_page_is_shown_again_when_the_client_wants_a_fresh_sign_in(browser1, clock):

@@ -159,11 +159,11 @@ def test_whoever_came_from_a_service_is_led_on_to_it(browser1):
     login = browser1.authorize().location
     page = browser1.get(login).text
     signup = re.search(r'href="(/signup\?continue=[^"]+)"', page)[1]
-    assert "to continue to <strong>SERVER2</strong>" in browser1.get(signup).text
+    assert "to continue to <strong>Notes</strong>" in browser1.get(signup).text
     answer = browser1.submit("/signup", NEW, page=signup)
     sent = browser1.get(answer.location).text
     back = re.search(r'href="(/login\?continue=[^"]+)"', sent)[1]
-    assert "to continue to <strong>SERVER2</strong>" in browser1.get(back).text
+    assert "to continue to <strong>Notes</strong>" in browser1.get(back).text
     assert REQUEST["redirect_uri"] not in sent
 
 

@@ -65,7 +65,7 @@ def test_a_press_in_the_browser_that_signed_up_confirms_the_address(accounts, bo
 def test_a_confirmed_address_opens_the_way_to_the_services(bob, mail_room):
     confirm(bob, link_in_newest(mail_room))
     bob.sign_in(BOB, BOBS["password"])
-    assert "Continue to SERVER2" in bob.get("/").text
+    assert "Continue to Notes" in bob.get("/").text
     assert "id_token=" in bob.authorize().location
 
 
