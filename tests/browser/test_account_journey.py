@@ -178,7 +178,7 @@ def test_a_link_that_does_not_work_says_what_to_do(tab, path):
 def test_whoever_tries_the_demo_finds_its_mails_with_the_keyboard_alone(tab, address):
     sign_up(tab, address)
     press(tab, "link", "outbox")
-    be_at(tab, "Mailbox")
+    be_at(tab, "Outbox")
     link = link_in(wait_for_mail(tab.pair, address))
     with tab.page.expect_navigation():  # to the same page, where the same links are
         press(tab, "link", "Look again")

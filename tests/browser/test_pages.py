@@ -295,7 +295,7 @@ STRANGERS = {
     reset_done: "Your new password is set",
     older_link: "A newer mail has come since",
     link_that_does_not_work: "This link does not work",
-    outbox: "Mailbox",
+    outbox: "Outbox",
     mail_in_outbox: re.compile("Confirm your e-mail address for localhost:[0-9]+"),
     closed: "Your account is closed",
     front_page: "A quiet place for short notes",
