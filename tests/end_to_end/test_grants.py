@@ -24,7 +24,7 @@ def grace_may(flask):
 def test_who_was_granted_nothing_is_told_so_on_both_sides(grace_may, flask, pair, browser):
     grace_may("--none")
     home = browser.sign_in(pair.password, email=GRACE)
-    assert "You have no access to SERVER2." in home.text
+    assert "You have no access to Notes." in home.text
     assert "/sso/login" not in home.text
     denied = browser.arrive("/session")
     assert denied.status_code == 403

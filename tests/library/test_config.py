@@ -264,7 +264,7 @@ def test_clients_may_be_objects_tables_json_or_a_file(tmp_path):
 )
 def test_clients_that_cannot_be_read_are_refused(value, tmp_path):
     with pytest.raises(
-        ConfigurationError, match=r"^HANDOFF_CLIENTS (cannot be read|is no list|holds)"
+        ConfigurationError, match=r"^HANDOFF_CLIENTS (cannot be read|must be a list|holds)"
     ):
         issuer(HANDOFF_CLIENTS=value)
 
