@@ -36,7 +36,7 @@ def imported(path, package, folder):
 def imports_of_rooms(package):
     """Return each room of a package with the rooms that it imports."""
     folder = PACKAGES[package]
-    found = {}
+    found: dict[str, set[str]] = {}
     for path in folder.rglob("*.py"):
         room = path.relative_to(folder).parts[0].removesuffix(".py")
         if room in {"__init__", "__main__", "migrations"}:
@@ -48,7 +48,8 @@ def imports_of_rooms(package):
 
 
 def reached_from(room, imports):
-    reached, to_visit = set(), [room]
+    reached: set[str] = set()
+    to_visit = [room]
     while to_visit:
         for other in imports[to_visit.pop()] - reached:
             reached.add(other)
