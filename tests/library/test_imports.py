@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.processes
 
 CHECKOUT = Path(__file__).parents[2]
-SENDING = {"requests", "urllib3", "flask_handoff.bounded_transport"}
+SENDING = {"requests", "urllib3", "flask_handoff.bounded_http"}
 
 
 def loaded_by(statements):

@@ -18,7 +18,6 @@ from flask_handoff.errors import (
     TokenKeyUnknownError,
 )
 from flask_handoff.keys import JWKSClient
-from flask_handoff.keys.remote.fetch import FetchedJWKS
 from tests.jwks_endpoint import (
     FakeMonotonic,
     JWKSEndpoint,
@@ -106,11 +105,7 @@ def test_the_keys_are_renewed_after_four_fifths_of_their_lifetime(client, endpoi
 
 
 def test_the_keys_are_renewed_although_nobody_signs_in(endpoint):
-    client = JWKSClient(
-        endpoint.uri,
-        cache_lifetime=timedelta(seconds=0.2),
-        attempt_interval=timedelta(seconds=0.1),
-    )
+    client = JWKSClient(endpoint.uri, cache_lifetime=timedelta(seconds=0.2))
     with closing(client):
         client.ready()
         eventually(lambda: endpoint.count >= 4)
@@ -188,7 +183,7 @@ def test_an_expired_set_is_used_at_once_while_attempts_keep_failing(client, endp
 
 def test_an_attempt_that_does_not_end_leaves_the_expired_set_to_the_callers(monotonic):
     gate = threading.Event()
-    answers = iter([FetchedJWKS(jwks("one"), None)])
+    answers = iter([(jwks("one"), None)])
 
     def fetch():
         for answer in answers:
@@ -233,13 +228,21 @@ def test_the_endpoint_is_asked_again_after_an_outage(client, endpoint, monotonic
 def test_the_keys_come_back_by_themselves_after_an_outage(endpoint):
     answers = iter([fails(), fails(), fails(), publishes("one")])
     endpoint.answer = lambda connection: next(answers)(connection)
-    client = JWKSClient(endpoint.uri, attempt_interval=timedelta(seconds=0.05))
+    client = JWKSClient(endpoint.uri, cache_lifetime=timedelta(seconds=3))
     with closing(client):
         with pytest.raises(JWKSUnavailableError):
             client.ready()
-        eventually(lambda: endpoint.count == 4)
-        client.key("one")
+        eventually(lambda: client.kids == {"one"})
         assert endpoint.count == 4
+
+
+def test_a_set_that_lives_for_less_is_asked_for_more_often(endpoint, monotonic):
+    lifetime = timedelta(seconds=30)
+    with closing(JWKSClient(endpoint.uri, cache_lifetime=lifetime, monotonic=monotonic)) as client:
+        client.key("one")
+        endpoint.answer = publishes("one", "two")
+        monotonic.tick(1)
+        assert client.key("two").kid == "two"
 
 
 def test_a_failure_counts_for_the_interval_as_a_success_does(client, endpoint, monotonic):
@@ -276,7 +279,7 @@ def test_a_caller_waits_no_longer_than_the_deadline(monotonic):
     client = JWKSClient(
         "https://issuer.example.com",
         deadline=SHORT,
-        fetch=lambda: FetchedJWKS(b"late" * gate.wait(30), None),
+        fetch=lambda: (b"late" * gate.wait(30), None),
         monotonic=monotonic,
     )
 
@@ -296,7 +299,7 @@ def test_whatever_a_fetch_raises_is_one_failure_and_renewal_goes_on(error, monot
     def fetch():
         if failing:
             raise error("hush-hush")
-        return FetchedJWKS(jwks("one"), None)
+        return (jwks("one"), None)
 
     client = JWKSClient("https://issuer.example.com", fetch=fetch, monotonic=monotonic)
     with closing(client):
@@ -443,7 +446,7 @@ def test_a_client_serves_on_in_a_forked_process(question, fetches, endpoint):
         client.key("one")
         held, forked = threading.Event(), threading.Event()
         # As the thread of the renewal may hold it at the moment of the fork.
-        threading.Thread(target=hold, args=[client._renewal()._changed]).start()
+        threading.Thread(target=hold, args=[client._renewal._changed]).start()
         held.wait()
         child = os.fork()
         if child == 0:
@@ -478,7 +481,6 @@ def test_a_process_ends_although_its_client_was_not_closed(endpoint):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"cache_lifetime": timedelta(seconds=12)},
         {"ca_file": Path("/there/is/no/such/file.pem")},
         {"jwks_uri": "http://issuer.example.com/jwks"},
     ],

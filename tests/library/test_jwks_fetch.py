@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from flask_handoff import bounded_http
 from flask_handoff.errors import ConfigurationError, JWKSUnavailableError
 from flask_handoff.keys.remote import fetch as jwks_fetch
-from flask_handoff.keys.remote.fetch import check_jwks_uri, fetch_jwks
+from flask_handoff.keys.remote.client import check_jwks_uri
+from flask_handoff.keys.remote.fetch import fetch_jwks
+from flask_handoff.keys.remote.renewal import FETCH_DEADLINE
 from tests.jwks_endpoint import (
     JWKSEndpoint,
     drip,
@@ -68,24 +70,24 @@ def tls(certificate):
 
 def test_the_bounds_are_those_of_the_threat_model():
     assert timedelta(seconds=2) == bounded_http.CONNECT_TIMEOUT
-    assert timedelta(seconds=5) == jwks_fetch.FETCH_DEADLINE
+    assert timedelta(seconds=5) == FETCH_DEADLINE
     assert jwks_fetch.MAXIMUM_JWKS_BYTES == 65_536
 
 
 def test_a_good_answer_comes_back_byte_for_byte():
     with JWKSEndpoint(publishes("one")) as endpoint:
-        assert fetch_jwks(endpoint.uri).unverified_document == jwks("one")
+        assert fetch_jwks(endpoint.uri)[0] == jwks("one")
 
 
 def test_an_answer_in_chunks_is_put_together():
     answer = sends(CHUNKED, b"5\r\nhello\r\n", b"7;ext=1\r\n, world\r\n", b"0\r\nX: 1\r\n\r\n")
     with JWKSEndpoint(answer) as endpoint:
-        assert fetch_jwks(endpoint.uri).unverified_document == b"hello, world"
+        assert fetch_jwks(endpoint.uri)[0] == b"hello, world"
 
 
 def test_an_answer_that_ends_with_the_connection_is_taken():
     with JWKSEndpoint(sends(OK + b"\r\nhello")) as endpoint:
-        assert fetch_jwks(endpoint.uri).unverified_document == b"hello"
+        assert fetch_jwks(endpoint.uri)[0] == b"hello"
 
 
 def test_the_request_asks_for_a_plain_answer_and_carries_nothing_of_ours():
@@ -100,7 +102,7 @@ def test_the_request_asks_for_a_plain_answer_and_carries_nothing_of_ours():
             "Accept-Encoding: identity",
             "Cache-Control: no-cache",
             "Accept: application/jwk-set+json, application/json",
-            "Connection: keep-alive",
+            "Connection: close",
         ]
     )
 
@@ -116,7 +118,7 @@ def test_no_connection_is_kept_open(answer):
 def test_the_date_of_the_answer_is_kept():
     answer = sends(response(b"{}", "Date: Wed, 25 Nov 2026 10:00:00 GMT"))
     with JWKSEndpoint(answer) as endpoint:
-        date = fetch_jwks(endpoint.uri).server_date
+        date = fetch_jwks(endpoint.uri)[1]
     assert date == datetime.datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
@@ -134,19 +136,19 @@ def test_the_date_of_the_answer_is_kept():
 )
 def test_a_date_that_cannot_be_read_is_none(header):
     with JWKSEndpoint(sends(response(b"{}", header))) as endpoint:
-        assert fetch_jwks(endpoint.uri).server_date is None
+        assert fetch_jwks(endpoint.uri)[1] is None
 
 
 def test_a_date_without_a_zone_is_taken_as_utc():
     answer = sends(response(b"{}", "Date: Wed, 25 Nov 2026 10:00:00 -0000"))
     with JWKSEndpoint(answer) as endpoint:
-        date = fetch_jwks(endpoint.uri).server_date
+        date = fetch_jwks(endpoint.uri)[1]
     assert date == datetime.datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
 def test_a_body_of_64_kib_is_taken():
     with JWKSEndpoint(sends(response(b"x" * 65_536))) as endpoint:
-        assert len(fetch_jwks(endpoint.uri).unverified_document) == 65_536
+        assert len(fetch_jwks(endpoint.uri)[0]) == 65_536
 
 
 @pytest.mark.parametrize(
@@ -263,7 +265,7 @@ def test_an_answer_in_drops_is_cut_at_the_deadline_over_tls_too(tls, certificate
 def test_an_answer_over_tls_is_taken_from_a_trusted_authority(tls, certificate):
     with JWKSEndpoint(publishes("one"), tls=tls) as endpoint:
         fetched = fetch_jwks(endpoint.uri, ca_file=certificate)
-    assert fetched.unverified_document == jwks("one")
+    assert fetched[0] == jwks("one")
 
 
 def test_an_answer_over_tls_is_refused_from_an_unknown_authority(tls):

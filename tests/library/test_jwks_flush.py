@@ -106,7 +106,7 @@ def test_an_answer_that_was_on_its_way_is_dropped_and_asked_for_again(endpoint, 
         assert asked.wait(60)
         flush_file.touch()
         late = threads.submit(client.key, "two")
-        eventually(lambda: client._renewal()._obsolete)
+        eventually(lambda: client._renewal._obsolete)
         may_answer.set()
         assert early.result(60).kid == "one"
         with pytest.raises(TokenKeyUnknownError):

@@ -8,12 +8,15 @@ import pytest
 
 from flask_handoff.errors import JWKSUnavailableError
 from flask_handoff.keys import VerificationKey
-from flask_handoff.keys.remote import pace
-from flask_handoff.keys.remote.pace import Pace
-from flask_handoff.keys.remote.renewal import MOST_WAITING, KeyRenewal, KeySet
+from flask_handoff.keys.jwks import JWKS_MAX_AGE
+from flask_handoff.keys.remote.client import uptime
+from flask_handoff.keys.remote.renewal import (
+    ATTEMPT_INTERVAL,
+    MOST_WAITING,
+    STALE_IF_ERROR,
+    KeyRenewal,
+)
 from tests.jwks_endpoint import FakeMonotonic, eventually, public_key
-
-PACE = Pace(timedelta(seconds=300), timedelta(seconds=10), patience=timedelta(seconds=20))
 
 
 class Issuer:
@@ -32,7 +35,18 @@ class Issuer:
         self.asked.set()
         self.open.wait(60)
         self._monotonic.tick(self._seconds)
-        return KeySet({"one": VerificationKey("one", public_key())}, None)
+        return {"one": VerificationKey("one", public_key())}, None
+
+
+def renewal_of(issuer, monotonic):
+    return KeyRenewal(
+        issuer,
+        source="the issuer",
+        lifetime=JWKS_MAX_AGE,
+        interval=ATTEMPT_INTERVAL,
+        deadline=timedelta(seconds=20),
+        monotonic=monotonic,
+    )
 
 
 @pytest.fixture
@@ -47,16 +61,16 @@ def issuer(monotonic):
 
 @pytest.fixture
 def renewal(issuer, monotonic):
-    renewal = KeyRenewal(issuer, PACE, source="the issuer", monotonic=monotonic)
+    renewal = renewal_of(issuer, monotonic)
     yield renewal
     issuer.open.set()
-    renewal.stop(patience=timedelta(seconds=30))
+    renewal.stop(wait=True)
 
 
 def test_the_times_are_those_of_the_threat_model():
-    assert timedelta(seconds=300) == pace.CACHE_LIFETIME
-    assert timedelta(seconds=10) == pace.ATTEMPT_INTERVAL
-    assert timedelta(seconds=3600) == pace.STALE_IF_ERROR
+    assert timedelta(seconds=300) == JWKS_MAX_AGE
+    assert timedelta(seconds=10) == ATTEMPT_INTERVAL
+    assert timedelta(seconds=3600) == STALE_IF_ERROR
 
 
 def test_a_stopped_renewal_never_asks_again(renewal_threads, renewal, issuer):
@@ -78,27 +92,12 @@ def test_stopping_releases_who_waits(renewal, issuer):
 
 def test_the_age_of_a_set_counts_from_the_question_not_from_the_answer(monotonic):
     issuer = Issuer(monotonic, seconds=4)
-    renewal = KeyRenewal(issuer, PACE, source="the issuer", monotonic=monotonic)
+    renewal = renewal_of(issuer, monotonic)
     renewal.keys()
     monotonic.tick(296)
     renewal.keys()
-    renewal.stop(patience=timedelta(seconds=30))
+    renewal.stop(wait=True)
     assert issuer.count == 2
-
-
-def test_a_child_begins_with_the_keys_of_its_parent(renewal, issuer):
-    renewal.keys()
-    child = renewal.for_child()
-    assert child.keys().keys() == {"one"}
-    child.stop(patience=timedelta(seconds=30))
-    assert issuer.count == 1
-
-
-def test_a_child_of_a_parent_without_keys_asks_for_them(renewal, issuer):
-    child = renewal.for_child()
-    assert child.keys().keys() == {"one"}
-    child.stop(patience=timedelta(seconds=30))
-    assert issuer.count == 1
 
 
 def test_an_attempt_that_hangs_is_not_followed_by_a_second_one(renewal, issuer, monotonic):
@@ -129,37 +128,22 @@ def test_an_attempt_that_hangs_is_waited_for_once_and_not_by_each_who_comes_late
     assert issuer.count == 1
 
 
-def test_all_who_come_at_once_to_a_server_that_has_just_started_get_the_first_answer(monotonic):
-    # They wait for a second; once in a while a busy machine needs longer to let them all come.
-    assert any(all_get_the_first_answer(Issuer(monotonic), monotonic) for _ in range(5))
-
-
-def all_get_the_first_answer(issuer, monotonic):
-    renewal = KeyRenewal(issuer, PACE, source="the issuer", monotonic=monotonic)
-    issuer.open.clear()
-    number = 4 * MOST_WAITING
-    with ThreadPoolExecutor(number) as callers:
-        waiting = [callers.submit(renewal.keys) for _ in range(number)]
-        assert issuer.asked.wait(30)
-        issuer.open.set()
-    renewal.stop(patience=timedelta(seconds=30))
-    assert issuer.count == 1
-    return all(each.exception() is None and each.result().keys() == {"one"} for each in waiting)
-
-
-def test_a_crowd_does_not_wait_long_for_a_first_answer_that_does_not_come(renewal, issuer):
+def test_beside_sixteen_others_nobody_waits_for_a_first_answer(renewal, issuer):
     issuer.open.clear()
     with ThreadPoolExecutor(MOST_WAITING) as callers:
-        waiting = [callers.submit(renewal.ask) for _ in range(MOST_WAITING)]
+        waiting = [callers.submit(renewal.keys) for _ in range(MOST_WAITING)]
         eventually(lambda: renewal._waiting == MOST_WAITING)
-        renewal.ask()
+        with pytest.raises(JWKSUnavailableError, match="it has not ended"):
+            renewal.keys()
         assert not any(each.done() for each in waiting)
         issuer.open.set()
+    assert all(each.result().keys() == {"one"} for each in waiting)
+    assert issuer.count == 1
 
 
 @pytest.mark.processes
 def test_the_clock_is_the_same_in_every_process_and_runs_on():
-    code = "from flask_handoff.keys.remote.pace import uptime; print(uptime())"
-    before = pace.uptime()
+    code = "from flask_handoff.keys.remote.client import uptime; print(uptime())"
+    before = uptime()
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    assert before < float(answer.stdout) < pace.uptime()
+    assert before < float(answer.stdout) < uptime()

@@ -60,7 +60,7 @@ def test_what_is_posted_is_one_good_token_and_nothing_of_ours(deliver, key_ring,
             "User-Agent: flask-handoff",
             "Accept-Encoding: identity",
             "Accept: application/json",
-            "Connection: keep-alive",
+            "Connection: close",
             "Content-Type: application/x-www-form-urlencoded",
             f"Content-Length: {len(body)}",
         ]

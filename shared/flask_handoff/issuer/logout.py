@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from flask_handoff.bounded_http import DEADLINE, RequestFailedError, bounded_request
 from flask_handoff.errors import LogoutNotDeliveredError, SigningUnavailableError
 from flask_handoff.tokens import TokenMinter
 
 from .clients import Client
+
+DEADLINE = timedelta(seconds=5)  # from the request until the last byte of the answer
 
 _DONE = frozenset({200, 204})  # some frameworks make a 204 of an empty 200
 
@@ -42,6 +43,8 @@ def deliver_logout(
 
     Source: OpenID Connect Back-Channel Logout 1.0, sections 2.5 and 2.8.
     """
+    from flask_handoff.bounded_http import RequestFailedError, bounded_request
+
     if client.backchannel_logout_uri is None:
         raise LogoutNotDeliveredError("the client has no backchannel_logout_uri")
     try:

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import logging
-import os
+import time
 import weakref
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flask_handoff.addresses import is_plain_address, is_safe_from_others
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.errors import ConfigurationError, JWKSUnavailableError, TokenKeyUnknownError
+from flask_handoff.errors import ConfigurationError, TokenKeyUnknownError
 from flask_handoff.keys.file_stamp import file_stamp
-from flask_handoff.keys.jwks import parse_jwks
+from flask_handoff.keys.jwks import JWKS_MAX_AGE, parse_jwks
 from flask_handoff.keys.verification_key import VerificationKey
 from flask_handoff.profiles import HANDOFF
 from flask_handoff.redaction import shown
 
-from .fetch import FETCH_DEADLINE, FetchedJWKS, check_jwks_uri, fetch_jwks
-from .pace import ATTEMPT_INTERVAL, CACHE_LIFETIME, RENEWAL_SHARE, Pace, uptime
-from .renewal import KeyRenewal, KeySet
+from .renewal import ATTEMPT_INTERVAL, FETCH_DEADLINE, KeyRenewal
+
+Fetch = Callable[[], tuple[bytes, datetime | None]]
+"""Returns a body that is not verified, at most 64 KiB, and the time of the server's clock."""
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
 
+_BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 _logger = logging.getLogger("flask_handoff")
+
+
+def uptime() -> float:
+    """Tell the seconds since boot, with those that the machine slept where it counts them.
+
+    ``time.monotonic`` stands still while a machine sleeps: a withdrawn key would outlive the night.
+    """
+    return time.clock_gettime(_BOOT_CLOCK) if _BOOT_CLOCK is not None else time.monotonic()
 
 
 class JWKSClient:
@@ -44,8 +55,8 @@ class JWKSClient:
         jwks_uri: https, or http on loopback.
         allow_http: Accept http for every host. An attacker who alters that traffic can sign in as
             anyone.
-        cache_lifetime: How long a set is used without a question.
-        attempt_interval: Between the starts of two fetches, whatever became of the first.
+        cache_lifetime: How long a set is used without a question. One below five minutes makes
+            a thirtieth of it the pause between two fetches.
         deadline: For one fetch, and for a caller who waits for one.
         ca_file: PEM file of the authorities to trust in place of the public ones.
         flush_file: When this file is made, touched or deleted, the keys held are forgotten at
@@ -55,8 +66,8 @@ class JWKSClient:
         monotonic: Tells seconds that never run backwards, in every process alike.
 
     Raises:
-        ConfigurationError: The address may not be used, ``ca_file`` is no file, ``flush_file`` is
-            in no directory, or the lifetime is too short for the interval.
+        ConfigurationError: The address may not be used, ``ca_file`` is no file, or
+            ``flush_file`` is in no directory.
 
     Sources: OpenID Connect Core 1.0, section 10.1.1 (rotation of signing keys); RFC 7517,
     section 4.5; RFC 5861 (stale-if-error).
@@ -67,37 +78,34 @@ class JWKSClient:
         jwks_uri: str,
         *,
         allow_http: bool = False,
-        cache_lifetime: timedelta = CACHE_LIFETIME,
-        attempt_interval: timedelta = ATTEMPT_INTERVAL,
+        cache_lifetime: timedelta = JWKS_MAX_AGE,
         deadline: timedelta = FETCH_DEADLINE,
         ca_file: Path | None = None,
         flush_file: Path | None = None,
-        fetch: Callable[[], FetchedJWKS] | None = None,
+        fetch: Fetch | None = None,
         clock: Clock = system_clock,
         monotonic: Callable[[], float] = uptime,
     ) -> None:
         check_jwks_uri(jwks_uri, allow_http=allow_http)
         _check_ca_file(ca_file)
         _check_flush_file(flush_file)
-        _check_lifetime(cache_lifetime, attempt_interval)
         if fetch is None:
-            # Not left to the thread that fetches: a fork amid its import would hang the child.
-            import flask_handoff.bounded_transport  # noqa: F401
+            # Imported here, not by the thread that fetches: a fork amid it would hang the child.
+            from .fetch import fetch_jwks
 
             fetch = partial(fetch_jwks, jwks_uri, deadline=deadline, ca_file=ca_file)
-        self._deadline = deadline
-        self._closed = False
         self._flush_file = flush_file
         self._flushed = self._flush_stamp()
-        self._renewals: dict[int, KeyRenewal] = {}
-        self._adopt(
-            KeyRenewal(
-                partial(_obtain, fetch, clock),
-                Pace(cache_lifetime, attempt_interval, deadline),
-                source=urlsplit(jwks_uri)._replace(query="").geturl(),
-                monotonic=monotonic,
-            )
+        self._renewal = KeyRenewal(
+            partial(_obtain, fetch, clock),
+            source=urlsplit(jwks_uri)._replace(query="").geturl(),
+            lifetime=cache_lifetime,
+            interval=min(ATTEMPT_INTERVAL, cache_lifetime / 30),
+            deadline=deadline,
+            monotonic=monotonic,
         )
+        # The thread knows the renewal only, so it does not keep a forgotten client alive.
+        weakref.finalize(self, self._renewal.stop)
 
     @property
     def clock_difference(self) -> timedelta | None:
@@ -105,18 +113,20 @@ class JWKSClient:
 
         None until there was one, or if it had no ``Date``.
         """
-        return self._renewal().clock_difference
+        held = self._renewal.held
+        return None if held is None else held.clock_difference
 
     @property
     def kids(self) -> frozenset[str]:
         """The names of the keys that are held, as of the last good answer; nothing is fetched."""
-        return self._renewal().kids
+        held = self._renewal.held
+        return frozenset() if held is None else frozenset(held.keys)
 
     def key(self, kid: str) -> VerificationKey:
         """Find the key of this name.
 
         Waits at most the deadline, only where a fetch can change the answer, and only beside fewer
-        than ``MOST_WAITING`` others: who comes after them is told at once what is known.
+        than ``MOST_WAITING`` others: those who come after them are told at once what is known.
 
         Args:
             kid: As the token names it, of the form that a ``kid`` has; it only chooses.
@@ -125,11 +135,11 @@ class JWKSClient:
             TokenKeyUnknownError: Keys are held, this one is not among them.
             JWKSUnavailableError: No usable key is held, so nothing can be said about the token.
         """
-        renewal = self._renewal()
-        key = renewal.keys().get(kid)
+        self._follow_flush_file()
+        key = self._renewal.keys().get(kid)
         if key is None:
-            renewal.ask()
-            key = renewal.keys().get(kid)
+            self._renewal.ask()
+            key = self._renewal.keys().get(kid)
         if key is None:
             raise TokenKeyUnknownError("the token names a key that its issuer does not publish")
         return key
@@ -140,50 +150,63 @@ class JWKSClient:
         Raises:
             JWKSUnavailableError: There is none.
         """
-        self._renewal().keys()
+        self._follow_flush_file()
+        self._renewal.keys()
 
     def close(self) -> None:
         """End the thread; from here on no key is found. May be called again.
 
         Waits for the fetch in flight, at most the deadline.
         """
-        self._closed = True
-        for renewal in list(self._renewals.values()):
-            renewal.stop(patience=self._deadline)
+        self._renewal.stop(wait=True)
 
-    def _renewal(self) -> KeyRenewal:
-        if self._closed:
-            raise JWKSUnavailableError("the client for the issuer's keys is closed")
-        renewal = self._renewals.get(os.getpid())
-        if renewal is None:
-            renewal = self._adopt(list(self._renewals.values())[-1].for_child())
+    def _follow_flush_file(self) -> None:
         if (stamp := self._flush_stamp()) != self._flushed:
             # In this order: no other thread may take the old keys for the flushed ones.
-            renewal.forget()
+            self._renewal.forget()
             self._flushed = stamp
-        return renewal
 
     def _flush_stamp(self) -> tuple[int, ...] | None:
         return None if self._flush_file is None else file_stamp(self._flush_file)
 
-    def _adopt(self, renewal: KeyRenewal) -> KeyRenewal:
-        # Atomic without a lock, which the fork could have copied in its locked state.
-        adopted = self._renewals.setdefault(os.getpid(), renewal)
-        # The thread knows the renewal only, so it does not keep a forgotten client alive.
-        weakref.finalize(self, adopted.stop)
-        return adopted
+
+def check_jwks_uri(jwks_uri: str, *, allow_http: bool = False) -> None:
+    """Check that keys may be fetched from this address.
+
+    Args:
+        jwks_uri: https, or http where the host is ``localhost``, ``127.0.0.0/8`` or ``::1``.
+        allow_http: Accept http for every host. An attacker who alters that traffic can sign in as
+            anyone.
+
+    Raises:
+        ConfigurationError: Another scheme, http to another machine, user name or password in the
+            address, a fragment, or a character that has no place in a URI.
+    """
+    if not is_plain_address(jwks_uri):
+        raise ConfigurationError(
+            "The JWKS address is not a plain https:// address (of a host, without user name,"
+            " password or fragment).",
+            "Give HANDOFF_JWKS_URI the issuer's address, such as"
+            " https://issuer.example.com/.well-known/jwks.json.",
+        )
+    if not allow_http and not is_safe_from_others(jwks_uri):
+        raise ConfigurationError(
+            "The JWKS address is plain http to another machine: an attacker on the path can"
+            " replace the keys.",
+            "Use https, or set HANDOFF_JWKS_ALLOW_HTTP=1 where the network itself is trusted.",
+        )
 
 
-def _obtain(fetch: Callable[[], FetchedJWKS], clock: Clock) -> KeySet:
+def _obtain(fetch: Fetch, clock: Clock) -> tuple[dict[str, VerificationKey], timedelta | None]:
     asked_at = clock()
-    fetched = fetch()
-    keys = parse_jwks(fetched.unverified_document)
-    if fetched.server_date is None:
-        return KeySet(keys, None)
+    unverified_document, server_date = fetch()
+    keys = parse_jwks(unverified_document)
+    if server_date is None:
+        return keys, None
     # The answer was written somewhere between the question and now.
-    difference = fetched.server_date - (asked_at + (clock() - asked_at) / 2)
+    difference = server_date - (asked_at + (clock() - asked_at) / 2)
     _warn_of_clocks(difference)
-    return KeySet(keys, difference)
+    return keys, difference
 
 
 def _warn_of_clocks(difference: timedelta) -> None:
@@ -210,13 +233,4 @@ def _check_flush_file(flush_file: Path | None) -> None:
             f"The directory of the file to flush keys by, {shown(flush_file.parent)}, is not"
             " there.",
             "Make it, or name a file in another one.",
-        )
-
-
-def _check_lifetime(cache_lifetime: timedelta, attempt_interval: timedelta) -> None:
-    if RENEWAL_SHARE * cache_lifetime < attempt_interval:
-        raise ConfigurationError(
-            f"Keys cannot be renewed in time: they live {cache_lifetime.total_seconds():g} s and"
-            f" may be fetched every {attempt_interval.total_seconds():g} s.",
-            f"Let them live at least {(attempt_interval / RENEWAL_SHARE).total_seconds():g} s.",
         )

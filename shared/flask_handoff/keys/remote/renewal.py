@@ -10,142 +10,134 @@ import logging
 import math
 import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from flask_handoff.errors import HandoffError, JWKSMalformedError, JWKSUnavailableError
 from flask_handoff.keys.verification_key import VerificationKey
 
-from .pace import RENEWAL_SHARE, Pace
-
-MOST_WAITING = 16  # callers at once; a flood of strangers must not hold every thread of a server
-CROWD_PATIENCE = timedelta(seconds=1)  # of those beyond, and only while there is no key for anybody
+FETCH_DEADLINE = timedelta(seconds=5)
+ATTEMPT_INTERVAL = timedelta(seconds=10)  # at least, from one attempt to the next
+RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an expired set
+STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer is available
+MOST_WAITING = 16  # callers at once; a flood of unknown keys must not hold every thread of a server
 
 _logger = logging.getLogger("flask_handoff")
 
 
 @dataclass(frozen=True, slots=True)
-class KeySet:
-    """The usable keys of one good answer.
+class HeldKeys:
+    """The usable keys of the last good answer.
 
     Args:
         keys: By ``kid``, at least one.
         clock_difference: The issuer's clock minus ours, to a second or two; None if it told none.
+        renewal_due_at: When a newer set is asked for.
+        expires_at: Until when the set is used without a question.
+        serves_until: Until when it is used while attempts to renew it fail.
     """
 
     keys: Mapping[str, VerificationKey]
     clock_difference: timedelta | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    key_set: KeySet
-    asked_at: float  # when the request began: the set cannot be older than that
+    renewal_due_at: float
+    expires_at: float
+    serves_until: float
 
 
 class KeyRenewal:
     """Holds the issuer's key set for one process and renews it in a thread of its own.
 
-    The thread starts at the first question and ends with ``stop``.
+    The thread starts at the first question and ends with ``stop``. A forked process starts its own,
+    with the keys that its parent held.
 
     Args:
-        obtain: Gets the set from the issuer; raises whatever it likes.
-        pace: How often, how long.
+        obtain: Gets the keys and the difference between the clocks; raises whatever it likes.
         source: What the log calls the issuer's endpoint.
+        lifetime: How long a set is used without a question.
+        interval: Between the starts of two attempts, whatever became of the first.
+        deadline: How long an attempt is waited for, counted from its start.
         monotonic: Tells seconds that never run backwards, in every process alike.
     """
 
     def __init__(
         self,
-        obtain: Callable[[], KeySet],
-        pace: Pace,
+        obtain: Callable[[], tuple[Mapping[str, VerificationKey], timedelta | None]],
         *,
         source: str,
+        lifetime: timedelta,
+        interval: timedelta,
+        deadline: timedelta,
         monotonic: Callable[[], float],
     ) -> None:
         self._obtain = obtain
-        self._pace = pace
         self._source = source
+        self._lifetime = lifetime.total_seconds()
+        self._interval = interval.total_seconds()
+        self._deadline = deadline.total_seconds()
         self._monotonic = monotonic
-        self._lifetime = pace.lifetime.total_seconds()
-        self._interval = pace.interval.total_seconds()
-        self._patience = pace.patience.total_seconds()
-        self._stale = pace.stale.total_seconds()
+        self.held: HeldKeys | None = None
+        self._failure = ""  # of the last attempt; empty after a good one
+        self._stopped = False
+        self._begin_anew()
+        _renewals.add(self)
 
-        self._held: _Held | None = None
-        self._due_at = -math.inf
-        self._begun_at = -math.inf
-        self._awaited_until = -math.inf
-        self._failed_at = -math.inf
-        self._all_withdrawn = False
-        self._failure = "it has not ended"
-
-        self._pid = os.getpid()
+    def _begin_anew(self) -> None:
+        # A fork copies neither the thread nor, as a rule, the lock in a usable state.
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._begun_at = -math.inf
         self._in_flight = False
         self._obsolete = False
         self._finished = 0
         self._waiting = 0
-        self._stopped = False
-
-    def for_child(self) -> KeyRenewal:
-        """Begin anew in a forked process with the keys held: thread and lock did not come along."""
-        child = KeyRenewal(self._obtain, self._pace, source=self._source, monotonic=self._monotonic)
-        child._hold(self._held)
-        child._all_withdrawn = self._all_withdrawn
-        return child
-
-    @property
-    def clock_difference(self) -> timedelta | None:
-        """The issuer's clock minus ours, as of the last good answer."""
-        held = self._held
-        return held.key_set.clock_difference if held is not None else None
-
-    @property
-    def kids(self) -> frozenset[str]:
-        """The names of the keys of the last good answer."""
-        held = self._held
-        return frozenset(held.key_set.keys) if held is not None else frozenset()
 
     def keys(self) -> Mapping[str, VerificationKey]:
         """Return the keys that may be used now, by ``kid``.
 
-        Waits for an attempt only when no set is held, or when the one held is past its lifetime and
-        nobody has lately tried to get a newer one.
+        Waits for an attempt only when no set is held, or when the one held has expired and the
+        last attempt to renew it did not fail.
 
         Raises:
-            JWKSUnavailableError: No set is held, or it is past its lifetime and the stale limit, or
-                past its lifetime and the issuer has withdrawn all of its keys.
+            JWKSUnavailableError: No set is held, or it has expired and does not serve any longer.
         """
-        held, now = self._held, self._monotonic()
-        if held is None or not self._may_be_used_unasked(held, now):
+        held, now = self.held, self._monotonic()
+        if held is None or now >= (held.serves_until if self._failure else held.expires_at):
             self.ask()
-            held, now = self._held, self._monotonic()
-        elif now >= self._due_at or self._thread is None:
-            self._wake()
-        if held is None or now >= self._over_at(held):
+            held, now = self.held, self._monotonic()
+        elif self._thread is None or now >= self._due_at():
+            with self._changed:
+                self._wake()
+        if held is None or now >= held.serves_until:
             raise JWKSUnavailableError(
-                f"no usable key of the issuer is held; the last attempt to get one: {self._failure}"
+                "no usable key of the issuer is held; the last attempt to get one: "
+                + (self._failure or "it has not ended")
             )
-        return held.key_set.keys
+        return held.keys
 
     def ask(self) -> None:
         """Wait for the attempt in flight, or for one that may begin now; else return at once.
 
-        Says nothing of the outcome, which ``keys`` shows. Nobody waits past the attempt's patience.
-        Beside ``MOST_WAITING`` others a caller waits a second while there is no key for anybody, as
-        when all come at once to a server that has just started; else not at all.
+        Says nothing of the outcome, which ``keys`` shows. Nobody waits past the attempt's deadline,
+        and at most ``MOST_WAITING`` callers wait at once.
         """
         with self._changed:
-            if self._stopped or not self._has_a_thread():
-                return
+            now = self._monotonic()
             if not self._in_flight:
-                if self._monotonic() < self._begun_at + self._interval:
+                if now < self._begun_at + self._interval or not self._wake():
                     return
                 self._begin()
-            self._wait(self._patience_left())
+            if self._waiting >= MOST_WAITING:
+                return
+            finished = self._finished
+            self._waiting += 1
+            self._changed.wait_for(
+                lambda: self._stopped or self._finished != finished,
+                timeout=max(self._begun_at + self._deadline - now, 0),
+            )
+            self._waiting -= 1
 
     def forget(self) -> None:
         """Drop the keys that are held; the next question fetches at once.
@@ -155,109 +147,84 @@ class KeyRenewal:
         """
         _logger.info("jwks_keys_forgotten jwks_uri=%s", self._source)
         with self._changed:
-            self._held = None
-            self._begun_at = -math.inf
-            self._awaited_until = self._monotonic() + self._patience
+            self.held = None
             self._obsolete = self._in_flight
+            self._begun_at = self._monotonic() if self._in_flight else -math.inf
 
-    def stop(self, *, patience: timedelta = timedelta()) -> None:
-        """End the thread. Harmless when there is none, and in another process than its own.
+    def stop(self, *, wait: bool = False) -> None:
+        """Forget the keys for good, and end the thread. Harmless when there is none.
 
         Args:
-            patience: How long to wait for the end of the attempt in flight.
+            wait: Whether to wait for the end of the attempt in flight, at most the deadline.
         """
-        if self._pid != os.getpid():
-            return  # The lock may have been held when the process was forked, and stays held.
         with self._changed:
             self._stopped = True
+            self.held = None
+            self._failure = "the client is closed"
             self._changed.notify_all()
-        if self._thread is not None and patience:
-            self._thread.join(patience.total_seconds())
+        if self._thread is not None and wait:
+            self._thread.join(self._deadline)
 
-    def _may_be_used_unasked(self, held: _Held, now: float) -> bool:
-        expires_at = held.asked_at + self._lifetime
-        if now < expires_at:
-            return True
-        # Past its time it is used only on the evidence that no newer set is available.
-        evidence = self._failed_at >= expires_at - 2 * self._interval
-        return evidence and now < self._over_at(held)
-
-    def _over_at(self, held: _Held) -> float:
-        # An outage says nothing about the keys; a set without any says that none is trusted.
-        stale = 0.0 if self._all_withdrawn else self._stale
-        return held.asked_at + self._lifetime + stale
-
-    def _patience_left(self) -> float:
-        held, now = self._held, self._monotonic()
-        left = max(self._awaited_until - now, 0)
-        if self._waiting < MOST_WAITING:
-            return left
-        if held is not None and self._may_be_used_unasked(held, now):
-            return 0
-        return min(left, CROWD_PATIENCE.total_seconds())
-
-    def _wait(self, seconds: float) -> None:
-        finished = self._finished
-        self._waiting += 1
-        try:
-            self._changed.wait_for(
-                lambda: self._stopped or self._finished != finished,
-                timeout=seconds,
-            )
-        finally:
-            self._waiting -= 1
-
-    def _wake(self) -> None:
-        with self._changed:
-            if self._has_a_thread():
-                self._changed.notify_all()
-
-    def _has_a_thread(self) -> bool:
-        if self._thread is not None and self._thread.is_alive():
-            return True
-        thread = threading.Thread(target=self._renew, name="jwks-renewal", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            # The system gives no more threads: held keys still serve, nobody waits in vain.
-            self._failure = "no thread could be started"
+    def _wake(self) -> bool:
+        if self._stopped:
             return False
-        self._thread = thread
+        if self._thread is None:
+            thread = threading.Thread(target=self._renew, name="jwks-renewal", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # The system gives no more threads: held keys still serve, nobody waits in vain.
+                self._failure = "no thread could be started"
+                return False
+            self._thread = thread
+        self._changed.notify_all()
         return True
 
     def _renew(self) -> None:
         while self._wait_until_due():
-            self._attempt()
+            try:
+                settle = partial(self._accept, *self._obtain())
+            except Exception as error:
+                # Whatever it was, it is one failed attempt; this thread has to live on.
+                settle = partial(self._fail, error)
+            with self._changed:
+                if self._stopped:
+                    return
+                if self._obsolete:
+                    self._begin()
+                    continue
+                settle()
+                self._in_flight = False
+                self._finished += 1
+                self._changed.notify_all()
 
     def _wait_until_due(self) -> bool:
         with self._changed:
             while not self._stopped and not self._in_flight:
-                pause = self._due_at - self._monotonic()
+                pause = self._due_at() - self._monotonic()
                 if pause <= 0:
                     self._begin()
                 else:
-                    self._changed.wait(min(pause, threading.TIMEOUT_MAX))
+                    self._changed.wait(pause)
             return not self._stopped
+
+    def _due_at(self) -> float:
+        held = self.held
+        return max(
+            -math.inf if held is None else held.renewal_due_at, self._begun_at + self._interval
+        )
 
     def _begin(self) -> None:
         self._in_flight = True
+        self._obsolete = False
         self._begun_at = self._monotonic()
-        self._due_at = self._begun_at + self._interval
-        self._awaited_until = self._begun_at + self._patience
         self._changed.notify_all()
 
-    def _attempt(self) -> None:
-        try:
-            key_set = self._obtain()
-        except Exception as error:
-            # Whatever it was, it is one failed attempt; this thread has to live on.
-            self._fail(error)
-        else:
-            self._accept(key_set)
-
-    def _accept(self, key_set: KeySet) -> None:
-        known = self._held.key_set.keys.keys() if self._held is not None else set()
-        added, removed = key_set.keys.keys() - known, known - key_set.keys.keys()
+    def _accept(
+        self, keys: Mapping[str, VerificationKey], clock_difference: timedelta | None
+    ) -> None:
+        known = set(self.held.keys) if self.held is not None else set()
+        added, removed = keys.keys() - known, known - keys.keys()
         if added or removed:
             _logger.info(
                 "jwks_keys_changed jwks_uri=%s added=%s removed=%s",
@@ -265,33 +232,33 @@ class KeyRenewal:
                 ",".join(sorted(added)) or "-",
                 ",".join(sorted(removed)) or "-",
             )
-        with self._changed:
-            if self._obsolete:
-                self._obsolete = False
-                self._begin()
-                return
-            self._hold(_Held(key_set, self._begun_at))
-            self._all_withdrawn = False
-            self._end()
-
-    def _hold(self, held: _Held | None) -> None:
-        self._held = held
-        if held is not None:
-            self._due_at = max(self._due_at, held.asked_at + RENEWAL_SHARE * self._lifetime)
+        # Counted from the question: the set cannot be older than that.
+        expires_at = self._begun_at + self._lifetime
+        self.held = HeldKeys(
+            keys,
+            clock_difference,
+            renewal_due_at=self._begun_at + RENEWAL_SHARE * self._lifetime,
+            expires_at=expires_at,
+            serves_until=expires_at + STALE_IF_ERROR.total_seconds(),
+        )
+        self._failure = ""
 
     def _fail(self, error: Exception) -> None:
         # The text of a foreign exception may hold what the endpoint sent.
-        reason = str(error) if isinstance(error, HandoffError) else type(error).__name__
-        _logger.warning("jwks_fetch_failed jwks_uri=%s reason=%s", self._source, reason)
-        with self._changed:
-            self._failed_at = self._monotonic()
-            self._failure = reason
-            if isinstance(error, JWKSMalformedError) and error.holds_no_key:
-                self._all_withdrawn = True
-            self._end()
+        self._failure = str(error) if isinstance(error, HandoffError) else type(error).__name__
+        _logger.warning("jwks_fetch_failed jwks_uri=%s reason=%s", self._source, self._failure)
+        if isinstance(error, JWKSMalformedError) and error.holds_no_key and self.held is not None:
+            # An outage says nothing about the keys; a set without any says that none is trusted.
+            self.held = replace(self.held, serves_until=self.held.expires_at)
 
-    def _end(self) -> None:
-        self._in_flight = False
-        self._obsolete = False
-        self._finished += 1
-        self._changed.notify_all()
+
+_renewals: weakref.WeakSet[KeyRenewal] = weakref.WeakSet()
+
+
+def _begin_anew_after_a_fork() -> None:
+    for renewal in _renewals:
+        renewal._begin_anew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_begin_anew_after_a_fork)
