@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from flask_handoff.claims import Clock, UnverifiedToken
@@ -249,8 +249,7 @@ def _check_time(case: Verification) -> None:
         check_begun(not_before, '"nbf" (not before)', "nbf", now, leeway)
     if now >= expires_at + leeway:
         raise TokenExpiredError(
-            f'claim "exp" (expiration time): over for {now - expires_at:.0f} s',
-            expired_at=datetime.fromtimestamp(expires_at, UTC),
+            f'claim "exp" (expiration time): over for {now - expires_at:.0f} s', claim="exp"
         )
 
 
