@@ -12,13 +12,13 @@ from flask_handoff.errors import HandoffRejectedError
 from flask_handoff.keys import parse_jwks
 from flask_handoff.profiles import LOGOUT_EVENT
 from flask_handoff.tokens.explain import explain
-from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
+from flask_handoff.tokens.verification import name_of
 from tests.flask_command import run_flask, run_flask_process
 from tests.jwks_endpoint import JWKSEndpoint, fails, response, sends
 
 ISSUER, CLIENT_ID, NONCE = "https://issuer.example", "notes", "n" * 43
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-NAMES = [check.name for check in HANDOFF_CHECKS]
+NAMES = [name_of(check) for check in TokenVerifier.checks]
 NOT_HERE = {"one_use", "browser", "authentication"}
 
 

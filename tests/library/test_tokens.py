@@ -186,7 +186,7 @@ def test_a_token_is_accepted_only_once(trial):
 
 def test_a_token_is_refused_as_used_by_any_verifier_that_shares_the_store(key_ring, clock):
     one, another = TokenTrial(key_ring, clock), TokenTrial(key_ring, clock)
-    another.verifier.expected.replay_store = one.store
+    another.verifier.replay_store = one.store
     one.present()
     assert isinstance(another.refusal(), TokenReplayedError)
 

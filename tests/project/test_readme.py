@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from flask_handoff.commands.keys import handoff_keys
-from flask_handoff.tokens.handoff_checks import HANDOFF_CHECKS
+from flask_handoff.tokens import TokenVerifier
+from flask_handoff.tokens.verification import name_of
 from flask_service.database_commands import database_group
 from flask_service.outbox_commands import outbox_group
 from server1.commands.accounts import grants_group, users_group
@@ -122,7 +123,7 @@ def test_every_module_in_the_picture_of_the_layers_exists():
 def test_the_checks_of_a_token_are_listed_in_their_order():
     listed = rows(section(DOCS / "how-it-works.md", "6. SERVER2 judges"))
     assert [(codes(name)[0], question) for name, question in listed] == [
-        (check.name, check.question) for check in HANDOFF_CHECKS
+        (name_of(check), check.__doc__) for check in TokenVerifier.checks
     ]
 
 

@@ -3,6 +3,6 @@
 Nothing in this folder knows Flask, and nothing outside it knows PyJWT.
 """
 
+from .handoff_verifier import TokenVerifier as TokenVerifier
+from .logout_verifier import LogoutTokenVerifier as LogoutTokenVerifier
 from .minter import TokenMinter as TokenMinter
-from .verifier import LogoutTokenVerifier as LogoutTokenVerifier
-from .verifier import TokenVerifier as TokenVerifier

@@ -15,7 +15,8 @@ from flask_handoff.errors import TokenClaimError
 LATEST_DATE = 253_402_300_799  # seconds since 1970: the end of the year 9999, datetime's last
 LONGEST_TEXT = 255  # characters
 
-# Controls, line ends, and the marks that turn the direction of whatever stands behind them.
+_JWT_ID = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
+# Controls, line ends, and the marks that turn the direction of the text behind them.
 _NEVER_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -53,6 +54,13 @@ class ClaimReader:
         value = self.text(claim)
         if value is None:
             raise missing(claim)
+        return value
+
+    def jwt_id(self, *, strict: bool) -> str | None:
+        """Return the claim ``jti``, None when it is absent; strictly of the form minted here."""
+        value = self.text("jti")
+        if value is not None and strict:
+            self.require_form("jti", _JWT_ID)
         return value
 
     def name(self, claim: str) -> str | None:

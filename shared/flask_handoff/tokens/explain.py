@@ -6,11 +6,11 @@ Nothing is spent: the token is not claimed, and can still be used by the browser
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol, runtime_checkable
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from flask_handoff.claims import UnverifiedToken
 from flask_handoff.errors import (
@@ -22,9 +22,10 @@ from flask_handoff.errors import (
 from flask_handoff.keys import KeySource
 
 from .claim_reader import LATEST_DATE
+from .handoff_verifier import TokenVerifier
+from .logout_verifier import LogoutTokenVerifier
 from .strict_jwt import read_header, read_segment
-from .verification import Check, Verification
-from .verifier import LogoutTokenVerifier, TokenVerifier
+from .verification import Verification, name_of
 
 Outcome = Literal["ok", "refused", "cannot be told", "not checked", "not reached"]
 Verdict = Literal["accepted", "refused", "cannot be told"]
@@ -46,7 +47,6 @@ class CheckResult:
 
     Args:
         name: The check's name.
-        question: What it asks.
         outcome: ``ok``, ``refused``, or why there is no answer.
         reason: In words; empty for ``ok`` and ``not reached``.
         code: Of the error that refused the token, else None.
@@ -54,7 +54,6 @@ class CheckResult:
     """
 
     name: str
-    question: str
     outcome: Outcome
     reason: str = ""
     code: str | None = None
@@ -88,18 +87,6 @@ class Explanation:
         return "cannot be told" if "cannot be told" in outcomes else "accepted"
 
 
-@runtime_checkable
-class _KnowsItsKids(Protocol):
-    @property
-    def kids(self) -> frozenset[str]: ...
-
-
-@runtime_checkable
-class _KnowsTheIssuersClock(Protocol):
-    @property
-    def clock_difference(self) -> timedelta | None: ...
-
-
 def explain(
     verifier: TokenVerifier | LogoutTokenVerifier, unverified_token: UnverifiedToken
 ) -> Explanation:
@@ -111,55 +98,54 @@ def explain(
 
     Source: RFC 7519, section 7.2.
     """
-    expected = verifier.expected
     # Fetched before the clock is read, so that a slow issuer does not age the token.
-    keys = _describe_keys(expected.keys)
+    keys = _describe_keys(verifier.keys)
     case = verifier.case(unverified_token)
-    results = tuple(_run(case, verifier.checks))
-    now = expected.clock()
+    results = tuple(_run_checks(verifier, case))
+    now = verifier.clock()
     return Explanation(
         results=results,
         expected={
-            "issuer": _shown(expected.issuer),
-            "audience": _shown(expected.audience),
-            "kind": f"{expected.profile.name}, at most {expected.maximum_lifetime:.0f} s long",
+            "issuer": _shown(verifier.issuer),
+            "audience": _shown(verifier.audience),
+            "kind": f"{verifier.profile.name}, at most {verifier.maximum_lifetime:.0f} s long",
             "keys": keys,
-            "this clock": f"{_date(now)}, {expected.leeway:.0f} s of difference are allowed",
-            "issuer's clock": _describe_clock(expected.keys),
+            "this clock": f"{_date(now)}, {verifier.leeway:.0f} s of difference are allowed",
+            "issuer's clock": _describe_clock(verifier.keys),
         },
         said=dict(_say(case, now)),
         is_genuine=case.is_genuine,
     )
 
 
-def _run(case: Verification, checks: Sequence[Check[Any]]) -> Iterator[CheckResult]:
+def _run_checks(
+    verifier: TokenVerifier | LogoutTokenVerifier, case: Verification
+) -> Iterator[CheckResult]:
     refused = False
-    for check in checks:
+    for check in verifier.checks:
+        name = name_of(check)
         if refused:
-            yield CheckResult(check.name, check.question, "not reached")
-        elif check.name in _LEFT_TO_OTHERS:
-            reason = _LEFT_TO_OTHERS[check.name]
-            yield CheckResult(check.name, check.question, "not checked", reason)
+            yield CheckResult(name, "not reached")
+        elif name in _LEFT_TO_OTHERS:
+            yield CheckResult(name, "not checked", _LEFT_TO_OTHERS[name])
         else:
-            result = _run_one(check, case)
+            result = _run(check, case)
             refused = result.outcome != "ok"
             yield result
 
 
-def _run_one(check: Check[Any], case: Verification) -> CheckResult:
+def _run(check: Callable[[Any], None], case: Verification) -> CheckResult:
     try:
-        check.run(case)
+        check(case)
     except HandoffError as error:
-        untold = isinstance(error, DependencyUnavailableError)
         return CheckResult(
-            check.name,
-            check.question,
-            "cannot be told" if untold else "refused",
+            name_of(check),
+            "cannot be told" if isinstance(error, DependencyUnavailableError) else "refused",
             _shown(str(error), longest=300),
             error.code,
             error.claim if isinstance(error, TokenClaimError) else None,
         )
-    return CheckResult(check.name, check.question, "ok")
+    return CheckResult(name_of(check), "ok")
 
 
 def _describe_keys(keys: KeySource) -> str:
@@ -167,13 +153,12 @@ def _describe_keys(keys: KeySource) -> str:
         keys.ready()
     except JWKSUnavailableError as error:
         return f"none: {_shown(str(error), longest=300)}"
-    if isinstance(keys, _KnowsItsKids):
-        return ", ".join(sorted(keys.kids))
-    return "held, but this source of keys does not list them"
+    kids = getattr(keys, "kids", None)
+    return ", ".join(sorted(kids)) if kids else "held, but this source of keys does not list them"
 
 
 def _describe_clock(keys: KeySource) -> str:
-    difference = keys.clock_difference if isinstance(keys, _KnowsTheIssuersClock) else None
+    difference = getattr(keys, "clock_difference", None)
     if difference is None:
         return "not known"
     seconds = round(difference.total_seconds())
@@ -183,28 +168,20 @@ def _describe_clock(keys: KeySource) -> str:
 
 
 def _say(case: Verification, now: datetime) -> Iterator[tuple[str, str]]:
-    header, payload = _read(case)
-    for name in SHOWN_HEADER:
-        if name in header:
-            yield name, _shown(header[name])
-    for name in SHOWN_CLAIMS:
-        if name in payload:
-            value = payload[name]
-            yield name, _relative(name, value, now) if name in ("iat", "exp") else _shown(value)
-    others = sorted(payload.keys() - set(SHOWN_CLAIMS))
-    if others:
-        yield "also", _shown(", ".join(others), longest=300)
-
-
-def _read(case: Verification) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     header: Mapping[str, Any] = {}
-    payload: Mapping[str, Any] = case.payload
+    payload = case.payload
     # Only what the form check let through is decoded, and only by the strict reader.
     if segments := case.unverified_segments:
         with suppress(HandoffError):
             header = read_header(segments["header"])
             payload = payload or read_segment(segments["payload"], "payload")
-    return header, payload
+    yield from ((name, _shown(header[name])) for name in SHOWN_HEADER if name in header)
+    for name in (name for name in SHOWN_CLAIMS if name in payload):
+        value = payload[name]
+        yield name, _relative(name, value, now) if name in ("iat", "exp") else _shown(value)
+    others = sorted(payload.keys() - set(SHOWN_CLAIMS))
+    if others:
+        yield "also", _shown(", ".join(others), longest=300)
 
 
 def _relative(name: str, value: object, now: datetime) -> str:

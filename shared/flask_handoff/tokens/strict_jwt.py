@@ -67,7 +67,7 @@ def read_segment(segment: str, part: str) -> Mapping[str, Any]:
         octets = base64url_decode(segment)
     except ValueError:
         raise TokenMalformedError(f"{part}: not base64url") from None
-    return _read_object(octets, part)
+    return read_object(octets, part)
 
 
 def verify_signature(unverified_token: str, key: VerificationKey) -> bytes:
@@ -92,18 +92,18 @@ def verify_signature(unverified_token: str, key: VerificationKey) -> bytes:
     return cast(bytes, octets)
 
 
-def read_payload(signed_octets: bytes) -> Mapping[str, Any]:
-    """Read the payload of a JWS whose signature is good, strictly.
+def read_object(unverified_document: bytes, part: str) -> Mapping[str, Any]:
+    """Read what a segment holds, strictly.
+
+    Args:
+        unverified_document: The segment's octets; verified, where their signature is good.
+        part: What the segment is called in messages.
 
     Raises:
         TokenMalformedError: Not one strict JSON object.
 
     Source: RFC 7519, section 7.2.
     """
-    return _read_object(signed_octets, "payload")
-
-
-def _read_object(unverified_document: bytes, part: str) -> dict[str, Any]:
     try:
         document = load_strict_json(unverified_document)
     except StrictJSONError as error:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from datetime import timedelta
+from typing import Any, ClassVar, TypeVar
 
-from flask_handoff.claims import Clock, UnverifiedToken
+from flask_handoff.claims import Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import (
     HandoffError,
     Refusal,
@@ -27,11 +27,10 @@ from flask_handoff.profiles import TokenProfile
 from flask_handoff.stores import LogoutStore, ReplayStore
 
 from .claim_reader import ClaimReader, missing
-from .strict_jwt import ALGORITHM, read_header, read_payload, verify_signature
+from .strict_jwt import ALGORITHM, read_header, read_object, verify_signature
 
 MAXIMUM_TOKEN_LENGTH = 4096  # characters; a handoff by a key of 2048 bits is about 950
 REPLAY_MARGIN = timedelta(seconds=60)  # remembered this much longer than a token is accepted
-JWT_ID = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)  # where a profile is strict about it
 
 _COMPACT_FORM = re.compile(
     r"(?P<header>[A-Za-z0-9_-]{2,1024})\.(?P<payload>[A-Za-z0-9_-]{2,3072})"
@@ -42,19 +41,10 @@ _KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _FIT_FOR_A_LOG = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
-class Expectations:
-    """What one receiver expects of every token of one kind.
+class Verifier:
+    """What one receiver expects of every token of one kind; the arguments of both verifiers."""
 
-    Args:
-        issuer: The only ``iss`` that is accepted, compared character by character.
-        audience: The only ``aud`` that is accepted: this receiver's ``client_id``.
-        keys: The issuer's public keys.
-        replay_store: Remembers what was used.
-        profile: Which kind of token is expected here.
-        clock: Tells the time.
-        logout_store: Remembers which of the issuer's sessions have ended; None where the receiver
-            is not told.
-    """
+    default_profile: ClassVar[TokenProfile]
 
     def __init__(
         self,
@@ -63,20 +53,19 @@ class Expectations:
         audience: str,
         keys: KeySource,
         replay_store: ReplayStore,
-        profile: TokenProfile,
-        clock: Clock,
+        profile: TokenProfile | None = None,
+        clock: Clock = system_clock,
         logout_store: LogoutStore | None = None,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
         self.keys = keys
         self.replay_store = replay_store
-        self.profile = profile
+        self.profile = profile or self.default_profile
         self.clock = clock
         self.logout_store = logout_store
-        self.leeway = profile.leeway.total_seconds()
-        self.maximum_lifetime = profile.maximum_lifetime.total_seconds()
-        self.remembered_after_expiry = profile.leeway + REPLAY_MARGIN
+        self.leeway = self.profile.leeway.total_seconds()
+        self.maximum_lifetime = self.profile.maximum_lifetime.total_seconds()
 
 
 @dataclass(slots=True)
@@ -84,11 +73,11 @@ class Verification:
     """One token on its way through the checks; each check leaves here what the next ones need.
 
     Args:
-        expected: What this receiver expects.
+        expected: The verifier: what this receiver expects.
         unverified_token: As it came from outside.
     """
 
-    expected: Expectations
+    expected: Verifier
     unverified_token: UnverifiedToken
 
     unverified_segments: Mapping[str, str] = field(init=False, default_factory=dict)
@@ -99,63 +88,59 @@ class Verification:
     payload: Mapping[str, Any] = field(init=False, default_factory=dict)
     now: float = field(init=False)
 
-    def refused_by(self, check: Check[Any]) -> Refusal:
-        """Say which check refused, and of a genuine token which one it was."""
-        # Anybody can have written what is not genuine, to mislead the reader of a log.
-        if not self.is_genuine:
-            return Refusal(check=check.name)
-        return Refusal(
-            check=check.name,
-            kid=self.key.kid,
-            jwt_id=fit_for_a_log(self.payload.get("jti")),
-            issuer=fit_for_a_log(self.payload.get("iss")),
-        )
-
-    def claim(self, identifier: str, *, forget_at: datetime) -> None:
+    def claim(self, identifier: str, *, at_least_until: float = 0) -> None:
         """Win the token's one use, see ``ReplayStore.claim``."""
-        self.expected.replay_store.claim(
-            self.expected.issuer,
+        expected = self.expected
+        forget_at = self.payload["exp"] + expected.leeway + REPLAY_MARGIN.total_seconds()
+        expected.replay_store.claim(
+            expected.issuer,
             identifier,
-            expires_at=int(forget_at.timestamp()),
+            expires_at=int(max(forget_at, at_least_until)),
             now=int(self.now),
         )
 
 
 _Case = TypeVar("_Case", bound=Verification)
-_Case_contra = TypeVar("_Case_contra", bound=Verification, contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Check(Generic[_Case_contra]):
-    """One check of a token.
-
-    Args:
-        name: What logs and ``flask handoff-explain`` call it; never changed.
-        question: What it asks, as one sentence.
-        run: Returns, or raises the error that refuses the token.
-    """
-
-    name: str
-    question: str
-    run: Callable[[_Case_contra], None]
-
-
-def run_checks(case: _Case, checks: Sequence[Check[_Case]]) -> None:
+def run_checks(case: _Case, checks: Sequence[Callable[[_Case], None]]) -> None:
     """Run every check, in their order.
 
     Raises:
-        HandoffError: What a check raised; its ``refusal`` says which check it was.
+        HandoffError: What a check raised; its ``refusal`` says which check it was, and of a genuine
+            token which one it was.
     """
     check = checks[0]
     try:
         for check in checks:
-            check.run(case)
+            check(case)
     except HandoffError as error:
-        error.refusal = case.refused_by(check)
+        # Anybody can have written what is not genuine, to mislead the reader of a log.
+        error.refusal = Refusal(
+            check=name_of(check),
+            kid=case.key.kid if case.is_genuine else None,
+            jwt_id=fit_for_a_log(case.payload.get("jti")),
+            issuer=fit_for_a_log(case.payload.get("iss")),
+        )
         raise
 
 
-def _check_form(case: Verification) -> None:
+def name_of(check: Callable[[Any], None]) -> str:
+    """Return what logs and ``flask handoff-explain`` call a check; never changed."""
+    return check.__name__.removeprefix("check_")
+
+
+def fit_for_a_log(value: object) -> str | None:
+    """Return what may stand in a field of a log line, None where it may not."""
+    # A space would begin another field of the line, a line break another line.
+    return value if isinstance(value, str) and _FIT_FOR_A_LOG.fullmatch(value) else None
+
+
+# The docstring of a check is its question, as docs/how-it-works.md asks it.
+
+
+def check_form(case: Verification) -> None:
+    """Is it a compact JWS of at most 4,096 characters?"""
     if len(case.unverified_token) > MAXIMUM_TOKEN_LENGTH:
         raise TokenMalformedError(f"longer than {MAXIMUM_TOKEN_LENGTH} characters")
     form = _COMPACT_FORM.fullmatch(case.unverified_token)
@@ -164,7 +149,8 @@ def _check_form(case: Verification) -> None:
     case.unverified_segments = form.groupdict()
 
 
-def _check_header(case: Verification) -> None:
+def check_header(case: Verification) -> None:
+    """Does its header hold alg, kid and typ, as expected?"""
     header, profile = read_header(case.unverified_segments["header"]), case.expected.profile
     if not header.keys() <= profile.header_parameters:
         # Embedded keys, key addresses, crit, b64, zip, cty: none has a use here (RFC 8725, 3.10).
@@ -188,12 +174,14 @@ def _plain_type(header: Mapping[str, Any]) -> str | None:
     return typ.lower().removeprefix("application/") if type(typ) is str else ""
 
 
-def _check_key(case: Verification) -> None:
+def check_key(case: Verification) -> None:
+    """Does the issuer publish the key that it names?"""
     # The header is not trusted yet: it may only choose among the issuer's keys.
     case.key = case.expected.keys.key(case.unverified_kid)
 
 
-def _check_signature(case: Verification) -> None:
+def check_signature(case: Verification) -> None:
+    """Did that key sign exactly this text?"""
     length = case.key.signature_length
     if len(case.unverified_segments["signature"]) != length:
         raise TokenSignatureError(f"a signature by this key has {length} characters")
@@ -201,23 +189,27 @@ def _check_signature(case: Verification) -> None:
     case.is_genuine = True
 
 
-def _check_payload(case: Verification) -> None:
-    case.payload = read_payload(case.signed_octets)
+def check_payload(case: Verification) -> None:
+    """Is its payload one strict JSON object?"""
+    case.payload = read_object(case.signed_octets, "payload")
 
 
-def _check_required_claims(case: Verification) -> None:
+def check_required_claims(case: Verification) -> None:
+    """Is every required claim there?"""
     for claim in case.expected.profile.required_claims:
         if case.payload.get(claim) is None:
             raise missing(claim)
 
 
-def _check_issuer(case: Verification) -> None:
+def check_issuer(case: Verification) -> None:
+    """Is it from the issuer that is trusted here?"""
     issuer = case.expected.issuer
     if case.payload["iss"] != issuer:
         raise TokenClaimError(f'claim "iss" (issuer): expected {issuer!r}', claim="iss")
 
 
-def _check_audience(case: Verification) -> None:
+def check_audience(case: Verification) -> None:
+    """Is it for this receiver, and for nobody else?"""
     audience = case.expected.audience
     # A list is refused even if it names us: it could name a second receiver that replays it.
     if case.payload["aud"] != audience:
@@ -228,7 +220,21 @@ def _check_audience(case: Verification) -> None:
         raise TokenClaimError('claim "azp" (authorized party): not this receiver', claim="azp")
 
 
-def _check_lifetime(case: Verification) -> None:
+UP_TO_THE_CLAIMS = (
+    check_form,
+    check_header,
+    check_key,
+    check_signature,
+    check_payload,
+    check_required_claims,
+    check_issuer,
+    check_audience,
+)
+"""The checks that come before a kind's own one of its claims."""
+
+
+def check_lifetime(case: Verification) -> None:
+    """Does it live no longer than is allowed?"""
     lifetime, longest = case.payload["exp"] - case.payload["iat"], case.expected.maximum_lifetime
     if not 0 < lifetime <= longest:
         raise TokenClaimError(
@@ -237,55 +243,31 @@ def _check_lifetime(case: Verification) -> None:
         )
 
 
-def _check_time(case: Verification) -> None:
-    payload, leeway = case.payload, case.expected.leeway
-    now = case.now = case.expected.clock().timestamp()
-    expires_at = payload["exp"]
-    check_begun(payload["iat"], '"iat" (issued at)', "iat", now, leeway)
+def check_time(case: Verification) -> None:
+    """Has its time begun, and is not over?"""
+    payload = case.payload
+    case.now = case.expected.clock().timestamp()
+    check_begun(case, "iat", '"iat" (issued at)')
     if "nbf" in payload:
-        not_before = ClaimReader(payload).seconds("nbf")
-        if not_before > expires_at:
+        if ClaimReader(payload).seconds("nbf") > payload["exp"]:
             raise TokenClaimError('claim "nbf" (not before): after "exp"', claim="nbf")
-        check_begun(not_before, '"nbf" (not before)', "nbf", now, leeway)
-    if now >= expires_at + leeway:
+        check_begun(case, "nbf", '"nbf" (not before)')
+    over_for = case.now - payload["exp"]
+    if over_for >= case.expected.leeway:
         raise TokenExpiredError(
-            f'claim "exp" (expiration time): over for {now - expires_at:.0f} s', claim="exp"
+            f'claim "exp" (expiration time): over for {over_for:.0f} s', claim="exp"
         )
 
 
-def check_begun(begins_at: int, spelt_out: str, claim: str, now: float, leeway: float) -> None:
+def check_begun(case: Verification, claim: str, spelt_out: str) -> None:
     """Check that a date is not ahead of our clock by more than the leeway.
 
     Raises:
         TokenNotYetValidError: It is.
     """
-    if begins_at > now + leeway:
+    ahead, leeway = case.payload[claim] - case.now, case.expected.leeway
+    if ahead > leeway:
         raise TokenNotYetValidError(
-            f"claim {spelt_out}: {begins_at - now:.0f} s ahead of this clock, "
-            f"at most {leeway:.0f} allowed",
+            f"claim {spelt_out}: {ahead:.0f} s ahead of this clock, at most {leeway:.0f} allowed",
             claim=claim,
         )
-
-
-def fit_for_a_log(value: object) -> str | None:
-    """Return what may stand in a field of a log line, None where it may not."""
-    # A space would begin another field of the line, a line break another line.
-    return value if isinstance(value, str) and _FIT_FOR_A_LOG.fullmatch(value) else None
-
-
-UP_TO_THE_CLAIMS = (
-    Check("form", "Is it a compact JWS of at most 4,096 characters?", _check_form),
-    Check("header", "Does its header hold alg, kid and typ, as expected?", _check_header),
-    Check("key", "Does the issuer publish the key that it names?", _check_key),
-    Check("signature", "Did that key sign exactly this text?", _check_signature),
-    Check("payload", "Is its payload one strict JSON object?", _check_payload),
-    Check("required_claims", "Is every required claim there?", _check_required_claims),
-    Check("issuer", "Is it from the issuer that is trusted here?", _check_issuer),
-    Check("audience", "Is it for this receiver, and for nobody else?", _check_audience),
-)
-"""The checks that come before a kind's own one of its claims."""
-
-LIFETIME = Check("lifetime", "Does it live no longer than is allowed?", _check_lifetime)
-TIME = Check("time", "Has its time begun, and is not over?", _check_time)
-DATES = (LIFETIME, TIME)
-"""The checks of ``iat``, ``exp`` and ``nbf``, once they are known to be dates."""

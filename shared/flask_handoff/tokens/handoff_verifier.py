@@ -1,0 +1,203 @@
+"""Verifies handoff tokens, and foreign ID Tokens: turns one into what it proves, or raises.
+
+What PyJWT accepts by default and is refused here is listed in ``docs/threat-model.md``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from flask_handoff.claims import HandoffClaims, UnverifiedToken
+from flask_handoff.errors import (
+    AttemptUnknownError,
+    TokenClaimError,
+    TokenNotYetValidError,
+    TokenReplayedError,
+)
+from flask_handoff.profiles import HANDOFF
+
+from . import verification
+from .claim_reader import ClaimReader, missing
+from .verification import (
+    UP_TO_THE_CLAIMS,
+    Verification,
+    Verifier,
+    check_begun,
+    check_lifetime,
+    run_checks,
+)
+
+_NONCE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
+_LONGEST_SCOPE = 1024  # characters
+_SOON = timedelta(minutes=15)  # no browser waits longer for the token that it has asked for
+
+
+@dataclass(slots=True)
+class HandoffVerification(Verification):
+    """One handoff token on its way through the checks; see ``TokenVerifier.verify``."""
+
+    nonce: str | None = None
+    authenticated_after: datetime | None = None
+    remember_until: datetime | None = None
+
+    claims: HandoffClaims = field(init=False)
+
+
+def check_claims(case: HandoffVerification) -> None:
+    """Is each claim of its type and form?"""
+    expected, payload = case.expected, case.payload
+    read = ClaimReader(payload)
+    jwt_id = read.jwt_id(strict=expected.profile.strict_jwt_id)
+    scope = read.text("scope", longest=_LONGEST_SCOPE)
+    if scope is not None:
+        read.require_form("scope", _SCOPE)
+    read.require_form("nonce", _NONCE)
+    case.claims = HandoffClaims(
+        issuer=expected.issuer,
+        subject=read.required_text("sub"),
+        audience=expected.audience,
+        issued_at=read.required_date("iat"),
+        expires_at=read.required_date("exp"),
+        nonce=payload["nonce"],
+        jwt_id=jwt_id,
+        session_id=read.text("sid"),
+        auth_time=read.date("auth_time"),
+        scope=frozenset(scope.split(" ")) if scope else frozenset(),
+        name=read.name("name"),
+        email=read.text("email"),
+        email_verified=read.truth("email_verified"),
+        kid=case.key.kid,
+    )
+
+
+def check_time(case: HandoffVerification) -> None:
+    """Has its time begun, and is not over?"""
+    verification.check_time(case)
+    # A sign-in of the future would pass for a fresh one, whatever was asked for.
+    if "auth_time" in case.payload:
+        check_begun(case, "auth_time", '"auth_time" (time of sign-in)')
+
+
+def check_session(case: HandoffVerification) -> None:
+    """Does the session that it came from go on?"""
+    if case.expected.logout_store is not None:
+        case.expected.logout_store.check_session(case.claims)
+
+
+def check_one_use(case: HandoffVerification) -> None:
+    """Was it never used before?"""
+    if case.claims.jwt_id is not None:
+        case.claim(case.claims.jwt_id)
+        return
+    # A foreign issuer's token without an identifier is known by its nonce, used once too.
+    until = case.remember_until.timestamp() if case.remember_until else 0
+    case.claim(f"nonce:{case.claims.nonce}", at_least_until=until)
+
+
+def check_browser(case: HandoffVerification) -> None:
+    """Did this browser ask for it?"""
+    if case.nonce is None:
+        raise AttemptUnknownError("this browser has no such attempt; the token is spent now")
+    if not hmac.compare_digest(case.claims.nonce.encode(), case.nonce.encode()):
+        raise TokenClaimError(
+            'claim "nonce": bound to another attempt; the token is spent now', claim="nonce"
+        )
+
+
+def check_authentication(case: HandoffVerification) -> None:
+    """Has the user signed in as lately as was asked for?"""
+    if case.authenticated_after is None:
+        return
+    auth_time = case.claims.auth_time
+    if auth_time is None:
+        raise missing("auth_time")
+    if auth_time < case.authenticated_after - case.expected.profile.leeway:
+        raise TokenClaimError(
+            'claim "auth_time" (time of authentication): before the one that was asked for',
+            claim="auth_time",
+        )
+
+
+class TokenVerifier(Verifier):
+    """Turns a token from outside into claims, once, or raises.
+
+    Args:
+        issuer: The only ``iss`` that is accepted, compared character by character.
+        audience: This receiver's ``client_id``, the only ``aud`` that is accepted.
+        keys: The issuer's public keys; never those of another issuer.
+        replay_store: Remembers what was used.
+        profile: ``HANDOFF``, or ``OIDC`` for a foreign issuer.
+        clock: Tells the time.
+        logout_store: Remembers which of the issuer's sessions have ended; None where the receiver
+            is not told.
+    """
+
+    default_profile = HANDOFF
+    # What this browser asked for comes last: a genuine token in the wrong browser is spent first.
+    checks = (
+        *UP_TO_THE_CLAIMS,
+        check_claims,
+        check_lifetime,
+        check_time,
+        check_session,
+        check_one_use,
+        check_browser,
+        check_authentication,
+    )
+
+    def verify(
+        self,
+        unverified_token: UnverifiedToken,
+        *,
+        nonce: str | None,
+        authenticated_after: datetime | None = None,
+        remember_until: datetime | None = None,
+    ) -> HandoffClaims:
+        """Check the token completely, claim it, and return what it proves.
+
+        A token that is genuine but was meant for another browser has leaked: it is claimed, so
+        that it is dead, and then refused. So it is if its time begins soon.
+
+        Args:
+            unverified_token: Compact JWS as it came from the browser, at most 4,096 characters.
+            nonce: What this browser's attempt is bound to; None when it has no attempt, and then
+                nothing is ever accepted.
+            authenticated_after: The user must have signed in at the issuer after this instant.
+            remember_until: A token without ``jti`` is remembered until then at least.
+
+        Raises:
+            TokenMalformedError: Not a compact JWS of this kind, or not strict JSON inside.
+            TokenKeyUnknownError: The issuer publishes no key of this ``kid``.
+            TokenSignatureError: Not signed by that key, or changed since.
+            TokenClaimError: A claim is missing, of the wrong type or value; its subclasses
+                TokenExpiredError and TokenNotYetValidError where only the time is wrong.
+            SessionEndedError: Genuine, but its session at the issuer has ended since.
+            AttemptUnknownError: Genuine, but ``nonce`` is None.
+            TokenReplayedError: Genuine, and used before.
+            JWKSUnavailableError: No key is held and none can be fetched.
+            ReplayStoreUnavailableError: It cannot be told whether the token was used before.
+
+        Sources: RFC 7515, section 5.2; RFC 7519, section 7.2; RFC 8725, section 3;
+        OpenID Connect Core 1.0, section 3.1.3.7.
+        """
+        case = HandoffVerification(
+            self, unverified_token, nonce, authenticated_after, remember_until
+        )
+        try:
+            run_checks(case, self.checks)
+        except TokenNotYetValidError:
+            # It has leaked as well, and an attacker would only have to wait for its time.
+            if nonce is None and case.claims.issued_at - self.clock() < _SOON:
+                with suppress(TokenReplayedError):
+                    check_one_use(case)
+            raise
+        return case.claims
+
+    def case(self, unverified_token: UnverifiedToken) -> HandoffVerification:
+        """Begin a verification without a browser, to run its checks one by one."""
+        return HandoffVerification(self, unverified_token)

@@ -1,0 +1,109 @@
+"""Verifies logout tokens: turns one into which sessions have ended, or raises."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flask_handoff.claims import Logout, UnverifiedToken
+from flask_handoff.errors import TokenClaimError
+from flask_handoff.profiles import HANDOFF, LOGOUT, LOGOUT_EVENT
+
+from .claim_reader import ClaimReader, not_of_its_form
+from .verification import (
+    UP_TO_THE_CLAIMS,
+    Verification,
+    Verifier,
+    check_lifetime,
+    check_time,
+    run_checks,
+)
+
+
+@dataclass(slots=True)
+class LogoutVerification(Verification):
+    """One logout token on its way through the checks."""
+
+    logout: Logout = field(init=False)
+
+
+def check_no_nonce(case: LogoutVerification) -> None:
+    """Is it free of a nonce, which only an ID Token has?"""
+    # A reader that takes a logout token for an ID Token misses a nonce, and so refuses it.
+    if "nonce" in case.payload:
+        raise TokenClaimError('claim "nonce": forbidden in a logout token', claim="nonce")
+
+
+def check_event(case: LogoutVerification) -> None:
+    """Does it tell of a logout?"""
+    events = case.payload["events"]
+    if type(events) is not dict or type(events.get(LOGOUT_EVENT)) is not dict:
+        raise TokenClaimError('claim "events": does not tell of a logout', claim="events")
+
+
+def check_claims(case: LogoutVerification) -> None:
+    """Is each claim of its type and form?"""
+    read = ClaimReader(case.payload)
+    read.jwt_id(strict=case.expected.profile.strict_jwt_id)
+    subject, session_id = read.text("sub"), read.text("sid")
+    if subject is None and session_id is None:
+        raise TokenClaimError('claims "sid" and "sub": both are missing', claim="sid")
+    ended_at = _read_end(read)
+    if session_id is None:
+        # Of two machines of the issuer, one may be ahead of us by the leeway, the other behind.
+        with suppress(OverflowError):  # at the end of all dates; the check of the time refuses it
+            ended_at += 2 * HANDOFF.leeway
+    read.required_date("exp")
+    case.logout = Logout(case.expected.issuer, subject, session_id, ended_at)
+
+
+def _read_end(read: ClaimReader) -> datetime:
+    issued_at = read.required_date("iat")
+    ended_at = read.date("toe") or issued_at
+    if ended_at > issued_at:
+        raise not_of_its_form("toe", 'an instant that is not after "iat"')
+    return ended_at
+
+
+def check_one_use(case: LogoutVerification) -> None:
+    """Was it never used before?"""
+    case.claim(case.payload["jti"])
+
+
+class LogoutTokenVerifier(Verifier):
+    """Turns a logout token from outside into what it proves, once, or raises.
+
+    The arguments are those of ``TokenVerifier``, but for ``profile``: ``LOGOUT``, or
+    ``OIDC_LOGOUT`` for a foreign issuer. The replay store is the same one as for handoffs.
+    """
+
+    default_profile = LOGOUT
+    checks = (
+        *UP_TO_THE_CLAIMS,
+        check_no_nonce,
+        check_event,
+        check_claims,
+        check_lifetime,
+        check_time,
+        check_one_use,
+    )
+
+    def verify(self, unverified_token: UnverifiedToken) -> Logout:
+        """Check the token completely, claim it, and return which sessions have ended.
+
+        Args:
+            unverified_token: Compact JWS as it came, at most 4,096 characters.
+
+        Raises:
+            HandoffRejectedError, DependencyUnavailableError: As ``TokenVerifier.verify`` does.
+
+        Source: OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6.
+        """
+        case = self.case(unverified_token)
+        run_checks(case, self.checks)
+        return case.logout
+
+    def case(self, unverified_token: UnverifiedToken) -> LogoutVerification:
+        """Begin a verification, to run its checks one by one."""
+        return LogoutVerification(self, unverified_token)
