@@ -21,7 +21,7 @@ ENTRY = {
 
 
 def registry(*entries):
-    return ClientRegistry.from_settings(entries or [ENTRY])
+    return ClientRegistry(entries or [ENTRY])
 
 
 def client(**changed):

@@ -170,7 +170,7 @@ def test_the_issuer_signs_what_the_receiver_of_a_pair_believes(build_issuer, bro
         with issuer.app_context():
             handoff = issuer.extensions["handoff"]
             [client] = handoff.clients()
-            ended_at = receiver.extensions["handoff_receiver"].clock()
+            ended_at = receiver.extensions["handoff_receiver"].verifier.clock()
             handoff.send_logout(client, ended_at=ended_at, session_id="a-session-at-server1")
     form = endpoint.requests[0].partition(b"\r\n\r\n")[2]
     answer = receiver.test_client(use_cookies=False).post(

@@ -205,7 +205,7 @@ def test_a_link_begins_a_handoff(receiver, asked, url):
 
 def test_keys_are_fetched_from_the_issuer_unless_others_are_given(build_receiver):
     app = build_receiver(keys=None)
-    keys = app.extensions["handoff_receiver"].keys
+    keys = app.extensions["handoff_receiver"].verifier.keys
     assert isinstance(keys, JWKSClient)
     keys.close()
 
@@ -219,13 +219,13 @@ def test_the_issuer_s_clock_is_not_known_before_its_keys_are_fetched(build_recei
     app = build_receiver(keys=None)
     with app.app_context():
         assert app.extensions["handoff"].clock_difference() is None
-    app.extensions["handoff_receiver"].keys.close()
+    app.extensions["handoff_receiver"].verifier.keys.close()
 
 
 def test_keys_may_be_pinned_in_a_file(build_receiver, key_ring, tmp_path):
     (tmp_path / "keys.json").write_bytes(key_ring.jwks_json)
     app = build_receiver(keys=None, HANDOFF_PINNED_KEYS=tmp_path / "keys.json")
-    assert isinstance(app.extensions["handoff_receiver"].keys, PinnedKeys)
+    assert isinstance(app.extensions["handoff_receiver"].verifier.keys, PinnedKeys)
 
 
 def test_a_receiver_does_not_start_with_a_wrong_setting(build_receiver):

@@ -49,9 +49,9 @@ def test_the_two_servers_meet_in_a_network_of_their_own_only():
 
 def test_server2_is_registered_as_in_the_demo_but_told_of_log_outs_by_its_inner_name():
     text = re.search(r"HANDOFF_CLIENTS: >-\n(.+?\]\n)", service("server1"), re.DOTALL)[1]
-    [client] = ClientRegistry.from_settings(json.loads(text))
+    [client] = ClientRegistry(json.loads(text))
     demo: Any = Config.from_environment({"SERVER1_DEMO": "1"}).handoff["HANDOFF_CLIENTS"]
-    [built_in] = ClientRegistry.from_settings(demo)
+    [built_in] = ClientRegistry(demo)
     host = re.search("HANDOFF_INTERNAL_HOSTS: (.+)", service("server2"))[1]
     assert client == replace(
         built_in,

@@ -20,7 +20,7 @@ def without_server1(build_notes, issuer_key_ring, clock, free_port):
     app = build_notes(HANDOFF_PINNED_KEYS="", HANDOFF_JWKS_URI=f"http://127.0.0.1:{free_port}/keys")
     yield Visitor(app, issuer_key_ring, clock)
     # Or its thread would ask again and again, and complain in the log of the tests that follow.
-    app.extensions["handoff_receiver"].keys.close()
+    app.extensions["handoff_receiver"].verifier.keys.close()
 
 
 def test_a_server_that_never_saw_a_key_is_not_ready(without_server1):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from flask import current_app, redirect
+from flask import redirect
 from werkzeug.wrappers import Response
 
 from flask_handoff.errors import (
@@ -18,13 +18,13 @@ from flask_handoff.errors import (
 )
 from flask_handoff.signals import handoff_refused
 from flask_handoff.web import request_id
-from flask_handoff.web.responses import error_page, post_page
+from flask_handoff.web.events import send
+from flask_handoff.web.responses import error_page, post_page, unavailable_page
 
 from .authorization import ReturnAddress
 from .clients import Client
 from .context import IssuerContext
 
-_RETRY_AFTER = "5"  # seconds
 _log = logging.getLogger("flask_handoff")
 
 
@@ -32,7 +32,7 @@ def return_error(
     issuer: IssuerContext, address: ReturnAddress, error: AuthorizationReturnedError
 ) -> Response:
     """Tell the client why its request is refused, and the log."""
-    _report(error, issuer.config.clients.client(address.client_id))
+    _report(error, address.client)
     return deliver(issuer, address, {"error": error.error})
 
 
@@ -61,37 +61,23 @@ def refused(error: AuthorizationRequestError) -> Response:
             else "The service that sent you here made a request that is not registered, "
             "or not valid. Nothing was sent to it."
         ),
-        again_url=None,
-        again_label=None,
     )
 
 
 def unavailable(error: SigningUnavailableError) -> Response:
     """Answer where the key that signs is out of reach: nobody is handed on, for now."""
     _report(error)
-    response = error_page(
-        "handoff/unavailable.html",
-        503,
-        title="Signing in is not possible right now",
-        sentence="Something that is needed to send you on cannot be reached. You are not signed in "
-        "there yet. Wait a moment, then load this page again.",
-        again_url=None,
-        again_label=None,
+    return unavailable_page(
+        "Something that is needed to send you on cannot be reached. You are not signed in "
+        "there yet. Wait a moment, then load this page again."
     )
-    response.headers["Retry-After"] = _RETRY_AFTER
-    return response
 
 
 def _report(error: HandoffError, client: Client | None = None) -> None:
     _log.warning(
         "handoff refused: code=%s reason=%s request_id=%s", error.code, error, request_id()
     )
-    handoff_refused.send(
-        current_app._get_current_object(),  # type: ignore[attr-defined]
-        error=error,
-        client=client,
-        request_id=request_id(),
-    )
+    send(handoff_refused, error=error, client=client)
 
 
 def with_parameters(url: str, parameters: Mapping[str, str]) -> str:

@@ -22,10 +22,10 @@ from flask_handoff.settings import check_public_url
 LONGEST_STATE = 1024  # characters
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
+_REQUIRED = frozenset({"client_id", "name", "redirect_uris", "initiate_login_uri"})
 _LISTS = frozenset({"redirect_uris", "response_modes"})
 _SWITCHES = frozenset({"backchannel_logout_allow_http"})
-_TEXTS = frozenset({"client_id", "name", "initiate_login_uri", "policy", "backchannel_logout_uri"})
-_FIELDS = _LISTS | _SWITCHES | _TEXTS
+_FIELDS = _REQUIRED | _LISTS | _SWITCHES | {"policy", "backchannel_logout_uri"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,39 +61,31 @@ class Client:
     backchannel_logout_allow_http: bool = False
 
     def __post_init__(self) -> None:
-        self._check(
-            _CLIENT_ID.fullmatch(self.client_id), "client_id", "1 to 128 of A-Z a-z 0-9 . _ ~ -"
-        )
-        self._check(self.name.strip() and self.name.isprintable(), "name", "what people call it")
-        self._check(self.redirect_uris, "redirect_uris", "at least one address")
-        self._check(
-            self.response_modes and self.response_modes <= RESPONSE_MODES,
-            "response_modes",
-            "query, form_post or both",
-        )
-        self._check(self.policy in PROFILES, "policy", "handoff or oidc")
+        modes, uri = self.response_modes, self.backchannel_logout_uri
+        client = f"client {shown(self.client_id)}"
+        for field, good, expected in (
+            ("client_id", _CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"),
+            ("name", self.name.strip() and self.name.isprintable(), "what people call it"),
+            ("redirect_uris", self.redirect_uris, "at least one address"),
+            ("response_modes", modes and modes <= RESPONSE_MODES, "query, form_post or both"),
+            ("policy", self.policy in PROFILES, "handoff or oidc"),
+            (
+                "backchannel_logout_uri",
+                uri is None
+                or (
+                    is_plain_address(uri)
+                    and (self.backchannel_logout_allow_http or is_safe_from_others(uri))
+                ),
+                "https://…, without # and user@; http:// only on loopback or, where the network "
+                "itself is trusted, with backchannel_logout_allow_http",
+            ),
+        ):
+            if not good:
+                raise ConfigurationError(
+                    f"HANDOFF_CLIENTS: {field} of {client} is wrong.", f"Give it {expected}."
+                )
         for url in (*self.redirect_uris, self.initiate_login_uri):
-            check_public_url(url, setting=f"HANDOFF_CLIENTS, client {shown(self.client_id)}")
-        self._check_backchannel_logout_uri()
-
-    def _check_backchannel_logout_uri(self) -> None:
-        uri = self.backchannel_logout_uri
-        if uri is None:
-            return
-        field = "backchannel_logout_uri"
-        self._check(is_plain_address(uri), field, "https://…, without # and user@")
-        self._check(
-            self.backchannel_logout_allow_http or is_safe_from_others(uri),
-            field,
-            "https://…; or, where the network itself is trusted, backchannel_logout_allow_http",
-        )
-
-    def _check(self, good: object, field: str, expected: str) -> None:
-        if not good:
-            raise ConfigurationError(
-                f"HANDOFF_CLIENTS: {field} of client {shown(self.client_id)} is wrong.",
-                f"Give it {expected}.",
-            )
+            check_public_url(url, setting=f"HANDOFF_CLIENTS, {client}")
 
     @property
     def redirect_origins(self) -> tuple[str, ...]:
@@ -145,30 +137,24 @@ class ClientRegistry:
     """All registered receivers, by ``client_id``.
 
     Args:
-        clients: In the order in which pages show them.
+        entries: ``Client`` objects, or mappings with the same fields, in the order in which pages
+            show them.
 
     Raises:
-        ConfigurationError: Two clients share a ``client_id``.
+        ConfigurationError: A field is missing, unknown or of the wrong form, or two clients share a
+            ``client_id``.
     """
 
-    def __init__(self, clients: Iterable[Client]) -> None:
+    def __init__(self, entries: Iterable[Client | Mapping[str, Any]]) -> None:
         self._clients: dict[str, Client] = {}
-        for client in clients:
+        for entry in entries:
+            client = entry if isinstance(entry, Client) else _read_client(entry)
             if client.client_id in self._clients:
                 raise ConfigurationError(
                     f"HANDOFF_CLIENTS: two clients are called {shown(client.client_id)}.",
                     "Give each a client_id of its own.",
                 )
             self._clients[client.client_id] = client
-
-    @classmethod
-    def from_settings(cls, entries: Iterable[Client | Mapping[str, Any]]) -> ClientRegistry:
-        """Build the registry from ``Client`` objects or mappings with the same fields.
-
-        Raises:
-            ConfigurationError: An entry has a field that is missing, unknown or of the wrong form.
-        """
-        return cls(entry if isinstance(entry, Client) else _client(entry) for entry in entries)
 
     def client(self, unverified_client_id: str) -> Client:
         """Return the client of this name.
@@ -185,11 +171,11 @@ class ClientRegistry:
         return iter(self._clients.values())
 
 
-def _client(entry: Mapping[str, Any]) -> Client:
+def _read_client(entry: Mapping[str, Any]) -> Client:
     if not isinstance(entry, Mapping):
         raise ConfigurationError("HANDOFF_CLIENTS: an entry is no object.", "Write one per client.")
     unknown = entry.keys() - _FIELDS
-    missing = {"client_id", "name", "redirect_uris", "initiate_login_uri"} - entry.keys()
+    missing = _REQUIRED - entry.keys()
     if unknown or missing:
         raise ConfigurationError(
             f"HANDOFF_CLIENTS: unknown [{', '.join(map(shown, sorted(unknown)))}],"
@@ -202,10 +188,10 @@ def _client(entry: Mapping[str, Any]) -> Client:
             f"{' and '.join(sorted(_LISTS))} are lists of texts, {' and '.join(_SWITCHES)} is true "
             "or false, the others are texts.",
         )
-    collected: dict[str, Any] = dict(entry, redirect_uris=tuple(entry["redirect_uris"]))
+    fields = dict(entry, redirect_uris=tuple(entry["redirect_uris"]))
     if "response_modes" in entry:
-        collected["response_modes"] = frozenset(entry["response_modes"])
-    return Client(**collected)
+        fields["response_modes"] = frozenset(entry["response_modes"])
+    return Client(**fields)
 
 
 def _is_of_its_type(field: str, value: object) -> bool:

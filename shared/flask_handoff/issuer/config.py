@@ -42,7 +42,7 @@ class IssuerConfig:
         return cls(
             issuer=read.origin("HANDOFF_ISSUER"),
             keys_directory=_keys_directory(read, keys_elsewhere=keys_elsewhere),
-            clients=ClientRegistry.from_settings(_client_entries(read.value("HANDOFF_CLIENTS"))),
+            clients=ClientRegistry(_client_entries(read.value("HANDOFF_CLIENTS"))),
             internal_hosts=read.hosts("HANDOFF_INTERNAL_HOSTS"),
         )
 

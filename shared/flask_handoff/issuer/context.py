@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Flask, current_app
+from flask import current_app
 
 from flask_handoff.claims import Clock
 from flask_handoff.keys import IssuerKeys
@@ -14,7 +14,7 @@ from flask_handoff.tokens import TokenMinter
 from .authorization import RequestCarrier
 from .config import IssuerConfig
 
-_EXTENSION = "handoff_issuer"
+EXTENSION = "handoff_issuer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,6 @@ class IssuerContext:
     clock: Clock
 
 
-def keep_context(app: Flask, context: IssuerContext) -> None:
-    """Keep it for the requests of *app*."""
-    app.extensions[_EXTENSION] = context
-
-
 def issuer_context() -> IssuerContext:
     """Return that of the current application."""
-    return cast(IssuerContext, current_app.extensions[_EXTENSION])
+    return cast(IssuerContext, current_app.extensions[EXTENSION])

@@ -1,13 +1,13 @@
-"""The Flask extension of SERVER1: hands on who is signed in, with a token for one client, once."""
+"""The Flask extension of SERVER1: issues a token for one client to the user who is signed in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from flask import Blueprint, Flask, current_app, redirect, request, url_for
+from flask import Blueprint, Flask, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import Clock, SignedInUser, system_clock
@@ -22,8 +22,12 @@ from flask_handoff.keys import IssuerKeys, KeyRing, WatchedKeyRing
 from flask_handoff.profiles import PROFILES
 from flask_handoff.signals import handoff_issued
 from flask_handoff.tokens import TokenMinter
-from flask_handoff.web import request_id
-from flask_handoff.web.parameters import UnverifiedParameters, single, unverified_parameters
+from flask_handoff.web.events import send
+from flask_handoff.web.parameters import (
+    ParameterReader,
+    UnverifiedParameters,
+    unverified_parameters,
+)
 from flask_handoff.web.request_guards import answer_only_to
 from flask_handoff.web.responses import TEMPLATES, private, refuse_head
 
@@ -31,7 +35,7 @@ from .authorization import AuthorizationRequest, RequestCarrier, ReturnAddress
 from .authorization_response import deliver, refused, return_error, unavailable, with_parameters
 from .clients import Client
 from .config import IssuerConfig
-from .context import IssuerContext, issuer_context, keep_context
+from .context import EXTENSION, IssuerContext, issuer_context
 from .discovery import jwks, metadata
 from .logout import deliver_logout
 
@@ -93,7 +97,7 @@ class HandoffIssuer:
             carrier=RequestCarrier(_secret_keys(app), config.clients),
             clock=clock,
         )
-        keep_context(app, context)
+        app.extensions[EXTENSION] = context
         answer_only_to(app, config.issuer, config.internal_hosts)
         app.register_blueprint(self._blueprint())
 
@@ -125,14 +129,24 @@ class HandoffIssuer:
         session_id: str | None = None,
         subject: str | None = None,
     ) -> None:
-        """Tell one client, once, which of its users' sessions have ended, see ``deliver_logout``.
+        """Tell one client, once, which of its users' sessions have ended.
 
         Call it where nobody waits for an answer: it takes up to five seconds, or longer where the
         host's name cannot be found. Where it fails, call it again later.
 
+        Args:
+            client: One with a ``backchannel_logout_uri``.
+            ended_at: When they ended. A later session of the same account is not meant.
+            session_id: The ``sid`` of the one session that ended; None for all of the account's.
+            subject: The account; it may be left out where the session is named.
+
         Raises:
-            LogoutNotDeliveredError: The client does not say that it is done.
+            LogoutNotDeliveredError: The token cannot be signed, or the client cannot be reached, or
+                does not answer within the bounds that it is done. The text says why, and holds
+                nothing of what came.
             ValueError: Neither a session nor an account is named.
+
+        Source: OpenID Connect Back-Channel Logout 1.0, sections 2.5 and 2.8.
         """
         deliver_logout(
             issuer_context().minter,
@@ -145,7 +159,7 @@ class HandoffIssuer:
     def pending_client(self) -> Client | None:
         """Return the client that the user is about to enter, on the sign-in page; else None."""
         pending = self._pending()
-        return None if pending is None else issuer_context().carrier.client_of(pending)
+        return None if pending is None else pending.address.client
 
     def login_hint(self) -> str | None:
         """Return what the client suggests to fill the sign-in page with, not verified."""
@@ -205,7 +219,7 @@ class HandoffIssuer:
         try:
             if user is None or pending.needs_sign_in(user):
                 return self._send_to_sign_in(issuer, pending)
-            return self._hand_on(issuer, pending, user)
+            return self._issue_token(issuer, pending, user)
         except AuthorizationReturnedError as error:
             return return_error(issuer, pending.address, error)
 
@@ -215,10 +229,10 @@ class HandoffIssuer:
         carried = issuer.carrier.pack(pending)
         return redirect(with_parameters(url_for(self._login_endpoint), {"continue": carried}), 303)
 
-    def _hand_on(
+    def _issue_token(
         self, issuer: IssuerContext, pending: AuthorizationRequest, user: SignedInUser
     ) -> Response:
-        client = issuer.carrier.client_of(pending)
+        client = pending.address.client
         granted = self._granted_scope(user, client, pending.scope)
         scope = (granted & pending.scope) | {"openid"}
         token = issuer.minter.mint(
@@ -231,13 +245,7 @@ class HandoffIssuer:
             scope=scope,
             about=_about(user, scope),
         )
-        handoff_issued.send(
-            current_app._get_current_object(),  # type: ignore[attr-defined]
-            user=user,
-            client=client,
-            scope=scope,
-            request_id=request_id(),
-        )
+        send(handoff_issued, user=user, client=client, scope=scope)
         return deliver(issuer, pending.address, {"id_token": token})
 
 
@@ -246,7 +254,7 @@ def _resume_url(carried: str) -> str:
 
 
 def _carried(unverified: UnverifiedParameters) -> str | None:
-    return single(unverified, "continue", AuthorizationExpiredError)
+    return ParameterReader(unverified, AuthorizationExpiredError).text("continue")
 
 
 def _about(user: SignedInUser, scope: frozenset[str]) -> Mapping[str, str | bool]:
@@ -259,10 +267,9 @@ def _about(user: SignedInUser, scope: frozenset[str]) -> Mapping[str, str | bool
     return about
 
 
-def _secret_keys(app: Flask) -> list[bytes]:
+def _secret_keys(app: Flask) -> list[Any]:
     if not app.secret_key:
         raise ConfigurationError(
             "SECRET_KEY is not set.", "Make a random one and keep it: secrets.token_urlsafe(32)."
         )
-    keys = [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
-    return [key.encode() if isinstance(key, str) else key for key in keys]
+    return [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]

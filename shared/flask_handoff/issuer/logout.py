@@ -23,25 +23,9 @@ def deliver_logout(
     subject: str | None = None,
     deadline: timedelta = DEADLINE,
 ) -> None:
-    """Tell one client, once, which of its users' sessions have ended. Takes seconds at worst.
+    """Tell one client, once, which of its users' sessions have ended, see ``send_logout``.
 
-    Each attempt mints a token of its own, so that one that was lost on the way is good for nothing.
-
-    Args:
-        minter: Of the issuer.
-        client: One with a ``backchannel_logout_uri``.
-        ended_at: When they ended. A later session of the same account is not meant.
-        session_id: The ``sid`` of the one session that ended; None for all of the account's.
-        subject: The account; it may be left out where the session is named.
-        deadline: From the request until the last byte of the answer.
-
-    Raises:
-        LogoutNotDeliveredError: The token cannot be signed, or the client cannot be reached, or
-            does not answer within the bounds that it is done. The text says why, and holds nothing
-            of what came.
-        ValueError: Neither a session nor an account is named.
-
-    Source: OpenID Connect Back-Channel Logout 1.0, sections 2.5 and 2.8.
+    Each try mints a token of its own, so that one that was lost on the way is good for nothing.
     """
     from flask_handoff.bounded_http import RequestFailedError, bounded_request
 

@@ -6,12 +6,11 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import cast
 
-from flask import current_app, redirect, request, url_for
+from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from flask_handoff.claims import Arrival, HandoffClaims, UnverifiedToken
+from flask_handoff.claims import Arrival, UnverifiedToken
 from flask_handoff.errors import (
     AttemptUnknownError,
     DependencyUnavailableError,
@@ -20,16 +19,12 @@ from flask_handoff.errors import (
     ResponseIssuerError,
 )
 from flask_handoff.signals import handoff_accepted
-from flask_handoff.web import request_id
-from flask_handoff.web.parameters import (
-    UnverifiedParameters,
-    sent_values,
-    single,
-    unverified_parameters,
-)
+from flask_handoff.web.events import send
+from flask_handoff.web.parameters import ParameterReader, sent_values, unverified_parameters
 from flask_handoff.web.responses import landing_page, post_page
 
 from .attempts import Attempt
+from .backchannel import check_arrival
 from .config import ReceiverConfig
 from .context import ReceiverContext, receiver_context
 from .refusals import failed, rejected
@@ -44,76 +39,32 @@ def callback() -> Response:
     """Answer where SERVER1 sends the browser back to."""
     config = receiver_context().config
     with _leaked_token_invalidated():
-        fields = read_callback(unverified_parameters(), config)
+        fields = _read_fields(config)
         if request.method == "POST":
             # The Lax cookie stays away from SERVER1's POST, but comes with our own.
             return post_page(url_for(".finish"), fields)
-        check_query(fields, config)
+        token = fields.get("id_token", "")
+        if len(token) > LONGEST_QUERY_TOKEN:
+            raise RequestMalformedError("id_token: too long for a query")
+        # In a query, others read it.
+        if token and config.response_mode != "query":
+            raise RequestMalformedError("id_token: in a query, where form_post was asked for")
         return _judge(fields)
 
 
 def finish() -> Response:
     """Answer our own page, which posts on what SERVER1 had posted."""
     with _leaked_token_invalidated():
-        return _judge(read_callback(unverified_parameters(), receiver_context().config))
+        return _judge(_read_fields(receiver_context().config))
 
 
-def _judge(fields: Mapping[str, str]) -> Response:
-    receiver = receiver_context()
-    if fields.get("iss", receiver.config.issuer) != receiver.config.issuer:
-        raise ResponseIssuerError("iss: not the issuer that was asked")
-    attempt = _find_attempt(receiver, fields["state"])
-    if "error" in fields:
-        return failed(receiver, attempt, fields["error"])
-    token = UnverifiedToken(fields["id_token"])
-    token_sha256 = hashlib.sha256(token.encode()).hexdigest()
-    if attempt is None and (target := _target_of_repeated_callback(receiver, token_sha256)):
-        return _redirect_to(target, receiver)
-    try:
-        claims = _verify(receiver, token, attempt)
-        return _arrive(receiver, cast(Attempt, attempt), claims, token_sha256)
-    except HandoffRejectedError as error:
-        return rejected(error, attempt)
-
-
-def _target_of_repeated_callback(receiver: ReceiverContext, token_sha256: str) -> str | None:
-    """Return where this browser went with the same token before, if that session lives."""
-    session = receiver.live_session()
-    if session is None or not hmac.compare_digest(session.token_sha256, token_sha256):
-        return None
-    return session.target
-
-
-def _arrive(
-    receiver: ReceiverContext, attempt: Attempt, claims: HandoffClaims, token_sha256: str
-) -> Response:
-    handle = receiver.sign_in(
-        Arrival(claims=claims, target=attempt.target, token_sha256=token_sha256)
-    )
-    if receiver.logouts is not None:
-        receiver.logouts.check_arrival(claims)
-    handoff_accepted.send(
-        current_app._get_current_object(),  # type: ignore[attr-defined]
-        claims=claims,
-        handle=handle,
-        request_id=request_id(),
-    )
-    response = _redirect_to(attempt.target, receiver)
-    receiver.attempts.forget(response, attempt)
-    return response
-
-
-def read_callback(unverified: UnverifiedParameters, config: ReceiverConfig) -> Mapping[str, str]:
+def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
     """Read the fields of an answer; none of them is verified yet.
-
-    Raises:
-        RequestMalformedError: A field is missing, sent twice or too long, or there is not exactly
-            one of token and error.
 
     Sources: OpenID Connect Core 1.0, sections 3.2.2.5 and 3.2.2.6; RFC 9207, section 2.4.
     """
-    fields = {name: single(unverified, name, RequestMalformedError) for name in _FIELDS}
-    given = {name: value for name, value in fields.items() if value is not None}
+    read = ParameterReader(unverified_parameters(), RequestMalformedError)
+    given = {name: value for name in _FIELDS if (value := read.text(name)) is not None}
     if ("id_token" in given) == ("error" in given):
         raise RequestMalformedError("expected either id_token or error")
     if "state" not in given:
@@ -125,18 +76,38 @@ def read_callback(unverified: UnverifiedParameters, config: ReceiverConfig) -> M
     return given
 
 
-def check_query(fields: Mapping[str, str], config: ReceiverConfig) -> None:
-    """Check that the token may come in a query, where others read it.
-
-    Raises:
-        RequestMalformedError: It is over 3,500 characters, or ``form_post`` was asked for.
-    """
-    if "id_token" not in fields:
-        return
-    if len(fields["id_token"]) > LONGEST_QUERY_TOKEN:
-        raise RequestMalformedError("id_token: too long for a query")
-    if config.response_mode != "query":
-        raise RequestMalformedError("id_token: in a query, where form_post was asked for")
+def _judge(fields: Mapping[str, str]) -> Response:
+    receiver = receiver_context()
+    if fields.get("iss", receiver.config.issuer) != receiver.config.issuer:
+        raise ResponseIssuerError("iss: not the issuer that was asked")
+    attempt = _find_attempt(receiver, fields["state"])
+    if "error" in fields:
+        return failed(receiver, attempt, fields["error"])
+    token = UnverifiedToken(fields["id_token"])
+    token_sha256 = hashlib.sha256(token.encode()).hexdigest()
+    if attempt is None:
+        session = receiver.live_session()
+        if session and hmac.compare_digest(session.token_sha256, token_sha256):
+            # A repeated callback: this browser arrived with the same token before.
+            return _redirect_to(session.target, receiver)
+    try:
+        if attempt is None:
+            receiver.leaked_tokens.invalidate(token)
+        receiver.leaked_tokens.catch_up()
+        claims = receiver.verifier.verify(
+            token,
+            nonce=attempt.nonce,
+            authenticated_after=attempt.authenticated_after,
+            remember_until=attempt.ends_at,
+        )
+        handle = receiver.sign_in(Arrival(claims, attempt.target, token_sha256))
+        check_arrival(receiver, claims)
+        send(handoff_accepted, claims=claims, handle=handle)
+    except HandoffRejectedError as error:
+        return rejected(error, attempt)
+    response = _redirect_to(attempt.target, receiver)
+    receiver.attempts.forget(response, attempt)
+    return response
 
 
 @contextmanager
@@ -172,20 +143,6 @@ def _find_attempt(receiver: ReceiverContext, unverified_state: str) -> Attempt |
         return receiver.attempts.find(request, unverified_state)
     except AttemptUnknownError:
         return None
-
-
-def _verify(
-    receiver: ReceiverContext, token: UnverifiedToken, attempt: Attempt | None
-) -> HandoffClaims:
-    if attempt is None:
-        receiver.leaked_tokens.invalidate(token)
-    receiver.leaked_tokens.catch_up()
-    return receiver.verifier.verify(
-        token,
-        nonce=attempt.nonce,
-        authenticated_after=attempt.authenticated_after,
-        remember_until=attempt.ends_at,
-    )
 
 
 def _redirect_to(target: str, receiver: ReceiverContext) -> Response:

@@ -8,20 +8,34 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from flask_handoff.claims import Arrival, Clock, LiveSession
-from flask_handoff.keys import KeySource
-from flask_handoff.stores import ReplayStore
-from flask_handoff.tokens import TokenVerifier
+from flask_handoff.claims import Arrival, LiveSession, Logout
+from flask_handoff.stores import LogoutStore
+from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
 
 from .attempts import AttemptCookies
-from .backchannel import Logouts
 from .config import ReceiverConfig
 from .leaked_tokens import LeakedTokens
 
-_EXTENSION = "handoff_receiver"
+EXTENSION = "handoff_receiver"
 
 SignInHook = Callable[[Arrival], str]
 LiveSessionHook = Callable[[], LiveSession | None]
+EndSessionsHook = Callable[[Logout], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Logouts:
+    """What a receiver needs that is notified of logouts at its issuer.
+
+    Args:
+        verifier: Judges logout tokens.
+        store: Remembers logouts for as long as handoffs from before can still be redeemed.
+        end_sessions: The application's hook.
+    """
+
+    verifier: LogoutTokenVerifier
+    store: LogoutStore
+    end_sessions: EndSessionsHook
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +43,19 @@ class ReceiverContext:
     """What belongs to one application."""
 
     config: ReceiverConfig
-    keys: KeySource
-    replay_store: ReplayStore
     verifier: TokenVerifier
     leaked_tokens: LeakedTokens
     attempts: AttemptCookies
     logouts: Logouts | None
     sign_in: SignInHook
     live_session: LiveSessionHook
-    clock: Clock
-
-
-def keep_context(app: Flask, context: ReceiverContext) -> None:
-    """Keep it for the requests of *app*."""
-    app.extensions[_EXTENSION] = context
 
 
 def context_of(app: Flask) -> ReceiverContext | None:
     """Return that of *app*; None where it receives no handoffs."""
-    return cast(ReceiverContext | None, app.extensions.get(_EXTENSION))
+    return cast(ReceiverContext | None, app.extensions.get(EXTENSION))
 
 
 def receiver_context() -> ReceiverContext:
     """Return that of the current application."""
-    return cast(ReceiverContext, current_app.extensions[_EXTENSION])
+    return cast(ReceiverContext, current_app.extensions[EXTENSION])

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.errors import DependencyUnavailableError, HandoffRejectedError
+from flask_handoff.errors import (
+    ConfigurationError,
+    DependencyUnavailableError,
+    HandoffRejectedError,
+)
 from flask_handoff.keys import JWKSClient, KeySource, PinnedKeys
-from flask_handoff.profiles import PROFILES
-from flask_handoff.stores import ReplayStore
-from flask_handoff.tokens import TokenVerifier
+from flask_handoff.profiles import LOGOUT_PROFILES, PROFILES
+from flask_handoff.stores import LogoutStore, ReplayStore
+from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
 from flask_handoff.web.parameters import unverified_parameters
 from flask_handoff.web.request_guards import answer_only_to
 from flask_handoff.web.responses import TEMPLATES, private, refuse_head
 
 from .attempts import Attempt, AttemptCookies
-from .backchannel import EndSessionsHook, Logouts
+from .backchannel import backchannel_logout
 from .callback import callback, finish
 from .config import ReceiverConfig
 from .context import (
+    EXTENSION,
+    EndSessionsHook,
     LiveSessionHook,
+    Logouts,
     ReceiverContext,
     SignInHook,
-    keep_context,
     receiver_context,
 )
 from .leaked_tokens import LeakedTokens
@@ -82,10 +90,31 @@ class HandoffReceiver:
             ConfigurationError: A setting is missing or wrong.
         """
         config = ReceiverConfig.from_app(app)
-        context = self._context(config, keys or _keys(config), replay_store, clock)
-        keep_context(app, context)
+        expected: dict[str, Any] = {
+            "issuer": config.issuer,
+            "audience": config.client_id,
+            "keys": keys or _keys(config),
+            "replay_store": replay_store,
+            "clock": clock,
+        }
+        logouts = self._logouts(config, replay_store, expected)
+        verifier = TokenVerifier(
+            **expected,
+            profile=PROFILES[config.policy],
+            logout_store=None if logouts is None else logouts.store,
+        )
+        secure = config.base_url.startswith("https://")
+        app.extensions[EXTENSION] = ReceiverContext(
+            config=config,
+            verifier=verifier,
+            leaked_tokens=LeakedTokens(verifier),
+            attempts=AttemptCookies(prefix=config.attempt_cookie, secure=secure, clock=clock),
+            logouts=logouts,
+            sign_in=self._sign_in,
+            live_session=self._live_session,
+        )
         answer_only_to(app, config.base_url, config.internal_hosts)
-        app.register_blueprint(self._blueprint(context.logouts))
+        app.register_blueprint(_blueprint(listens=logouts is not None))
 
     def login_url(
         self,
@@ -116,8 +145,8 @@ class HandoffReceiver:
             ReplayStoreUnavailableError: The store is out of reach.
         """
         receiver = receiver_context()
-        receiver.keys.ready()
-        receiver.replay_store.ready()
+        receiver.verifier.keys.ready()
+        receiver.verifier.replay_store.ready()
         receiver.leaked_tokens.catch_up()
 
     def clock_difference(self) -> timedelta | None:
@@ -126,62 +155,48 @@ class HandoffReceiver:
         Sign-ins fail from five seconds on. None when the keys are not fetched, or not yet, or when
         the issuer tells no time.
         """
-        keys = receiver_context().keys
+        keys = receiver_context().verifier.keys
         return keys.clock_difference if isinstance(keys, JWKSClient) else None
 
-    def _context(
-        self, config: ReceiverConfig, keys: KeySource, replay_store: ReplayStore, clock: Clock
-    ) -> ReceiverContext:
-        logouts = self._end_sessions and Logouts.listen(
-            self._end_sessions, config=config, keys=keys, store=replay_store, clock=clock
-        )
-        verifier = TokenVerifier(
-            issuer=config.issuer,
-            audience=config.client_id,
-            keys=keys,
-            replay_store=replay_store,
-            profile=PROFILES[config.policy],
-            clock=clock,
-            logout_store=None if logouts is None else logouts.store,
-        )
-        return ReceiverContext(
-            config=config,
-            keys=keys,
-            replay_store=replay_store,
-            verifier=verifier,
-            leaked_tokens=LeakedTokens(verifier),
-            attempts=AttemptCookies(
-                prefix=config.attempt_cookie,
-                secure=config.base_url.startswith("https://"),
-                clock=clock,
-            ),
-            logouts=logouts,
-            sign_in=self._sign_in,
-            live_session=self._live_session,
-            clock=clock,
-        )
+    def _logouts(
+        self, config: ReceiverConfig, store: ReplayStore, expected: Mapping[str, Any]
+    ) -> Logouts | None:
+        if self._end_sessions is None:
+            return None
+        if not isinstance(store, LogoutStore):
+            raise ConfigurationError(
+                f"{type(store).__name__} cannot remember which sessions have ended.",
+                "Use SQLReplayStore, or leave out end_sessions.",
+            )
+        verifier = LogoutTokenVerifier(**expected, profile=LOGOUT_PROFILES[config.policy])
+        return Logouts(verifier, store, self._end_sessions)
 
-    def _blueprint(self, logouts: Logouts | None) -> Blueprint:
-        blueprint = Blueprint(
-            "handoff_receiver", __name__, url_prefix="/sso", template_folder=TEMPLATES
+
+def _blueprint(*, listens: bool) -> Blueprint:
+    blueprint = Blueprint(
+        "handoff_receiver", __name__, url_prefix="/sso", template_folder=TEMPLATES
+    )
+    blueprint.before_request(refuse_head("handoff_receiver.login", "handoff_receiver.callback"))
+    blueprint.add_url_rule("/login", "login", private(_login), methods=["GET", "POST"])
+    blueprint.add_url_rule("/callback", "callback", private(callback), methods=["GET", "POST"])
+    blueprint.add_url_rule("/finish", "finish", private(finish), methods=["POST"])
+    if listens:
+        blueprint.add_url_rule(
+            "/backchannel-logout",
+            "backchannel_logout",
+            private(backchannel_logout),
+            methods=["POST"],
         )
-        blueprint.before_request(refuse_head("handoff_receiver.login", "handoff_receiver.callback"))
-        both = ["GET", "POST"]
-        blueprint.add_url_rule("/login", "login", private(_login), methods=both)
-        blueprint.add_url_rule("/callback", "callback", private(callback), methods=both)
-        blueprint.add_url_rule("/finish", "finish", private(finish), methods=["POST"])
-        if logouts is not None:
-            logouts.answer_at(blueprint)
-        blueprint.register_error_handler(HandoffRejectedError, rejected)
-        blueprint.register_error_handler(DependencyUnavailableError, unavailable)
-        return blueprint
+    blueprint.register_error_handler(HandoffRejectedError, rejected)
+    blueprint.register_error_handler(DependencyUnavailableError, unavailable)
+    return blueprint
 
 
 def _login() -> Response:
     receiver = receiver_context()
     login = LoginRequest.read(unverified_parameters(), receiver.config)
-    receiver.keys.ready()
-    attempt = Attempt.begin(login.target, login.max_age, receiver.clock())
+    receiver.verifier.keys.ready()
+    attempt = Attempt.begin(login.target, login.max_age, receiver.verifier.clock())
     response = redirect(login.authorization_url(receiver.config, attempt), 303)
     receiver.attempts.keep(request, response, attempt)
     return response

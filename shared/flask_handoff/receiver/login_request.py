@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
 from flask_handoff.errors import RequestMalformedError, UnsafeReturnToError
 from flask_handoff.return_to import target_path
-from flask_handoff.web.parameters import UnverifiedParameters, single
+from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .attempts import Attempt
 from .config import ReceiverConfig
 
 _NOT_TARGETS = ("/sso", "/logout")  # landing there would begin again, or sign out
-_SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
-_LONGEST_HINT = 255  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +42,24 @@ class LoginRequest:
 
         Source: OpenID Connect Core 1.0, section 4.
         """
-        if single(unverified, "iss", RequestMalformedError) not in (None, config.issuer):
+        read = ParameterReader(unverified, RequestMalformedError)
+        if read.text("iss") not in (None, config.issuer):
             raise RequestMalformedError("iss: not the issuer that this service trusts")
-        prompt = single(unverified, "prompt", RequestMalformedError)
-        if prompt not in (None, "none", "login"):
-            raise RequestMalformedError("prompt: expected none or login")
+        prompt, max_age = read.prompt(), read.max_age()
+        # A link may ask for a younger sign-in than the setting does, never for an older one.
+        ages = [age for age in (max_age, config.max_age) if age is not None]
+        if prompt == "login":
+            # The attempt keeps what was asked for, so that the answer can be held against it.
+            ages.append(timedelta(0))
         return cls(
-            target=_read_target(
-                single(unverified, "target_link_uri", RequestMalformedError), config
-            ),
+            target=_safe_target(read.text("target_link_uri"), config),
             prompt=prompt,
-            max_age=_read_max_age(
-                single(unverified, "max_age", RequestMalformedError), prompt, config
-            ),
-            login_hint=_read_login_hint(single(unverified, "login_hint", RequestMalformedError)),
+            max_age=min(ages, default=None),
+            login_hint=read.login_hint(),
         )
 
     def authorization_url(self, config: ReceiverConfig, attempt: Attempt) -> str:
-        """Return the address at SERVER1 that this request goes on to.
+        """Return the address at SERVER1 to which this request leads.
 
         Sources: OpenID Connect Core 1.0, sections 3.1.2.1 and 3.2.2.1.
         """
@@ -83,33 +80,10 @@ class LoginRequest:
         return f"{config.authorization_endpoint}?{urlencode(given)}"
 
 
-def _read_target(unverified_target: str | None, config: ReceiverConfig) -> str:
+def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:
     if unverified_target is None:
         return config.default_target
     try:
         return target_path(unverified_target, base_url=config.base_url, excluded=_NOT_TARGETS)
     except UnsafeReturnToError:
         return config.default_target
-
-
-def _read_max_age(
-    unverified_max_age: str | None, prompt: str | None, config: ReceiverConfig
-) -> timedelta | None:
-    if unverified_max_age is not None and _SECONDS.fullmatch(unverified_max_age) is None:
-        raise RequestMalformedError("max_age: expected a number of seconds")
-    if prompt == "login":
-        # The attempt keeps what was asked for, so that the answer can be held against it.
-        return timedelta(0)
-    asked = None if unverified_max_age is None else timedelta(seconds=int(unverified_max_age))
-    # A link may ask for a younger sign-in than the setting does, never for an older one.
-    return min((age for age in (asked, config.max_age) if age is not None), default=None)
-
-
-def _read_login_hint(unverified_hint: str | None) -> str | None:
-    if unverified_hint is not None and not (
-        len(unverified_hint) <= _LONGEST_HINT and unverified_hint.isprintable()
-    ):
-        raise RequestMalformedError(
-            f"login_hint: over {_LONGEST_HINT} characters, or not printable"
-        )
-    return unverified_hint

@@ -13,25 +13,24 @@ from flask_handoff.errors import (
     RequestMalformedError,
 )
 from flask_handoff.signals import handoff_rejected
-from flask_handoff.web.rejection_log import report_rejected
-from flask_handoff.web.responses import error_page
+from flask_handoff.web.events import report_rejected
+from flask_handoff.web.responses import error_page, unavailable_page
 
 from .attempts import Attempt
 from .context import ReceiverContext, receiver_context
 
-_RETRY_AFTER = "5"  # seconds
-
+_NOT_ACCEPTED = "The sign-in server did not accept the request of this service."
 _ERROR_SENTENCES = {
     "access_denied": "You are signed in, but your account has no access to this service. "
-    "Ask whoever runs the sign-in server to grant it.",
+    "Ask the operator of the sign-in server to grant it.",
     "login_required": "You are not signed in at the sign-in server.",
     "interaction_required": "The sign-in server has to ask you something first.",
     "temporarily_unavailable": "The sign-in server cannot answer just now.",
     "server_error": "The sign-in server could not answer.",
-    "invalid_request": "The sign-in server did not accept the request of this service.",
-    "invalid_scope": "The sign-in server did not accept the request of this service.",
-    "unauthorized_client": "The sign-in server did not accept the request of this service.",
-    "unsupported_response_type": "The sign-in server did not accept the request of this service.",
+    "invalid_request": _NOT_ACCEPTED,
+    "invalid_scope": _NOT_ACCEPTED,
+    "unauthorized_client": _NOT_ACCEPTED,
+    "unsupported_response_type": _NOT_ACCEPTED,
 }
 
 
@@ -83,14 +82,9 @@ def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Res
 def unavailable(error: DependencyUnavailableError) -> Response:
     """Answer where keys or store are out of reach."""
     report_rejected("handoff", handoff_rejected, error)
-    response = error_page(
-        "handoff/unavailable.html",
-        503,
-        title="Signing in is not possible right now",
-        sentence="Something that is needed to check your sign-in cannot be reached. "
+    return unavailable_page(
+        "Something that is needed to check your sign-in cannot be reached. "
         "You have not been signed in. Try again in a moment.",
         again_url=url_for(".login"),
         again_label="Try again",
     )
-    response.headers["Retry-After"] = _RETRY_AFTER
-    return response

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 from flask import request
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
@@ -11,6 +13,9 @@ from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 from flask_handoff.errors import HandoffError
 
 from .request_guards import check_body
+
+_SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
+_LONGEST_HINT = 255  # characters
 
 UnverifiedParameters = Mapping[str, Sequence[str]]
 """Every parameter with all the values it was sent with."""
@@ -49,22 +54,49 @@ def sent_values(name: str) -> list[str]:
     return values
 
 
-def single(
-    unverified: UnverifiedParameters, name: str, refusal: Callable[[str], HandoffError]
-) -> str | None:
-    """Return the one value of a parameter; None when it is absent or empty.
+class ParameterReader:
+    """Reads the parameters of one request, each at most once: of two values neither is taken.
 
     Args:
         unverified: All parameters of the request.
-        name: The parameter.
-        refusal: Makes the error for a parameter that is sent twice.
-
-    Raises:
-        HandoffError: That error. Of two values neither is taken.
+        refusal: Makes the error that each method raises: a parameter is sent twice, or is not of
+            its form.
 
     Source: RFC 6749, section 3.1.
     """
-    values = unverified.get(name, ())
-    if len(values) > 1:
-        raise refusal(f"{name}: sent twice")
-    return values[0] or None if values else None
+
+    def __init__(
+        self, unverified: UnverifiedParameters, refusal: Callable[[str], HandoffError]
+    ) -> None:
+        self._unverified = unverified
+        self._refusal = refusal
+
+    def text(self, name: str) -> str | None:
+        """Return the one value of a parameter; None when it is absent or empty."""
+        values = self._unverified.get(name, ())
+        if len(values) > 1:
+            raise self._refusal(f"{name}: sent twice")
+        return values[0] or None if values else None
+
+    def prompt(self) -> str | None:
+        """Return ``none`` or ``login``; None when neither is asked for."""
+        prompt = self.text("prompt")
+        if prompt not in (None, "none", "login"):
+            raise self._refusal("prompt: expected none or login")
+        return prompt
+
+    def max_age(self) -> timedelta | None:
+        """Return how old the user's authentication may be; None for any age."""
+        seconds = self.text("max_age")
+        if seconds is None:
+            return None
+        if _SECONDS.fullmatch(seconds) is None:
+            raise self._refusal("max_age: expected a number of seconds")
+        return timedelta(seconds=int(seconds))
+
+    def login_hint(self) -> str | None:
+        """Return what the sign-in page may be filled with, not verified."""
+        hint = self.text("login_hint")
+        if hint is not None and (len(hint) > _LONGEST_HINT or not hint.isprintable()):
+            raise self._refusal(f"login_hint: over {_LONGEST_HINT} characters, or not printable")
+        return hint

@@ -31,8 +31,8 @@ def error_page(
     *,
     title: str,
     sentence: str,
-    again_url: str | None,
-    again_label: str | None,
+    again_url: str | None = None,
+    again_label: str | None = None,
 ) -> Response:
     """Render an error page: what happened, what to do next, and the request's identifier.
 
@@ -49,6 +49,22 @@ def error_page(
         request_id=request_id(),
     )
     return make_private(_page(page, status, PAGE_POLICY))
+
+
+def unavailable_page(
+    sentence: str, *, again_url: str | None = None, again_label: str | None = None
+) -> Response:
+    """Render the page for when something needed is out of reach (HTTP 503)."""
+    response = error_page(
+        "handoff/unavailable.html",
+        503,
+        title="Signing in is not possible right now",
+        sentence=sentence,
+        again_url=again_url,
+        again_label=again_label,
+    )
+    response.headers["Retry-After"] = "5"  # seconds
+    return response
 
 
 def post_page(action: str, fields: Mapping[str, str]) -> Response:

@@ -1,9 +1,9 @@
-"""What a receiver refused, for its log and for the listeners of a signal."""
+"""What happened, for the log and for the listeners of a signal."""
 
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 from blinker import NamedSignal
 from flask import current_app
@@ -12,8 +12,14 @@ from flask_handoff.errors import HandoffError, Refusal, TokenClaimError
 
 from .request_guards import request_id
 
-_NO_CHECK = Refusal(check="-")  # refused, or not told, before a token was looked at
+_NO_CHECK = Refusal(check="-")  # refused before a token was looked at
 _log = logging.getLogger("flask_handoff")
+
+
+def send(signal: NamedSignal, **facts: Any) -> None:
+    """Send a signal with the current application as sender, and the request's identifier."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    signal.send(app, **facts, request_id=request_id())
 
 
 def report_rejected(
@@ -36,8 +42,4 @@ def report_rejected(
         error,
         request_id(),
     )
-    signal.send(
-        current_app._get_current_object(),  # type: ignore[attr-defined]
-        error=error,
-        request_id=request_id(),
-    )
+    send(signal, error=error)
