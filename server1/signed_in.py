@@ -50,6 +50,12 @@ def session_here() -> Session:
     return session_or_none
 
 
+def is_signed_in(user: User) -> bool:
+    """Tell whether this request's browser is signed in to this account."""
+    session_or_none = current_session()
+    return session_or_none is not None and session_or_none.user.subject == user.subject
+
+
 def add_sign_in_redirect(blueprint: Blueprint) -> None:
     """Have a blueprint send whoever is not signed in to the sign-in page."""
     blueprint.register_error_handler(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -17,20 +18,20 @@ from .passwords import HasherBusyError, PasswordWrongError, check_password
 from .throttles import Attempt, Limit, TooManyAttemptsError
 from .users import User, UserChangedError, UserUnknownError
 
-Consequence = Callable[[Connection, User], None]
-"""What follows from the right password, in the transaction in which the account is locked."""
 
-
-def authenticate(
-    unverified_email: str, unverified_password: str, *, address: str, on_success: Consequence
-) -> None:
-    """Compare a password with that of the account, and do what follows when it is right.
+@contextmanager
+def authenticated(
+    unverified_email: str, unverified_password: str, *, address: str
+) -> Iterator[tuple[Connection, User]]:
+    """Compare a password with the account's, and open the transaction of what follows.
 
     Args:
         unverified_email: Of the account, as it was typed.
         unverified_password: As it was typed.
         address: The client's.
-        on_success: What follows.
+
+    Yields:
+        A writing transaction in which the account is locked, and the account.
 
     Raises:
         PasswordUnusableError: Nobody can have this password; the message may be shown.
@@ -45,16 +46,21 @@ def authenticate(
     # Side by side, good attempts that are not checked yet would count as failures of each other.
     with passwords.hasher().one_at_a_time(f"{attempt.account} {attempt.network}"):
         try:
-            _authenticate(attempt, password, now, on_success)
+            with _authenticated(attempt, password, now) as proven:
+                yield proven
         except PasswordWrongError:
-            _record_failed(attempt)
+            with database().writing() as connection:
+                _record(connection, attempt, Event.SIGN_IN_FAILED)
             raise
         except TooManyAttemptsError as refusal:
             _record_throttled(attempt, refusal, now)
             raise
 
 
-def _authenticate(attempt: Attempt, password: str, now: datetime, on_success: Consequence) -> None:
+@contextmanager
+def _authenticated(
+    attempt: Attempt, password: str, now: datetime
+) -> Iterator[tuple[Connection, User]]:
     with database().writing() as connection:
         throttles.count_failure(connection, attempt, now)
         user = _find_user(connection, attempt.account)
@@ -70,7 +76,7 @@ def _authenticate(attempt: Attempt, password: str, now: datetime, on_success: Co
         throttles.note_known(connection, attempt, user, now)
         if new_hash is not None:
             users.set_password_hash(connection, user, new_hash)
-        on_success(connection, user)
+        yield connection, user
 
 
 def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
@@ -85,11 +91,6 @@ def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
         with database().writing() as connection:
             throttles.take_back(connection, attempt, clock.now())
         raise
-
-
-def _record_failed(attempt: Attempt) -> None:
-    with database().writing() as connection:
-        _record(connection, attempt, Event.SIGN_IN_FAILED)
 
 
 def _record_throttled(attempt: Attempt, refusal: TooManyAttemptsError, now: datetime) -> None:

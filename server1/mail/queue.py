@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
 from flask_service.outbox import outbox
+from server1 import clock
 from server1.accounts.email_addresses import check_address
 
 JOB_KIND = "email"
@@ -42,7 +42,6 @@ def enqueue(
     address: str,
     subject: str | None = None,
     browser_sha256: str | None = None,
-    now: datetime,
 ) -> None:
     """Enqueue an e-mail in the writing transaction that does what it tells of.
 
@@ -55,11 +54,10 @@ def enqueue(
         subject: Whose account it is about, where that is known.
         browser_sha256: Kept with the link that is made when the e-mail is sent; without *subject*
             only if it is that of an earlier link as well.
-        now: When it was asked for.
 
     Raises:
         EmailAddressError: That is not one e-mail address.
         RuntimeError: No writing transaction is open in this thread.
     """
     email = Email(check_address(address), subject, browser_sha256)
-    outbox().enqueue(connection, JOB_KIND, kind, email, now)
+    outbox().enqueue(connection, JOB_KIND, kind, email, clock.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from flask_service.database import database
@@ -45,16 +45,15 @@ class SessionEntry:
 
 
 @blueprint.get("/account")
-def account() -> Response:
+def account() -> str:
     """Show the account."""
     here = session_here()
-    page = render_template(
+    return render_template(
         "accounts/account.html",
         user=here.user,
         entries=_entries(here),
         done=_DONE.get(request.args.get("done", "")),
     )
-    return make_response(page)
 
 
 def say_done(what: str) -> Response:

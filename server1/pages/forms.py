@@ -6,71 +6,127 @@ What was typed is never repeated. ``kept-fields.js`` has the browser keep what i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import wraps
 
-from flask import make_response, render_template
+from flask import Blueprint, make_response, render_template, request
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from server1.accounts.email_addresses import EmailAddressError
+from flask_service.client_address import client_address
+from server1.accounts import credentials
+from server1.accounts.email_addresses import EmailAddressError, fold
 from server1.accounts.passwords import HasherBusyError, PasswordUnusableError, PasswordWrongError
-from server1.accounts.throttles import TooManyAttemptsError
-from server1.accounts.users import UserNameError
+from server1.accounts.throttles import Attempt, TooManyAttemptsError
+from server1.accounts.users import User, UserNameError
+from server1.signed_in import session_here
 
 BUSY_RETRY_AFTER = timedelta(seconds=5)
 
+
+class FormError(Exception):
+    """A form was refused, and its page says why.
+
+    Args:
+        status: Of the response.
+        sentence: For people.
+        retry_after: When to try again, where waiting helps.
+    """
+
+    def __init__(self, status: int, sentence: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.retry_after = retry_after
+
+
 REFUSALS = (
     EmailAddressError,
+    FormError,
     HasherBusyError,
     PasswordUnusableError,
     PasswordWrongError,
     TooManyAttemptsError,
     UserNameError,
 )
-"""What a form may be refused for; ``problem_of`` says each of them in words."""
+"""What a form may be refused for."""
+
+Page = Callable[[FormError | None], Response]
+"""Renders a form: for the first time, or with why it was refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a form was not taken, as its page says it.
+def form_view(
+    page: Page, *, wrong: str = "This password is not right."
+) -> Callable[[Callable[[], Response]], Callable[[], Response]]:
+    """Make a form's view of the function that handles its POST.
 
-    Args:
-        status: Of the answer.
-        sentence: For people.
-        retry_after: When to try again, where waiting helps.
-    """
-
-    status: int
-    sentence: str
-    retry_after: timedelta | None = None
-
-
-def problem_of(error: Exception, *, wrong: str = "This password is not right.") -> Problem:
-    """Say why a form was not taken.
+    GET shows the page, and so does a POST that is refused, with the reason.
 
     Args:
-        error: One of ``REFUSALS``.
-        wrong: What to say of a wrong password.
+        page: Of the form.
+        wrong: What the page says of a wrong password.
     """
-    match error:
-        case PasswordWrongError():
-            return Problem(403, wrong)
-        case TooManyAttemptsError(retry_after=wait):
-            return Problem(429, f"Too many attempts. {_try_again(wait)}", wait)
-        case HasherBusyError():
-            sentence = "The server is busy. Try again in a moment."
-            return Problem(503, sentence, BUSY_RETRY_AFTER)
-        case _:
-            return Problem(400, str(error))
+
+    def decorate(submit: Callable[[], Response]) -> Callable[[], Response]:
+        @wraps(submit)
+        def view() -> Response:
+            if request.method != "POST":
+                return page(None)
+            try:
+                return submit()
+            except REFUSALS as error:
+                return page(_form_error(error, wrong))
+
+        return view
+
+    return decorate
 
 
-def form_page(template: str, problem: Problem | None = None, **context: object) -> Response:
-    """Render a form, with a problem or for the first time."""
-    page = render_template(template, problem=problem and problem.sentence, **context)
-    response = make_response(page, 200 if problem is None else problem.status)
-    if problem is not None and problem.retry_after is not None:
-        response.headers["Retry-After"] = str(_seconds(problem.retry_after))
+def form_page(template: str, error: FormError | None = None, **context: object) -> Response:
+    """Render a form, for the first time or with why it was refused."""
+    page = render_template(template, problem=error and error.sentence, **context)
+    response = make_response(page, 200 if error is None else error.status)
+    if error is not None and error.retry_after is not None:
+        response.headers["Retry-After"] = str(_seconds(error.retry_after))
     return response
+
+
+def account_page(template: str) -> Page:
+    """Return the page of a form about the account that is signed in."""
+    return lambda error: form_page(template, error, user=session_here().user)
+
+
+def add_notice(blueprint: Blueprint, path: str, endpoint: str, template: str) -> None:
+    """Add a page that says what was done, and asks for nothing."""
+    blueprint.add_url_rule(path, endpoint, lambda: render_template(template))
+
+
+def authenticated(email: str) -> AbstractContextManager[tuple[Connection, User]]:
+    """Check the password of this request's form, see ``credentials.authenticated``."""
+    return credentials.authenticated(
+        email, request.form.get("password", ""), address=client_address()
+    )
+
+
+def attempt_here(email: str) -> Attempt:
+    """Return an attempt of this request, for the throttles."""
+    return Attempt(fold(email), client_address())
+
+
+def _form_error(error: Exception, wrong: str) -> FormError:
+    match error:
+        case FormError():
+            return error
+        case PasswordWrongError():
+            return FormError(403, wrong)
+        case TooManyAttemptsError(retry_after=wait):
+            return FormError(429, f"Too many attempts. {_try_again(wait)}", wait)
+        case HasherBusyError():
+            return FormError(503, "The server is busy. Try again in a moment.", BUSY_RETRY_AFTER)
+        case _:
+            return FormError(400, str(error))
 
 
 def _try_again(wait: timedelta) -> str:

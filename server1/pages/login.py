@@ -6,45 +6,50 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
-from flask_service.client_address import client_address
 from flask_service.database import database
 from flask_service.security_headers import content_security_policy
-from server1.accounts import credentials
 from server1.config import config
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
 from server1.signed_in import current_session, holds_session, sign_in, sign_out
 
 from . import error_pages
-from .forms import REFUSALS, Problem, form_page, problem_of
+from .forms import FormError, authenticated, form_page, form_view
 from .sign_out_notice import sign_out_notice
 
 blueprint = Blueprint("login", __name__)
 
 
-@blueprint.get("/login")
-def login() -> Response:
-    """Show the sign-in page; also to someone who is signed in, when a client asks for it."""
-    if handoff.pending_client() is None and current_session() is not None:
+def _login_page(error: FormError | None) -> Response:
+    client = handoff.pending_client()
+    if request.method != "POST" and client is None and current_session() is not None:
         return redirect(url_for("pages.home"), 303)
-    return _login_page()
+    response = form_page(
+        "accounts/login.html",
+        error,
+        client=client,
+        carried=None if client is None else request.values.get("continue"),
+        email=handoff.login_hint() or "",
+        signup=config().signup,
+        demo_email=DEMO_EMAIL,
+        demo_password=config().demo_password,
+    )
+    # Chromium applies form-action to every redirect after the form, and the last leads to a client.
+    origins = [origin for client in handoff.clients() for origin in client.redirect_origins]
+    response.headers["Content-Security-Policy"] = content_security_policy("'self'", *origins)
+    return response
 
 
-@blueprint.post("/login")
-def submit_login() -> Response:
-    """Sign the user in and send them on, or show the page again with what went wrong."""
+# One text for a wrong password, an unknown account and a disabled one.
+@blueprint.route("/login", methods=["GET", "POST"])
+@form_view(_login_page, wrong="Wrong e-mail address or password.")
+def login() -> Response:
+    """Sign the user in and send them on; also someone signed in, when a client asks for it."""
     unverified_email = request.form.get("email", "").strip()
-    unverified_password = request.form.get("password", "")
-    if not unverified_email or not unverified_password:
-        return _login_page(Problem(400, "Enter your e-mail address and your password."))
-    try:
-        credentials.authenticate(
-            unverified_email, unverified_password, address=client_address(), on_success=sign_in
-        )
-    except REFUSALS as error:
-        # One text for a wrong password, an unknown account and a disabled one.
-        wrong = "Wrong e-mail address or password."
-        return _login_page(problem_of(error, wrong=wrong))
+    if not unverified_email or not request.form.get("password"):
+        raise FormError(400, "Enter your e-mail address and your password.")
+    with authenticated(unverified_email) as (connection, user):
+        sign_in(connection, user)
     return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
 
 
@@ -77,21 +82,3 @@ def confirm_logout() -> Response:
     with database().writing() as connection:
         sign_out(connection)
     return redirect(url_for("pages.home"), 303)
-
-
-def _login_page(problem: Problem | None = None) -> Response:
-    client = handoff.pending_client()
-    response = form_page(
-        "accounts/login.html",
-        problem,
-        client=client,
-        carried=None if client is None else request.values.get("continue"),
-        email=handoff.login_hint() or "",
-        signup=config().signup,
-        demo_email=DEMO_EMAIL,
-        demo_password=config().demo_password,
-    )
-    # Chromium applies form-action to every redirect after the form, and the last leads to a client.
-    origins = [origin for client in handoff.clients() for origin in client.redirect_origins]
-    response.headers["Content-Security-Policy"] = content_security_policy("'self'", *origins)
-    return response

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from flask_service.client_address import client_address
 from flask_service.database import database
 from server1 import audit, clock
 from server1.accounts import passwords, throttles, users
@@ -21,7 +20,6 @@ from server1.accounts.password_rules import Strength, check_new_password, streng
 from server1.accounts.throttles import (
     MAILS_FROM_ADDRESS,
     MAILS_TO_ACCOUNT,
-    Attempt,
     TooManyAttemptsError,
 )
 from server1.accounts.users import UserExistsError, check_name
@@ -31,7 +29,7 @@ from server1.handoff import handoff
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import browser_fingerprint, current_session
 
-from .forms import REFUSALS, Problem, form_page, problem_of
+from .forms import FormError, attempt_here, form_page, form_view
 
 blueprint = Blueprint("signup", __name__)
 
@@ -71,43 +69,39 @@ def check_open() -> None:
         abort(404)
 
 
-@blueprint.get("/signup")
-def signup() -> Response:
-    """Show the form; to someone who is signed in, the home page."""
-    if current_session() is not None:
+def _signup_page(error: FormError | None) -> Response:
+    if request.method != "POST" and current_session() is not None:
         return redirect(url_for("pages.home"), 303)
-    return _signup_page()
+    client = handoff.pending_client()
+    return form_page(
+        "accounts/signup.html", error, client=client, carried=_continue().get("continue")
+    )
 
 
-@blueprint.post("/signup")
-def submit_signup() -> Response:
+@blueprint.route("/signup", methods=["GET", "POST"])
+@form_view(_signup_page)
+def signup() -> Response:
     """Create the account, or write to the owner of the one that there is already."""
-    try:
-        applicant = Applicant.read()
-        attempt = Attempt(fold(applicant.email), client_address())
-        with database().writing() as connection:
-            throttles.count_request(
-                connection, MAILS_FROM_ADDRESS, "sign-up", attempt.network, now=clock.now()
-            )
-        password_hash = passwords.hasher().hash(applicant.password)
-        with database().writing() as connection:
-            _take_in(connection, applicant, password_hash)
-    except REFUSALS as error:
-        return _signup_page(problem_of(error))
+    applicant = Applicant.read()
+    network = attempt_here(applicant.email).network
+    with database().writing() as connection:
+        throttles.count_request(connection, MAILS_FROM_ADDRESS, "sign-up", network, now=clock.now())
+    password_hash = passwords.hasher().hash(applicant.password)
+    with database().writing() as connection:
+        _take_in(connection, applicant, password_hash)
     hint = applicant.strength if applicant.strength in _WORTH_A_HINT else None
     return redirect(url_for(".sent", strength=hint, **_continue()), 303)
 
 
 @blueprint.get("/signup/sent")
-def sent() -> Response:
+def sent() -> str:
     """Say that a mail is on its way."""
-    told = request.args.get("strength")
-    page = render_template(
+    unverified_strength = request.args.get("strength")
+    return render_template(
         "accounts/signup_sent.html",
-        strength=told if told in _WORTH_A_HINT else None,
+        strength=unverified_strength if unverified_strength in _WORTH_A_HINT else None,
         login=_continue(),
     )
-    return make_response(page)
 
 
 def _take_in(connection: Connection, applicant: Applicant, password_hash: str) -> None:
@@ -138,14 +132,6 @@ def _take_in(connection: Connection, applicant: Applicant, password_hash: str) -
         address=applicant.email,
         subject=subject,
         browser_sha256=browser_fingerprint(),
-        now=now,
-    )
-
-
-def _signup_page(problem: Problem | None = None) -> Response:
-    client = handoff.pending_client()
-    return form_page(
-        "accounts/signup.html", problem, client=client, carried=_continue().get("continue")
     )
 
 

@@ -42,7 +42,7 @@ class MailRoom:
 
     def enqueue(self, kind, address=EMAIL, **about):
         with self.accounts.app.app_context(), self.database.writing() as connection:
-            queue.enqueue(connection, kind, address=address, now=self.clock(), **about)
+            queue.enqueue(connection, kind, address=address, **about)
 
     def deliver(self):
         with self.accounts.app.app_context():
