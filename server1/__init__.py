@@ -14,7 +14,7 @@ from flask_service.client_address import trust_proxies
 from flask_service.command_line import plain_refusals
 from flask_service.database import Database
 
-from . import audit, clock, commands, handoff_record, logouts, mail, outbox, pages
+from . import audit, clock, commands, handoff_record, mail, outbox, pages
 from . import config as settings
 from .accounts import passwords
 from .config import Config
@@ -73,7 +73,6 @@ def _add_rooms(app: Flask, config: Config, tell_time: Clock) -> None:
     passwords.init_app(app, config.hashing)
     host = urlsplit(config.issuer).hostname or ""
     mail.init_app(app, make_delivery(config.mail, host, tell_time))
-    logouts.init_app(app, handoff)
     outbox.init_app(app, tell_time)
 
 

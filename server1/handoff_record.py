@@ -17,7 +17,7 @@ from flask_service.database import database
 
 from . import audit, clock
 from .accounts.client_sessions import note_client_session
-from .accounts.sessions import SessionOverError
+from .accounts.sessions import SessionExpiredError
 from .accounts.throttles import Limit, is_within, network_of
 from .audit import Event
 from .signed_in import current_session
@@ -51,7 +51,7 @@ def record_issued(
     """
     try:
         note_client_session(connection, user.session_id, client.client_id, clock.now())
-    except SessionOverError:
+    except SessionExpiredError:
         raise AuthorizationReturnedError(
             "the session ended meanwhile", error="login_required"
         ) from None

@@ -10,7 +10,8 @@ from flask_service.database import database_of
 from flask_service.outbox import Outbox, outbox_table
 
 from .db import metadata
-from .logouts.notifier import LOGOUTS
+from .handoff import handoff
+from .logouts import logout_jobs
 from .mail.sender import EMAILS
 
 table = outbox_table(metadata)
@@ -18,5 +19,5 @@ table = outbox_table(metadata)
 
 def init_app(app: Flask, clock: Clock) -> None:
     """Give the application its outbox, and the commands for it."""
-    Outbox(table, (EMAILS, LOGOUTS), database_of(app), clock).init_app(app)
+    Outbox(table, (EMAILS, logout_jobs(handoff)), database_of(app), clock).init_app(app)
     outbox_commands.init_app(app)

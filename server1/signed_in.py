@@ -15,7 +15,7 @@ from flask_service.session_cookie import give_session_id, held_session_id, repla
 
 from . import clock
 from .accounts import revocation, sessions
-from .accounts.sessions import Browser, Session, SessionOverError
+from .accounts.sessions import Browser, Session, SessionExpiredError
 from .accounts.users import User
 
 _LONGEST_USER_AGENT = 200  # characters
@@ -86,14 +86,14 @@ def sign_in(connection: Connection, user: User) -> None:
 
 
 def renew_session(connection: Connection) -> None:
-    """Give this browser's session a new identifier: who has learnt the old one holds nothing.
+    """Give this browser's session new identifiers: a copy of the old ones opens nothing.
 
     Raises:
         NotSignedInError: Nobody is signed in.
     """
     here = session_here()
     _clear_cookie()
-    give_session_id(sessions.renew_session_id(connection, here))
+    give_session_id(sessions.renew_session(connection, here))
 
 
 def sign_out(connection: Connection) -> None:
@@ -128,7 +128,7 @@ def _session_of(connection: Connection, user: User, now: datetime) -> Session | 
         return None
     try:
         found = sessions.find_session(connection, unverified_session_id, now)
-    except SessionOverError:
+    except SessionExpiredError:
         return None
     return found if found.user.subject == user.subject else None
 
@@ -141,7 +141,7 @@ def _find_session() -> Session | None:
     try:
         with database().reading() as connection:
             found = sessions.find_session(connection, unverified_session_id, now)
-    except SessionOverError:
+    except SessionExpiredError:
         return None
     if now - found.last_seen_at >= sessions.LAST_SEEN_INTERVAL:
         with database().writing() as connection:

@@ -1,92 +1,118 @@
-"""Client sessions: what a session was handed on to, for its owner to see and for logout."""
+"""Client sessions: which services a session entered, for its owner to see and for logout.
+
+A session that expires ends nothing elsewhere: each service has a lifetime of its own. But when all
+of somebody's sessions are to end, the services of the expired ones are notified as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, ForeignKey, String, Table, bindparam, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    delete,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 
-from flask_service.database import Instant, insert_in
+from flask_service.database import Instant, insert_in, sweep
 from server1.db import metadata
 
-from .sessions import SessionOverError, sessions
+from .sessions import SessionExpiredError, sessions
+
+EXPIRED_KEPT_FOR = timedelta(days=30)  # longer than a session at a service is likely to last
 
 client_sessions = Table(
     "client_sessions",
     metadata,
     Column("sid", ForeignKey("sessions.sid", ondelete="CASCADE"), primary_key=True),
     Column("client_id", String(128), primary_key=True),
-    Column("first_at", Instant, nullable=False),
-    Column("last_at", Instant, nullable=False),
+    Column("entered_at", Instant, nullable=False),
 )
 
-
-@cache  # building a statement takes longer than running it
-def _upsert(dialect: str) -> Any:
-    insert = insert_in(dialect, client_sessions)
-    return insert.values(
-        sid=bindparam("sid"),
-        client_id=bindparam("client_id"),
-        first_at=bindparam("at"),
-        last_at=bindparam("at"),
-    ).on_conflict_do_update(
-        index_elements=[client_sessions.c.sid, client_sessions.c.client_id],
-        set_={"last_at": insert.excluded.last_at},
-    )
+expired_client_sessions = Table(
+    "expired_client_sessions",
+    metadata,
+    Column("sid", String(64), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False, index=True),
+    Column("noted_at", Instant, nullable=False),
+    Index("expired_client_sessions_by_noted_at", "noted_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSession:
-    """One service that a session was handed on to, and when for the first and the last time."""
+    """A session, and one service that it entered."""
 
+    sid: str
     client_id: str
-    first_at: datetime
-    last_at: datetime
+    subject: str
+
+
+_OF_SESSIONS = select(
+    client_sessions.c.sid, client_sessions.c.client_id, sessions.c.subject
+).join_from(client_sessions, sessions)
+
+
+@cache  # building a statement takes longer than running it
+def _insert(dialect: str) -> Any:
+    return insert_in(dialect, client_sessions).on_conflict_do_nothing()
 
 
 def note_client_session(connection: Connection, sid: str, client_id: str, now: datetime) -> None:
-    """Note that a session is handed on to a client.
+    """Note that a session enters a client; the first time counts.
 
     Raises:
-        SessionOverError: The session has ended; the transaction is to be undone then.
+        SessionExpiredError: The session has ended; the transaction is to be undone then.
     """
-    upsert = _upsert(connection.dialect.name)
+    values = {"sid": sid, "client_id": client_id, "entered_at": now}
     try:
-        connection.execute(upsert, {"sid": sid, "client_id": client_id, "at": now})
+        connection.execute(_insert(connection.dialect.name), values)
     except IntegrityError:
         # Nothing else can be wrong with these values. Looking first would cost every handoff.
-        raise SessionOverError from None
+        raise SessionExpiredError from None
 
 
-def client_sessions_of(connection: Connection, sid: str) -> Sequence[ClientSession]:
-    """Return what a session was handed on to, in the order in which it was first entered."""
-    query = (
-        select(client_sessions.c.client_id, client_sessions.c.first_at, client_sessions.c.last_at)
-        .where(client_sessions.c.sid == sid)
-        .order_by(client_sessions.c.first_at, client_sessions.c.client_id)
-    )
-    return [ClientSession(*row) for row in connection.execute(query)]
+def client_sessions_of(
+    connection: Connection, which: ColumnElement[bool]
+) -> Sequence[ClientSession]:
+    """Return which clients some sessions entered, in the order in which they were entered.
 
-
-def by_session(connection: Connection, subject: str) -> Mapping[str, Sequence[ClientSession]]:
-    """Return what each session of an account was handed on to, by the session's ``sid``.
-
-    A session that was handed on to nothing is not among them.
+    Args:
+        which: A condition on the columns of ``sessions``.
     """
-    query = (
-        select(client_sessions)
-        .join_from(client_sessions, sessions)
-        .where(sessions.c.subject == subject)
-        .order_by(client_sessions.c.first_at, client_sessions.c.client_id)
-    )
-    found: dict[str, list[ClientSession]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.sid, []).append(
-            ClientSession(row.client_id, row.first_at, row.last_at)
-        )
-    return found
+    order = (client_sessions.c.entered_at, client_sessions.c.client_id)
+    return [
+        ClientSession(*row)
+        for row in connection.execute(_OF_SESSIONS.where(which).order_by(*order))
+    ]
+
+
+def keep_expired(connection: Connection, sids: Collection[str], now: datetime) -> None:
+    """Keep the client sessions of expired sessions, and remove a few that were kept for long."""
+    expired = _OF_SESSIONS.add_columns(literal(now, Instant)).where(sessions.c.sid.in_(sids))
+    names = ["sid", "client_id", "subject", "noted_at"]
+    connection.execute(insert(expired_client_sessions).from_select(names, expired))
+    long_ago = expired_client_sessions.c.noted_at <= now - EXPIRED_KEPT_FOR
+    sweep(connection, expired_client_sessions, long_ago)
+
+
+def take_expired(connection: Connection, subject: str) -> Sequence[ClientSession]:
+    """Remove the expired client sessions of an account, and return them: they end everywhere."""
+    columns = [expired_client_sessions.c[name] for name in ClientSession.__dataclass_fields__]
+    of_account = expired_client_sessions.c.subject == subject
+    taken = delete(expired_client_sessions).where(of_account).returning(*columns)
+    return [ClientSession(*row) for row in connection.execute(taken)]

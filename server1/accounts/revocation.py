@@ -6,28 +6,31 @@ All in one transaction: no session ends here without its services ever hearing o
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from server1 import audit, clock
+from server1 import audit, clock, logouts
 from server1.audit import Event
-from server1.logouts import outlived, queue
-from server1.logouts.outlived import HandedOnSession
 
-from .client_sessions import client_sessions
+from .client_sessions import (
+    ClientSession,
+    client_sessions,
+    client_sessions_of,
+    keep_expired,
+    take_expired,
+)
 from .sessions import (
     ABSOLUTE_LIMIT,
     IDLE_LIMIT,
     Session,
     id_sha256_of,
-    rename_session,
     sessions,
 )
 from .users import User, delete_user
 
-SWEPT_AT_ONCE = 20  # rows; a sign-in clears away a few sessions that are over
+SWEPT_AT_ONCE = 20  # rows; a sign-in removes a few sessions that have expired
 
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
 
@@ -48,11 +51,11 @@ def revoke_session_of(connection: Connection, user: User, unverified_sid: str) -
 def revoke_all_sessions(connection: Connection, user: User) -> None:
     """End every session of an account, here and at the services.
 
-    A service is told of each session that it was handed, and of the account as a whole: it may hold
-    one that came from a session of which nothing is known here any more.
+    A service is notified of each session that entered it, and of the account as a whole: it may
+    hold one that came from a session of which nothing is known here any more.
     """
-    affected = _revoke(connection, sessions.c.subject == user.subject)
-    _notify_of_account(connection, user, affected)
+    ended = _revoke(connection, sessions.c.subject == user.subject)
+    _notify_of_account(connection, user, ended)
 
 
 def revoke_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
@@ -60,27 +63,21 @@ def revoke_other_sessions(connection: Connection, user: User, kept: Session | No
     if kept is None:
         revoke_all_sessions(connection, user)
         return
-    of_user = sessions.c.subject == user.subject
-    _revoke(connection, of_user & (sessions.c.sid != kept.sid))
-    _notify(connection, outlived.take(connection, user.subject))
+    _revoke_others(connection, user, kept)
+    _notify(connection, take_expired(connection, user.subject))
 
 
-def revoke_after_password_change(connection: Connection, user: User, kept: Session | None) -> None:
+def revoke_after_password_change(connection: Connection, user: User, kept: Session) -> None:
     """End every session of an account but one, and all of them at the services.
 
-    The one that is kept goes on as another session: whoever has copied its cookie may have gone on
-    to a service with it.
+    The one that is kept needs another ``sid`` then, see ``sessions.renew_session``: its cookie may
+    have been copied, and the copy may have entered a service.
     """
-    if kept is None:
-        revoke_all_sessions(connection, user)
-        return
-    of_user = sessions.c.subject == user.subject
-    ended = _revoke(connection, of_user & (sessions.c.sid != kept.sid))
-    left = _client_sessions(connection, [kept.sid])
-    _notify(connection, left)
+    ended = _revoke_others(connection, user, kept)
+    entered = client_sessions_of(connection, sessions.c.sid == kept.sid)
+    _notify(connection, entered)
     connection.execute(delete(client_sessions).where(client_sessions.c.sid == kept.sid))
-    rename_session(connection, kept)
-    _notify_of_account(connection, user, (*ended, *left))
+    _notify_of_account(connection, user, (*ended, *entered))
 
 
 def delete_account(connection: Connection, user: User, *, detail: str | None = None) -> None:
@@ -97,65 +94,55 @@ def delete_account(connection: Connection, user: User, *, detail: str | None = N
 
 
 def sweep(connection: Connection, now: datetime) -> None:
-    """Clear away a few sessions that are over by their time; what they led to may go on."""
-    over = (
+    """Remove a few expired sessions, and keep in mind which services they entered."""
+    expired = (
         select(sessions.c.sid)
         .where(sessions.c.last_seen_at <= now - IDLE_LIMIT)
         .limit(SWEPT_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    sids = connection.execute(over).scalars().all()
-    outlived.note(connection, _client_sessions(connection, sids), now)
+    sids = connection.execute(expired).scalars().all()
+    keep_expired(connection, sids, now)
     _delete(connection, sids)
 
 
-def _revoke(connection: Connection, which: ColumnElement[bool]) -> Collection[HandedOnSession]:
-    """End sessions, and return what they were handed on to."""
-    columns = [sessions.c[column] for column in ("sid", "subject", "opened_at", "last_seen_at")]
+def _revoke_others(connection: Connection, user: User, kept: Session) -> Sequence[ClientSession]:
+    of_user = sessions.c.subject == user.subject
+    return _revoke(connection, of_user & (sessions.c.sid != kept.sid))
+
+
+def _revoke(connection: Connection, which: ColumnElement[bool]) -> Sequence[ClientSession]:
+    """End sessions, and return what they entered."""
+    columns = [sessions.c[column] for column in ("sid", "subject", "auth_time", "last_seen_at")]
     # Locked before anything is read: a handoff under way is noted before, or finds no session.
     query = select(*columns).where(which).order_by(sessions.c.sid).with_for_update()
-    closed = connection.execute(query).all()
-    sids = [row.sid for row in closed]
-    affected = _client_sessions(connection, sids)
-    _notify(connection, affected)
+    ended = connection.execute(query).all()
+    sids = [row.sid for row in ended]
+    entered = client_sessions_of(connection, sessions.c.sid.in_(sids))
+    _notify(connection, entered)
     _delete(connection, sids)
     now = clock.now()
-    for row in closed:
-        # One whose time was over had ended before.
-        if row.last_seen_at > now - IDLE_LIMIT and row.opened_at > now - ABSOLUTE_LIMIT:
+    for row in ended:
+        # An expired one had ended before.
+        if row.last_seen_at > now - IDLE_LIMIT and row.auth_time > now - ABSOLUTE_LIMIT:
             audit.record(
                 connection, Event.SESSION_ENDED, subject=row.subject, detail=f"session {row.sid}"
             )
-    return affected
+    return entered
 
 
-def _client_sessions(connection: Connection, sids: Collection[str]) -> Collection[HandedOnSession]:
-    if not sids:
-        return ()
-    query = (
-        select(client_sessions.c.sid, client_sessions.c.client_id, sessions.c.subject)
-        .join_from(client_sessions, sessions)
-        .where(client_sessions.c.sid.in_(sids))
-        .order_by(client_sessions.c.first_at)
-    )
-    return [HandedOnSession(*row) for row in connection.execute(query)]
-
-
-def _notify(connection: Connection, ended: Iterable[HandedOnSession]) -> None:
+def _notify(connection: Connection, ended: Iterable[ClientSession]) -> None:
     now = clock.now()
     for one in ended:
-        queue.enqueue(connection, one.client_id, subject=one.subject, sid=one.sid, now=now)
+        logouts.enqueue(connection, one.client_id, subject=one.subject, sid=one.sid, now=now)
 
 
-def _notify_of_account(
-    connection: Connection, user: User, affected: Iterable[HandedOnSession]
-) -> None:
+def _notify_of_account(connection: Connection, user: User, ended: Iterable[ClientSession]) -> None:
     now = clock.now()
-    known = (*affected, *outlived.take(connection, user.subject))
-    for client_id in sorted({one.client_id for one in known}):
-        queue.enqueue(connection, client_id, subject=user.subject, sid=None, now=now)
+    entered = (*ended, *take_expired(connection, user.subject))
+    for client_id in sorted({one.client_id for one in entered}):
+        logouts.enqueue(connection, client_id, subject=user.subject, sid=None, now=now)
 
 
 def _delete(connection: Connection, sids: Collection[str]) -> None:
-    if sids:
-        connection.execute(delete(sessions).where(sessions.c.sid.in_(sids)))
+    connection.execute(delete(sessions).where(sessions.c.sid.in_(sids)))

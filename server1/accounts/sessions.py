@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.engine import RowMapping
 
 from flask_service.database import Instant
 from server1 import audit
@@ -41,30 +42,29 @@ sessions = Table(
     Column("sid", String(64), nullable=False, unique=True),
     Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False, index=True),
     Column("auth_time", Instant, nullable=False),
-    Column("opened_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
     Column("address", String(64), nullable=False),
     Column("user_agent", String(200), nullable=False),
     Index("sessions_by_last_seen_at", "last_seen_at"),
 )
 
-_OWN_COLUMNS = ("sid", "auth_time", "opened_at", "last_seen_at")
+_COLUMNS = ("id_sha256", "sid", "auth_time", "last_seen_at", "address", "user_agent")
 
 # Built once: building a statement takes longer than running it.
 _FIND = (
-    select(users, *(sessions.c[column] for column in _OWN_COLUMNS))
+    select(users, *(sessions.c[column] for column in _COLUMNS))
     .join_from(sessions, users)
     .where(
         sessions.c.id_sha256 == bindparam("wanted"),
         sessions.c.last_seen_at > bindparam("seen_after"),
-        sessions.c.opened_at > bindparam("opened_after"),
+        sessions.c.auth_time > bindparam("opened_after"),
         users.c.disabled.is_(False),
     )
 )
 
 
-class SessionOverError(LookupError):
-    """There is no such session, or it is over, or its account is disabled."""
+class SessionExpiredError(LookupError):
+    """There is no such session, or it has expired, or its account is disabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +77,12 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session that is alive, and whose it is."""
+    """One live session, and whose it is. It was opened at ``auth_time``."""
 
     id_sha256: str = field(repr=False)
     sid: str
     user: User
     auth_time: datetime
-    opened_at: datetime
-    last_seen_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSession:
-    """One of the sessions of an account, as its owner may recognise it."""
-
-    sid: str
-    opened_at: datetime
     last_seen_at: datetime
     address: str
     user_agent: str
@@ -106,16 +96,7 @@ def open_session(connection: Connection, user: User, browser: Browser, now: date
     """
     session_id, sid = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
     connection.execute(
-        insert(sessions).values(
-            id_sha256=id_sha256_of(session_id),
-            sid=sid,
-            subject=user.subject,
-            auth_time=now,
-            opened_at=now,
-            last_seen_at=now,
-            address=browser.address,
-            user_agent=browser.user_agent,
-        )
+        insert(sessions).values(sid=sid, subject=user.subject, **_opened(session_id, browser, now))
     )
     audit.record(connection, Event.SIGNED_IN, subject=user.subject, detail=f"session {sid}")
     return session_id
@@ -125,16 +106,17 @@ def find_session(connection: Connection, unverified_session_id: str, now: dateti
     """Find the session of a cookie.
 
     Raises:
-        SessionOverError: There is none, its time is over, or the account is disabled.
+        SessionExpiredError: There is none, it has expired, or the account is disabled.
     """
-    id_sha256 = id_sha256_of(unverified_session_id)
-    limits = {"seen_after": now - IDLE_LIMIT, "opened_after": now - ABSOLUTE_LIMIT}
-    row = connection.execute(_FIND, {"wanted": id_sha256, **limits}).mappings().one_or_none()
+    wanted = {
+        "wanted": id_sha256_of(unverified_session_id),
+        "seen_after": now - IDLE_LIMIT,
+        "opened_after": now - ABSOLUTE_LIMIT,
+    }
+    row = connection.execute(_FIND, wanted).mappings().one_or_none()
     if row is None:
-        raise SessionOverError
-    return Session(
-        id_sha256, user=from_row(row), **{column: row[column] for column in _OWN_COLUMNS}
-    )
+        raise SessionExpiredError
+    return _session(row, from_row(row))
 
 
 def reopen_session(
@@ -142,24 +124,13 @@ def reopen_session(
 ) -> str:
     """Let a session begin anew for someone who has proved once more who they are.
 
-    It keeps its public reference: it is the same session to the services that it was handed on to.
+    It keeps its public reference: it is the same session to the services that it entered.
 
     Returns:
         Its new identifier for the cookie; the old one is no longer good.
     """
     session_id = secrets.token_urlsafe(32)
-    connection.execute(
-        update(sessions)
-        .where(sessions.c.id_sha256 == session.id_sha256)
-        .values(
-            id_sha256=id_sha256_of(session_id),
-            auth_time=now,
-            opened_at=now,
-            last_seen_at=now,
-            address=browser.address,
-            user_agent=browser.user_agent,
-        )
-    )
+    _update(connection, session, **_opened(session_id, browser, now))
     detail = f"session {session.sid}"
     audit.record(connection, Event.SIGNED_IN, subject=session.user.subject, detail=detail)
     return session_id
@@ -167,45 +138,49 @@ def reopen_session(
 
 def note_seen(connection: Connection, session: Session, now: datetime) -> None:
     """Note that the session was used just now."""
-    connection.execute(
-        update(sessions).where(sessions.c.id_sha256 == session.id_sha256).values(last_seen_at=now)
-    )
+    _update(connection, session, last_seen_at=now)
 
 
-def sessions_of(connection: Connection, user: User, now: datetime) -> Sequence[OpenSession]:
+def sessions_of(connection: Connection, user: User, now: datetime) -> Sequence[Session]:
     """Return the live sessions of an account, the one that was seen last first."""
     query = (
-        select(*(sessions.c[column] for column in OpenSession.__dataclass_fields__))
+        select(*(sessions.c[column] for column in _COLUMNS))
         .where(
             sessions.c.subject == user.subject,
             sessions.c.last_seen_at > now - IDLE_LIMIT,
-            sessions.c.opened_at > now - ABSOLUTE_LIMIT,
+            sessions.c.auth_time > now - ABSOLUTE_LIMIT,
         )
         .order_by(sessions.c.last_seen_at.desc(), sessions.c.sid)
     )
-    return [OpenSession(*row) for row in connection.execute(query)]
+    return [_session(row, user) for row in connection.execute(query).mappings()]
 
 
-def renew_session_id(connection: Connection, session: Session) -> str:
-    """Give a session a new identifier, and return it; the old one is no longer good."""
+def renew_session(connection: Connection, session: Session) -> str:
+    """Give a session another identifier and another public reference; the old ones are void.
+
+    Returns:
+        Its new identifier for the cookie.
+    """
     session_id = secrets.token_urlsafe(32)
-    connection.execute(
-        update(sessions)
-        .where(sessions.c.id_sha256 == session.id_sha256)
-        .values(id_sha256=id_sha256_of(session_id))
-    )
+    new_sid = secrets.token_urlsafe(16)
+    _update(connection, session, id_sha256=id_sha256_of(session_id), sid=new_sid)
     return session_id
-
-
-def rename_session(connection: Connection, session: Session) -> None:
-    """Give a session another public reference; the services that it entered know the old one."""
-    connection.execute(
-        update(sessions)
-        .where(sessions.c.id_sha256 == session.id_sha256)
-        .values(sid=secrets.token_urlsafe(16))
-    )
 
 
 def id_sha256_of(session_id: str) -> str:
     """Return what is kept of a session's identifier."""
     return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def _opened(session_id: str, browser: Browser, now: datetime) -> dict[str, str | datetime]:
+    times = {"auth_time": now, "last_seen_at": now}
+    return {"id_sha256": id_sha256_of(session_id), **times, **asdict(browser)}
+
+
+def _update(connection: Connection, session: Session, **values: str | datetime) -> None:
+    this_one = sessions.c.id_sha256 == session.id_sha256
+    connection.execute(update(sessions).where(this_one).values(**values))
+
+
+def _session(row: RowMapping, user: User) -> Session:
+    return Session(user=user, **{column: row[column] for column in _COLUMNS})

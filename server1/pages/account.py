@@ -12,7 +12,7 @@ from flask_service.database import database
 from server1 import clock
 from server1.accounts import client_sessions, revocation, sessions
 from server1.accounts.devices import device
-from server1.accounts.sessions import OpenSession, Session
+from server1.accounts.sessions import Session
 from server1.handoff import handoff
 from server1.signed_in import add_sign_in_redirect, session_here
 
@@ -34,11 +34,11 @@ class SessionEntry:
     Args:
         session: What is noted about it.
         device: The browser and its system.
-        services: The names of the services that it was handed on to.
+        services: The names of the services that it entered.
         is_this: Whether it is the one of this very request.
     """
 
-    session: OpenSession
+    session: Session
     device: str
     services: Sequence[str]
     is_this: bool
@@ -84,14 +84,14 @@ def _entries(here: Session) -> Sequence[SessionEntry]:
     names = {client.client_id: client.name for client in handoff.clients()}
     with database().reading() as connection:
         found = sessions.sessions_of(connection, here.user, clock.now())
-        by_session = client_sessions.by_session(connection, here.user.subject)
+        of_user = sessions.sessions.c.subject == here.user.subject
+        entered = client_sessions.client_sessions_of(connection, of_user)
     entries = [
         SessionEntry(
             session=session,
             device=device(session.user_agent),
             services=[
-                names.get(client.client_id, client.client_id)
-                for client in by_session.get(session.sid, ())
+                names.get(one.client_id, one.client_id) for one in entered if one.sid == session.sid
             ],
             is_this=session.sid == here.sid,
         )

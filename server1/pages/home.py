@@ -16,7 +16,7 @@ from server1.config import config
 from server1.handoff import handoff
 from server1.signed_in import current_session
 
-from .sign_out_notice import sign_out_notice
+from .sign_out_notice import entered_clients
 
 blueprint = Blueprint("pages", __name__)
 
@@ -61,7 +61,7 @@ def home() -> str:
         session=session,
         must_verify=_must_verify(session.user),
         cards=_cards(session.user),
-        notice=sign_out_notice(session),
+        entered=entered_clients(session),
         contact=config().contact,
     )
 

@@ -15,7 +15,7 @@ from server1.signed_in import current_session, holds_session, sign_in, sign_out
 
 from . import error_pages
 from .forms import FormError, authenticated, form_page, form_view
-from .sign_out_notice import sign_out_notice
+from .sign_out_notice import entered_clients
 
 blueprint = Blueprint("login", __name__)
 
@@ -71,7 +71,7 @@ def logout() -> Response:
     if session is None:
         return redirect(url_for("pages.home"), 303)
     page = render_template(
-        "accounts/logout.html", user=session.user, notice=sign_out_notice(session)
+        "accounts/logout.html", user=session.user, entered=entered_clients(session)
     )
     return make_response(page)
 

@@ -20,7 +20,6 @@ from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import (
     add_sign_in_redirect,
-    current_session,
     is_signed_in,
     renew_session,
     session_here,
@@ -67,7 +66,7 @@ def password() -> Response:
         users.set_password_hash(connection, user, password_hash)
         # A link that somebody requested before would undo what the owner does here.
         links.revoke(connection, user, [Purpose.RESET_PASSWORD])
-        revocation.revoke_after_password_change(connection, user, kept=current_session())
+        revocation.revoke_after_password_change(connection, user, kept=here)
         renew_session(connection)
         throttles.forget_known(connection, user)
         throttles.note_known(connection, attempt_here(user.email), user, clock.now())

@@ -10,7 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from flask import Flask, current_app
-from sqlalchemy import Connection, DateTime, Dialect, Table
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Table,
+    delete,
+    select,
+    tuple_,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
@@ -21,6 +30,7 @@ from .engines import READING, make_engine
 from .schema import Schema
 
 TIMEOUT = timedelta(seconds=5)  # for a lock, a connection or an answer
+SWEPT_AT_ONCE = 20  # rows
 
 _EXTENSION = "database"
 _log = logging.getLogger(__name__)
@@ -196,6 +206,13 @@ def database() -> Database:
 def database_of(app: Flask) -> Database:
     """Return the database of *app*."""
     return cast(Database, app.extensions[_EXTENSION])
+
+
+def sweep(connection: Connection, table: Table, old: ColumnElement[bool]) -> None:
+    """Delete a few old rows of a table, but for those that another transaction has locked."""
+    key = table.primary_key.columns
+    some = select(*key).where(old).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
+    connection.execute(delete(table).where(tuple_(*key).in_(some)))
 
 
 def insert_into(connection: Connection, table: Table) -> Any:

@@ -9,8 +9,7 @@ import pytest
 from flask_service.jobs import Outcome
 from server1.accounts import client_sessions, revocation
 from server1.accounts.administration import replace_password
-from server1.logouts.notifier import LOGOUTS
-from server1.logouts.queue import Logout
+from server1.logouts import Logout
 from tests.jwks_endpoint import eventually, says_nothing
 from tests.servers.accounts_visitor import PASSWORD
 from tests.servers.told_services import DONE, FAILS, Told, running_services
@@ -229,7 +228,7 @@ def test_what_such_a_session_led_to_ends_when_all_others_are_to_end(services, cl
     clock.tick(seconds=1)
     services.visitor().submit("/account/sessions/end-others", page="/account")
     assert named(services.told()) == {("server2", over), ("photos", other)}
-    assert services.outlived() == []
+    assert services.expired() == []
 
 
 def test_what_such_a_session_led_to_ends_when_the_account_s_sessions_end(services, ada, clock):
@@ -244,10 +243,10 @@ def test_it_is_forgotten_after_thirty_days(services, clock):
     services.visitor("server2")
     clock.tick(minutes=30)
     services.visitor()
-    assert len(services.outlived()) == 1
+    assert len(services.expired()) == 1
     clock.tick(days=30)
     services.visitor()
-    assert services.outlived() == []
+    assert services.expired() == []
 
 
 # Nothing is lost.
@@ -307,7 +306,7 @@ def test_it_is_tried_less_and_less_often_for_a_day_and_then_given_up(services, c
 
 def test_a_logout_is_leased_for_twelve_seconds(services, clock):
     services.visitor("server2").sign_out()
-    services.outbox.claim(LOGOUTS)  # by a process that dies
+    services.outbox.claim(services.outbox.kinds["logout"])  # by a process that dies
     clock.tick(seconds=11)
     assert services.tell() == {}
     clock.tick(seconds=1)

@@ -12,8 +12,7 @@ from urllib.parse import parse_qs
 from sqlalchemy import select
 
 from flask_service.outbox import outbox_of
-from server1.logouts.notifier import LOGOUTS
-from server1.logouts.outlived import outlived_sessions
+from server1.accounts.client_sessions import expired_client_sessions
 from tests.documents import CHECKOUT
 from tests.jwks_endpoint import JWKSEndpoint, response, sends
 from tests.servers.accounts_visitor import Visitor, running_accounts
@@ -67,11 +66,11 @@ class Services:
 
     def sid(self):
         """The session that was opened last."""
-        return max(self.accounts.session_rows(), key=lambda row: row.opened_at).sid
+        return max(self.accounts.session_rows(), key=lambda row: row.auth_time).sid
 
     def tell(self):
         with self.accounts.app.app_context():
-            return self.outbox.process_due(LOGOUTS)
+            return self.outbox.process_due(self.outbox.kinds["logout"])
 
     @contextmanager
     def other_process(self, *command):
@@ -92,7 +91,7 @@ class Services:
 
     def tell_one(self):
         with self.accounts.app.app_context():
-            return self.outbox.process_one(LOGOUTS)
+            return self.outbox.process_one(self.outbox.kinds["logout"])
 
     def told(self):
         """Tell what is due, and return what all services have heard until now."""
@@ -103,9 +102,9 @@ class Services:
         with self.database.reading() as connection:
             return self.outbox.jobs(connection)
 
-    def outlived(self):
+    def expired(self):
         with self.database.reading() as connection:
-            return connection.execute(select(outlived_sessions)).all()
+            return connection.execute(select(expired_client_sessions)).all()
 
 
 @contextmanager

@@ -58,7 +58,6 @@ def _create_sessions(op: Operations) -> None:
         sa.Column("sid", sa.String(64), nullable=False, unique=True),
         sa.Column("subject", sa.String(64), _user(), nullable=False, index=True),
         sa.Column("auth_time", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("address", sa.String(64), nullable=False),
         sa.Column("user_agent", sa.String(200), nullable=False),
@@ -68,8 +67,15 @@ def _create_sessions(op: Operations) -> None:
         "client_sessions",
         sa.Column("sid", sa.String(64), _session(), primary_key=True),
         sa.Column("client_id", sa.String(128), primary_key=True),
-        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "expired_client_sessions",
+        sa.Column("sid", sa.String(64), primary_key=True),
+        sa.Column("client_id", sa.String(128), primary_key=True),
+        sa.Column("subject", sa.String(64), _user(), nullable=False, index=True),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Index("expired_client_sessions_by_noted_at", "noted_at"),
     )
 
 
@@ -119,14 +125,6 @@ def _create_outbox(op: Operations) -> None:
         sa.Column("failed", sa.Boolean, nullable=False),
         sa.Index("outbox_by_due_at", "kind", "failed", "due_at"),
         sqlite_autoincrement=True,
-    )
-    op.create_table(
-        "outlived_sessions",
-        sa.Column("sid", sa.String(64), primary_key=True),
-        sa.Column("client_id", sa.String(128), primary_key=True),
-        sa.Column("subject", sa.String(64), _user(), nullable=False, index=True),
-        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Index("outlived_sessions_by_noted_at", "noted_at"),
     )
 
 

@@ -1,0 +1,77 @@
+"""Logouts: clients are notified when a session that entered them ends. No request waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from flask_handoff import HandoffIssuer
+from flask_handoff.errors import LogoutNotDeliveredError
+from flask_service.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
+from flask_service.outbox import outbox
+
+JOB_KIND = "logout"
+NEW_SIGN_INS_SPARED = timedelta(minutes=1)
+"""How long before a logout of a whole account its sessions at the services stay open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """The payload of a job, whose topic is the client."""
+
+    subject: str  # whose sessions ended
+    sid: str | None  # the session that ended; None: all of the account's that began until then
+
+
+def enqueue(
+    connection: Connection, client_id: str, *, subject: str, sid: str | None, now: datetime
+) -> None:
+    """Enqueue the notification of a client, in the writing transaction that ends the sessions."""
+    outbox().enqueue(connection, JOB_KIND, client_id, Logout(subject, sid), now)
+
+
+def logout_jobs(issuer: HandoffIssuer) -> JobKind:
+    """Return the kind of jobs that notify the clients of an issuer.
+
+    A session that stays open at a service is a risk, so the first tries follow quickly.
+    """
+    return JobKind(
+        name=JOB_KIND,
+        policy=RetryPolicy(
+            first_delay=timedelta(seconds=5),
+            longest_delay=timedelta(hours=1),
+            tried_for=timedelta(days=1),
+            kept_for=timedelta(days=30),
+            lease=timedelta(seconds=12),  # 5 s for the response, 5 s for the database
+        ),
+        run=lambda job: _notify(issuer, job),
+        describe=_describe,
+        one_per_topic=True,
+        threads=3,  # a service that hangs delays at most its own notifications
+        grace=timedelta(milliseconds=20),
+    )
+
+
+def _notify(issuer: HandoffIssuer, job: Job) -> Outcome:
+    logout = job.read(Logout)
+    registered = {client.client_id: client for client in issuer.clients()}
+    client = registered.get(job.topic)
+    if client is None or client.backchannel_logout_uri is None:
+        return Outcome.SKIPPED
+    ended_at = job.enqueued_at
+    if logout.sid is None:
+        # Sessions that were still there are named; the others have been idle for much longer.
+        # Meanwhile somebody may have signed in anew, perhaps at a machine whose clock is behind.
+        ended_at -= NEW_SIGN_INS_SPARED
+    try:
+        issuer.send_logout(client, ended_at=ended_at, session_id=logout.sid, subject=logout.subject)
+    except LogoutNotDeliveredError as error:
+        raise JobError(str(error)) from None
+    return Outcome.SENT
+
+
+def _describe(job: Job) -> str:
+    logout = job.read(Logout)
+    return f"account {logout.subject}, {f'session {logout.sid}' if logout.sid else 'all sessions'}"
