@@ -1,8 +1,8 @@
 """The outbox: jobs that wait in the database until one of any number of processes has done them.
 
-A job is enqueued in the transaction of the change that it tells of, so that there is never one
-without the other. Whoever claims it has it to themselves for a while; a process that dies meanwhile
-loses nothing. What fails is tried again, later each time, and in the end kept for an operator.
+A job is enqueued in the transaction of the change that it is about: never one without the other.
+The process that claims a job leases it; when that process dies, another claims it after the lease.
+What fails is tried again, later each time, and in the end kept for an operator.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def outbox_table(metadata: sa.MetaData) -> sa.Table:
-    """Describe the table. It has no foreign keys: a job outlives what it tells the end of."""
+    """Describe the table. It has no foreign keys: what a job is about may be deleted before."""
     return sa.Table(
         "outbox",
         metadata,
@@ -46,7 +46,7 @@ def outbox_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("leased_until", Instant),
         sa.Column("failed", sa.Boolean, nullable=False),
         sa.Index("outbox_by_due_at", "kind", "failed", "due_at"),
-        sqlite_autoincrement=True,  # a number in the log means one job for ever
+        sqlite_autoincrement=True,  # a number in the log means one job only
     )
 
 
@@ -74,7 +74,7 @@ class Outbox:
         self._listeners: dict[str, list[threading.Event]] = {name: [] for name in self.kinds}
         # In memory, so that it ends with the process: no row holds back others after a crash.
         self._busy: dict[str, set[str]] = {name: set() for name in self.kinds}
-        self._locks = {name: threading.Lock() for name in self.kinds}
+        self._lock = threading.Lock()
 
     def init_app(self, app: Flask) -> None:
         """Make it the application's, which ``outbox()`` returns."""
@@ -92,7 +92,7 @@ class Outbox:
         """Enqueue a job, due at once; this process looks for it when the transaction is committed.
 
         Args:
-            connection: Of the writing transaction that does what the job tells of.
+            connection: Of the writing transaction that makes the change.
             payload: A dataclass of texts: no secret, and nothing that a stranger worded.
 
         Raises:
@@ -105,15 +105,21 @@ class Outbox:
             sa.insert(self._table).values(**values, **times, attempts=0, failed=False)
         )
 
-    def process_due(self, kind: JobKind) -> Counter[Outcome]:
+    def process_due(
+        self, kind: JobKind, stopping: Callable[[], bool] = lambda: False
+    ) -> Counter[Outcome]:
         """Do the jobs of a kind that are due, one after another; count what became of them.
+
+        Args:
+            kind: Of which kind.
+            stopping: Asked before each job; none is begun once it returns True.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The database is out of reach. A job that was being done
                 is due again when its lease has expired.
         """
         outcomes: Counter[Outcome] = Counter()
-        while outcome := self.process_one(kind):
+        while not stopping() and (outcome := self.process_one(kind)):
             outcomes[outcome] += 1
             if outcome is Outcome.UNREACHABLE:
                 break
@@ -125,17 +131,17 @@ class Outbox:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: As above.
         """
-        busy, lock = self._busy[kind.name], self._locks[kind.name]
-        with lock:  # of two threads that look at once, the second sees the first one's topic
+        busy = self._busy[kind.name]
+        with self._lock:  # of two threads that look at once, the second sees the first one's topic
             job = self.claim(kind, busy)
             if job is None:
                 return None
             if kind.one_per_topic:
                 busy.add(job.topic)
         try:
-            return self._settle(kind, job, _run(kind, job))
+            return self.settle(kind, job, _run(kind, job))
         finally:
-            with lock:
+            with self._lock:
                 busy.discard(job.topic)
 
     def claim(self, kind: JobKind, busy: Collection[str] = ()) -> Job | None:
@@ -161,31 +167,26 @@ class Outbox:
             row = connection.execute(claimed).mappings().one_or_none()
         return None if row is None else _job(row)
 
-    def remove(self, connection: sa.Connection, job: Job) -> None:
-        """Remove a claimed job: it is done, or there is nothing to do."""
-        connection.execute(sa.delete(self._table).where(*self._still_leased(job)))
+    def settle(self, kind: JobKind, job: Job, result: Outcome | JobError) -> Outcome:
+        """Remove a claimed job that is done; try another again, the more often tried the later.
 
-    def retry_later(
-        self, connection: sa.Connection, kind: JobKind, job: Job, reason: str, now: datetime
-    ) -> None:
-        """Try a claimed job again later; the more often it was tried, the later."""
-        doublings: int = 2 ** min(job.attempts - 1, 20)
-        due_at = now + min(kind.policy.first_delay * doublings, kind.policy.longest_delay)
-        columns = self._table.c
-        later = sa.update(self._table).values(due_at=due_at)
-        kept = later.where(*self._still_leased(job))
-        connection.execute(kept.values(leased_until=None, last_error=reason[:LONGEST_REASON]))
-        if kind.one_per_topic:
-            # One that is enqueued after this is tried at once, and finds who is back.
-            same_topic = sa.and_(columns.kind == kind.name, columns.topic == job.topic)
-            others = later.where(same_topic, columns.failed.is_(False), self._is_due(kind, due_at))
-            connection.execute(others)
-
-    def mark_failed(self, connection: sa.Connection, job: Job, reason: str) -> None:
-        """Try a claimed job no more, and keep it where an operator sees it."""
-        kept = sa.update(self._table).where(*self._still_leased(job))
-        reason = reason[:LONGEST_REASON]
-        connection.execute(kept.values(leased_until=None, failed=True, last_error=reason))
+        Nothing changes when the lease has expired and another process has claimed the job.
+        """
+        if isinstance(result, Outcome):
+            with self._database.writing() as connection:
+                connection.execute(sa.delete(self._table).where(*self._still_leased(job)))
+            _log.info("%s %d %s: %s", kind.name, job.number, job.topic, result.name.lower())
+            return result
+        now = self.clock()
+        if result.permanent or now - job.enqueued_at >= kind.policy.tried_for:
+            outcome, level = Outcome.FAILED, logging.ERROR
+            self._mark_failed(kind, job, str(result), now)
+        else:
+            outcome, level = Outcome.RETRY_LATER, logging.WARNING
+            self._retry_later(kind, job, str(result), now)
+        about = (kind.name, job.number, job.topic, outcome.name.lower().replace("_", " "))
+        _log.log(level, "%s %d %s: %s at attempt %d: %s", *about, job.attempts, result)
+        return Outcome.UNREACHABLE if result.unreachable else outcome
 
     def retry_now(self, connection: sa.Connection, number: int | None = None) -> int:
         """Make one job due now, or all of them, also those that failed; return how many.
@@ -194,7 +195,7 @@ class Outbox:
             JobUnknownError: There is none of this number.
         """
         chosen = sa.true() if number is None else self._table.c.id == number
-        # A lease is left alone: whoever tries the job at this moment goes on doing so.
+        # A lease is left alone: another process may be trying the job at this moment.
         due = sa.update(self._table).values(due_at=self.clock(), attempts=0, failed=False)
         updated = connection.execute(due.where(chosen).returning(self._table.c.id)).all()
         if number is not None and not updated:
@@ -206,47 +207,40 @@ class Outbox:
         query = sa.select(self._table).order_by(self._table.c.id)
         return [_job(row) for row in connection.execute(query).mappings()]
 
-    def sweep(self, connection: sa.Connection, kind: JobKind, now: datetime) -> Sequence[int]:
-        """Remove a few jobs of a kind that failed long ago, and return their numbers."""
-        columns = self._table.c
-        is_old = columns.enqueued_at <= now - kind.policy.kept_for
-        old = sa.select(columns.id).where(columns.kind == kind.name, columns.failed, is_old)
-        some = old.limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
-        removed = sa.delete(self._table).where(columns.id.in_(some)).returning(columns.id)
-        return sorted(connection.execute(removed).scalars())
-
     def _notify(self, kind: str) -> None:
         for event in self._listeners[kind]:
             event.set()
 
-    def _settle(self, kind: JobKind, job: Job, result: Outcome | JobError) -> Outcome:
-        now, swept = self.clock(), list[int]()
+    def _retry_later(self, kind: JobKind, job: Job, reason: str, now: datetime) -> None:
+        doublings: int = 2 ** min(job.attempts - 1, 20)
+        due_at = now + min(kind.policy.first_delay * doublings, kind.policy.longest_delay)
+        columns = self._table.c
+        same_topic = (columns.kind == kind.name, columns.topic == job.topic, ~columns.failed)
         with self._database.writing() as connection:
-            if isinstance(result, Outcome):
-                outcome = result
-                self.remove(connection, job)
-            elif result.permanent or now - job.enqueued_at >= kind.policy.tried_for:
-                outcome = Outcome.FAILED
-                self.mark_failed(connection, job, str(result))
-                swept += self.sweep(connection, kind, now)
-            else:
-                outcome = Outcome.RETRY_LATER
-                self.retry_later(connection, kind, job, str(result), now)
-        what = (job.kind, job.number, job.topic, outcome.name.lower().replace("_", " "))
-        if isinstance(result, Outcome):
-            _log.info("%s %d %s: %s", *what)
-            return outcome
-        level = logging.ERROR if outcome is Outcome.FAILED else logging.WARNING
-        _log.log(level, "%s %d %s: %s at attempt %d: %s", *what, job.attempts, result)
-        for number in swept:
+            connection.execute(self._release(job, reason).values(due_at=due_at))
+            if kind.one_per_topic:
+                # A job that is enqueued after this is tried at once, and shows who answers again.
+                others = sa.update(self._table).where(*same_topic, self._is_due(kind, due_at))
+                connection.execute(others.values(due_at=due_at))
+
+    def _mark_failed(self, kind: JobKind, job: Job, reason: str, now: datetime) -> None:
+        columns = self._table.c
+        is_old = columns.enqueued_at <= now - kind.policy.kept_for
+        old = sa.select(columns.id).where(columns.kind == kind.name, columns.failed, is_old)
+        some = columns.id.in_(old.limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True))
+        with self._database.writing() as connection:
+            connection.execute(self._release(job, reason).values(failed=True))
+            swept = connection.execute(sa.delete(self._table).where(some).returning(columns.id))
+            removed = sorted(swept.scalars())
+        for number in removed:
             _log.warning("%s %d is removed: it failed long ago", kind.name, number)
-        return Outcome.UNREACHABLE if result.unreachable else outcome
+
+    def _release(self, job: Job, reason: str) -> sa.Update:
+        released = sa.update(self._table).where(*self._still_leased(job))
+        return released.values(leased_until=None, last_error=reason[:LONGEST_REASON])
 
     def _is_due(self, kind: JobKind, at: datetime) -> sa.ColumnElement[bool]:
-        """Describe the jobs whose time has come, leased or not.
-
-        A clock that was ahead for a while, and is put right, makes no job wait until it is there.
-        """
+        # Leased or not. What a clock wrote that was ahead does not wait until that time has come.
         columns, policy = self._table.c, kind.policy
         return sa.or_(
             columns.due_at <= at,
@@ -269,7 +263,6 @@ class Outbox:
         )
 
     def _still_leased(self, job: Job) -> Sequence[sa.ColumnElement[bool]]:
-        # Whoever was so slow that another has claimed it meanwhile has no say in it any more.
         columns = self._table.c
         return (columns.id == job.number, columns.leased_until == job.leased_until)
 

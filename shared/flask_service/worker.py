@@ -10,7 +10,7 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from .jobs import JobKind, Outcome
+from .jobs import JobKind
 from .outbox import outbox_of
 
 LOOK_EVERY = timedelta(seconds=5)  # for what other processes enqueued, and for what is due again
@@ -73,11 +73,9 @@ class Workers:
         """Do what is due, and return what is in the way."""
         try:
             with self._app.app_context():
-                while not self._stopping.is_set():
-                    if self._outbox.process_one(kind) in {None, Outcome.UNREACHABLE}:
-                        break
+                self._outbox.process_due(kind, self._stopping.is_set)
         except SQLAlchemyError as error:
             return f"the database is out of reach ({type(error).__name__})"
-        except Exception as error:  # without this thread all would wait for ever
+        except Exception as error:  # without this thread no job of the kind is done
             return f"this server has failed ({type(error).__name__})"
         return None

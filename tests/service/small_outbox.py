@@ -9,7 +9,7 @@ from sqlalchemy import MetaData
 
 from flask_service import outbox_commands
 from flask_service.database import Database
-from flask_service.jobs import JobKind, Outcome, RetryPolicy
+from flask_service.jobs import JobError, JobKind, Outcome, RetryPolicy
 from flask_service.outbox import Outbox, outbox_table
 from flask_service.schema import Schema
 
@@ -26,6 +26,10 @@ POLICY = RetryPolicy(
 class Note:
     text: str
     more: str | None = None
+
+
+class RefusedError(JobError):
+    permanent = True
 
 
 class SmallOutbox:
@@ -66,21 +70,21 @@ class SmallOutbox:
     def claim(self, kind=None):
         return self.outbox.claim(kind or self.note)
 
-    def settle(self, settle, *arguments):
-        with self.database.writing() as connection:
-            return settle(connection, *arguments)
+    def settle(self, job, result, kind=None):
+        return self.outbox.settle(kind or self.note, job, result)
 
     def remove(self, job):
-        self.settle(self.outbox.remove, job)
+        self.settle(job, Outcome.SENT)
 
     def retry_later(self, job, reason="no answer"):
-        self.settle(self.outbox.retry_later, self.note, job, reason, self.clock())
+        self.settle(job, JobError(reason))
 
-    def mark_failed(self, job):
-        self.settle(self.outbox.mark_failed, job, "refused")
+    def mark_failed(self, job, reason="refused"):
+        self.settle(job, RefusedError(reason))
 
     def retry_now(self, *number):
-        return self.settle(self.outbox.retry_now, *number)
+        with self.database.writing() as connection:
+            return self.outbox.retry_now(connection, *number)
 
     def process_one(self, kind=None):
         return self.outbox.process_one(kind or self.note)
@@ -93,7 +97,8 @@ class SmallOutbox:
             return self.outbox.jobs(connection)
 
     def change(self, **values):
-        self.settle(lambda connection: connection.execute(self.table.update().values(**values)))
+        with self.database.writing() as connection:
+            connection.execute(self.table.update().values(**values))
 
     def command(self, *arguments):
         return self.app.test_cli_runner().invoke(args=["outbox", *arguments])

@@ -9,13 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_service.jobs import JobError, JobUnknownError, Outcome
 from flask_service.outbox import Outbox
-from tests.service.small_outbox import Note, raises
+from tests.service.small_outbox import Note, RefusedError, raises
 
 PATIENCE = 60  # seconds
-
-
-class RefusedError(JobError):
-    permanent = True
 
 
 class UnreachableError(JobError):
@@ -129,7 +125,7 @@ def test_a_lease_holds_back_its_own_job_only(small):
     assert [job.number for job in iter(small.claim, None)] == [1, 2]
 
 
-def test_whoever_lost_a_lease_has_no_say_any_more(small, clock):
+def test_a_process_that_lost_its_lease_changes_nothing(small, clock):
     small.enqueue()
     slow = small.claim()
     clock.tick(minutes=2)
@@ -171,8 +167,8 @@ def test_what_a_clock_ahead_enqueued_is_due_at_once(small, clock, ahead):
 
 
 def test_what_a_clock_years_ahead_postponed_is_due(small, clock):
-    small.enqueue()
     clock.tick(days=365)
+    small.enqueue()
     small.retry_later(small.claim())
     clock.tick(days=-365)
     assert small.claim().number == 1
@@ -281,12 +277,9 @@ def test_a_permanent_error_fails_at_once_and_is_kept(small, clock):
 
 
 def test_no_reason_is_too_long_for_the_database(small):
-    for settle in (small.outbox.retry_later, small.outbox.mark_failed):
+    for settle in (small.retry_later, small.mark_failed):
         small.enqueue()
-        job = small.claim()
-        before = (small.note,) if settle == small.outbox.retry_later else ()
-        after = (small.clock(),) if before else ()
-        small.settle(settle, *before, job, "x" * 1000, *after)
+        settle(small.claim(), "x" * 1000)
     assert [job.last_error for job in small.jobs()] == ["x" * 200, "x" * 200]
 
 
@@ -313,21 +306,21 @@ def test_jobs_that_failed_a_month_ago_are_removed_aloud(small, clock, caplog):
     assert "note 1 is removed: it failed long ago" in caplog.text
 
 
-def test_a_sweep_removes_a_few_failed_jobs_at_a_time(small, clock):
-    for _ in range(25):
-        small.enqueue()
-    small.enqueue(text="waits")
-    for _ in range(25):
-        small.mark_failed(small.claim())
+def test_a_failure_removes_a_few_that_failed_long_ago(small, clock):
+    small.enqueue("newer", "waits")
 
-    def sweep():
-        return len(small.settle(small.outbox.sweep, small.note, clock()))
+    def left_after_failures(number):
+        for _ in range(number):
+            small.enqueue()
+            small.mark_failed(small.claim())
+        return len(small.jobs())
 
+    assert left_after_failures(25) == 1 + 25
     clock.tick(days=29, hours=23)
-    assert sweep() == 0
+    assert left_after_failures(1) == 1 + 26
     clock.tick(hours=1)
-    assert [sweep(), sweep(), sweep()] == [20, 5, 0]
-    assert [job.read(Note).text for job in small.jobs()] == ["waits"]
+    assert [left_after_failures(1) for _ in range(3)] == [1 + 7, 1 + 3, 1 + 4]
+    assert small.jobs()[0].read(Note).text == "waits"
 
 
 # On demand.
@@ -401,6 +394,7 @@ def test_a_failure_postpones_the_topics_other_due_jobs(small, clock):
 
 
 def test_a_fault_while_settling_frees_the_topic(small):
+    small.acts["a"] = raises(JobError("down"))
     for _ in range(2):
         small.enqueue("a", kind="call")
     times = iter([small.clock()])
@@ -408,6 +402,7 @@ def test_a_fault_while_settling_frees_the_topic(small):
     with pytest.raises(StopIteration):
         small.process_one(small.call)
     small.outbox.clock = tell
+    small.acts.clear()
     assert small.process_due(small.call) == {Outcome.SENT: 1}
 
 

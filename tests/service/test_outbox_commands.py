@@ -2,8 +2,7 @@ import pytest
 from sqlalchemy import text
 
 from flask_service.jobs import JobError
-from tests.service.small_outbox import raises
-from tests.service.test_outbox import RefusedError
+from tests.service.small_outbox import RefusedError, raises
 
 SINCE = ["2026-01-01", "12:00", "UTC"]
 
