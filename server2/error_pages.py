@@ -11,7 +11,7 @@ from flask_handoff import request_id
 from flask_handoff.errors import UnsafeReturnToError
 from flask_handoff.return_to import check_return_to
 from flask_service import error_pages
-from flask_service.error_pages import ErrorPages, database_error, error_page
+from flask_service.error_pages import database_error, error_page
 
 from .handoff import handoff
 from .notes import LONGEST
@@ -34,7 +34,7 @@ _TEXTS = {
 
 def init_app(app: Flask) -> None:
     """Answer every error of *app* with a page of this site."""
-    error_pages.init_app(app, ErrorPages(_TEXTS, "error.html"))
+    error_pages.init_app(app, _TEXTS, template="error.html")
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(ScopeMissingError, _scope_missing)
     app.register_error_handler(SignedOutError, _signed_out)

@@ -7,7 +7,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from flask_service import error_pages
-from flask_service.error_pages import ErrorPages, error_page
+from flask_service.error_pages import error_page
 
 _TEXTS = {
     400: ("This request cannot be read", "Something in it is missing, or not of its form."),
@@ -29,7 +29,7 @@ _OLD_FORM = (
 
 def init_app(app: Flask) -> None:
     """Answer every error of the application with a page."""
-    error_pages.init_app(app, ErrorPages(_TEXTS, "error_pages/error.html"))
+    error_pages.init_app(app, _TEXTS, template="error_pages/error.html")
     app.register_error_handler(CSRFError, old_form)
 
 

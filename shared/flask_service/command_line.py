@@ -7,16 +7,9 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import click
-from flask.cli import FlaskGroup
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError
-
-
-def command_to_be_found() -> click.Context | None:
-    """Return the context in which ``flask`` builds the application only to find a command in it."""
-    context = click.get_current_context(silent=True)
-    return context if context is not None and isinstance(context.command, FlaskGroup) else None
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from contextlib import closing
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, FlaskGroup
 
-from .command_line import command_to_be_found, plain_refusals
+from .command_line import plain_refusals
 from .database import Database, database, database_of
 from .schema import DatabaseVersionError
 
@@ -27,16 +27,18 @@ def init_app(app: Flask, *, upgrade: bool) -> None:
         ConfigurationError: It is out of reach, or an upgrade failed.
     """
     app.cli.add_command(database_group)
-    context = command_to_be_found()
-    if context is None:
-        database_of(app).prepare(upgrade=upgrade)
+    database = database_of(app)
+    context = click.get_current_context(silent=True)
+    if context is None or not isinstance(context.command, FlaskGroup):
+        database.prepare(upgrade=upgrade)
         return
-    context.call_on_close(database_of(app).close)
+    # `flask` builds the application only to find a command in it.
+    context.call_on_close(database.close)
     try:
-        database_of(app).prepare()
+        database.prepare()
     except DatabaseVersionError as refusal:
         # `database upgrade` has to be found all the same; no other command gets any further.
-        database_of(app).refuse(refusal)
+        database.refuse(refusal)
 
 
 @database_group.command("show")

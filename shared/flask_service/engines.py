@@ -45,32 +45,27 @@ def _sqlite_engine(url: URL, timeout: float) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def make_file(*_arguments: object) -> None:
-        with suppress(OSError):  # which the connection then tells
+        with suppress(OSError):  # connecting fails next, and says why
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Nobody else may read what it will hold; SQLite gives its side files the same mode.
             file.touch(mode=0o600)
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+    def prepare(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(file)
         _prepare_sqlite(connection, timeout)
 
     event.listen(engine, "begin", _begin_sqlite)
-    _follow_file(engine, file)
-    return engine
 
-
-def _follow_file(engine: Engine, file: Path) -> None:
     # A file that was deleted or replaced lives on in the connections that have it open. What one
     # process writes there no other sees: a token could be used once here and once there.
 
-    @event.listens_for(engine, "connect")
-    def note(_connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        record.info["file"] = _identity(file)
-
     @event.listens_for(engine, "checkout")
-    def compare(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+    def follow_file(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
         if record.info["file"] != _identity(file):
             raise DisconnectionError("the database is another file than before")
+
+    return engine
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
@@ -85,20 +80,16 @@ def _prepare_sqlite(connection: sqlite3.Connection, timeout: float) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     deadline = time.monotonic() + timeout
-    while not _turned_to_wal(connection):
-        if time.monotonic() > deadline:
-            raise sqlite3.OperationalError("another process holds the database")
-        time.sleep(0.01)
-
-
-def _turned_to_wal(connection: sqlite3.Connection) -> bool:
-    # Of several processes that turn a new file to WAL at once, all but one are told at once that
-    # it is locked: SQLite's own timeout does not cover this.
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError:
-        return False
-    return True
+    while True:
+        # Of several processes that turn a new file to WAL at once, all but one are refused at once:
+        # SQLite's own timeout does not cover this.
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -106,7 +97,7 @@ def _begin_sqlite(connection: Connection) -> None:
     statement = "BEGIN" if reading else "BEGIN IMMEDIATE"
     driver = cast(sqlite3.Connection, connection.connection.driver_connection)
     try:
-        # SQLAlchemy's way round costs as much as the query that follows.
+        # Through SQLAlchemy it costs as much as the query that follows.
         driver.execute(statement)
     except sqlite3.Error as error:  # locked for too long, or damaged: a 503, not a 500
         raise DatabaseError(statement, None, error) from error

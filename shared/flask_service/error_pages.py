@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
 
 from flask import Flask, current_app, make_response, render_template, request
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlchemyError
@@ -21,33 +19,26 @@ _FIRST_ERROR, _OUR_FAULT, _UNAVAILABLE = 400, 500, 503  # statuses
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorPages:
-    """What the error pages of one application say, and how they look.
+def init_app(app: Flask, texts: Mapping[int, tuple[str, str]], *, template: str) -> None:
+    """Answer every error of *app* with a page, and one of its database with status 503.
 
     Args:
+        app: The whole application.
         texts: Title and sentence of each status; those of 400 and 500 stand in for others.
         template: Gets ``status``, ``title``, ``sentence`` and ``request_id``.
     """
-
-    texts: Mapping[int, tuple[str, str]]
-    template: str
-
-
-def init_app(app: Flask, pages: ErrorPages) -> None:
-    """Answer every error of *app* with a page, and one of its database with status 503."""
-    app.extensions[_EXTENSION] = pages
+    app.extensions[_EXTENSION] = (texts, template)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, database_error)
 
 
 def error_page(status: int, *, title: str = "", sentence: str = "") -> Response:
     """Return the error page for *status*, in other words where some are given."""
-    pages = cast(ErrorPages, current_app.extensions[_EXTENSION])
+    texts, template = current_app.extensions[_EXTENSION]
     instead = _FIRST_ERROR if status < _OUR_FAULT else _OUR_FAULT
-    usual_title, usual_sentence = pages.texts.get(status) or pages.texts[instead]
+    usual_title, usual_sentence = texts.get(status) or texts[instead]
     page = render_template(
-        pages.template,
+        template,
         status=status,
         title=title or usual_title,
         sentence=sentence or usual_sentence,

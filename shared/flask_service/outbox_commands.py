@@ -54,20 +54,15 @@ def retry_jobs(job: tuple[int, ...], every: bool) -> None:
 
 
 @outbox_group.command("send")
-@click.option("--kind", "names", multiple=True, help="Only these.  [default: all kinds]")
 @plain_refusals()
-def send_jobs(names: tuple[str, ...]) -> None:
+def send_jobs() -> None:
     """Do what is due, once: for a timer, where no worker runs.
 
     Fails when a job could not be done.
     """
-    kinds = outbox().kinds
-    for name in names:
-        if name not in kinds:
-            raise click.UsageError(f"There is no kind {name!r}. There are: {', '.join(kinds)}.")
     outcomes: Counter[Outcome] = Counter()
-    for name in dict.fromkeys(names or kinds):
-        outcomes += outbox().process_due(kinds[name])
+    for kind in outbox().kinds.values():
+        outcomes += outbox().process_due(kind)
     retried = outcomes[Outcome.RETRY_LATER] + outcomes[Outcome.UNREACHABLE]
     failed = outcomes[Outcome.FAILED]
     click.echo(f"Sent: {outcomes[Outcome.SENT]}. Skipped: {outcomes[Outcome.SKIPPED]}.")
@@ -78,18 +73,15 @@ def send_jobs(names: tuple[str, ...]) -> None:
 
 
 def _cells(job: Job, now: datetime) -> tuple[str, ...]:
-    return (
-        *(str(job.number), job.kind, job.topic, _about(job), to_the_minute(job.enqueued_at)),
-        *(str(job.attempts), _next_try(job, now), job.last_error or "-"),
-    )
-
-
-def _about(job: Job) -> str:
     kind = outbox().kinds.get(job.kind)
     try:
-        return "-" if kind is None else kind.describe(job)
+        about = "-" if kind is None else kind.describe(job)
     except JobError:
-        return "-"
+        about = "-"
+    return (
+        *(str(job.number), job.kind, job.topic, about, to_the_minute(job.enqueued_at)),
+        *(str(job.attempts), _next_try(job, now), job.last_error or "-"),
+    )
 
 
 def _next_try(job: Job, now: datetime) -> str:

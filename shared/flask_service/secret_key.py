@@ -17,26 +17,12 @@ SHORTEST_KEY = 32  # characters; a generated one has 43, of 256 random bits
 def init_app(app: Flask, path: Path, *, create: bool, settings: str) -> None:
     """Give the application its secret key, and the older ones that are still accepted.
 
+    The file holds one key a line: the first one signs, the others are still accepted. To replace
+    the key, write a new line above the old one and start again; take the old one out when the
+    sessions of that time have expired.
+
     Args:
         app: The whole application.
-        path: As below.
-        create: As below.
-        settings: As below.
-
-    Raises:
-        ConfigurationError: As below.
-    """
-    app.secret_key, *fallbacks = read_secret_keys(path, create=create, settings=settings)
-    app.config["SECRET_KEY_FALLBACKS"] = fallbacks
-
-
-def read_secret_keys(path: Path, *, create: bool, settings: str) -> Sequence[str]:
-    """Read the file of secret keys: one a line, the first one signs, the others are accepted still.
-
-    To replace the key, write a new line above the old one and start again; take the old one out
-    when the sessions of that time are over.
-
-    Args:
         path: The file.
         create: Whether to make it, with one random key, when there is none.
         settings: Which settings name the file, for the person who has to correct them.
@@ -63,7 +49,7 @@ def read_secret_keys(path: Path, *, create: bool, settings: str) -> Sequence[str
             f"{shown(path)} holds no secret key, or one of under {SHORTEST_KEY} characters.",
             "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
         )
-    return keys
+    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = keys
 
 
 def _create(path: Path) -> None:
@@ -75,7 +61,7 @@ def _create(path: Path) -> None:
             file.write(f"{secrets.token_urlsafe(32)}\n")
             file.flush()
             os.fsync(file.fileno())
-        # A link never replaces: of two processes at first run, both go on with the same key.
+        # A link never replaces: of two processes at first run, both get the same key.
         os.link(draft, path)
     except FileExistsError:
         pass

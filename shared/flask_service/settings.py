@@ -32,7 +32,6 @@ DRIVERS = {
 }
 
 _Parsed = TypeVar("_Parsed")
-_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 # What a database's host may be called; one with an @ in it is the end of a password.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]*", re.ASCII)
@@ -113,24 +112,20 @@ class SettingReader:
         """Read one line of text as it stands, with the blanks around it."""
         return self._printable(name, self._unstripped.get(name) or self._defaults.get(name, ""))
 
-    def number(self, name: str, least: int, most: int) -> int:
-        """Read a whole number."""
-        text = self.text(name)
+    def number(self, name: str, least: int, most: int, default: str = "") -> int:
+        """Read a whole number; *default* is that of a setting that has another one each time."""
+        default = default or self._defaults[name]
+        text = self._printable(name, self._given.get(name) or default)
         if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
             raise ConfigurationError(
                 f"{name}: {shown(text)} is not a number from {least} to {most}.",
-                f"The default is {self._defaults[name] or 'none'}.",
+                f"The default is {default or 'none'}.",
             )
         return int(text)
 
     def port(self, name: str, default: int) -> int:
         """Read a port, which may be another server's."""
-        text = self._given.get(name) or str(default)
-        if not _PORT.fullmatch(text) or not 1 <= int(text) <= 65535:
-            raise ConfigurationError(
-                f"{name}: {shown(text)} is not a port.", "Use a number from 1 to 65535."
-            )
-        return int(text)
+        return self.number(name, 1, 65535, str(default))
 
     def switch(self, name: str) -> bool:
         """Read what is on or off."""

@@ -87,7 +87,7 @@ def test_on_loopback_no_exception_has_to_be_named(settings, bind):
     [
         ({"HANDOFF_ISSUER": "http://accounts.example.com"}, "may not be used"),
         ({"HANDOFF_ISSUER": "localhost:5001"}, "HANDOFF_ISSUER"),
-        ({"SERVER2_PORT": "x"}, "SERVER2_PORT: 'x' is not a port."),
+        ({"SERVER2_PORT": "x"}, "SERVER2_PORT: 'x' is not a number from 1 to 65535."),
         ({"SERVER1_CONCURRENT_HASHES": "0"}, "SERVER1_CONCURRENT_HASHES"),
         ({"SERVER1_ARGON2_MEMORY_KIB": "31"}, "SERVER1_ARGON2_MEMORY_KIB"),
         (

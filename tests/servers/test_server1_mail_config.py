@@ -83,8 +83,8 @@ def test_a_password_is_read_from_the_environment_or_from_a_file(tmp_path):
         ({**SMTP, "SERVER1_SMTP_HOST": "mail.example.com:25"}, "is no host."),
         ({**SMTP, "SERVER1_SMTP_HOST": "smtp://mail.example.com"}, "is no host."),
         ({**SMTP, "SERVER1_SMTP_HOST": "two words"}, "is no host."),
-        ({**SMTP, "SERVER1_SMTP_PORT": "0"}, "SERVER1_SMTP_PORT: '0' is not a port."),
-        ({**SMTP, "SERVER1_SMTP_PORT": "smtp"}, "SERVER1_SMTP_PORT: 'smtp' is not a port."),
+        ({**SMTP, "SERVER1_SMTP_PORT": "0"}, "SERVER1_SMTP_PORT: '0' is not a number from"),
+        ({**SMTP, "SERVER1_SMTP_PORT": "smtp"}, "SERVER1_SMTP_PORT: 'smtp' is not a number from"),
         ({**SMTP, "SERVER1_SMTP_TLS": "yes"}, "Use one of starttls, tls, none."),
         ({**SMTP, "SERVER1_SMTP_TLS": "none"}, "SERVER1_SMTP_HOST is another machine"),
         (

@@ -55,13 +55,6 @@ def test_what_is_due_is_sent_by_command(small):
     assert small.command("send").stdout == "Sent: 0. Skipped: 0.\n"
 
 
-def test_one_kind_alone_is_sent_by_command(small):
-    small.enqueue()
-    small.enqueue("c", kind="call")
-    assert small.command("send", "--kind", "call").stdout == "Sent: 1. Skipped: 0.\n"
-    assert [job.kind for job in small.jobs()] == ["note"]
-
-
 def test_a_command_that_could_not_send_fails(small):
     small.acts = {"a": raises(JobError("down")), "b": raises(RefusedError("refused"))}
     small.enqueue("a")
@@ -98,7 +91,6 @@ def test_all_jobs_are_tried_again_at_once(small):
         (["retry", "1"], "There is no job 1. It may have been done."),
         (["retry", "0"], "0 is not in the range x>=1."),
         (["retry", "x"], "'x' is not a valid integer range."),
-        (["send", "--kind", "x"], "There is no kind 'x'. There are: note, call."),
     ],
 )
 def test_a_command_that_cannot_be_done_says_why(small, arguments, sentence):

@@ -4,10 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from flask import session
+from flask import Flask, session
 
 from flask_handoff import ConfigurationError
-from flask_service.secret_key import read_secret_keys
+from flask_service import secret_key
 
 KEY = "k" * 43
 
@@ -18,7 +18,9 @@ def path(tmp_path):
 
 
 def read(path, *, create=True):
-    return read_secret_keys(path, create=create, settings="THE_SETTING")
+    app = Flask("small")
+    secret_key.init_app(app, path, create=create, settings="THE_SETTING")
+    return [app.secret_key, *app.config["SECRET_KEY_FALLBACKS"]]
 
 
 def write(path, content):
