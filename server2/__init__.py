@@ -64,13 +64,6 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)
-    _add_pages(app, config)
-    cli.init_app(app)
-    database_commands.init_app(app, upgrade=config.demo)
-    return app
-
-
-def _add_pages(app: Flask, config: Config) -> None:
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)
     health.init_app(
@@ -79,3 +72,6 @@ def _add_pages(app: Flask, config: Config) -> None:
         others=keys_and_store,
         about=clock_difference,
     )
+    cli.init_app(app)
+    database_commands.init_app(app, upgrade=config.demo)
+    return app

@@ -7,24 +7,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+import sqlalchemy as sa
 from flask import g
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    ForeignKey,
-    Row,
-    String,
-    Table,
-    Text,
-    bindparam,
-    delete,
-    insert,
-    select,
-    update,
-)
 
 from flask_handoff.claims import Arrival, Logout
 from flask_service.database import Instant, database
@@ -36,56 +21,45 @@ from .db import current_time, metadata
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)  # how often a session in use is written
-ENDED_AT_ONCE = 500  # sessions in one transaction of an operator's: nobody waits long for it
 SWEPT = 2  # ended sessions removed with each new one, so that no sign-in pays for many
 
-sessions = Table(
+sessions = sa.Table(
     "sessions",
     metadata,
-    Column("id_sha256", String(64), primary_key=True),
-    Column("handle", String(32), nullable=False, unique=True),
-    Column("account_id", BigInteger, ForeignKey(accounts.c.id), nullable=False, index=True),
-    Column("scope", Text, nullable=False),
-    Column("issuer_session_id", Text, index=True),
+    sa.Column("id_sha256", sa.String(64), primary_key=True),
+    sa.Column("handle", sa.String(32), nullable=False, unique=True),
+    sa.Column(
+        "account_id", sa.BigInteger, sa.ForeignKey(accounts.c.id), nullable=False, index=True
+    ),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("issuer_session_id", sa.Text, index=True),
     # By the issuer's clock: what it ends up to an instant is what it handed on up to then.
-    Column("token_issued_at", Instant, nullable=False),
-    Column("token_sha256", String(64), nullable=False),
-    Column("kid", String(64), nullable=False, index=True),  # of the key that signed the token
-    Column("target", String(512), nullable=False),
-    Column("auth_time", Instant),
-    Column("started_at", Instant, nullable=False),
-    Column("last_seen_at", Instant, nullable=False, index=True),
+    sa.Column("token_issued_at", Instant, nullable=False),
+    sa.Column("token_sha256", sa.String(64), nullable=False),
+    sa.Column("kid", sa.String(64), nullable=False, index=True),  # of the token's key
+    sa.Column("target", sa.String(512), nullable=False),
+    sa.Column("auth_time", Instant),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False, index=True),
 )
 
 _FIND = (
-    select(sessions, accounts.c.issuer, accounts.c.subject, accounts.c.name, accounts.c.email)
+    sa.select(sessions, accounts.c.issuer, accounts.c.subject, accounts.c.name, accounts.c.email)
     .join_from(sessions, accounts)
     .where(
-        sessions.c.id_sha256 == bindparam("held_sha256"),
-        sessions.c.started_at > bindparam("oldest_start"),
-        sessions.c.last_seen_at > bindparam("idle_since"),
+        sessions.c.id_sha256 == sa.bindparam("held_sha256"),
+        sessions.c.started_at > sa.bindparam("oldest_start"),
+        sessions.c.last_seen_at > sa.bindparam("idle_since"),
     )
 )
-_END = delete(sessions).where(sessions.c.id_sha256 == bindparam("held_sha256"))
-_SEE = update(sessions).where(sessions.c.id_sha256 == bindparam("held_sha256"))
-_SWEEP = delete(sessions).where(
+_SWEEP = sa.delete(sessions).where(
     sessions.c.id_sha256.in_(
-        select(sessions.c.id_sha256)
-        .where(sessions.c.last_seen_at <= bindparam("idle_since"))
+        sa.select(sessions.c.id_sha256)
+        .where(sessions.c.last_seen_at <= sa.bindparam("idle_since"))
         .order_by(sessions.c.last_seen_at)
         .limit(SWEPT)
         .with_for_update(skip_locked=True)
     )
-)
-
-
-_OF_KEYS = sessions.c.kid.in_(bindparam("kids", expanding=True))
-_END_OF_KEYS = (
-    delete(sessions)
-    .where(
-        sessions.c.id_sha256.in_(select(sessions.c.id_sha256).where(_OF_KEYS).limit(ENDED_AT_ONCE))
-    )
-    .returning(sessions.c.handle)
 )
 
 
@@ -142,7 +116,7 @@ class Session:
             raise ScopeMissingError(scope)
 
 
-def start_session(connection: Connection, account_id: int, arrival: Arrival) -> tuple[str, str]:
+def start_session(connection: sa.Connection, account_id: int, arrival: Arrival) -> tuple[str, str]:
     """Write a new session for a person who arrived, and return its id and its handle.
 
     The session that this browser held until now ends, whoever it belonged to. The id is 256 random
@@ -153,7 +127,7 @@ def start_session(connection: Connection, account_id: int, arrival: Arrival) -> 
     end_session(connection)
     connection.execute(_SWEEP, {"idle_since": now - IDLE})
     connection.execute(
-        insert(sessions),
+        sa.insert(sessions),
         {
             "id_sha256": _sha256(session_id),
             "handle": handle,
@@ -172,46 +146,39 @@ def start_session(connection: Connection, account_id: int, arrival: Arrival) -> 
     return session_id, handle
 
 
-def end_session(connection: Connection) -> None:
+def end_session(connection: sa.Connection) -> None:
     """End the session that this browser holds, on every device that may have copied its cookie."""
     held = held_session_id()
     g.pop("session", None)
     if held is not None:
-        connection.execute(_END, {"held_sha256": _sha256(held)})
+        connection.execute(sa.delete(sessions).where(sessions.c.id_sha256 == _sha256(held)))
 
 
-def end_sessions_of(connection: Connection, logout: Logout) -> None:
+def end_sessions_of(connection: sa.Connection, logout: Logout) -> None:
     """End the sessions that came from those that have ended at the issuer, in every browser.
 
     A session that is named has ended, whatever the dates say. Of a whole account only those end
     that were handed on until then: somebody may have signed in anew.
     """
-    account = select(accounts.c.id).where(accounts.c.issuer == logout.issuer)
+    account = sa.select(accounts.c.id).where(accounts.c.issuer == logout.issuer)
     if logout.session_id is not None:
-        ended = delete(sessions).where(sessions.c.issuer_session_id == logout.session_id)
+        ended = sa.delete(sessions).where(sessions.c.issuer_session_id == logout.session_id)
     else:
-        ended = delete(sessions).where(sessions.c.token_issued_at <= logout.ended_at)
+        ended = sa.delete(sessions).where(sessions.c.token_issued_at <= logout.ended_at)
     if logout.subject is not None:
         account = account.where(accounts.c.subject == logout.subject)
     connection.execute(ended.where(sessions.c.account_id.in_(account)))
 
 
 def end_sessions_of_keys(kids: Sequence[str]) -> int:
-    """End the sessions whose tokens were signed with these keys.
-
-    Returns:
-        How many there were.
+    """End the sessions whose tokens were signed with these keys, and return how many there were.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: The database is out of reach; some may have ended.
+        sqlalchemy.exc.SQLAlchemyError: The database is out of reach; none has ended.
     """
-    ended = 0
-    while True:
-        with database().writing() as connection:
-            handles = connection.execute(_END_OF_KEYS, {"kids": kids}).all()
-        ended += len(handles)
-        if len(handles) < ENDED_AT_ONCE:
-            return ended
+    ended = sa.delete(sessions).where(sessions.c.kid.in_(kids)).returning(sessions.c.handle)
+    with database().writing() as connection:
+        return len(connection.execute(ended).all())
 
 
 def current_session() -> Session | None:
@@ -243,16 +210,12 @@ def _find(held_sha256: str) -> Session | None:
     if row is None:
         return None
     if now - row.last_seen_at >= SEEN_EVERY:
+        seen = sa.update(sessions).where(sessions.c.id_sha256 == held_sha256)
         with database().writing() as connection:
-            connection.execute(_SEE, {"held_sha256": held_sha256, "last_seen_at": now})
-    return _session(row)
-
-
-def _session(row: Row[Any]) -> Session:
-    account = Account(row.account_id, row.issuer, row.subject, row.name, row.email)
+            connection.execute(seen.values(last_seen_at=now))
     return Session(
         handle=row.handle,
-        account=account,
+        account=Account(row.account_id, row.issuer, row.subject, row.name, row.email),
         scope=frozenset(row.scope.split()),
         token_sha256=row.token_sha256,
         target=row.target,
