@@ -16,15 +16,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from dotenv import dotenv_values
 
 from flask_handoff import ConfigurationError
+from flask_service.settings import read_environment
 
 HERE = Path(__file__).parent
 ACCOUNT = "ada@example.com"
@@ -35,7 +35,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text says why."""
+    """The demo cannot start or continue; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +59,30 @@ class Demo:
         self._environment = environment
         self._places = places
         self._children: dict[Place, subprocess.Popen[bytes]] = {}
-        self._told_to_end = False
+        self._stopping = False
 
-    def run(self, when_ready: Callable[[], None]) -> None:
-        """Start both, call *when_ready* when both answer, and stay until told to end.
+    def run(self, greeting: str) -> None:
+        """Start both, print *greeting* when both answer, and stay until a signal ends it.
 
         Raises:
             DemoError: A server has ended by itself, or does not answer in time.
         """
-        signal.signal(signal.SIGINT, self._end)
-        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGTERM, self._stop)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup would have it
-            signal.signal(signal.SIGHUP, self._end)
+            signal.signal(signal.SIGHUP, self._stop)
         pipe_end, lifeline = os.pipe()
         try:
             for place in self._places:
                 self._children[place] = self._start(place, pipe_end)
-            if self._become_ready():
-                when_ready()
-            while not self._told_to_end:
-                self._check_children()
-                time.sleep(GLANCE)
+            self._watch(greeting)
         finally:
             self._end_children()
             os.close(pipe_end)
             os.close(lifeline)
 
-    def _end(self, _signal: int, _frame: object) -> None:
-        self._told_to_end = True
+    def _stop(self, _signal: int, _frame: object) -> None:
+        self._stopping = True
 
     def _start(self, place: Place, pipe_end: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -97,23 +93,24 @@ class Demo:
             start_new_session=True,
         )
 
-    def _become_ready(self) -> bool:
-        # One after the other: SERVER2 is ready when it has SERVER1's keys, and does not ask for
-        # them again at once when it asked too early.
+    def _watch(self, greeting: str) -> None:
+        # Asked one after the other: SERVER2 is ready when it has SERVER1's keys, and when it asked
+        # too early, it does not ask again at once.
+        awaited = list(self._places)
         deadline = time.monotonic() + STARTS_WITHIN
-        for place in self._places:
-            while not self._told_to_end and not _answers(place):
-                self._check_children()
-                if time.monotonic() > deadline:
-                    raise DemoError(f"{place.name} does not answer at {place.url}.")
-                time.sleep(GLANCE)
-        return not self._told_to_end
-
-    def _check_children(self) -> None:
-        for place, child in self._children.items():
-            status = child.poll()
-            if status is not None:
-                raise DemoError(f"{place.name} has ended by itself, with status {status}.")
+        while not self._stopping:
+            for place, child in self._children.items():
+                if child.poll() is not None:
+                    raise DemoError(
+                        f"{place.name} has ended by itself, with status {child.returncode}."
+                    )
+            if awaited and _answers(awaited[0]):
+                del awaited[0]
+                if not awaited:
+                    _say(greeting)
+            elif awaited and time.monotonic() > deadline:
+                raise DemoError(f"{awaited[0].name} does not answer at {awaited[0].url}.")
+            time.sleep(GLANCE)
 
     def _end_children(self) -> None:
         for child in self._children.values():
@@ -130,14 +127,25 @@ class Demo:
 
 
 def main() -> int:
-    """Run the demo; return 1, after a sentence, if it cannot start or go on."""
+    """Run the demo; return 1, after a sentence, if it cannot start or continue."""
     os.chdir(HERE)
-    environment = _environment()
+    environment = {**read_environment(), "SERVER1_DEMO": "1", "SERVER2_DEMO": "1"}
+    password = environment.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
+    environment["DEMO_PASSWORD"] = password
     try:
-        places = _places(environment)
-        for place in places:
+        first, second = _places(environment)
+        for place in (first, second):
             _check_port(place)
-        Demo(environment, places).run(lambda: _greet(places, environment["DEMO_PASSWORD"]))
+        greeting = f"""
+  SERVER1 knows the passwords       {first.url}
+  SERVER2 keeps the notes           {second.url}
+
+  Sign in as                        {ACCOUNT}
+  with the password                 {password}
+
+  Ctrl-C ends both.
+"""
+        Demo(environment, (first, second)).run(greeting)
     except (ConfigurationError, DemoError) as error:
         _say(f"The demo has ended. {error}")
         return 1
@@ -146,7 +154,7 @@ def main() -> int:
 
 
 def serve(package: str, pipe_end: int) -> None:
-    """Be one of the servers, in a child, until told to end or until the parent is gone."""
+    """Be one of the servers, in a child, until a signal comes or the parent is gone."""
 
     def end_with_parent() -> None:
         os.read(pipe_end, 1)
@@ -157,18 +165,7 @@ def serve(package: str, pipe_end: int) -> None:
     runpy.run_module(package, run_name="__main__", alter_sys=True)
 
 
-def _environment() -> dict[str, str]:
-    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    given = {**from_file, **os.environ}
-    return {
-        **given,
-        "SERVER1_DEMO": "1",
-        "SERVER2_DEMO": "1",
-        "DEMO_PASSWORD": given.get("DEMO_PASSWORD") or secrets.token_urlsafe(9),
-    }
-
-
-def _places(environment: Mapping[str, str]) -> tuple[Place, ...]:
+def _places(environment: Mapping[str, str]) -> tuple[Place, Place]:
     # Not at the top of the file: a child is one of the servers, and loads nothing of the other.
     from server1.config import Config as Server1Config
     from server2.config import Config as Server2Config
@@ -191,13 +188,12 @@ def _check_port(place: Place) -> None:
     for address in LOOPBACK:
         with suppress(OSError), socket.create_connection((address, place.port), timeout=1):
             raise DemoError(
-                f"Port {place.port} is taken. End what listens on it, "
+                f"Port {place.port} is already in use. End what listens on it, "
                 f"or give {place.name} another one: make demo {place.name}_PORT=…"
             )
 
 
 def _answers(place: Place) -> bool:
-    """Tell whether this server can do its work."""
     with requests.Session() as session:
         session.trust_env = False  # a proxy of the surroundings does not know this machine's ports
         try:
@@ -206,23 +202,8 @@ def _answers(place: Place) -> bool:
             return False
 
 
-def _greet(places: tuple[Place, ...], password: str) -> None:
-    first, second = places
-    _say(
-        f"""
-  SERVER1 knows the passwords       {first.url}
-  SERVER2 keeps the notes           {second.url}
-
-  Sign in as                        {ACCOUNT}
-  with the password                 {password}
-
-  Ctrl-C ends both.
-"""
-    )
-
-
 def _say(text: str) -> None:
-    # After a hang-up there is nobody to read it, and the children must be ended all the same.
+    # After a hang-up nobody reads it, and the children must be ended all the same.
     with suppress(OSError):
         os.write(sys.stdout.fileno(), f"{text}\n".encode())
 

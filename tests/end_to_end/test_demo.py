@@ -239,7 +239,7 @@ def test_a_port_in_use_is_told_in_one_sentence_and_nothing_starts(start, ports, 
         demo = start()
         assert demo.wait_until_ended() == 1
     assert demo.written.splitlines() == [
-        f"The demo has ended. Port {port} is taken. End what listens on it, "
+        f"The demo has ended. Port {port} is already in use. End what listens on it, "
         f"or give SERVER{number} another one: make demo SERVER{number}_PORT=…"
     ]
     assert not (tmp_path / "instance").exists()
