@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.keys import KeyRing
+from flask_handoff.keys import IssuerKeys
 from flask_handoff.web import answer_only_this_machine, limit_bodies
 from flask_service import access_log, browser_security, database_commands, health, logs, secret_key
 from flask_service.client_address import trust_proxies
@@ -27,14 +27,14 @@ from .mail.delivery import make_delivery
 def create_app(
     config: Config | None = None,
     *,
-    key_ring: KeyRing | None = None,
+    keys: IssuerKeys | None = None,
     clock: Clock = system_clock,
 ) -> Flask:
     """Build SERVER1.
 
     Args:
         config: In place of the environment's and ``.env``'s.
-        key_ring: As for ``HandoffIssuer.init_app``.
+        keys: As for ``HandoffIssuer.init_app``.
         clock: Tells the time.
 
     Raises:
@@ -53,8 +53,9 @@ def create_app(
             settings="SERVER1_INSTANCE or SERVER1_SECRET_KEY_FILE",
         )
         app.config.update(config.handoff)
-        make_first_signing_key(config)
-        handoff.init_app(app, key_ring=key_ring, clock=clock)
+        if keys is None:
+            make_first_signing_key(config)
+        handoff.init_app(app, keys=keys, clock=clock)
         Database(config.database_url, SCHEMA).init_app(app)
         database_commands.init_app(app, upgrade=config.demo)
     _add_rooms(app, config, clock)

@@ -3,6 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -65,13 +66,18 @@ class IssuerHooks:
         return requested_scope if self.grants is None else self.grants
 
 
-def issuer_app(key_directory, clock, key_ring=None, keys=None, **settings):
-    """SERVER1: whoever posts a name to /login is signed in as that person."""
+def issuer_app(keys, clock, **settings):
+    """SERVER1: whoever posts a name to /login is signed in as that person.
+
+    Args:
+        keys: The issuer's keys, or the directory where they lie.
+    """
     app = Flask("issuer")
+    if isinstance(keys, Path):
+        app.config["HANDOFF_KEYS_DIRECTORY"], keys = keys, None
     app.config.update(
         SECRET_KEY="of the issuer in a test",
         HANDOFF_ISSUER=ISSUER,
-        HANDOFF_KEYS_DIRECTORY=key_directory,
         HANDOFF_CLIENTS=[CLIENT],
     )
     app.config.update(settings)
@@ -81,7 +87,7 @@ def issuer_app(key_directory, clock, key_ring=None, keys=None, **settings):
         granted_scope=hooks.granted_scope,
         login_endpoint="login",
     )
-    handoff.init_app(app, key_ring=key_ring, keys=keys, clock=clock)
+    handoff.init_app(app, keys=keys, clock=clock)
 
     @app.route("/login", methods=["GET", "POST"])
     def login():

@@ -34,9 +34,9 @@ def store():
 
 
 @pytest.fixture
-def build_issuer(key_directory, key_ring, clock):
+def build_issuer(key_ring, clock):
     """Builds SERVER1 with the settings given."""
-    return lambda **settings: issuer_app(key_directory, clock, key_ring, **settings)
+    return lambda **settings: issuer_app(key_ring, clock, **settings)
 
 
 @pytest.fixture

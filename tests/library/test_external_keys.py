@@ -53,8 +53,7 @@ def keys_of(signer):
 
 
 def issuer_of(signer, clock, **settings):
-    nowhere = {"HANDOFF_KEYS_DIRECTORY": None}
-    return issuer_app(None, clock, keys=keys_of(signer), **{**nowhere, **settings})
+    return issuer_app(keys_of(signer), clock, **settings)
 
 
 def browser_between(signer, store, clock):
@@ -206,4 +205,4 @@ def test_a_weak_key_signs_nowhere():
 def test_keys_of_two_places_are_refused(key_directory, clock, private_key):
     keys = ExternalKeys(ExternalKey(private_key.public_key(), lambda octets: b""))
     with pytest.raises(ConfigurationError, match="HANDOFF_KEYS_DIRECTORY"):
-        issuer_app(key_directory, clock, keys=keys)
+        issuer_app(keys, clock, HANDOFF_KEYS_DIRECTORY=key_directory)

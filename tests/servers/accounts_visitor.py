@@ -4,6 +4,7 @@ import functools
 import json
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,9 +64,12 @@ class Accounts:
     """SERVER1 with one account; the time is told by *clock*."""
 
     def __init__(self, environment, clock):
-        keys = Path(environment["HANDOFF_KEYS_DIRECTORY"])
-        key_ring = opened(keys) if ring_exists(keys) else None
-        self.app = create_app(Config.from_environment(environment), key_ring=key_ring, clock=clock)
+        config = Config.from_environment(environment)
+        directory, keys = Path(environment["HANDOFF_KEYS_DIRECTORY"]), None
+        if ring_exists(directory):
+            keys = opened(directory)
+            config = replace(config, handoff={**config.handoff, "HANDOFF_KEYS_DIRECTORY": ""})
+        self.app = create_app(config, keys=keys, clock=clock)
         self.app.jinja_env.bytecode_cache = COMPILED
         # Nobody is put off because the machine is busy and their turn comes late.
         self.config = self.app.extensions["server1.config"]

@@ -18,7 +18,7 @@ from flask_handoff.errors import (
     ConfigurationError,
     SigningUnavailableError,
 )
-from flask_handoff.keys import IssuerKeys, KeyRing, WatchedKeyRing
+from flask_handoff.keys import IssuerKeys, WatchedKeyRing
 from flask_handoff.profiles import PROFILES
 from flask_handoff.signals import handoff_issued
 from flask_handoff.tokens import TokenMinter
@@ -70,7 +70,6 @@ class HandoffIssuer:
         self,
         app: Flask,
         *,
-        key_ring: KeyRing | None = None,
         keys: IssuerKeys | None = None,
         clock: Clock = system_clock,
     ) -> None:
@@ -78,8 +77,6 @@ class HandoffIssuer:
 
         Args:
             app: The application.
-            key_ring: The ring of the settings, where it was opened already in this process: its
-                keys are not loaded again, see ``KeyRing.open``.
             keys: In place of the setting ``HANDOFF_KEYS_DIRECTORY``, such as ``ExternalKeys``.
             clock: Tells the time.
 
@@ -88,8 +85,7 @@ class HandoffIssuer:
         """
         config = IssuerConfig.from_app(app, keys_elsewhere=keys is not None)
         if keys is None:
-            directory = cast(Path, config.keys_directory)  # it has to be given then
-            keys = WatchedKeyRing(directory, before=key_ring)
+            keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
         context = IssuerContext(
             config=config,
             keys=keys,
