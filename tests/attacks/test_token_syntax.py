@@ -244,7 +244,11 @@ def test_a_key_published_for_another_algorithm_verifies_nothing(
     wanted = key_ring.signing_key.verification_key.to_jwk()
     beside = VerificationKey("beside", strangers_key.public_key()).to_jwk()
     document = json.dumps({"keys": [{**wanted, "alg": algorithm}, beside]}).encode()
-    refused(TokenTrial(key_ring, clock, keys=PinnedKeys(parse_jwks(document))), None, NO_SUCH_KEY)
+    refused(
+        TokenTrial(key_ring, clock, keys=PinnedKeys(parse_jwks(document).values())),
+        None,
+        NO_SUCH_KEY,
+    )
 
 
 # Row 5: a key, or the address of one, in the header.

@@ -33,7 +33,7 @@ def token_of(vector):
 
 @cache
 def keys_of(document):
-    return PinnedKeys(parse_jwks(document.encode()))
+    return PinnedKeys(parse_jwks(document.encode()).values())
 
 
 def receiver(document, vector):

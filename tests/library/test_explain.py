@@ -60,7 +60,7 @@ def verifier(jwks_document):
     return TokenVerifier(
         issuer=ISSUER,
         audience=CLIENT_ID,
-        keys=PinnedKeys(parse_jwks(jwks_document)),
+        keys=PinnedKeys(parse_jwks(jwks_document).values()),
         replay_store=MemoryReplayStore(),
         profile=HANDOFF,
         clock=lambda: NOW,
@@ -143,7 +143,7 @@ FAULTS = {
     ),
     "a token by an unknown key": (
         lambda sign: sign(now=datetime.now(UTC), headers={"kid": "nobody-s-key"}),
-        ("key", "token_key_unknown", "not pinned"),
+        ("key", "token_key_unknown", "not held here"),
     ),
     "a token with another signature": (
         lambda sign: with_another_signature(sign(now=datetime.now(UTC))),

@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from flask_handoff.errors import ConfigurationError, KeyUnusableError, TokenKeyUnknownError
-from flask_handoff.keys import KeyRing, SigningKey, new_key, parse_jwks, read_ring
+from flask_handoff.errors import ConfigurationError, TokenKeyUnknownError
+from flask_handoff.keys import KeyRing, new_key, parse_jwks, read_ring
 
 WEAK_BITS = 1024
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -52,6 +52,10 @@ def rewrite(directory, change):
     path.write_text(json.dumps(document))
 
 
+def published_by(directory):
+    return json.loads(KeyRing.open(directory).jwks_json)["keys"]
+
+
 def to_pem(private_key, protection=None):
     return private_key.private_bytes(
         serialization.Encoding.PEM,
@@ -63,7 +67,7 @@ def to_pem(private_key, protection=None):
 def test_the_first_key_is_active_and_signs(tmp_path):
     key = new_key(tmp_path / "keys", clock=at(NOON))
     assert (key.state, key.created_at, key.activated_at) == ("active", NOON, NOON)
-    assert KeyRing.open(tmp_path / "keys").signing_key == key
+    assert KeyRing.open(tmp_path / "keys").signing_key.kid == key.kid
 
 
 def test_a_later_key_is_staged_and_the_first_goes_on_signing(ring_of_two):
@@ -101,22 +105,22 @@ def test_a_key_of_a_size_that_would_be_refused_is_not_made(tmp_path, bits):
 
 
 def test_active_and_staged_keys_are_published(ring_of_two):
-    published = [jwk["kid"] for jwk in KeyRing.open(ring_of_two).jwks()["keys"]]
+    published = [jwk["kid"] for jwk in published_by(ring_of_two)]
     assert published == [entry.kid for entry in read_ring(ring_of_two)]
     assert len(published) == 2
 
 
 @pytest.mark.parametrize("state", ["retired", "revoked"])
 def test_a_withdrawn_key_is_not_published_and_needs_no_file(directory, state):
-    withdrawn = {"state": state, f"{state}_at": "2026-02-01T00:00:00Z"}
+    withdrawn = {"state": state, "removed_at": "2026-02-01T00:00:00Z"}
     rewrite(directory, lambda keys: keys[1].update(withdrawn))
     pem_of(directory, position=1).unlink()
-    published = [jwk["kid"] for jwk in KeyRing.open(directory).jwks()["keys"]]
+    published = [jwk["kid"] for jwk in published_by(directory)]
     assert published == [read_ring(directory)[0].kid]
 
 
 def test_the_published_keys_show_the_public_members_only(ring_of_two):
-    for jwk in KeyRing.open(ring_of_two).jwks()["keys"]:
+    for jwk in published_by(ring_of_two):
         assert set(jwk) == {"kty", "n", "e", "kid", "use", "alg"}
 
 
@@ -132,12 +136,6 @@ def test_the_published_document_is_made_once(ring_of_two):
     assert ring.jwks_json is ring.jwks_json
 
 
-def test_a_change_to_what_was_handed_out_does_not_reach_the_ring(ring_of_two):
-    ring = KeyRing.open(ring_of_two)
-    ring.jwks()["keys"].clear()
-    assert len(ring.jwks()["keys"]) == 2
-
-
 def test_a_ring_that_is_open_needs_its_directory_no_more(directory):
     ring = KeyRing.open(directory)
     shutil.rmtree(directory)
@@ -148,18 +146,6 @@ def test_a_ring_that_is_open_needs_its_directory_no_more(directory):
 def test_a_kid_outside_the_ring_is_unknown(ring_of_two):
     with pytest.raises(TokenKeyUnknownError):
         KeyRing.open(ring_of_two).key("../../dev/null")
-
-
-def test_a_signing_key_under_a_wrong_name_cannot_exist(private_key):
-    with pytest.raises(KeyUnusableError, match="kid"):
-        SigningKey(
-            kid="x" * 43,
-            state="active",
-            created_at=NOON,
-            published_at=NOON,
-            activated_at=NOON,
-            private_key=private_key,
-        )
 
 
 def test_a_signing_key_shows_nothing_secret_in_its_text(directory):
@@ -316,7 +302,7 @@ def test_a_ring_json_that_is_no_ring_is_refused_and_left_alone(directory, text):
     [
         {"kid": "../ring"},
         {"kid": 7},
-        {"state": "asleep", "retired_at": "2026-02-01T00:00:00Z"},
+        {"state": "asleep", "removed_at": "2026-02-01T00:00:00Z"},
         {"state": ["active"]},
         {"created_at": None},
         {"created_at": 1_769_860_800},
@@ -324,15 +310,11 @@ def test_a_ring_json_that_is_no_ring_is_refused_and_left_alone(directory, text):
         {"created_at": "2026-01-31T12:00:00"},
         {"created_at": "2026-01-31T12:00:00+01:00"},
         {"activated_at": None},
-        {"retired_at": "2026-02-01T00:00:00Z"},
+        {"removed_at": "2026-02-01T00:00:00Z"},
         {"state": "staged"},
         {"state": "retired"},
         {"state": "revoked"},
-        {"state": "revoked", "retired_at": "2026-02-01T00:00:00Z"},
-        {"revoked_at": "2026-02-01T00:00:00Z"},
         {"state": "staged", "activated_at": None, "replaced_at": "2026-02-01T00:00:00Z"},
-        {"published_at": None},
-        {"published_at": 1_769_860_800},
         {"an unknown member": 1},
     ],
 )
@@ -343,21 +325,11 @@ def test_an_entry_that_is_not_of_its_form_is_refused(directory, members):
 
 
 def test_an_entry_without_a_member_is_refused(directory):
-    rewrite(directory, lambda keys: keys[0].pop("retired_at"))
-    with pytest.raises(ConfigurationError, match=r"cannot be used: a key lacks retired_at"):
+    rewrite(directory, lambda keys: keys[0].pop("removed_at"))
+    with pytest.raises(
+        ConfigurationError, match=r"cannot be used: expected a key\'s members to be kid, "
+    ):
         KeyRing.open(directory)
-
-
-def test_a_ring_of_an_earlier_form_is_refused(directory):
-    later = ("published_at", "replaced_at", "revoked_at")
-    rewrite(directory, lambda keys: [key.pop(member) for key in keys for member in later])
-    for use in (KeyRing.open, new_key):
-        with pytest.raises(ConfigurationError) as refused:
-            use(directory)
-        assert str(refused.value).endswith(
-            "cannot be used: a key lacks published_at, replaced_at, revoked_at, as in rings from "
-            "before 0.1.0. Restore it from a backup, or begin a new ring in another directory."
-        )
 
 
 def test_two_keys_that_both_sign_are_refused(directory):

@@ -29,7 +29,7 @@ def report_revocation(revocation: Revocation) -> None:
             "A receiver that does not know it yet fetches it when it meets it, at most once in 10 "
             "seconds. Other software than this library may take 5 minutes."
         )
-    trusted_since = min(entry.published_at for entry in revocation.revoked)
+    trusted_since = min(entry.created_at for entry in revocation.revoked)
     click.echo(
         "\nWho is affected:\n"
         "- People on their way to a receiver, for the next minute: they have to start again.\n"
@@ -60,10 +60,8 @@ def next_command(step: str, kid: str, directory: Path) -> str:
 
 
 def _remark(entry: RingEntry, now: datetime) -> str:
-    if entry.state == "retired":
-        return f"retired {utc(entry.retired_at)}"
-    if entry.state == "revoked":
-        return f"revoked {utc(entry.revoked_at)}"
+    if not entry.is_published:
+        return f"{entry.state} {utc(entry.removed_at)}"
     if entry.signs:
         return "signs"
     if entry.state == "staged":

@@ -11,7 +11,6 @@ import click
 from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
 from flask_handoff.keys import (
     RingEntry,
-    SigningKey,
     activate_key,
     activation_allowed_at,
     check_is_published,
@@ -209,7 +208,7 @@ def _make(
     context: click.Context,
     directory: Path | None,
     bits: str,
-    make: Callable[..., SigningKey],
+    make: Callable[..., RingEntry],
 ) -> None:
     with plain_refusals():
         directory = directory or directory_of_the_application(context)

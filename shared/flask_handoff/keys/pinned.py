@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -12,15 +12,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from flask_handoff.errors import (
-    ConfigurationError,
-    KeyMaterialError,
-    KeyUnusableError,
-    TokenKeyUnknownError,
-)
+from flask_handoff.errors import ConfigurationError, KeyMaterialError, KeyUnusableError
 from flask_handoff.redaction import shown
 
 from .jwks import jwks_entries, parse_jwks
+from .source import FixedKeys
 from .verification_key import VerificationKey, holds_a_secret
 
 MAXIMUM_FILE_BYTES = 64 * 1024
@@ -29,15 +25,8 @@ _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.
 _REMEDY = "Put the issuer's public keys there, as its jwks_uri shows them."
 
 
-class PinnedKeys:
-    """The issuer's public keys from a file: a ``KeySource`` that needs no network.
-
-    Args:
-        keys: At least one, by ``kid``.
-    """
-
-    def __init__(self, keys: Mapping[str, VerificationKey]) -> None:
-        self._keys = dict(keys)
+class PinnedKeys(FixedKeys):
+    """The issuer's public keys from a file: a ``KeySource`` that needs no network."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -63,25 +52,6 @@ class PinnedKeys:
             problem = f"The pinned key file {shown(path)} cannot be used: {error}."
             raise ConfigurationError(problem, _REMEDY) from error
 
-    @property
-    def kids(self) -> frozenset[str]:
-        """The names of the keys that are held."""
-        return frozenset(self._keys)
-
-    def key(self, kid: str) -> VerificationKey:
-        """Find the key of this name.
-
-        Raises:
-            TokenKeyUnknownError: It is not pinned.
-        """
-        try:
-            return self._keys[kid]
-        except KeyError:
-            raise TokenKeyUnknownError("the token names a key that is not pinned") from None
-
-    def ready(self) -> None:
-        """Return at once: pinned keys are always at hand."""
-
 
 def _read(path: Path) -> bytes:
     try:
@@ -96,21 +66,20 @@ def _read(path: Path) -> bytes:
     return unverified_document
 
 
-def _keys_of_jwks(path: Path, unverified_document: bytes) -> dict[str, VerificationKey]:
+def _keys_of_jwks(path: Path, unverified_document: bytes) -> Iterable[VerificationKey]:
     if any(holds_a_secret(jwk) for jwk in jwks_entries(unverified_document)):
         raise _private_key_pinned(path, "Keep only the public members")
-    return parse_jwks(unverified_document)
+    return parse_jwks(unverified_document).values()
 
 
-def _keys_of_pem(path: Path, unverified_document: bytes) -> dict[str, VerificationKey]:
+def _keys_of_pem(path: Path, unverified_document: bytes) -> Iterable[VerificationKey]:
     if b"PRIVATE KEY-----" in unverified_document:
         command = f"openssl pkey -in {shlex.quote(shown(path))} -pubout"
         raise _private_key_pinned(path, f"Put there what this prints: {command}")
     blocks = list(_PEM_BLOCK.finditer(unverified_document))
     if not blocks or any(block[1] != b"PUBLIC KEY" for block in blocks):
         raise KeyUnusableError("expected PEM blocks of the kind PUBLIC KEY, or a JWK Set")
-    keys = [VerificationKey.from_public_key(_public_key(block[0])) for block in blocks]
-    return {key.kid: key for key in keys}
+    return [VerificationKey.from_public_key(_public_key(block[0])) for block in blocks]
 
 
 def _public_key(pem: bytes) -> rsa.RSAPublicKey:

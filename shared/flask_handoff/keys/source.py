@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Protocol
 
+from flask_handoff.errors import TokenKeyUnknownError
+
+from .jwks import write_jwks
 from .verification_key import VerificationKey
 
 
@@ -26,3 +31,41 @@ class KeySource(Protocol):
             JWKSUnavailableError: There is none.
         """
         ...
+
+
+class FixedKeys:
+    """Public keys that never change: a ``KeySource`` that needs no network.
+
+    Args:
+        keys: At least one.
+    """
+
+    def __init__(self, keys: Iterable[VerificationKey]) -> None:
+        self._keys = {key.kid: key for key in keys}
+
+    @property
+    def kids(self) -> frozenset[str]:
+        """The names of the keys."""
+        return frozenset(self._keys)
+
+    @cached_property
+    def jwks_json(self) -> bytes:
+        """The keys as a JWK Set.
+
+        Source: RFC 7517, section 5.
+        """
+        return write_jwks(self._keys.values())
+
+    def key(self, kid: str) -> VerificationKey:
+        """Find the key of this name.
+
+        Raises:
+            TokenKeyUnknownError: It is not among them.
+        """
+        try:
+            return self._keys[kid]
+        except KeyError:
+            raise TokenKeyUnknownError("the token names a key that is not held here") from None
+
+    def ready(self) -> None:
+        """Return at once: the keys are here."""

@@ -8,8 +8,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from flask_handoff.errors import KeyUnusableError, SigningUnavailableError, TokenKeyUnknownError
-from flask_handoff.keys.jwks import MAXIMUM_JWKS_KEYS, write_jwks
+from flask_handoff.errors import KeyUnusableError, SigningUnavailableError
+from flask_handoff.keys.jwks import MAXIMUM_JWKS_KEYS
+from flask_handoff.keys.source import FixedKeys
 from flask_handoff.keys.verification_key import VerificationKey
 
 
@@ -60,7 +61,7 @@ class ExternalKey:
         return signature
 
 
-class ExternalKeys:
+class ExternalKeys(FixedKeys):
     """A key that signs elsewhere, and all keys that are published; in place of a ``KeyRing``.
 
     Args:
@@ -75,23 +76,7 @@ class ExternalKeys:
     def __init__(
         self, signing_key: ExternalKey, *, published: Iterable[VerificationKey] = ()
     ) -> None:
+        super().__init__([signing_key.verification_key, *published])
         self.signing_key = signing_key
-        keys = (signing_key.verification_key, *published)
-        self._keys = {key.kid: key for key in keys}
-        if len(self._keys) > MAXIMUM_JWKS_KEYS:
+        if len(self.kids) > MAXIMUM_JWKS_KEYS:
             raise KeyUnusableError(f"more than {MAXIMUM_JWKS_KEYS} keys cannot be published")
-        self.jwks_json = write_jwks(self._keys.values())
-
-    def key(self, kid: str) -> VerificationKey:
-        """Find the public half of the key of this name.
-
-        Raises:
-            TokenKeyUnknownError: It is not published.
-        """
-        try:
-            return self._keys[kid]
-        except KeyError:
-            raise TokenKeyUnknownError("the token names a key that is not published") from None
-
-    def ready(self) -> None:
-        """Return at once: the keys are here."""

@@ -12,19 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
-from flask_handoff.keys.verification_key import thumbprint
-from flask_handoff.keys.weakness import MAXIMUM_KEY_BITS, MINIMUM_KEY_BITS, PUBLIC_EXPONENT
 from flask_handoff.redaction import shown
 
-from .pem import delete_private_key, write_private_key
-from .private_files import check_is_ours, make_private_directory, only_writer
+from .private_files import make_private_directory, only_writer
 from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write_ring
 from .rotation_schedule import check_activation, check_is_published, check_retirement, check_room
-from .signing_key import SigningKey
+from .signing_key import SigningKey, delete_private_key
 
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
@@ -44,7 +39,7 @@ class Revocation:
     replaced: bool
 
 
-def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> SigningKey:
+def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> RingEntry:
     """Make a key and add it to the ring of a directory, which is made if it is not there.
 
     The key is active where no other is, else staged.
@@ -58,16 +53,17 @@ def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -
         ConfigurationError: The directory cannot be written, or what lies there is no good ring.
         KeyLifeCycleError: As many keys are published as receivers take.
     """
-    _check_bits(bits)
-    with _plain_refusal(directory):
-        make_private_directory(directory)
-    private_key = rsa.generate_private_key(PUBLIC_EXPONENT, bits)
-    with _the_only_writer(directory):
-        ring = read_ring(directory) if ring_exists(directory) else ()
-        return _add(directory, ring, private_key, clock)
+    key = SigningKey.generate(bits)
+    with _changing(directory, make=True) as ring:
+        check_room(ring)
+        entry = _new_entry(key, _now(clock), signs=not any(entry.signs for entry in ring))
+        # The PEM comes first: a ring that is read in between must not list a key without its file.
+        key.write(directory)
+        _write(directory, [*ring, entry])
+    return entry
 
 
-def stage_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> SigningKey:
+def stage_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> RingEntry:
     """Make a key and publish it, so that every receiver has seen it before it signs.
 
     Args:
@@ -79,17 +75,12 @@ def stage_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock)
         ConfigurationError: There is no good ring, or the directory cannot be written.
         KeyLifeCycleError: No key signs, or as many are published as receivers take.
     """
-    _check_bits(bits)
-    read_ring(directory)
-    private_key = rsa.generate_private_key(PUBLIC_EXPONENT, bits)
-    with _the_only_writer(directory):
-        ring = read_ring(directory)
-        if not any(entry.signs for entry in ring):
-            raise KeyLifeCycleError(
-                f"No key in {shown(directory)} signs, so there is none to take over from. "
-                f"Make one that signs at once: {new_key_command(directory)}"
-            )
-        return _add(directory, ring, private_key, clock)
+    if not any(entry.signs for entry in read_ring(directory)):
+        raise KeyLifeCycleError(
+            f"No key in {shown(directory)} signs, so there is none to take over from. "
+            f"Make one that signs at once: {new_key_command(directory)}"
+        )
+    return new_key(directory, bits=bits, clock=clock)
 
 
 def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> RingEntry:
@@ -105,9 +96,8 @@ def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> R
         KeyLifeCycleError: There is no such key, it is not staged, or a receiver may not have seen
             it yet.
     """
-    read_ring(directory)
-    with _the_only_writer(directory):
-        ring, now = read_ring(directory), _now(clock)
+    with _changing(directory) as ring:
+        now = _now(clock)
         entry = find_key(ring, kid)
         check_activation(entry, ring, now)
         _write(directory, _activated(ring, kid, now))
@@ -115,7 +105,7 @@ def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> R
 
 
 def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> RingEntry:
-    """Withdraw a key that signs no more, and delete its private half.
+    """Stop publishing a key that does not sign any longer, and delete its private half.
 
     Args:
         directory: Holds the ring.
@@ -126,12 +116,11 @@ def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> Rin
         ConfigurationError: There is no good ring, or the directory cannot be written.
         KeyLifeCycleError: There is no such key, it signs, or one of its tokens may still live.
     """
-    read_ring(directory)
-    with _the_only_writer(directory):
-        ring, now = read_ring(directory), _now(clock)
+    with _changing(directory) as ring:
+        now = _now(clock)
         entry = find_key(ring, kid)
         check_retirement(entry, now)
-        retired = replace(entry, state="retired", retired_at=now)
+        retired = replace(entry, state="retired", removed_at=now)
         _write(directory, [retired if each is entry else each for each in ring])
     return entry
 
@@ -139,11 +128,11 @@ def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> Rin
 def revoke_keys(
     directory: Path, kids: Sequence[str], *, bits: int = 2048, clock: Clock = system_clock
 ) -> Revocation:
-    """Withdraw keys at once, whatever is still signed with them, and delete their private halves.
+    """Stop publishing keys at once, in an emergency, and delete their private halves.
 
     If none of the others signs, the staged key that is published the longest takes over, and
-    without one a new key. A key that was replaced never signs again: who has seen the one may have
-    seen the other.
+    without one a new key. A key that was replaced never signs again: it may have been seen with the
+    other one.
 
     Args:
         directory: Holds the ring.
@@ -153,19 +142,20 @@ def revoke_keys(
 
     Raises:
         ConfigurationError: There is no good ring, or the directory cannot be written.
-        KeyLifeCycleError: There is no such key, or it is withdrawn already.
+        KeyLifeCycleError: There is no such key, or it is retired or revoked already.
     """
-    _check_bits(bits)
-    read_ring(directory)
-    with _the_only_writer(directory):
-        ring, now = read_ring(directory), _now(clock)
+    with _changing(directory) as ring:
+        now = _now(clock)
         revoked = tuple(find_key(ring, kid) for kid in dict.fromkeys(kids))
         for entry in revoked:
             check_is_published(entry)
-        remaining = [_revoked(entry, now) if entry in revoked else entry for entry in ring]
+        remaining = [
+            replace(entry, state="revoked", removed_at=now) if entry in revoked else entry
+            for entry in ring
+        ]
         signed_before = any(entry.signs for entry in remaining)
         if not signed_before:
-            remaining = _with_a_replacement(directory, remaining, bits, now)
+            remaining = _with_a_signer(directory, remaining, bits, now)
         _write(directory, remaining)
     signer = next(entry for entry in remaining if entry.signs)
     return Revocation(revoked, signer, replaced=not signed_before)
@@ -187,26 +177,15 @@ def find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
     )
 
 
-def _check_bits(bits: int) -> None:
-    if not MINIMUM_KEY_BITS <= bits <= MAXIMUM_KEY_BITS:
-        raise ConfigurationError(
-            f"A key of {bits} bits is not offered.",
-            f"Choose {MINIMUM_KEY_BITS} to {MAXIMUM_KEY_BITS}.",
-        )
-
-
 @contextmanager
-def _the_only_writer(directory: Path) -> Iterator[None]:
-    with _plain_refusal(directory):
-        check_is_ours(directory)
-        with only_writer(directory):
-            yield
-
-
-@contextmanager
-def _plain_refusal(directory: Path) -> Iterator[None]:
+def _changing(directory: Path, *, make: bool = False) -> Iterator[tuple[RingEntry, ...]]:
     try:
-        yield
+        if make:
+            make_private_directory(directory)
+        else:
+            read_ring(directory)  # refuses before a lock file is made
+        with only_writer(directory):
+            yield read_ring(directory) if not make or ring_exists(directory) else ()
     except OSError as error:
         raise ConfigurationError(
             f"The key directory {shown(directory)} cannot be written: {error.strerror}.",
@@ -218,25 +197,11 @@ def _now(clock: Clock) -> datetime:
     return clock().replace(microsecond=0)
 
 
-def _add(
-    directory: Path, ring: Sequence[RingEntry], private_key: rsa.RSAPrivateKey, clock: Clock
-) -> SigningKey:
-    check_room(ring)
-    now = _now(clock)
-    signs = not any(entry.signs for entry in ring)
-    entry = _new_entry(private_key, now, signs=signs)
-    # The PEM comes first: a ring that is read in between must not list a key without its file.
-    write_private_key(directory, private_key)
-    _write(directory, [*ring, entry])
-    return SigningKey.of_entry(entry, private_key)
-
-
-def _new_entry(private_key: rsa.RSAPrivateKey, now: datetime, *, signs: bool) -> RingEntry:
+def _new_entry(key: SigningKey, now: datetime, *, signs: bool) -> RingEntry:
     return RingEntry(
-        kid=thumbprint(private_key.public_key()),
+        kid=key.kid,
         state="active" if signs else "staged",
         created_at=now,
-        published_at=now,
         activated_at=now if signs else None,
     )
 
@@ -253,25 +218,21 @@ def _activated(ring: Sequence[RingEntry], kid: str, now: datetime) -> list[RingE
     return changed
 
 
-def _revoked(entry: RingEntry, now: datetime) -> RingEntry:
-    return replace(entry, state="revoked", revoked_at=now)
-
-
-def _with_a_replacement(
+def _with_a_signer(
     directory: Path, ring: Sequence[RingEntry], bits: int, now: datetime
 ) -> list[RingEntry]:
     staged = [entry for entry in ring if entry.state == "staged"]
     if staged:
-        longest_known = min(staged, key=lambda entry: entry.published_at)
+        longest_known = min(staged, key=lambda entry: entry.created_at)
         return _activated(ring, longest_known.kid, now)
-    private_key = rsa.generate_private_key(PUBLIC_EXPONENT, bits)
-    write_private_key(directory, private_key)
-    return [*ring, _new_entry(private_key, now, signs=True)]
+    key = SigningKey.generate(bits)
+    key.write(directory)
+    return [*ring, _new_entry(key, now, signs=True)]
 
 
 def _write(directory: Path, ring: Sequence[RingEntry]) -> None:
     write_ring(directory, ring)
-    # Of every withdrawn key, not of this one only: what a crash has left behind goes now.
+    # Of every removed key, not of this one only: what a crash has left behind goes now.
     for entry in ring:
         if not entry.is_published:
             delete_private_key(directory, entry.kid)

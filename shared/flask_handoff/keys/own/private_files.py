@@ -17,19 +17,12 @@ from flask_handoff.redaction import shown
 _GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def exists(path: Path) -> bool:
-    """Tell whether there is anything of this name, a broken link included.
-
-    Raises:
-        ConfigurationError: This user may not look.
-    """
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    return True
+def unreadable(path: Path, error: OSError) -> ConfigurationError:
+    """Return what to raise where the system refuses to show a file."""
+    return ConfigurationError(
+        f"{shown(path)} cannot be read: {error.strerror}.",
+        "Restore it, or run the server as the user who owns it.",
+    )
 
 
 def check_private_directory(directory: Path) -> None:
@@ -46,25 +39,8 @@ def check_private_directory(directory: Path) -> None:
     try:
         mode = directory.stat().st_mode
     except OSError as error:
-        raise _unreadable(directory, error) from None
+        raise unreadable(directory, error) from None
     _check_mode(directory, mode, allowed="700")
-
-
-def check_is_ours(directory: Path) -> None:
-    """Make sure that what is written to a directory can be read by its owner.
-
-    Raises:
-        ConfigurationError: It belongs to another user. ``root`` could write there all the same,
-            and the server would find files that it may not read.
-        OSError: It is out of reach.
-    """
-    owner = directory.stat().st_uid
-    if owner != os.geteuid():
-        raise ConfigurationError(
-            f"{shown(directory)} belongs to another user (uid {owner}), who could not read new"
-            " keys.",
-            "Run this as the user who owns it.",
-        )
 
 
 def read_private_file(path: Path) -> bytes:
@@ -86,7 +62,7 @@ def read_private_file(path: Path) -> bytes:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _not_a_file(path) from None
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
 
 
 def make_private_directory(directory: Path) -> None:
@@ -117,7 +93,11 @@ def write_private_file(path: Path, content: bytes) -> None:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync_directory(path.parent)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)  # the new name is on the disk as well
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -125,22 +105,23 @@ def only_writer(directory: Path) -> Iterator[None]:
     """Wait until no other process or thread writes in a directory, and keep the others waiting.
 
     Raises:
-        OSError: The lock file cannot be opened.
+        ConfigurationError: The directory belongs to another user. ``root`` could write there all
+            the same, and the server would find files that it may not read.
+        OSError: It is out of reach, or the lock file cannot be opened.
     """
     import fcntl  # POSIX only, and a receiver that never writes keys may run elsewhere
 
+    owner = directory.stat().st_uid
+    if owner != os.geteuid():
+        raise ConfigurationError(
+            f"{shown(directory)} belongs to another user (uid {owner}), who could not read new"
+            " keys.",
+            "Run this as the user who owns it.",
+        )
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(directory / "ring.lock", flags, 0o600), "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_mode(path: Path, mode: int, *, allowed: str) -> None:
@@ -156,11 +137,4 @@ def _not_a_file(path: Path) -> ConfigurationError:
     return ConfigurationError(
         f"{shown(path)} is a symbolic link or another thing than a file.",
         "Put the file itself there.",
-    )
-
-
-def _unreadable(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        f"{shown(path)} cannot be read: {error.strerror}.",
-        "Restore it, or run the server as the user who owns it.",
     )

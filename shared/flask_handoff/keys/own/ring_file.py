@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self, cast, get_args
@@ -18,8 +18,8 @@ from flask_handoff.strict_json import load_strict_json
 
 from .private_files import (
     check_private_directory,
-    exists,
     read_private_file,
+    unreadable,
     write_private_file,
 )
 
@@ -37,22 +37,18 @@ class RingEntry:
     Args:
         kid: The key's RFC 7638 thumbprint.
         state: Where it is in its life.
-        created_at: When it was made.
-        published_at: Since when receivers can see it, where an issuer runs.
+        created_at: When it was made, and published by the issuers that run.
         activated_at: When it became active; None before.
         replaced_at: When another key began to sign in its place; None before.
-        retired_at: When it was withdrawn after use; None before.
-        revoked_at: When it was withdrawn in an emergency; None before.
+        removed_at: When it was retired or revoked; None before.
     """
 
     kid: str
     state: KeyState
     created_at: datetime
-    published_at: datetime
     activated_at: datetime | None = None
     replaced_at: datetime | None = None
-    retired_at: datetime | None = None
-    revoked_at: datetime | None = None
+    removed_at: datetime | None = None
 
     @classmethod
     def from_json(cls, unverified_entry: object) -> Self:
@@ -62,25 +58,24 @@ class RingEntry:
             ValueError: Members, name, state or dates are not of their form, or the dates do not
                 fit the state.
         """
-        members = _members(unverified_entry)
-        kid, state = members["kid"], members["state"]
+        names = [field.name for field in fields(cls)]
+        if not isinstance(unverified_entry, dict) or set(unverified_entry) != set(names):
+            raise ValueError(f"expected a key's members to be {', '.join(names)}")
+        kid, state, *dates = (unverified_entry[name] for name in names)
         if not isinstance(kid, str) or _THUMBPRINT.fullmatch(kid) is None:
             raise ValueError("expected the key's thumbprint as kid")
         if state not in get_args(KeyState):
             raise ValueError(f"expected a state out of {', '.join(get_args(KeyState))}")
-        created_at = _instant(members["created_at"])
-        published_at = _instant(members["published_at"])
-        if created_at is None or published_at is None:
-            raise ValueError("expected the dates when the key was made and published")
+        created_at, activated_at, replaced_at, removed_at = map(_instant, dates)
+        if created_at is None:
+            raise ValueError("expected the date when the key was made")
         entry = cls(
             kid=kid,
             state=cast(KeyState, state),
             created_at=created_at,
-            published_at=published_at,
-            activated_at=_instant(members["activated_at"]),
-            replaced_at=_instant(members["replaced_at"]),
-            retired_at=_instant(members["retired_at"]),
-            revoked_at=_instant(members["revoked_at"]),
+            activated_at=activated_at,
+            replaced_at=replaced_at,
+            removed_at=removed_at,
         )
         entry._check_dates()
         return entry
@@ -88,14 +83,10 @@ class RingEntry:
     def to_json(self) -> dict[str, str | None]:
         """Write the entry as an object of ``ring.json``."""
         return {
-            "kid": self.kid,
-            "state": self.state,
-            "created_at": _iso_8601(self.created_at),
-            "published_at": _iso_8601(self.published_at),
-            "activated_at": _iso_8601(self.activated_at),
-            "replaced_at": _iso_8601(self.replaced_at),
-            "retired_at": _iso_8601(self.retired_at),
-            "revoked_at": _iso_8601(self.revoked_at),
+            name: f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            if isinstance(value, datetime)
+            else value
+            for name, value in asdict(self).items()
         }
 
     @property
@@ -112,8 +103,7 @@ class RingEntry:
         fits = (
             (self.state != "staged" or self.activated_at is None)
             and (self.state != "active" or self.activated_at is not None)
-            and (self.state == "retired") == (self.retired_at is not None)
-            and (self.state == "revoked") == (self.revoked_at is not None)
+            and self.is_published == (self.removed_at is None)
             and (self.replaced_at is None or self.activated_at is not None)
         )
         if not fits:
@@ -121,12 +111,19 @@ class RingEntry:
 
 
 def ring_exists(directory: Path) -> bool:
-    """Tell whether a directory holds a ``ring.json``, good or bad.
+    """Tell whether a directory holds a ``ring.json``, good or bad, a broken link included.
 
     Raises:
         ConfigurationError: This user may not look.
     """
-    return exists(_path(directory))
+    path = _path(directory)
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return True
 
 
 def ring_stamp(directory: Path) -> tuple[int, ...] | None:
@@ -191,16 +188,6 @@ def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:
     return tuple(ring)
 
 
-def _members(unverified_entry: object) -> dict[str, object]:
-    expected = [field.name for field in fields(RingEntry)]
-    if not isinstance(unverified_entry, dict) or not set(unverified_entry) <= set(expected):
-        raise ValueError(f"expected the members {', '.join(expected)}")
-    missing = [name for name in expected if name not in unverified_entry]
-    if missing:
-        raise ValueError(f"a key lacks {', '.join(missing)}, as in rings from before 0.1.0")
-    return unverified_entry
-
-
 def _instant(unverified_date: object) -> datetime | None:
     if unverified_date is None:
         return None
@@ -210,7 +197,3 @@ def _instant(unverified_date: object) -> datetime | None:
     if instant.utcoffset() != timedelta(0):
         raise ValueError("expected dates in UTC, such as 2026-01-31T12:00:00Z")
     return instant
-
-
-def _iso_8601(instant: datetime | None) -> str | None:
-    return None if instant is None else f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

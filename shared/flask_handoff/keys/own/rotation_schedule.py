@@ -30,13 +30,13 @@ RETENTION_TIME = PICK_UP_TIME + LONGEST_TOKEN_LIFE + JWKS_MAX_AGE
 
 def activation_allowed_at(entry: RingEntry) -> datetime:
     """Return when a staged key may begin to sign."""
-    return entry.published_at + PUBLICATION_TIME
+    return entry.created_at + PUBLICATION_TIME
 
 
 def retirement_allowed_at(entry: RingEntry) -> datetime:
     """Return when a key that does not sign may be withdrawn; a staged one may at any time."""
     if entry.replaced_at is None:
-        return entry.published_at
+        return entry.created_at
     return entry.replaced_at + RETENTION_TIME
 
 
@@ -66,7 +66,7 @@ def check_activation(entry: RingEntry, ring: Iterable[RingEntry], now: datetime)
     allowed_at = activation_allowed_at(entry)
     if now < allowed_at and any(other.signs for other in ring):
         raise KeyLifeCycleError(
-            f"Key {entry.kid} is published since {clock_time(entry.published_at, now)}: "
+            f"Key {entry.kid} is published since {utc(entry.created_at)}: "
             f"a receiver may not have seen it yet. {_try_again(allowed_at, now)}",
             again_at=allowed_at,
         )
@@ -87,7 +87,7 @@ def check_retirement(entry: RingEntry, now: datetime) -> None:
     allowed_at = retirement_allowed_at(entry)
     if entry.replaced_at is not None and now < allowed_at:
         raise KeyLifeCycleError(
-            f"Key {entry.kid} signed until {clock_time(entry.replaced_at, now)}: "
+            f"Key {entry.kid} signed until {utc(entry.replaced_at)}: "
             f"its tokens have to be checked for a while yet. {_try_again(allowed_at, now)}",
             again_at=allowed_at,
         )
@@ -103,17 +103,11 @@ def check_is_published(entry: RingEntry) -> None:
         raise KeyLifeCycleError(f"Key {entry.kid} is {entry.state} already.")
 
 
-def clock_time(instant: datetime, now: datetime) -> str:
-    """Write an instant as ``14:05:10 UTC``, with the date if that is not today's."""
-    instant, now = instant.astimezone(UTC), now.astimezone(UTC)
-    date = "" if instant.date() == now.date() else f"{instant:%Y-%m-%d} "
-    return f"{date}{instant:%H:%M:%S} UTC"
+def utc(instant: datetime) -> str:
+    """Write an instant as ``2026-01-31 14:05:10 UTC``."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _try_again(allowed_at: datetime, now: datetime) -> str:
-    seconds = ceil((allowed_at - now).total_seconds())
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
-    wait = " ".join(f"{number} {unit}" for number, unit in parts if number)
-    return f"Try again in {wait}, at {clock_time(allowed_at, now)}."
+    wait = timedelta(seconds=ceil((allowed_at - now).total_seconds()))
+    return f"Try again in {wait}, at {utc(allowed_at)}."
