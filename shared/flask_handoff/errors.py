@@ -6,36 +6,23 @@ people and may change. Neither ever holds a token, a cookie or a secret.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Which check refused a token, and of a genuine token which one it was.
-
-    Args:
-        check: The check's name, as ``flask handoff-explain`` prints it.
-        kid: The key that signed. This and the rest are None unless the signature is good.
-        jwt_id: The claim ``jti``, where it is fit for a log.
-        issuer: The claim ``iss``, where it is fit for a log.
-    """
-
-    check: str
-    kid: str | None = None
-    jwt_id: str | None = None
-    issuer: str | None = None
 
 
 class HandoffError(Exception):
     """Base of every error that this library raises on purpose.
 
-    Where a check of a token raised it, ``refusal`` says which one; else it is None.
+    Where a check of a token raised it, ``check`` says which one, as ``flask handoff-explain``
+    prints it. If the signature was good, ``kid`` is the key that signed; ``jwt_id`` and ``issuer``
+    are the claims ``jti`` and ``iss``, where they are fit for a log.
     """
 
     code: ClassVar[str] = "handoff"
-    refusal: Refusal | None = None
+    check: str | None = None
+    kid: str | None = None
+    jwt_id: str | None = None
+    issuer: str | None = None
 
     def __init_subclass__(cls, *, code: str | None = None, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

@@ -1,4 +1,4 @@
-"""``HANDOFF_…`` settings: read once, checked whole, frozen. A wrong one refuses to start.
+"""``HANDOFF_…`` settings: read once, checked whole. A wrong one refuses to start.
 
 Each setting is taken from ``app.config``, else from the environment. A ``HANDOFF_…`` name that is
 nearly one of ours is refused as well: a misspelt setting must not leave a default in force.

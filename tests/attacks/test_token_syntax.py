@@ -514,7 +514,7 @@ def test_another_spelling_of_the_text_is_refused(trial, change, expected):
 @pytest.mark.parametrize("behind", ["=", "\n", " ", ".", "\x00", "A" * 400])
 def test_what_stands_behind_a_token_is_seen_before_anything_in_it_is_read(trial, behind):
     error = trial.refusal(rewritten(lambda token: token + behind))
-    assert error.refusal.check == "form"
+    assert error.check == "form"
 
 
 # Rows 14 and 15: other serializations and other kinds.

@@ -60,7 +60,7 @@ def judge(document, vector):
     except JWKSMalformedError as error:
         return {"verdict": "refuse", "check": "key", "code": error.code}
     except HandoffError as error:
-        said = {"verdict": "refuse", "check": error.refusal.check, "code": error.code}
+        said = {"verdict": "refuse", "check": error.check, "code": error.code}
         return said | ({"claim": error.claim} if isinstance(error, TokenClaimError) else {})
     return {"verdict": "accept"}
 

@@ -306,7 +306,7 @@ def test_a_log_out_while_the_session_is_being_opened_ends_it(
     assert receiver.extensions["sessions"] == {}
     assert [event for event, _ in heard.events] == ["logged out", "rejected"]
     [_, (_, told)] = heard.events
-    assert (told["error"].code, told["error"].refusal.check) == ("session_ended", "session")
+    assert (told["error"].code, told["error"].check) == ("session_ended", "session")
 
 
 def test_when_the_store_goes_while_a_session_is_being_opened_nobody_is_signed_in(

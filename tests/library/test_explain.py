@@ -299,7 +299,7 @@ def test_the_check_that_is_named_is_the_one_that_refuses(verifier, sign, changed
     explained = [each.name for each in explain(verifier, token).results if each.code]
     with pytest.raises(HandoffRejectedError) as refusal:
         verifier.verify(token, nonce=NONCE)
-    assert explained == [refusal.value.refusal.check]
+    assert explained == [refusal.value.check]
 
 
 @pytest.mark.parametrize(

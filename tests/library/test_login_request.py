@@ -15,7 +15,7 @@ def read(build_receiver):
 
     def read(**given):
         settings = {name: given.pop(name) for name in list(given) if name.startswith("HANDOFF_")}
-        config = ReceiverConfig.from_app(build_receiver(**settings))
+        config = ReceiverConfig(build_receiver(**settings))
         return LoginRequest.read({name: [value] for name, value in given.items()}, config)
 
     return read
@@ -123,7 +123,7 @@ def test_a_link_may_ask_for_a_younger_sign_in_than_the_setting_never_for_an_olde
 
 
 def test_the_issuer_is_asked_for_a_token_bound_to_the_attempt(build_receiver, clock):
-    config = ReceiverConfig.from_app(build_receiver(HANDOFF_SCOPE="openid notes:read"))
+    config = ReceiverConfig(build_receiver(HANDOFF_SCOPE="openid notes:read"))
     attempt = Attempt.begin("/notes", None, clock())
     request = LoginRequest("/notes", "login", timedelta(0), "ada")
     url = request.authorization_url(config, attempt)
@@ -143,13 +143,13 @@ def test_the_issuer_is_asked_for_a_token_bound_to_the_attempt(build_receiver, cl
 
 
 def test_what_was_not_asked_for_is_not_in_the_request(read, build_receiver, clock):
-    config = ReceiverConfig.from_app(build_receiver())
+    config = ReceiverConfig(build_receiver())
     url = read().authorization_url(config, Attempt.begin("/", None, clock()))
     assert not {"prompt", "max_age", "login_hint"} & query_of(url).keys()
 
 
 @pytest.mark.parametrize("name", ["iss", "target_link_uri", "prompt", "max_age", "login_hint"])
 def test_each_parameter_of_the_request_may_come_once(build_receiver, name):
-    config = ReceiverConfig.from_app(build_receiver())
+    config = ReceiverConfig(build_receiver())
     with pytest.raises(RequestMalformedError, match=f"{name}: sent twice"):
         LoginRequest.read({name: ["", ""]}, config)

@@ -9,7 +9,6 @@ from flask_handoff.web.responses import (
     landing_page,
     make_private,
     post_page,
-    private,
     refuse_head,
 )
 from tests.minimal_pair import Form
@@ -108,9 +107,14 @@ def test_a_landing_page_leads_on_by_itself_and_by_a_link(app):
 
 
 def test_what_is_private_is_kept_nowhere():
-    view = private(lambda: Response(headers={"Cache-Control": "public"}))
-    assert view().headers["Cache-Control"] == "no-store"
-    assert make_private(Response()).headers["Referrer-Policy"] == "no-referrer"
+    response = make_private(Response(headers={"Cache-Control": "max-age=60"}))
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_what_is_public_stays_public():
+    response = make_private(Response(headers={"Cache-Control": "public, max-age=60"}))
+    assert response.headers["Cache-Control"] == "public, max-age=60"
 
 
 @pytest.mark.parametrize(("path", "status"), [("/spends", 405), ("/shows", 200)])

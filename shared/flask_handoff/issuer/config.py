@@ -1,11 +1,10 @@
-"""The issuer's settings, checked whole and frozen."""
+"""The issuer's settings, checked whole."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,23 @@ from flask_handoff.settings import ISSUER_SETTINGS, SettingReader
 from .clients import Client, ClientRegistry
 
 
-@dataclass(frozen=True, slots=True)
 class IssuerConfig:
-    """SERVER1's side, checked."""
+    """SERVER1's side, checked.
 
-    issuer: str
-    keys_directory: Path | None
-    clients: ClientRegistry
-    internal_hosts: frozenset[str]
+    Args:
+        app: The application.
+        keys_elsewhere: The keys lie in no directory.
 
-    @classmethod
-    def from_app(cls, app: Flask, *, keys_elsewhere: bool = False) -> IssuerConfig:
-        """Read the issuer's settings.
+    Raises:
+        ConfigurationError: A setting is missing, unknown or wrong.
+    """
 
-        Args:
-            app: The application.
-            keys_elsewhere: The keys lie in no directory.
-
-        Raises:
-            ConfigurationError: One is missing, unknown or wrong.
-        """
+    def __init__(self, app: Flask, *, keys_elsewhere: bool = False) -> None:
         read = SettingReader(app.config, ISSUER_SETTINGS)
-        return cls(
-            issuer=read.origin("HANDOFF_ISSUER"),
-            keys_directory=_keys_directory(read, keys_elsewhere=keys_elsewhere),
-            clients=ClientRegistry(_client_entries(read.value("HANDOFF_CLIENTS"))),
-            internal_hosts=read.hosts("HANDOFF_INTERNAL_HOSTS"),
-        )
+        self.issuer = read.origin("HANDOFF_ISSUER")
+        self.keys_directory = _keys_directory(read, keys_elsewhere=keys_elsewhere)
+        self.clients = ClientRegistry(_client_entries(read.value("HANDOFF_CLIENTS")))
+        self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")
 
 
 def _keys_directory(read: SettingReader, *, keys_elsewhere: bool) -> Path | None:
@@ -61,17 +50,16 @@ def _keys_directory(read: SettingReader, *, keys_elsewhere: bool) -> Path | None
 def _client_entries(value: object) -> Iterable[Client | Mapping[str, Any]]:
     """Take clients as objects, as JSON text that begins with ``[``, or from a JSON file."""
     if isinstance(value, str | os.PathLike):
-        value = _client_document(value)
+        value = _client_document(os.fspath(value))
     if not isinstance(value, list | tuple):
         raise ConfigurationError("HANDOFF_CLIENTS must be a list.", "docs/settings.md shows one.")
     return value
 
 
-def _client_document(value: str | os.PathLike[str]) -> object:
+def _client_document(text: str) -> object:
+    if text.lstrip().startswith("{"):
+        return {}  # no list, whatever is in it
     try:
-        text = os.fspath(value)
-        if text.lstrip().startswith("{"):
-            return {}  # no list, whatever is in it
         if not text.lstrip().startswith("["):
             check_path("HANDOFF_CLIENTS", text)
             text = Path(text).read_text(encoding="utf-8")

@@ -63,5 +63,4 @@ def _public_json(document: bytes) -> Response:
     response = current_app.response_class(document, mimetype="application/json")
     response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE.total_seconds():.0f}"
     response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -29,7 +29,7 @@ from flask_handoff.web.parameters import (
     unverified_parameters,
 )
 from flask_handoff.web.request_guards import answer_only_to
-from flask_handoff.web.responses import TEMPLATES, private, refuse_head
+from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
 
 from .authorization import AuthorizationRequest, RequestCarrier, ReturnAddress
 from .authorization_response import deliver, refused, return_error, unavailable, with_parameters
@@ -83,7 +83,7 @@ class HandoffIssuer:
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
         """
-        config = IssuerConfig.from_app(app, keys_elsewhere=keys is not None)
+        config = IssuerConfig(app, keys_elsewhere=keys is not None)
         if keys is None:
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
         context = IssuerContext(
@@ -185,11 +185,10 @@ class HandoffIssuer:
     def _blueprint(self) -> Blueprint:
         blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
         blueprint.before_request(refuse_head("handoff_issuer.authorize"))
+        blueprint.after_request(make_private)
         blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
         blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
-        blueprint.add_url_rule(
-            "/authorize", "authorize", private(self._authorize), methods=["GET", "POST"]
-        )
+        blueprint.add_url_rule("/authorize", "authorize", self._authorize, methods=["GET", "POST"])
         blueprint.register_error_handler(AuthorizationRequestError, refused)
         blueprint.register_error_handler(SigningUnavailableError, unavailable)
         return blueprint

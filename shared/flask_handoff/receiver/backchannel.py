@@ -20,7 +20,6 @@ from flask_handoff.errors import (
     DependencyUnavailableError,
     HandoffError,
     LogoutFailedError,
-    Refusal,
     RequestMalformedError,
     SessionEndedError,
 )
@@ -112,7 +111,8 @@ def check_arrival(receiver: ReceiverContext, claims: HandoffClaims) -> None:
     try:
         logouts.store.check_session(claims)
     except SessionEndedError as error:
-        error.refusal = Refusal("session", claims.kid, claims.jwt_id, claims.issuer)
+        error.check, error.kid = "session", claims.kid
+        error.jwt_id, error.issuer = claims.jwt_id, claims.issuer
         _undo_arrival(logouts, claims, error.ended_at)
         raise
     except DependencyUnavailableError:

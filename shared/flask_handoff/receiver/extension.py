@@ -22,7 +22,7 @@ from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
 from flask_handoff.web.parameters import unverified_parameters
 from flask_handoff.web.request_guards import answer_only_to
-from flask_handoff.web.responses import TEMPLATES, private, refuse_head
+from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
 
 from .attempts import Attempt, AttemptCookies
 from .backchannel import backchannel_logout
@@ -89,7 +89,7 @@ class HandoffReceiver:
         Raises:
             ConfigurationError: A setting is missing or wrong.
         """
-        config = ReceiverConfig.from_app(app)
+        config = ReceiverConfig(app)
         expected: dict[str, Any] = {
             "issuer": config.issuer,
             "audience": config.client_id,
@@ -177,14 +177,15 @@ def _blueprint(*, listens: bool) -> Blueprint:
         "handoff_receiver", __name__, url_prefix="/sso", template_folder=TEMPLATES
     )
     blueprint.before_request(refuse_head("handoff_receiver.login", "handoff_receiver.callback"))
-    blueprint.add_url_rule("/login", "login", private(_login), methods=["GET", "POST"])
-    blueprint.add_url_rule("/callback", "callback", private(callback), methods=["GET", "POST"])
-    blueprint.add_url_rule("/finish", "finish", private(finish), methods=["POST"])
+    blueprint.after_request(make_private)
+    blueprint.add_url_rule("/login", "login", _login, methods=["GET", "POST"])
+    blueprint.add_url_rule("/callback", "callback", callback, methods=["GET", "POST"])
+    blueprint.add_url_rule("/finish", "finish", finish, methods=["POST"])
     if listens:
         blueprint.add_url_rule(
             "/backchannel-logout",
             "backchannel_logout",
-            private(backchannel_logout),
+            backchannel_logout,
             methods=["POST"],
         )
     blueprint.register_error_handler(HandoffRejectedError, rejected)

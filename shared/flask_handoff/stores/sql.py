@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    TextClause,
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError, StatementError
@@ -39,22 +40,6 @@ _CLAIM = text(
     "VALUES (:issuer, :jwt_id, :expires_at) "
     "ON CONFLICT DO NOTHING RETURNING jwt_id"
 )
-# Two rows go for one that comes, so that none pile up; many at once would be one user's long wait.
-_SWEEPS = {
-    "sqlite": text(
-        "DELETE FROM handoff_replay WHERE (issuer, jwt_id) IN ("
-        "SELECT issuer, jwt_id FROM handoff_replay "
-        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2)"
-    ),
-    # Claims at once sweep different rows: none waits for another, or for one that waits for it.
-    # The array is made once; a plain IN may ask for two rows again and again.
-    "postgresql": text(
-        "DELETE FROM handoff_replay WHERE ctid = ANY (ARRAY("
-        "SELECT ctid FROM handoff_replay "
-        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2 FOR UPDATE SKIP LOCKED))"
-    ),
-}
-
 _NOTE_LOGOUT = text(
     "INSERT INTO handoff_logouts (issuer, claim, value, ended_at, expires_at) "
     "VALUES (:issuer, :claim, :value, :ended_at, :expires_at) "
@@ -69,18 +54,24 @@ _ENDED_AT = text(
     "AND (claim = 'sid' AND value = :session_id "
     "OR claim = 'sub' AND value = :subject AND ended_at >= :issued_at)"
 )
-_LOGOUT_SWEEPS = {
-    "sqlite": text(
-        "DELETE FROM handoff_logouts WHERE (issuer, claim, value) IN ("
-        "SELECT issuer, claim, value FROM handoff_logouts "
-        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2)"
-    ),
-    "postgresql": text(
-        "DELETE FROM handoff_logouts WHERE ctid = ANY (ARRAY("
-        "SELECT ctid FROM handoff_logouts "
-        "WHERE expires_at < :now ORDER BY expires_at LIMIT 2 FOR UPDATE SKIP LOCKED))"
-    ),
-}
+
+
+def _sweeps(table: str, key: str) -> dict[str, TextClause]:
+    # Two rows go for one that comes, so that none pile up; many at once would be a long wait.
+    expired = f"FROM {table} WHERE expires_at < :now ORDER BY expires_at LIMIT 2"
+    return {
+        "sqlite": text(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {expired})"),  # noqa: S608 - constants
+        # Claims at once sweep different rows: none waits for another, or for one that waits for it.
+        # The array is made once; a plain IN may ask for two rows again and again.
+        "postgresql": text(
+            f"DELETE FROM {table} WHERE ctid = ANY "  # noqa: S608 - constants
+            f"(ARRAY(SELECT ctid {expired} FOR UPDATE SKIP LOCKED))"
+        ),
+    }
+
+
+_SWEEPS = _sweeps("handoff_replay", "issuer, jwt_id")
+_LOGOUT_SWEEPS = _sweeps("handoff_logouts", "issuer, claim, value")
 
 
 def replay_table(metadata: MetaData) -> Table:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, TypeVar
 from flask_handoff.claims import Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import (
     HandoffError,
-    Refusal,
     TokenClaimError,
     TokenExpiredError,
     TokenMalformedError,
@@ -107,8 +106,8 @@ def run_checks(case: _Case, checks: Sequence[Callable[[_Case], None]]) -> None:
     """Run every check, in their order.
 
     Raises:
-        HandoffError: What a check raised; its ``refusal`` says which check it was, and of a genuine
-            token which one it was.
+        HandoffError: What a check raised; it says which check it was, and of a genuine token which
+            one it was.
     """
     check = checks[0]
     try:
@@ -116,12 +115,11 @@ def run_checks(case: _Case, checks: Sequence[Callable[[_Case], None]]) -> None:
             check(case)
     except HandoffError as error:
         # Anybody can have written what is not genuine, to mislead the reader of a log.
-        error.refusal = Refusal(
-            check=name_of(check),
-            kid=case.key.kid if case.is_genuine else None,
-            jwt_id=fit_for_a_log(case.payload.get("jti")),
-            issuer=fit_for_a_log(case.payload.get("iss")),
-        )
+        error.check = name_of(check)
+        if case.is_genuine:
+            error.kid = case.key.kid
+            error.jwt_id = fit_for_a_log(case.payload.get("jti"))
+            error.issuer = fit_for_a_log(case.payload.get("iss"))
         raise
 
 

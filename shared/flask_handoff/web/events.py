@@ -8,11 +8,10 @@ from typing import Any, Literal
 from blinker import NamedSignal
 from flask import current_app
 
-from flask_handoff.errors import HandoffError, Refusal, TokenClaimError
+from flask_handoff.errors import HandoffError, TokenClaimError
 
 from .request_guards import request_id
 
-_NO_CHECK = Refusal(check="-")  # refused before a token was looked at
 _log = logging.getLogger("flask_handoff")
 
 
@@ -29,16 +28,15 @@ def report_rejected(
 
     What is not genuine, anybody can have written: of such a token nothing is repeated.
     """
-    refusal = error.refusal or _NO_CHECK
     _log.warning(
         "%s rejected: code=%s check=%s claim=%s kid=%s jti=%s iss=%s reason=%s request_id=%s",
         kind,
         error.code,
-        refusal.check,
+        error.check or "-",
         error.claim if isinstance(error, TokenClaimError) else "-",
-        refusal.kid or "-",
-        refusal.jwt_id or "-",
-        refusal.issuer or "-",
+        error.kid or "-",
+        error.jwt_id or "-",
+        error.issuer or "-",
         error,
         request_id(),
     )

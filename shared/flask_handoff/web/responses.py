@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from functools import wraps
 from pathlib import Path
 
 from flask import current_app, render_template, request
@@ -48,7 +47,7 @@ def error_page(
         home_url="/",
         request_id=request_id(),
     )
-    return make_private(_page(page, status, PAGE_POLICY))
+    return _page(page, status, PAGE_POLICY)
 
 
 def unavailable_page(
@@ -83,7 +82,7 @@ def post_page(action: str, fields: Mapping[str, str]) -> Response:
         f"base-uri 'none'; frame-ancestors 'none'; form-action {origin}"
     )
     page = render_template("handoff/post.html", action=action, fields=fields, nonce=nonce)
-    return make_private(_page(page, 200, policy))
+    return _page(page, 200, policy)
 
 
 def landing_page(target: str) -> Response:
@@ -96,26 +95,19 @@ def landing_page(target: str) -> Response:
         target: A path of this site that ``check_return_to`` has passed.
     """
     policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-    return make_private(_page(render_template("handoff/landing.html", target=target), 200, policy))
-
-
-def private(view: Callable[[], Response]) -> Callable[[], Response]:
-    """Keep what *view* answers out of caches, history and ``Referer``."""
-
-    @wraps(view)
-    def answer() -> Response:
-        return make_private(view())
-
-    return answer
+    return _page(render_template("handoff/landing.html", target=target), 200, policy)
 
 
 def make_private(response: Response) -> Response:
-    """Keep this response out of caches and ``Referer``: it carries a token, or the way to one.
+    """Keep a response out of caches and ``Referer``: it carries a token, or the way to one.
+
+    What is ``public`` says so by itself. For a blueprint's ``after_request``.
 
     Sources: RFC 9111, section 5.2.2.5; RFC 9700, section 4.2.4.
     """
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    if not response.headers.get("Cache-Control", "").startswith("public"):
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
