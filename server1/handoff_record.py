@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from flask import Flask
@@ -18,7 +19,7 @@ from flask_service.database import database
 from . import audit, clock
 from .accounts.client_sessions import note_client_session
 from .accounts.sessions import SessionExpiredError
-from .accounts.throttles import Limit, is_within, network_of
+from .accounts.throttles import Limit, TooManyAttemptsError, count_request, network_of
 from .audit import Event
 from .signed_in import current_session
 
@@ -72,9 +73,8 @@ def _record_refused(
     network = network_of(client_address())
     try:
         session = current_session()
-        with database().writing() as connection:
-            if not is_within(connection, RECORDED_REFUSALS, network, clock.now()):
-                return
+        with suppress(TooManyAttemptsError), database().writing() as connection:
+            count_request(connection, RECORDED_REFUSALS, network, now=clock.now())
             audit.record(
                 connection,
                 Event.HANDOFF_REFUSED,

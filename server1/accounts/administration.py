@@ -73,16 +73,16 @@ def replace_password(user: User, unverified_password: str) -> None:
     except PasswordWrongError:
         password_hash = hasher.hash(password)
         with database().writing() as connection:
-            users.set_password_hash(connection, user, password_hash)
-            # Whoever the account is to be kept from may hold one, or have signed in somewhere.
+            users.change(connection, user, password_hash=password_hash)
+            # An intruder may hold a link, or have signed in from an address that is known now.
             links.revoke(connection, user, Purpose)
             throttles.forget_known(connection, user)
             audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
             revocation.revoke_all_sessions(connection, user)
 
 
-def disable_account(email: str) -> User:
-    """Close an account to everyone, and end its sessions. Return it as it was before.
+def set_disabled(email: str, disabled: bool) -> User:
+    """Disable an account, which ends its sessions, or enable it. Return it as it was before.
 
     Raises:
         UserUnknownError: There is none.
@@ -90,38 +90,20 @@ def disable_account(email: str) -> User:
     """
     with database().writing() as connection:
         user = users.by_email(connection, email)
-        users.set_disabled(connection, user, True)
-        if not user.disabled:
-            audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
-        links.revoke(connection, user, Purpose)
-        revocation.revoke_all_sessions(connection, user)
-    return user
-
-
-def enable_account(email: str) -> User:
-    """Open an account that was disabled. Return it as it was before.
-
-    Raises:
-        UserUnknownError: There is none.
-        EmailAddressError: The text is no address.
-    """
-    with database().writing() as connection:
-        user = users.by_email(connection, email)
-        users.set_disabled(connection, user, False)
-        if user.disabled:
-            audit.record(connection, Event.ACCOUNT_ENABLED, subject=user.subject)
+        users.change(connection, user, disabled=disabled)
+        if user.disabled != disabled:
+            event = Event.ACCOUNT_DISABLED if disabled else Event.ACCOUNT_ENABLED
+            audit.record(connection, event, subject=user.subject)
+        if disabled:
+            links.revoke(connection, user, Purpose)
+            revocation.revoke_all_sessions(connection, user)
     return user
 
 
 def change_grant(
     email: str, client_id: str, unverified_scope: Iterable[str] | None
 ) -> tuple[User, frozenset[str]]:
-    """Set what a user may do at a client; None for the default. Return both.
-
-    Args:
-        email: Of the user.
-        client_id: A registered client's.
-        unverified_scope: Scope values; none of them keeps the user out. ``openid`` is added.
+    """Set what a user may do at a client, see ``grants.set_grant``. Return both.
 
     Raises:
         UserUnknownError, EmailAddressError: There is no such account.
@@ -130,11 +112,7 @@ def change_grant(
     with database().writing() as connection:
         user = users.by_email(connection, email)
         before = grants.scope_of(connection, user.subject, client_id)
-        if unverified_scope is None:
-            grants.clear_grant(connection, user, client_id)
-        else:
-            grants.set_grant(connection, user, client_id, unverified_scope)
-        scope = grants.scope_of(connection, user.subject, client_id)
+        scope = grants.set_grant(connection, user, client_id, unverified_scope)
         if scope != before:
             audit.record(
                 connection,

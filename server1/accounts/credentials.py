@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -75,7 +75,7 @@ def _authenticated(
         throttles.take_back(connection, attempt, now)
         throttles.note_known(connection, attempt, user, now)
         if new_hash is not None:
-            users.set_password_hash(connection, user, new_hash)
+            users.change(connection, user, password_hash=new_hash)
         yield connection, user
 
 
@@ -94,12 +94,12 @@ def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
 
 
 def _record_throttled(attempt: Attempt, refusal: TooManyAttemptsError, now: datetime) -> None:
+    # Once a period: refused attempts are not limited in number, and must not fill the database.
     once = Limit("recorded", 1, refusal.limit.period)
-    with database().writing() as connection:
-        # Refused attempts are not limited in number: they must not fill the database.
-        if throttles.is_within(connection, once, refusal.key, now):
-            detail = f"limit: {refusal.limit.name}"
-            _record(connection, attempt, Event.SIGN_IN_THROTTLED, detail)
+    with suppress(TooManyAttemptsError), database().writing() as connection:
+        throttles.count_request(connection, once, refusal.key, now=now)
+        detail = f"limit: {refusal.limit.name}"
+        _record(connection, attempt, Event.SIGN_IN_THROTTLED, detail)
 
 
 def _record(

@@ -67,37 +67,28 @@ def scope_of(connection: Connection, subject: str, client_id: str) -> frozenset[
 
 
 def set_grant(
-    connection: Connection, user: User, client_id: str, unverified_scope: Iterable[str]
+    connection: Connection, user: User, client_id: str, unverified_scope: Iterable[str] | None
 ) -> frozenset[str]:
-    """Set what a user may do at a client, in place of the default.
+    """Set what a user may do at a client, and return it.
 
     Args:
         connection: Of a writing transaction.
         user: Whose grant it is.
         client_id: A registered client's.
         unverified_scope: Scope values; none of them keeps the user out. ``openid`` is added.
-
-    Returns:
-        The scope as it was kept.
+            None returns to the default.
 
     Raises:
         ScopeError: A value is not of the form of RFC 6749, section 3.3, or they are too long.
     """
+    of_user = (grants.c.subject == user.subject) & (grants.c.client_id == client_id)
+    connection.execute(delete(grants).where(of_user))
+    if unverified_scope is None:
+        return DEFAULT_SCOPE
     scope = _check_scope(unverified_scope)
-    clear_grant(connection, user, client_id)
-    connection.execute(
-        insert(grants).values(
-            subject=user.subject, client_id=client_id, scope=" ".join(sorted(scope))
-        )
-    )
+    values = {"subject": user.subject, "client_id": client_id, "scope": " ".join(sorted(scope))}
+    connection.execute(insert(grants).values(values))
     return scope
-
-
-def clear_grant(connection: Connection, user: User, client_id: str) -> None:
-    """Return to the default for a user at a client."""
-    connection.execute(
-        delete(grants).where(grants.c.subject == user.subject, grants.c.client_id == client_id)
-    )
 
 
 def all_grants(connection: Connection) -> Sequence[Grant]:

@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
+from flask_service.database import sweep
+
 from .mail_links import (
     Link,
     LinkExpiredError,
@@ -25,8 +27,7 @@ from .mail_links import (
 )
 from .users import User, from_row, users
 
-REMEMBERED_FOR = timedelta(days=7)  # after its time: whoever is late is told so
-SWEPT_AT_ONCE = 20  # rows; each new link clears away a few that nobody asks for any more
+REMEMBERED_FOR = timedelta(days=7)  # after it has expired: its page says so
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # 256 bits in base64url
 
@@ -77,12 +78,14 @@ def make(
             expires_at=now + purpose.life,
         )
     )
-    _sweep(connection, now)
+    sweep(connection, mail_links, mail_links.c.expires_at <= now - REMEMBERED_FOR)
     return token
 
 
-def is_marked(connection: Connection, purpose: Purpose, user: User, browser_sha256: str) -> bool:
-    """Tell whether a link of an account and purpose, good or not, is marked with this browser."""
+def was_issued_to(
+    connection: Connection, browser_sha256: str, purpose: Purpose, user: User
+) -> bool:
+    """Tell whether a link of an account and purpose, valid or not, was issued to this browser."""
     query = select(mail_links.c.token_sha256).where(
         mail_links.c.subject == user.subject,
         mail_links.c.purpose == purpose,
@@ -91,8 +94,8 @@ def is_marked(connection: Connection, purpose: Purpose, user: User, browser_sha2
     return connection.execute(query.limit(1)).one_or_none() is not None
 
 
-def withdraw(connection: Connection, token: str) -> None:
-    """Take back a link whose mail was not sent: the one before it is good again."""
+def undo(connection: Connection, token: str) -> None:
+    """Undo a link whose mail was not sent: the one before it is valid again."""
     this_one = mail_links.c.token_sha256 == _sha256(token)
     connection.execute(
         select(users.c.subject)
@@ -100,8 +103,8 @@ def withdraw(connection: Connection, token: str) -> None:
         .where(this_one)
         .with_for_update(of=users)
     )
-    withdrawn = delete(mail_links).where(this_one).returning(mail_links.c.replaced_by)
-    row = connection.execute(withdrawn).one_or_none()
+    undone = delete(mail_links).where(this_one).returning(mail_links.c.replaced_by)
+    row = connection.execute(undone).one_or_none()
     if row is not None:
         # It may have been replaced itself meanwhile; then so is the one before it.
         connection.execute(
@@ -209,16 +212,6 @@ def _lock(connection: Connection, user: User) -> None:
     connection.execute(
         select(users.c.subject).where(users.c.subject == user.subject).with_for_update()
     )
-
-
-def _sweep(connection: Connection, now: datetime) -> None:
-    forgotten = (
-        select(mail_links.c.token_sha256)
-        .where(mail_links.c.expires_at <= now - REMEMBERED_FOR)
-        .limit(SWEPT_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    connection.execute(delete(mail_links).where(mail_links.c.token_sha256.in_(forgotten)))
 
 
 def _sha256(token: str) -> str:

@@ -7,7 +7,7 @@ nothing. Of sign-ins only failures count. Three limits hold at once:
 * 20 a minute from one address, whatever the account: one password tried on many accounts;
 * 100 an hour for one account from all addresses together: many machines on one account. An address
   from which the account has been signed in to before is exempt, so that a stranger's guesses keep
-  its owner out neither at home nor at work; elsewhere the owner waits until the hour is over, or
+  its owner out neither at home nor at work; elsewhere the owner waits until the hour has passed, or
   sets a new password by mail, which makes that address a known one. With a new password, others
   have to become known again.
 
@@ -28,12 +28,9 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
-    Case,
     Column,
-    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -46,13 +43,12 @@ from sqlalchemy import (
     update,
 )
 
-from flask_service.database import Instant, insert_into
+from flask_service.database import Instant, insert_into, sweep
 from server1.db import metadata
 
 from .users import User, users
 
 KNOWN_FOR = timedelta(days=90)  # an address stays known this long after the last sign-in from it
-SWEPT_AT_ONCE = 20  # rows; each failure clears away a few counts that are over
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +72,9 @@ throttles = Table(
     metadata,
     # A hash of the limit's name and what it counts: no list of who tried to sign in where.
     Column("key_sha256", String(64), primary_key=True),
-    Column("failures", Integer, nullable=False),
-    Column("over_at", Instant, nullable=False),
-    Index("throttles_by_over_at", "over_at"),
+    Column("count", Integer, nullable=False),
+    Column("resets_at", Instant, nullable=False),
+    Index("throttles_by_resets_at", "resets_at"),
 )
 
 known_addresses = Table(
@@ -143,13 +139,11 @@ def count_failure(connection: Connection, attempt: Attempt, now: datetime) -> No
 
     Raises:
         TooManyAttemptsError: A limit is reached. The transaction is to be undone then, so that
-            refused attempts do not lengthen the wait.
+            nothing is counted towards the other limits.
     """
     for limit, key in _counts(connection, attempt, now):
-        failures, over_at = _count(connection, limit, key, now)
-        if failures > limit.most:
-            raise TooManyAttemptsError(over_at - now, limit, key)
-    _sweep(connection, now)
+        _count(connection, limit, key, now)
+    sweep(connection, throttles, throttles.c.resets_at <= now)
 
 
 def count_mail(connection: Connection, kind: str, attempt: Attempt, now: datetime) -> None:
@@ -167,13 +161,10 @@ def count_request(connection: Connection, limit: Limit, *what: str, now: datetim
     """Count a request towards a limit.
 
     Raises:
-        TooManyAttemptsError: The limit is reached.
+        TooManyAttemptsError: The limit is reached. Nothing is written then.
     """
-    key = _key(limit, *what)
-    requests, over_at = _count(connection, limit, key, now)
-    if requests > limit.most:
-        raise TooManyAttemptsError(over_at - now, limit, key)
-    _sweep(connection, now)
+    _count(connection, limit, _key(limit, *what), now)
+    sweep(connection, throttles, throttles.c.resets_at <= now)
 
 
 def take_back(connection: Connection, attempt: Attempt, now: datetime) -> None:
@@ -181,8 +172,8 @@ def take_back(connection: Connection, attempt: Attempt, now: datetime) -> None:
     for _limit, key in _counts(connection, attempt, now):
         connection.execute(
             update(throttles)
-            .where(throttles.c.key_sha256 == key, throttles.c.failures > 0)
-            .values(failures=throttles.c.failures - 1)
+            .where(throttles.c.key_sha256 == key, throttles.c.count > 0)
+            .values(count=throttles.c.count - 1)
         )
 
 
@@ -205,35 +196,11 @@ def note_known(connection: Connection, attempt: Attempt, user: User, now: dateti
 
 
 def forget_known(connection: Connection, user: User) -> None:
-    """Forget from where an account was signed in to: with a password that was replaced, maybe.
+    """Forget from where an account was signed in to, perhaps with a password that is replaced.
 
-    Whoever has known that one would go on guessing from there, past the limit for the account.
+    Somebody who knew the old one could guess from there, past the limit for the account.
     """
     connection.execute(delete(known_addresses).where(known_addresses.c.subject == user.subject))
-
-
-def is_within(connection: Connection, limit: Limit, what: str, now: datetime) -> bool:
-    """Count something that is done in any case; tell whether it is within a limit.
-
-    What is beyond the limit is not counted, and writes nothing.
-    """
-    key = _key(limit, what)
-    begins_anew = throttles.c.over_at <= now
-    over_at = now + limit.period
-    counted = connection.execute(
-        insert_into(connection, throttles)
-        .values(key_sha256=key, failures=1, over_at=over_at)
-        .on_conflict_do_update(
-            index_elements=[throttles.c.key_sha256],
-            set_=_one_more(begins_anew, over_at),
-            where=begins_anew | (throttles.c.failures < limit.most),
-        )
-        .returning(throttles.c.key_sha256)
-    )
-    if counted.one_or_none() is None:
-        return False
-    _sweep(connection, now)
-    return True
 
 
 def _counts(connection: Connection, attempt: Attempt, now: datetime) -> Sequence[tuple[Limit, str]]:
@@ -264,34 +231,23 @@ def _is_known(connection: Connection, attempt: Attempt, now: datetime) -> bool:
     return connection.execute(query).one_or_none() is not None
 
 
-def _count(connection: Connection, limit: Limit, key: str, now: datetime) -> tuple[int, datetime]:
-    over_at = now + limit.period
-    begins_anew = throttles.c.over_at <= now
-    statement = (
+def _count(connection: Connection, limit: Limit, key: str, now: datetime) -> None:
+    resets_at = now + limit.period
+    begins_anew = throttles.c.resets_at <= now
+    counted = connection.execute(
         insert_into(connection, throttles)
-        .values(key_sha256=key, failures=1, over_at=over_at)
+        .values(key_sha256=key, count=1, resets_at=resets_at)
         .on_conflict_do_update(
             index_elements=[throttles.c.key_sha256],
-            set_=_one_more(begins_anew, over_at),
+            set_={
+                "count": case((begins_anew, 1), else_=throttles.c.count + 1),
+                "resets_at": case((begins_anew, resets_at), else_=throttles.c.resets_at),
+            },
+            where=begins_anew | (throttles.c.count < limit.most),
         )
-        .returning(throttles.c.failures, throttles.c.over_at)
+        .returning(throttles.c.key_sha256)
     )
-    row = connection.execute(statement).one()
-    return row.failures, row.over_at
-
-
-def _one_more(begins_anew: ColumnElement[bool], over_at: datetime) -> dict[str, Case[Any]]:
-    return {
-        "failures": case((begins_anew, 1), else_=throttles.c.failures + 1),
-        "over_at": case((begins_anew, over_at), else_=throttles.c.over_at),
-    }
-
-
-def _sweep(connection: Connection, now: datetime) -> None:
-    over = (
-        select(throttles.c.key_sha256)
-        .where(throttles.c.over_at <= now)
-        .limit(SWEPT_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    connection.execute(delete(throttles).where(throttles.c.key_sha256.in_(over)))
+    if counted.one_or_none() is None:
+        # The INSERT has locked the row, so it is still there.
+        of_key = select(throttles.c.resets_at).where(throttles.c.key_sha256 == key)
+        raise TooManyAttemptsError(connection.execute(of_key).scalar_one() - now, limit, key)

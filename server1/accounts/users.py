@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Boolean, Column, Connection, String, Table, Text, delete, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    String,
+    Table,
+    Text,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
@@ -42,7 +53,7 @@ class UserExistsError(ValueError):
 
 
 class UserChangedError(LookupError):
-    """The account is no longer as it was read: changed, disabled or closed meanwhile."""
+    """The account is no longer as it was read: changed, disabled or deleted meanwhile."""
 
 
 class UserNameError(ValueError):
@@ -116,36 +127,29 @@ def by_email(connection: Connection, unverified_email: str) -> User:
         UserUnknownError: There is none.
         EmailAddressError: The text is no e-mail address.
     """
-    query = select(users).where(users.c.email_folded == fold(unverified_email))
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        email = fold(unverified_email)
-        # With a slash it is none, but perhaps a URL with a password.
-        raise UserUnknownError(f"There is no account for {'that' if '/' in email else email}.")
-    return from_row(row)
+    email = fold(unverified_email)
+    # With a slash it is none, but perhaps a URL with a password.
+    shown = "that" if "/" in email else email
+    return _one(connection, users.c.email_folded == email, f"There is no account for {shown}.")
 
 
 def by_subject(connection: Connection, subject: str) -> User:
     """Find an account by the identifier that receivers know it by.
 
     Raises:
-        UserUnknownError: There is none, or it was closed.
+        UserUnknownError: There is none, or it was deleted.
     """
-    query = select(users).where(users.c.subject == subject)
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        raise UserUnknownError("There is no such account.")
-    return from_row(row)
+    return _one(connection, users.c.subject == subject, "There is no such account.")
 
 
 def lock(connection: Connection, user: User) -> None:
     """Make sure that an account is still as it was read, and keep it so until the transaction ends.
 
-    What follows from a password that was right a moment ago must not outlive a new one. The name
+    What follows from a password that was right a moment ago must not survive a new one. The name
     may change: with a stolen session it could be changed without end, to keep the owner out.
 
     Raises:
-        UserChangedError: It was changed, disabled or closed meanwhile.
+        UserChangedError: It was changed, disabled or deleted meanwhile.
     """
     query = select(users).where(users.c.subject == user.subject).with_for_update()
     row = connection.execute(query).mappings().one_or_none()
@@ -153,31 +157,15 @@ def lock(connection: Connection, user: User) -> None:
         raise UserChangedError
 
 
-def everyone(connection: Connection) -> Sequence[User]:
+def all_users(connection: Connection) -> Sequence[User]:
     """Return all accounts by e-mail address."""
     rows = connection.execute(select(users).order_by(users.c.email_folded)).mappings()
     return [from_row(row) for row in rows]
 
 
-def set_disabled(connection: Connection, user: User, disabled: bool) -> None:
-    """Close an account or open it again. Whoever closes it ends its sessions as well."""
-    connection.execute(
-        update(users).where(users.c.subject == user.subject).values(disabled=disabled)
-    )
-
-
-def set_password_hash(connection: Connection, user: User, password_hash: str) -> None:
-    """Replace an account's password. Whoever does ends its sessions as well."""
-    connection.execute(
-        update(users).where(users.c.subject == user.subject).values(password_hash=password_hash)
-    )
-
-
-def set_email_verified(connection: Connection, user: User) -> None:
-    """Note that the address on file is known to be the account's owner's."""
-    connection.execute(
-        update(users).where(users.c.subject == user.subject).values(email_verified=True)
-    )
+def change(connection: Connection, user: User, **values: str | bool) -> None:
+    """Change columns of an account. With a new password, or disabled, revoke its sessions."""
+    connection.execute(update(users).where(users.c.subject == user.subject).values(**values))
 
 
 def set_name(connection: Connection, user: User, unverified_name: str) -> None:
@@ -186,8 +174,7 @@ def set_name(connection: Connection, user: User, unverified_name: str) -> None:
     Raises:
         UserNameError: The name cannot be used.
     """
-    name = check_name(unverified_name)
-    connection.execute(update(users).where(users.c.subject == user.subject).values(name=name))
+    change(connection, user, name=check_name(unverified_name))
 
 
 def set_email(connection: Connection, user: User, address: str) -> None:
@@ -199,11 +186,7 @@ def set_email(connection: Connection, user: User, address: str) -> None:
     """
     values = {"email": check_address(address), "email_folded": fold(address)}
     try:
-        connection.execute(
-            update(users)
-            .where(users.c.subject == user.subject)
-            .values(email_verified=True, **values)
-        )
+        change(connection, user, email_verified=True, **values)
     except IntegrityError:
         raise UserExistsError(f"There is an account for {address} already.") from None
 
@@ -223,3 +206,10 @@ def check_name(unverified_name: str) -> str:
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise UserNameError(f"A name has 1 to {LONGEST_NAME} printable characters.")
     return name
+
+
+def _one(connection: Connection, which: ColumnElement[bool], refusal: str) -> User:
+    row = connection.execute(select(users).where(which)).mappings().one_or_none()
+    if row is None:
+        raise UserUnknownError(refusal)
+    return from_row(row)

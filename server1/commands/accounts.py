@@ -18,10 +18,9 @@ from server1.accounts import grants, users
 from server1.accounts.administration import (
     change_grant,
     create_account,
-    disable_account,
-    enable_account,
     find_account,
     replace_password,
+    set_disabled,
 )
 from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.grants import ScopeError
@@ -103,7 +102,7 @@ def create_user(
 def list_users() -> None:
     """List the accounts by e-mail address."""
     with database().reading() as connection:
-        found = users.everyone(connection)
+        found = users.all_users(connection)
     echo_table(
         ("EMAIL", "NAME", "VERIFIED", "STATE", "CREATED"),
         [
@@ -124,7 +123,7 @@ def list_users() -> None:
 @plain_refusals()
 def disable_user(email: str) -> None:
     """Close the account of EMAIL: its sessions end, and nobody can sign in to it."""
-    user = disable_account(email)
+    user = set_disabled(email, True)
     click.echo(f"Disabled {user.email}, and ended its sessions.")
 
 
@@ -133,7 +132,7 @@ def disable_user(email: str) -> None:
 @plain_refusals()
 def enable_user(email: str) -> None:
     """Open the account of EMAIL again."""
-    user = enable_account(email)
+    user = set_disabled(email, False)
     click.echo(f"Enabled {user.email}.")
 
 

@@ -63,7 +63,7 @@ def _send(job: Job) -> Outcome:
     except Exception as error:
         if delivery.token is not None and not isinstance(error, UncertainError):
             with database().writing() as connection:  # the link of a mail that did not leave
-                links.withdraw(connection, delivery.token)
+                links.undo(connection, delivery.token)
         raise
     if delivery.token is not None:
         with database().writing() as connection:
@@ -106,7 +106,7 @@ def _trusted_browser(
     browser = email.browser_sha256
     if browser is None or email.subject is not None:
         return browser
-    return browser if links.is_marked(connection, purpose, user, browser) else None
+    return browser if links.was_issued_to(connection, browser, purpose, user) else None
 
 
 def _account(connection: Connection, email: Email) -> User:

@@ -63,7 +63,7 @@ def password() -> Response:
     new_password = check_new_password(request.form.get("new_password", ""), about)
     password_hash = passwords.hasher().hash(new_password)
     with authenticated(here.user.email) as (connection, user):
-        users.set_password_hash(connection, user, password_hash)
+        users.change(connection, user, password_hash=password_hash)
         # A link that somebody requested before would undo what the owner does here.
         links.revoke(connection, user, [Purpose.RESET_PASSWORD])
         revocation.revoke_after_password_change(connection, user, kept=here)

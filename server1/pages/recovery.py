@@ -65,8 +65,8 @@ def _reset(connection: Connection, link: Link, password_hash: str) -> None:
     links.consume(connection, link)
     # Links of other purposes may have been requested by somebody else, who was signed in then.
     links.revoke(connection, user, Purpose)
-    users.set_password_hash(connection, user, password_hash)
-    users.set_email_verified(connection, user)
+    users.change(connection, user, password_hash=password_hash)
+    users.change(connection, user, email_verified=True)
     revocation.revoke_all_sessions(connection, user)
     throttles.forget_known(connection, user)
     throttles.note_known(connection, attempt_here(user.email), user, clock.now())

@@ -111,7 +111,7 @@ def _find_link() -> Link:
 
 def _confirm(connection: Connection, link: Link) -> None:
     links.consume(connection, link)
-    users.set_email_verified(connection, link.user)
+    users.change(connection, link.user, email_verified=True)
     # Another session may be a stranger's who signed up with this address.
     revocation.revoke_other_sessions(connection, link.user, kept=current_session())
     audit.record(connection, Event.EMAIL_VERIFIED, subject=link.user.subject)

@@ -55,9 +55,9 @@ class LinkBook:
         with self.database.writing() as connection:
             links.consume(connection, link)
 
-    def withdraw(self, token):
+    def undo(self, token):
         with self.database.writing() as connection:
-            links.withdraw(connection, token)
+            links.undo(connection, token)
 
     def revoke(self, *purposes, email=EMAIL):
         user = self.accounts.find(email)
@@ -222,34 +222,34 @@ def test_of_links_made_at_once_one_is_the_newest(book):
         assert [book.is_good(token) for token in tokens].count(True) == 1
 
 
-def test_a_link_withdrawn_makes_the_one_before_it_good_again(book):
+def test_a_link_undone_makes_the_one_before_it_valid_again(book):
     first, second, third = book.make(), book.make(), book.make()
-    book.withdraw(third)
+    book.undo(third)
     assert [book.is_good(token) for token in (first, second, third)] == [False, True, False]
-    book.withdraw(second)
+    book.undo(second)
     assert book.is_good(first)
 
 
-def test_a_link_withdrawn_late_leaves_the_newer_one_alone(book):
+def test_a_link_undone_late_leaves_the_newer_one_alone(book):
     first, second, third = book.make(), book.make(), book.make()
-    book.withdraw(second)
+    book.undo(second)
     assert [book.is_good(token) for token in (first, second, third)] == [False, False, True]
-    book.withdraw(third)
+    book.undo(third)
     assert book.is_good(first)
 
 
-def test_withdrawing_a_link_that_is_gone_does_nothing(book):
+def test_undoing_a_link_that_is_gone_does_nothing(book):
     token = book.make()
     book.consume(book.find(token))
     newer = book.make()
-    book.withdraw(token)
+    book.undo(token)
     assert book.is_good(newer)
 
 
 def test_a_link_made_while_another_is_withdrawn_is_the_only_good_one(book):
     def make_or_withdraw(token):
         start.wait()
-        return book.make() if token is None else book.withdraw(token)
+        return book.make() if token is None else book.undo(token)
 
     start = threading.Barrier(2)
     for _ in range(10):

@@ -291,7 +291,7 @@ def test_a_link_that_was_mailed_meanwhile_deletes_no_account_that_is_confirmed(
     owner = Visitor(accounts)
     form, user = owner.get(link).text, accounts.find(BOB)
     with mail_room.database.writing() as connection:
-        users.set_email_verified(connection, user)
+        users.change(connection, user, email_verified=True)
     answer = owner.post("/verify-email/not-mine", hidden_fields(form))
     assert answer.status_code == 404
     assert is_verified(accounts)

@@ -83,9 +83,9 @@ def _create_throttles(op: Operations) -> None:
     op.create_table(
         "throttles",
         sa.Column("key_sha256", sa.String(64), primary_key=True),
-        sa.Column("failures", sa.Integer, nullable=False),
-        sa.Column("over_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Index("throttles_by_over_at", "over_at"),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("resets_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Index("throttles_by_resets_at", "resets_at"),
     )
     op.create_table(
         "known_addresses",
