@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
@@ -14,14 +12,13 @@ from flask_service.client_address import trust_proxies
 from flask_service.command_line import plain_refusals
 from flask_service.database import Database
 
-from . import audit, clock, commands, handoff_record, mail, outbox, pages
+from . import audit, clock, commands, handoff_record, outbox, pages
 from . import config as settings
 from .accounts import passwords
 from .config import Config
 from .db import SCHEMA, metadata
 from .demo import make_first_signing_key
 from .handoff import handoff
-from .mail.delivery import make_delivery
 
 
 def create_app(
@@ -72,9 +69,7 @@ def _add_rooms(app: Flask, config: Config, tell_time: Clock) -> None:
     clock.init_app(app, tell_time)
     audit.init_app(app, kept=config.audit_kept)
     passwords.init_app(app, config.hashing)
-    host = urlsplit(config.issuer).hostname or ""
-    mail.init_app(app, make_delivery(config.mail, host, tell_time))
-    outbox.init_app(app, tell_time)
+    outbox.init_app(app, config, tell_time)
 
 
 def _add_guards(app: Flask, config: Config) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask
 
 from flask_handoff.claims import Clock
@@ -9,15 +11,19 @@ from flask_service import outbox_commands
 from flask_service.database import database_of
 from flask_service.outbox import Outbox, outbox_table
 
+from .config import Config
 from .db import metadata
 from .handoff import handoff
 from .logouts import logout_jobs
-from .mail.sender import EMAILS
+from .mail.delivery import make_delivery
+from .mail.sender import email_jobs
 
 table = outbox_table(metadata)
 
 
-def init_app(app: Flask, clock: Clock) -> None:
+def init_app(app: Flask, config: Config, clock: Clock) -> None:
     """Give the application its outbox, and the commands for it."""
-    Outbox(table, (EMAILS, logout_jobs(handoff)), database_of(app), clock).init_app(app)
+    delivery = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
+    kinds = (email_jobs(delivery), logout_jobs(handoff))
+    Outbox(table, kinds, database_of(app), clock).init_app(app)
     outbox_commands.init_app(app)

@@ -20,7 +20,7 @@ _SENDER = re.compile(r'(?:(?P<name>[^<>"\\]{1,100}?) *<(?P<boxed>[^<>]+)>)|(?P<b
 class TLS(StrEnum):
     """How the way to the mail server is protected."""
 
-    STARTTLS = "starttls"  # begun in plain text, and given up where TLS is not to be had
+    STARTTLS = "starttls"  # begun in plain text, and ended where TLS is not offered
     TLS = "tls"  # from the first byte on
     NONE = "none"  # for a mail server on this machine
 
@@ -109,16 +109,11 @@ def _is_host(host: str) -> bool:
 
 
 def _tls(read: SettingReader, host: str) -> TLS:
-    text = read.text("SERVER1_SMTP_TLS")
-    if text not in list(TLS):
-        raise ConfigurationError(
-            f"SERVER1_SMTP_TLS: {shown(text)} is not known.", f"Use one of {', '.join(TLS)}."
-        )
-    tls = TLS(text)
+    tls = TLS(read.choice("SERVER1_SMTP_TLS", list(TLS)))
     if tls is TLS.NONE and not is_loopback(host):
         raise ConfigurationError(
-            "SERVER1_SMTP_TLS is none, and SERVER1_SMTP_HOST is another machine: whoever is on the"
-            " way could read the links that mails hold, and set anybody's password.",
+            "SERVER1_SMTP_TLS is none, and SERVER1_SMTP_HOST is another machine: an attacker on"
+            " the way could read the links in mails, and set anybody's password.",
             "Use starttls or tls.",
         )
     return tls

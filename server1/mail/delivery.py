@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from email.message import EmailMessage
-from typing import Protocol, cast
-
-from flask import Flask, current_app
+from typing import Protocol
 
 from flask_handoff.claims import Clock
 from server1.config.mail import MailConfig
 
 from .mailbox import Mailbox
 from .smtp import SMTPServer
-
-_EXTENSION = "server1.mail.delivery"
 
 
 class Delivery(Protocol):
@@ -38,13 +34,3 @@ def make_delivery(config: MailConfig, host: str, clock: Clock) -> Delivery:
     if config.smtp is None:
         return Mailbox(config.outbox, clock)
     return SMTPServer(config.smtp, host)
-
-
-def init_app(app: Flask, way: Delivery) -> None:
-    """Have the application's mail leave by this way."""
-    app.extensions[_EXTENSION] = way
-
-
-def delivery() -> Delivery:
-    """Return the way by which the current application's mail leaves."""
-    return cast(Delivery, current_app.extensions[_EXTENSION])

@@ -23,7 +23,7 @@ from server1.audit import Event
 from server1.config import config
 
 from . import texts
-from .delivery import delivery as way_out
+from .delivery import Delivery
 from .errors import UncertainError
 from .queue import JOB_KIND, Email, EmailKind
 from .texts import LinkInEmail
@@ -40,7 +40,7 @@ class _SkippedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Delivery:
+class _Prepared:
     """Where an e-mail goes, and the link that was made for it."""
 
     address: str
@@ -49,35 +49,51 @@ class _Delivery:
     link: LinkInEmail | None = field(default=None, repr=False)
 
 
-def _send(job: Job) -> Outcome:
+def email_jobs(delivery: Delivery) -> JobKind:
+    """Return the kind of jobs that send e-mails by this delivery."""
+    return JobKind(
+        name=JOB_KIND,
+        policy=RetryPolicy(
+            first_delay=timedelta(minutes=1),
+            longest_delay=timedelta(hours=6),
+            tried_for=timedelta(days=3),
+            kept_for=timedelta(days=30),
+            lease=timedelta(minutes=2),  # 1 min for the mail server once it is reached
+        ),
+        run=lambda job: _send(delivery, job),
+        describe=lambda job: job.read(Email).address,
+        topics=frozenset(EmailKind),
+    )
+
+
+def _send(delivery: Delivery, job: Job) -> Outcome:
     email, kind = job.read(Email), EmailKind(job.topic)
     try:
         with database().writing() as connection:
-            delivery = _prepare(connection, kind, email, clock.now())
+            prepared = _prepare(connection, kind, email, clock.now())
     except _SkippedError:
         return Outcome.SKIPPED
     try:
-        to, link = delivery.address, delivery.link
-        message = texts.write(kind, address=to, asked_at=job.enqueued_at, link=link)
-        way_out().deliver(message)
+        to, link = prepared.address, prepared.link
+        delivery.deliver(texts.write(kind, address=to, asked_at=job.enqueued_at, link=link))
     except Exception as error:
-        if delivery.token is not None and not isinstance(error, UncertainError):
+        if prepared.token is not None and not isinstance(error, UncertainError):
             with database().writing() as connection:  # the link of a mail that did not leave
-                links.undo(connection, delivery.token)
+                links.undo(connection, prepared.token)
         raise
-    if delivery.token is not None:
+    if prepared.token is not None:
         with database().writing() as connection:
-            subject = delivery.subject
+            subject = prepared.subject
             audit.record(connection, Event.LINK_MAILED, subject=subject, detail=job.topic)
     return Outcome.SENT
 
 
-def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetime) -> _Delivery:
+def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetime) -> _Prepared:
     match kind:
         case EmailKind.PASSWORD_CHANGED | EmailKind.EMAIL_CHANGED | EmailKind.ACCOUNT_CLOSED:
-            return _Delivery(email.address)  # though the account may be gone
+            return _Prepared(email.address)  # though the account may be gone
         case EmailKind.ACCOUNT_EXISTS:
-            return _Delivery(_account(connection, email).email)
+            return _Prepared(_account(connection, email).email)
     user, purpose = _account(connection, email), _PURPOSES[kind]
     if kind is EmailKind.VERIFY_EMAIL and user.email_verified:
         raise _SkippedError
@@ -92,7 +108,7 @@ def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetim
         now=now,
     )
     url = links.url(config().issuer, purpose, token)
-    return _Delivery(address, user.subject, token, LinkInEmail(url, now + purpose.life))
+    return _Prepared(address, user.subject, token, LinkInEmail(url, now + purpose.life))
 
 
 def _trusted_browser(
@@ -120,18 +136,3 @@ def _account(connection: Connection, email: Email) -> User:
     if user.disabled:
         raise _SkippedError
     return user
-
-
-EMAILS = JobKind(
-    name=JOB_KIND,
-    policy=RetryPolicy(
-        first_delay=timedelta(minutes=1),
-        longest_delay=timedelta(hours=6),
-        tried_for=timedelta(days=3),
-        kept_for=timedelta(days=30),
-        lease=timedelta(minutes=2),  # 1 min for the mail server once it is reached
-    ),
-    run=_send,
-    describe=lambda job: job.read(Email).address,
-    topics=frozenset(EmailKind),
-)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email.message import EmailMessage
 from io import BufferedReader, RawIOBase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from server1.config.mail import TLS, SMTPConfig
 
@@ -33,7 +33,7 @@ MAXIMUM_REPLIES = 64 * 1024  # bytes, all replies of one conversation together
 
 _OCCUPIED = 421  # RFC 5321, section 4.2.1: the server is closing down
 _LOGIN_WANTED = 530  # RFC 4954, section 6
-_NO_REPLY = -1  # smtplib's code for what is no SMTP
+_TOO_LATE = "the mail server did not answer in time"
 
 
 class SMTPServer:
@@ -64,29 +64,36 @@ class SMTPServer:
         (sender,) = message["From"].addresses
         (recipient,) = message["To"].addresses
         content = message.as_bytes()
-        with self._conversation() as session:
-            _name_sender(session, sender.addr_spec)
-            _name_recipient(session, recipient.addr_spec)
+        with _in_our_words(), self._conversation() as session:
+            code, _text = session.mail(sender.addr_spec)
+            if not _is_good(code):
+                raise OutOfReachError(f"the mail server refuses the sender ({code})")
+            code, _text = session.rcpt(recipient.addr_spec)
+            if not _is_good(code):
+                raise _refusal("the address", code)
             _hand_over(session, content)
 
     @contextmanager
     def _conversation(self) -> Iterator[_Session]:
         allowance = _Allowance(self._deadline, MAXIMUM_REPLIES)
-        with _in_our_words(allowance):
-            session = self._connect(allowance)
-            try:
-                self._introduce(session)
-                yield session
-            finally:
-                allowance.shorten(LAST_REPLY)
-                with suppress(smtplib.SMTPException, OSError):
-                    session.quit()
-                session.close()
+        session = self._connect(allowance)
+        try:
+            self._introduce(session)
+            yield session
+        finally:
+            allowance.shorten(LAST_REPLY)
+            with suppress(OutOfReachError, OSError):
+                session.quit()
+            session.close()
 
     def _connect(self, allowance: _Allowance) -> _Session:
-        config = self._config
-        kind = _TLSSession if config.tls is TLS.TLS else _Session
-        return kind(allowance, config.host, config.port, self._hello)
+        where = (self._config.host, self._config.port)
+        timeout = min(CONNECT_TIMEOUT.total_seconds(), allowance.seconds_left())
+        # Without a name of its own smtplib asks the network for one.
+        options = {"local_hostname": self._hello, "timeout": timeout}
+        if self._config.tls is TLS.TLS:
+            return _TLSSession(allowance, *where, context=ssl.create_default_context(), **options)
+        return _Session(allowance, *where, **options)
 
     def _introduce(self, session: _Session) -> None:
         session.ehlo_or_helo_if_needed()
@@ -106,7 +113,6 @@ class _Allowance:
     """How long and how much one conversation may still take."""
 
     def __init__(self, deadline: timedelta, octets: int) -> None:
-        self.spent: str | None = None
         self._ends_at = time.monotonic() + deadline.total_seconds()
         self._octets = octets
 
@@ -116,18 +122,13 @@ class _Allowance:
     def seconds_left(self) -> float:
         left = self._ends_at - time.monotonic()
         if left <= 0:
-            raise self.time_is_up()
+            raise OutOfReachError(_TOO_LATE)
         return left
-
-    def time_is_up(self) -> TimeoutError:
-        self.spent = "the mail server did not answer in time"
-        return TimeoutError(self.spent)
 
     def take(self, octets: int) -> None:
         self._octets -= octets
         if self._octets < 0:
-            self.spent = "the mail server says too much"
-            raise OSError(self.spent)
+            raise OutOfReachError("the mail server says too much")
 
 
 class _AllowedReader(RawIOBase):
@@ -145,7 +146,7 @@ class _AllowedReader(RawIOBase):
         try:
             octets = self._connection.recv_into(buffer)
         except TimeoutError:
-            raise self._allowance.time_is_up() from None
+            raise OutOfReachError(_TOO_LATE) from None
         self._allowance.take(octets)
         return octets
 
@@ -153,16 +154,18 @@ class _AllowedReader(RawIOBase):
 class _Session(smtplib.SMTP):
     """A conversation whose replies are read out of one allowance."""
 
-    def __init__(self, allowance: _Allowance, host: str, port: int, hello: str) -> None:
-        self._allowance = allowance
-        timeout = min(CONNECT_TIMEOUT.total_seconds(), allowance.seconds_left())
-        # Without a name of its own smtplib asks the network for one.
-        super().__init__(host, port, local_hostname=hello, timeout=timeout)
+    def __init__(self, allowance: _Allowance, *where: Any, **options: Any) -> None:
+        self._allowance = allowance  # before the connection is made, in which a reply is read
+        super().__init__(*where, **options)
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
             self.file = BufferedReader(_AllowedReader(self.sock, self._allowance))
-        return super().getreply()
+        try:
+            return super().getreply()
+        except OutOfReachError:
+            self.close()
+            raise
 
     def send(self, s: ReadableBuffer | str) -> None:
         if self.sock is not None:
@@ -173,46 +176,19 @@ class _Session(smtplib.SMTP):
 class _TLSSession(_Session, smtplib.SMTP_SSL):
     """The same, with TLS from the first byte on."""
 
-    def __init__(self, allowance: _Allowance, host: str, port: int, hello: str) -> None:
-        self._allowance = allowance
-        smtplib.SMTP_SSL.__init__(
-            self,
-            host,
-            port,
-            local_hostname=hello,
-            timeout=min(CONNECT_TIMEOUT.total_seconds(), allowance.seconds_left()),
-            context=ssl.create_default_context(),
-        )
-
-
-def _name_sender(session: _Session, sender: str) -> None:
-    code, _text = session.mail(sender)
-    if not _is_good(code):
-        raise OutOfReachError(f"the mail server refuses the sender ({code})")
-
-
-def _name_recipient(session: _Session, recipient: str) -> None:
-    code, _text = session.rcpt(recipient)
-    if not _is_good(code):
-        raise _refusal("the address", code)
-
 
 def _hand_over(session: _Session, content: bytes) -> None:
     code, _text = session.docmd("DATA")
     if code != 354:
         raise _refusal("the mail", code)
     try:
-        session.send(_without_lone_dots(content) + b".\r\n")
+        # RFC 5321, section 4.5.2: a line with nothing but a dot would end the mail.
+        session.send(re.sub(rb"(?m)^\.", b"..", content) + b".\r\n")
         code, _text = session.getreply()
-    except (smtplib.SMTPException, OSError) as error:
+    except (OutOfReachError, OSError) as error:
         raise UncertainError("the mail server did not acknowledge the mail") from error
     if not _is_good(code):
         raise _refusal("the mail", code)
-
-
-def _without_lone_dots(content: bytes) -> bytes:
-    # RFC 5321, section 4.5.2: a line with nothing but a dot would end the mail.
-    return re.sub(rb"(?m)^\.", b"..", content)
 
 
 def _is_good(code: int) -> bool:
@@ -228,32 +204,31 @@ def _refusal(what: str, code: int) -> DeliveryError:
 
 
 @contextmanager
-def _in_our_words(allowance: _Allowance) -> Iterator[None]:
-    # What the server wrote is left out: it may repeat the address, and goes to a terminal.
+def _in_our_words() -> Iterator[None]:
     try:
         yield
-    except DeliveryError:
-        raise
-    except smtplib.SMTPAuthenticationError as error:
-        reason = f"the mail server refuses the user name and password ({error.smtp_code})"
-        raise OutOfReachError(reason) from None
-    except smtplib.SMTPResponseException as error:
-        reason = f"the mail server cannot be used ({error.smtp_code})"
-        raise OutOfReachError(allowance.spent or reason) from None
-    except ssl.SSLCertVerificationError as error:
-        # OpenSSL's words, and no others' but the host that the settings name.
-        reason = f"the mail server's certificate is not trusted ({error.verify_message})"
-        raise OutOfReachError(reason) from None
-    except smtplib.SMTPServerDisconnected:
-        raise OutOfReachError(allowance.spent or "the mail server broke off") from None
-    except TimeoutError:
-        raise OutOfReachError("the mail server did not answer in time") from None
-    except smtplib.SMTPException as error:
-        reason = f"the mail server cannot be used ({type(error).__name__})"
-        raise OutOfReachError(allowance.spent or reason) from None
-    except (OSError, ValueError) as error:
-        reason = f"the mail server cannot be reached ({type(error).__name__})"
-        raise OutOfReachError(allowance.spent or reason) from None
+    except (OSError, ValueError) as error:  # smtplib's own errors are OSErrors
+        raise OutOfReachError(_reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    # What the server wrote is left out: it may repeat the address, and goes to a terminal.
+    match error:
+        case smtplib.SMTPAuthenticationError(smtp_code=code):
+            return f"the mail server refuses the user name and password ({code})"
+        case smtplib.SMTPResponseException(smtp_code=code):
+            return f"the mail server cannot be used ({code})"
+        case ssl.SSLCertVerificationError(verify_message=fault):
+            # OpenSSL's words, which repeat at most the host that the settings name.
+            return f"the mail server's certificate is not trusted ({fault})"
+        case smtplib.SMTPServerDisconnected():
+            return "the mail server broke off"
+        case TimeoutError():
+            return _TOO_LATE
+        case smtplib.SMTPException():
+            return f"the mail server cannot be used ({type(error).__name__})"
+        case _:
+            return f"the mail server cannot be reached ({type(error).__name__})"
 
 
 def _hello(host: str) -> str:

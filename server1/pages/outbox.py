@@ -1,4 +1,4 @@
-"""The outbox as pages: the demo's mails, for whoever tries it. There are none outside of it."""
+"""The outbox as pages: the demo's mails, for people who try it. There are none elsewhere."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 
-from flask import Blueprint, Flask, abort, make_response, render_template
-from werkzeug.wrappers import Response
+from flask import Blueprint, Flask, abort, render_template
 
 from server1 import clock
 from server1.config import Config, config
@@ -21,28 +20,15 @@ blueprint = Blueprint("outbox", __name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
-    """A paragraph of a mail.
-
-    Args:
-        text: As it stands there, its lines joined.
-        leads_here: Whether it is the address of a page of this server, and nothing else.
-    """
-
-    text: str
-    leads_here: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail as it is shown."""
+    """A mail as it is shown: of each paragraph also whether it is the address of a page here."""
 
     name: str
     subject: str
     sender: str
     recipient: str
     sent_at: datetime
-    paragraphs: Sequence[Paragraph]
+    paragraphs: Sequence[tuple[str, bool]]
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -53,25 +39,24 @@ def init_app(app: Flask, config: Config) -> None:
 
 
 @blueprint.get("/outbox")
-def outbox() -> Response:
+def outbox() -> str:
     """List the mails, the newest first."""
     names = _mailbox().names()
     found = [_find(name) for name in names[:MOST_SHOWN]]
-    page = render_template(
+    return render_template(
         "mail/outbox.html",
         mails=[mail for mail in found if mail is not None],
         older=len(names) - MOST_SHOWN,
     )
-    return make_response(page)
 
 
 @blueprint.get("/outbox/<name>")
-def mail(name: str) -> Response:
+def mail(name: str) -> str:
     """Show a mail."""
     found = _find(name)
     if found is None:
         abort(404)
-    return make_response(render_template("mail/mail.html", mail=found))
+    return render_template("mail/mail.html", mail=found)
 
 
 def _mailbox() -> Mailbox:
@@ -100,6 +85,6 @@ def _read(name: str, message: EmailMessage) -> Mail:
     )
 
 
-def _paragraph(text: str) -> Paragraph:
+def _paragraph(text: str) -> tuple[str, bool]:
     page = rf"{re.escape(config().issuer)}/[A-Za-z0-9/?=_-]*"
-    return Paragraph(" ".join(text.split()), re.fullmatch(page, text, re.ASCII) is not None)
+    return " ".join(text.split()), re.fullmatch(page, text, re.ASCII) is not None

@@ -49,7 +49,6 @@ REQUEST = {
 EXTENSIONS = {
     "clock": "clock",
     "database": "database",
-    "delivery": "server1.mail.delivery",
     "hasher": "server1.accounts.hasher",
 }
 
@@ -77,7 +76,6 @@ class Accounts:
         self.install(hasher=hasher)
         self.clock, self.hasher = clock, hasher
         self.database = database_of(self.app)
-        self.delivery = self.app.extensions["server1.mail.delivery"]
         self.issuer = self.config.issuer
         if not self._rows(users.users):
             self.create(EMAIL, PASSWORD)

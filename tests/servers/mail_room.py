@@ -8,7 +8,7 @@ from flask_service.outbox import outbox_of
 from server1.accounts import links
 from server1.accounts.mail_links import mail_links
 from server1.mail import queue
-from server1.mail.sender import EMAILS
+from server1.mail.sender import email_jobs
 from tests.servers.accounts_visitor import EMAIL
 
 
@@ -32,13 +32,10 @@ class MailRoom:
         self.accounts = accounts
         self.clock = clock
         self.box = box or Postbox()
-        accounts.install(delivery=self.box)
         self.database = accounts.database
         self.outbox = outbox_of(accounts.app)
-
-    @property
-    def entered(self):
-        return self.accounts.app.extensions["server1.mail.entered"]
+        self.kind = email_jobs(self.box)
+        self.outbox.kinds["email"] = self.kind
 
     def enqueue(self, kind, address=EMAIL, **about):
         with self.accounts.app.app_context(), self.database.writing() as connection:
@@ -46,11 +43,11 @@ class MailRoom:
 
     def deliver(self):
         with self.accounts.app.app_context():
-            return self.outbox.process_due(EMAILS)
+            return self.outbox.process_due(self.kind)
 
     def deliver_one(self):
         with self.accounts.app.app_context():
-            return self.outbox.process_one(EMAILS)
+            return self.outbox.process_one(self.kind)
 
     def waiting(self):
         with self.database.reading() as connection:

@@ -11,7 +11,6 @@ from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.mail_links import LinkReplacedError, Purpose
 from server1.mail.errors import DeliveryError, OutOfReachError, RefusedError, UncertainError
 from server1.mail.queue import EmailKind
-from server1.mail.sender import EMAILS
 from tests.servers.accounts_visitor import EMAIL
 from tests.servers.mail_room import MailRoom, text_of, token_in
 
@@ -277,7 +276,7 @@ def test_an_email_is_tried_for_three_days_less_and_less_often(room, clock):
 
 def test_an_email_is_leased_for_two_minutes(room, clock):
     room.enqueue(EmailKind.PASSWORD_CHANGED)
-    room.outbox.claim(EMAILS)  # by a process that dies
+    room.outbox.claim(room.kind)  # by a process that dies
     clock.tick(minutes=1, seconds=59)
     assert room.deliver() == {}
     clock.tick(seconds=1)

@@ -52,7 +52,7 @@ def a_mail(subject="A mail", text="Hello.\r\n"):
 
 def send(accounts, clock, kind=EmailKind.RESET_PASSWORD):
     """Have an e-mail sent as a running server would, into a file."""
-    room = MailRoom(accounts, clock, accounts.delivery)
+    room = MailRoom(accounts, clock, Mailbox(accounts.config.mail.outbox, clock))
     room.enqueue(kind)
     room.deliver()
 
