@@ -2,21 +2,11 @@
 
 The row is written in the transaction of what it is about, so that both stand or fall together. The
 line goes to the logger ``server1.audit`` once that transaction is committed: what was undone is in
-neither. It is a JSON object in ASCII with these keys, always all of them and in this order, null
-where there is nothing to say:
-
-* ``at``: when, in UTC;
-* ``event``: a value of ``Event``;
-* ``request_id``: the one on error pages and in the access log; null where there was no request;
-* ``account``: the subject of the account, where there is one;
-* ``address``: the client's; else ``command line``, or ``this server`` for what it does by itself;
-* ``client``: the ``client_id`` of the receiver that it is about;
-* ``detail``: our own words, or values that were checked.
+neither. It is a JSON object in ASCII; docs/operate.md lists its keys.
 
 A command leaves rows only: its stderr is a person's terminal, and not the log.
 
-Nothing that a stranger typed is recorded: what stands in the field for the address may be a
-password.
+Nothing that a stranger typed is recorded: the text in the field for the address may be a password.
 """
 
 from __future__ import annotations
@@ -99,7 +89,7 @@ audit = Table(
     Column("at", Instant, nullable=False),
     Column("event", String(40), nullable=False),
     Column("request_id", String(16)),
-    # No foreign key: what happened to an account outlives it.
+    # No foreign key: what happened to an account is kept when it is deleted.
     Column("subject", String(64)),
     Column("address", String(64), nullable=False),
     Column("client_id", String(LONGEST_CLIENT_ID)),
@@ -168,7 +158,7 @@ def record(
 
 
 def as_json(at: datetime, about: Mapping[str, Any]) -> str:
-    """Return the line of a row: a JSON object in ASCII, with the keys that are described above."""
+    """Return the line of a row: a JSON object in ASCII, all keys always there, in this order."""
     return json.dumps(
         {
             "at": utc_milliseconds(at),

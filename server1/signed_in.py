@@ -122,31 +122,31 @@ def _clear_cookie() -> None:
 
 
 def _session_of(connection: Connection, user: User, now: datetime) -> Session | None:
-    """Return the session that this browser holds, if it lives and is this user's."""
-    unverified_session_id = held_session_id()
-    if unverified_session_id is None:
-        return None
-    try:
-        found = sessions.find_session(connection, unverified_session_id, now)
-    except SessionExpiredError:
-        return None
-    return found if found.user.subject == user.subject else None
+    """Return the session that this browser holds, if it is live and this user's."""
+    held = _held_session(connection, now)
+    return held if held is not None and held.user.subject == user.subject else None
 
 
 def _find_session() -> Session | None:
-    unverified_session_id = held_session_id()
-    if unverified_session_id is None:
+    if held_session_id() is None:
         return None
     now = clock.now()
-    try:
-        with database().reading() as connection:
-            found = sessions.find_session(connection, unverified_session_id, now)
-    except SessionExpiredError:
-        return None
-    if now - found.last_seen_at >= sessions.LAST_SEEN_INTERVAL:
+    with database().reading() as connection:
+        found = _held_session(connection, now)
+    if found is not None and now - found.last_seen_at >= sessions.LAST_SEEN_INTERVAL:
         with database().writing() as connection:
             sessions.note_seen(connection, found, now)
     return found
+
+
+def _held_session(connection: Connection, now: datetime) -> Session | None:
+    unverified_session_id = held_session_id()
+    if unverified_session_id is None:
+        return None
+    try:
+        return sessions.find_session(connection, unverified_session_id, now)
+    except SessionExpiredError:
+        return None
 
 
 def _browser() -> Browser:

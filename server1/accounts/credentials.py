@@ -58,6 +58,18 @@ def authenticated(
 
 
 @contextmanager
+def locked(user: User) -> Iterator[tuple[Connection, User]]:
+    """Open a writing transaction in which an account is as it was read, and locked.
+
+    Raises:
+        UserChangedError: It was changed, disabled or deleted meanwhile.
+    """
+    with database().writing() as connection:
+        users.lock(connection, user)
+        yield connection, user
+
+
+@contextmanager
 def _authenticated(
     attempt: Attempt, password: str, now: datetime
 ) -> Iterator[tuple[Connection, User]]:

@@ -128,15 +128,8 @@ def find(connection: Connection, unverified_token: str, purpose: Purpose, now: d
         raise _newer_link_error(connection, row, now)
     if row["expires_at"] <= now:
         raise LinkExpiredError
-    return Link(
-        token_sha256=row["token_sha256"],
-        purpose=purpose,
-        user=from_row(row),
-        address=row["address"],
-        browser_sha256=row["browser_sha256"],
-        made_at=row["made_at"],
-        expires_at=row["expires_at"],
-    )
+    columns = ("token_sha256", "address", "browser_sha256", "made_at", "expires_at")
+    return Link(purpose=purpose, user=from_row(row), **{name: row[name] for name in columns})
 
 
 def consume(connection: Connection, link: Link) -> None:

@@ -15,6 +15,8 @@ from argon2.low_level import error_to_str
 from flask import Flask, current_app
 
 LONGEST_PASSWORD = 1024  # bytes of UTF-8
+TIME_COST, PARALLELISM = 3, 4  # RFC 9106, section 4: for 64 MiB
+LEAST_POSSIBLE_KIB = 8 * PARALLELISM  # RFC 9106, section 3.1
 
 _OUT_OF_MEMORY = error_to_str(-22)  # ARGON2_MEMORY_ALLOCATION_ERROR of the C library
 
@@ -56,11 +58,9 @@ def check_password(unverified_password: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HashingConfig:
-    """What one password hash costs, and how many may be computed at once."""
+    """What one password hash costs in memory, and how many may be computed at once."""
 
     memory_kib: int
-    time_cost: int
-    parallelism: int
     concurrent: int
 
 
@@ -73,12 +73,7 @@ class PasswordHasher:
     """
 
     def __init__(self, config: HashingConfig, longest_wait: timedelta = LONGEST_WAIT) -> None:
-        self._argon2 = argon2.PasswordHasher(
-            time_cost=config.time_cost,
-            memory_cost=config.memory_kib,
-            parallelism=config.parallelism,
-            type=argon2.Type.ID,
-        )
+        self._argon2 = argon2.PasswordHasher(TIME_COST, config.memory_kib, PARALLELISM)
         self._turns = threading.BoundedSemaphore(config.concurrent)
         self._queues = [threading.BoundedSemaphore() for _ in range(_QUEUES)]
         self._longest_wait = longest_wait.total_seconds()

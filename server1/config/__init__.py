@@ -20,7 +20,7 @@ from flask_handoff import ConfigurationError
 from flask_handoff.addresses import is_loopback
 from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_service.settings import Serving, SettingReader
-from server1.accounts.passwords import HashingConfig
+from server1.accounts.passwords import LEAST_POSSIBLE_KIB, HashingConfig
 
 from .mail import MailConfig, read_mail_config
 
@@ -48,8 +48,6 @@ SETTINGS: Mapping[str, str] = {
     "SERVER1_TRUSTED_PROXIES": "0",
     "SERVER1_AUDIT_DAYS": "400",
     "SERVER1_ARGON2_MEMORY_KIB": "65536",
-    "SERVER1_ARGON2_TIME_COST": "3",
-    "SERVER1_ARGON2_PARALLELISM": "4",
     "SERVER1_CONCURRENT_HASHES": "4",
 }
 """Every ``SERVER1_…`` setting and its default."""
@@ -59,9 +57,7 @@ _EXTENSION = "server1.config"
 DEFAULT_PORT = 5001
 SERVER2_DEFAULT_PORT = 5002
 
-# The least that OWASP's Password Storage Cheat Sheet accepts for Argon2id with one lane.
-LEAST_MEMORY_KIB = 19 * 1024
-LEAST_TIME_COST = 2
+LEAST_MEMORY_KIB = 19 * 1024  # OWASP's Password Storage Cheat Sheet, for Argon2id
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +160,13 @@ def config() -> Config:
 
 
 def _hashing(read: SettingReader, elsewhere: str) -> HashingConfig:
-    parallelism = read.number("SERVER1_ARGON2_PARALLELISM", 1, 16)
-    hashing = HashingConfig(
-        memory_kib=read.number("SERVER1_ARGON2_MEMORY_KIB", 8 * parallelism, 4 * 1024 * 1024),
-        time_cost=read.number("SERVER1_ARGON2_TIME_COST", 1, 100),
-        parallelism=parallelism,
-        concurrent=read.number("SERVER1_CONCURRENT_HASHES", 1, 256),
-    )
-    cheap = hashing.memory_kib < LEAST_MEMORY_KIB or hashing.time_cost < LEAST_TIME_COST
-    if cheap and elsewhere:
+    memory_kib = read.number("SERVER1_ARGON2_MEMORY_KIB", LEAST_POSSIBLE_KIB, 4 * 1024 * 1024)
+    if memory_kib < LEAST_MEMORY_KIB and elsewhere:
         raise ConfigurationError(
-            "SERVER1_ARGON2_MEMORY_KIB and SERVER1_ARGON2_TIME_COST make passwords too cheap "
-            f"to guess, and {elsewhere}.",
-            f"Use at least {LEAST_MEMORY_KIB} and {LEAST_TIME_COST}, or {read.keep_on_loopback}.",
+            f"SERVER1_ARGON2_MEMORY_KIB makes passwords too cheap to guess, and {elsewhere}.",
+            f"Use at least {LEAST_MEMORY_KIB}, or {read.keep_on_loopback}.",
         )
-    return hashing
+    return HashingConfig(memory_kib, read.number("SERVER1_CONCURRENT_HASHES", 1, 256))
 
 
 def _handoff(

@@ -7,7 +7,6 @@ is in memory and in the mail, never in the outbox.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,12 +26,6 @@ from .delivery import Delivery
 from .errors import UncertainError
 from .queue import JOB_KIND, Email, EmailKind
 from .texts import LinkInEmail
-
-_PURPOSES: Mapping[EmailKind, Purpose] = {
-    EmailKind.VERIFY_EMAIL: Purpose.VERIFY_EMAIL,
-    EmailKind.RESET_PASSWORD: Purpose.RESET_PASSWORD,
-    EmailKind.CHANGE_EMAIL: Purpose.CHANGE_EMAIL,
-}
 
 
 class _SkippedError(Exception):
@@ -94,7 +87,7 @@ def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetim
             return _Prepared(email.address)  # though the account may be gone
         case EmailKind.ACCOUNT_EXISTS:
             return _Prepared(_account(connection, email).email)
-    user, purpose = _account(connection, email), _PURPOSES[kind]
+    user, purpose = _account(connection, email), Purpose(kind)  # of the same name
     if kind is EmailKind.VERIFY_EMAIL and user.email_verified:
         raise _SkippedError
     # To the address on file, not to one that a stranger typed and that looks the same.

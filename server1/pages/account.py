@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -12,7 +11,6 @@ from flask_service.database import database
 from server1 import clock
 from server1.accounts import client_sessions, revocation, sessions
 from server1.accounts.devices import device
-from server1.accounts.sessions import Session
 from server1.handoff import handoff
 from server1.signed_in import add_sign_in_redirect, session_here
 
@@ -27,31 +25,24 @@ _DONE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEntry:
-    """A session as its owner sees it in the list.
-
-    Args:
-        session: What is noted about it.
-        device: The browser and its system.
-        services: The names of the services that it entered.
-        is_this: Whether it is the one of this very request.
-    """
-
-    session: Session
-    device: str
-    services: Sequence[str]
-    is_this: bool
-
-
 @blueprint.get("/account")
 def account() -> str:
     """Show the account."""
     here = session_here()
+    clients = {client.client_id: client.name for client in handoff.clients()}
+    with database().reading() as connection:
+        found = sessions.sessions_of(connection, here.user, clock.now())
+        of_user = sessions.sessions.c.subject == here.user.subject
+        entered = client_sessions.client_sessions_of(connection, of_user)
+    services = defaultdict(list)
+    for one in entered:
+        services[one.sid].append(clients.get(one.client_id, one.client_id))
     return render_template(
         "accounts/account.html",
-        user=here.user,
-        entries=_entries(here),
+        here=here,
+        sessions=sorted(found, key=lambda session: session.sid != here.sid),
+        services=services,
+        device=device,
         done=_DONE.get(request.args.get("done", "")),
     )
 
@@ -78,23 +69,3 @@ def end_other_sessions() -> Response:
     with database().writing() as connection:
         revocation.revoke_other_sessions(connection, here.user, kept=here)
     return say_done("sessions")
-
-
-def _entries(here: Session) -> Sequence[SessionEntry]:
-    names = {client.client_id: client.name for client in handoff.clients()}
-    with database().reading() as connection:
-        found = sessions.sessions_of(connection, here.user, clock.now())
-        of_user = sessions.sessions.c.subject == here.user.subject
-        entered = client_sessions.client_sessions_of(connection, of_user)
-    entries = [
-        SessionEntry(
-            session=session,
-            device=device(session.user_agent),
-            services=[
-                names.get(one.client_id, one.client_id) for one in entered if one.sid == session.sid
-            ],
-            is_this=session.sid == here.sid,
-        )
-        for session in found
-    ]
-    return sorted(entries, key=lambda entry: not entry.is_this)

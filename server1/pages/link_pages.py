@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, render_template, request
-from werkzeug.wrappers import Response
+from flask import Blueprint, render_template, request
 
 from flask_service.database import database
 from server1 import clock
@@ -34,27 +33,16 @@ def find_link(purpose: Purpose) -> Link:
 
 def add_link_errors(blueprint: Blueprint) -> None:
     """Have a blueprint say what is wrong with a link, and what to do."""
-    for error in (LinkUnknownError, UserChangedError):
-        blueprint.register_error_handler(error, _unknown)
-    blueprint.register_error_handler(LinkExpiredError, _expired)
-    blueprint.register_error_handler(LinkReplacedError, _replaced)
+    for kind in (LinkUnknownError, UserChangedError, LinkExpiredError, LinkReplacedError):
+        blueprint.register_error_handler(kind, _refused)
 
 
-def _unknown(_error: Exception) -> Response:
-    return _page(404)
-
-
-def _expired(_error: Exception) -> Response:
-    return _page(410, expired=True)
-
-
-def _replaced(error: LinkReplacedError) -> Response:
-    return _page(410, newest_made_at=error.newest_made_at)
-
-
-def _page(status: int, **context: object) -> Response:
+def _refused(error: Exception) -> tuple[str, int]:
     again = {"verification": "verification.again", "recovery": "recovery.forgot_password"}
     page = render_template(
-        "accounts/link_refused.html", again=again.get(request.blueprint or ""), **context
+        "accounts/link_refused.html",
+        again=again.get(request.blueprint or ""),
+        expired=isinstance(error, LinkExpiredError),
+        newest_made_at=getattr(error, "newest_made_at", None),
     )
-    return make_response(page, status)
+    return page, 404 if isinstance(error, LinkUnknownError | UserChangedError) else 410

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
@@ -12,6 +9,7 @@ from werkzeug.wrappers import Response
 from flask_service.database import database
 from server1 import audit, clock
 from server1.accounts import links, passwords, revocation, throttles, users
+from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
 from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
@@ -119,7 +117,7 @@ def _new_email_page(error: FormError | None) -> Response:
 def change_email() -> Response:
     """Give the account its new address. A GET, by a mail scanner perhaps, does nothing."""
     link = find_link(Purpose.CHANGE_EMAIL)
-    proof = _locked(link.user) if is_signed_in(link.user) else authenticated(link.user.email)
+    proof = locked(link.user) if is_signed_in(link.user) else authenticated(link.user.email)
     try:
         with proof as (connection, user):
             links.consume(connection, link)
@@ -131,13 +129,6 @@ def change_email() -> Response:
     except UserExistsError:
         raise FormError(409, "Another account has this address by now.") from None
     return redirect(url_for(".email_changed"), 303)
-
-
-@contextmanager
-def _locked(user: User) -> Iterator[tuple[Connection, User]]:
-    with database().writing() as connection:
-        users.lock(connection, user)
-        yield connection, user
 
 
 def _is_taken(connection: Connection, address: str, user: User) -> bool:

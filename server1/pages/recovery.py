@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from flask import Blueprint, redirect, request, url_for
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.database import database
 from server1 import audit, clock
 from server1.accounts import links, passwords, revocation, throttles, users
+from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
-from server1.accounts.mail_links import Link, Purpose
+from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
 from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
@@ -54,21 +54,14 @@ def reset_password() -> Response:
     about = (link.user.email, link.user.name, "SERVER1")
     password = check_new_password(request.form.get("password", ""), about)
     password_hash = passwords.hasher().hash(password)
-    with database().writing() as connection:
-        _reset(connection, link, password_hash)
+    with locked(link.user) as (connection, user):
+        links.consume(connection, link)
+        # Links of other purposes may have been requested by somebody else, who was signed in then.
+        links.revoke(connection, user, Purpose)
+        users.change(connection, user, password_hash=password_hash, email_verified=True)
+        revocation.revoke_all_sessions(connection, user)
+        throttles.forget_known(connection, user)
+        throttles.note_known(connection, attempt_here(user.email), user, clock.now())
+        audit.record(connection, Event.PASSWORD_RESET, subject=user.subject)
+        enqueue(connection, EmailKind.PASSWORD_CHANGED, address=user.email, subject=user.subject)
     return redirect(url_for(".done"), 303)
-
-
-def _reset(connection: Connection, link: Link, password_hash: str) -> None:
-    user = link.user
-    users.lock(connection, user)
-    links.consume(connection, link)
-    # Links of other purposes may have been requested by somebody else, who was signed in then.
-    links.revoke(connection, user, Purpose)
-    users.change(connection, user, password_hash=password_hash)
-    users.change(connection, user, email_verified=True)
-    revocation.revoke_all_sessions(connection, user)
-    throttles.forget_known(connection, user)
-    throttles.note_known(connection, attempt_here(user.email), user, clock.now())
-    audit.record(connection, Event.PASSWORD_RESET, subject=user.subject)
-    enqueue(connection, EmailKind.PASSWORD_CHANGED, address=user.email, subject=user.subject)

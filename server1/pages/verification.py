@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response
 from flask_service.database import database
 from server1 import audit, clock
 from server1.accounts import links, revocation, throttles, users
+from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
 from server1.accounts.mail_links import Link, LinkUnknownError, Purpose
 from server1.audit import Event
@@ -50,8 +51,7 @@ def verify_email() -> Response:
     """Verify the address. A GET, by a mail scanner perhaps, does nothing."""
     link = _find_link()
     if _is_proven(link):
-        with database().writing() as connection:
-            users.lock(connection, link.user)
+        with locked(link.user) as (connection, _user):
             _confirm(connection, link)
         return redirect(url_for(".done"), 303)
     with authenticated(link.user.email) as (connection, user):
@@ -64,14 +64,10 @@ def verify_email() -> Response:
 def disown() -> Response:
     """Delete the account that a stranger made with the address of whoever reads its mail."""
     link = _find_link()
-    with database().writing() as connection:
-        users.lock(connection, link.user)
+    with locked(link.user) as (connection, user):
         links.consume(connection, link)
-        revocation.delete_account(
-            connection,
-            link.user,
-            detail="by the owner of the address, which was not confirmed",
-        )
+        detail = "by the owner of the address, which was not confirmed"
+        revocation.delete_account(connection, user, detail=detail)
     return redirect(url_for(".disowned"), 303)
 
 

@@ -22,8 +22,6 @@ EMAIL = "ada@example.com"
 PASSWORD = "a password of the tests"
 CHEAP_HASHES = {
     "SERVER1_ARGON2_MEMORY_KIB": "64",
-    "SERVER1_ARGON2_TIME_COST": "1",
-    "SERVER1_ARGON2_PARALLELISM": "1",
 }
 CLIENTS = json.dumps(
     [

@@ -57,7 +57,6 @@ def test_the_base_url_of_server2_is_where_notes_is():
 ONLY_ON_LOOPBACK = [
     {"SERVER1_DEMO": "1"},
     {"SERVER1_ARGON2_MEMORY_KIB": "19455"},
-    {"SERVER1_ARGON2_TIME_COST": "1"},
 ]
 
 
@@ -92,12 +91,8 @@ def test_on_loopback_no_exception_has_to_be_named(settings, bind):
         ({"SERVER1_CONCURRENT_HASHES": "0"}, "SERVER1_CONCURRENT_HASHES"),
         ({"SERVER1_ARGON2_MEMORY_KIB": "31"}, "SERVER1_ARGON2_MEMORY_KIB"),
         (
-            {"HANDOFF_ISSUER": "https://a.example", "SERVER1_ARGON2_TIME_COST": "1"},
-            "make passwords too cheap to guess",
-        ),
-        (
             {"HANDOFF_ISSUER": "https://a.example", "SERVER1_ARGON2_MEMORY_KIB": "19455"},
-            "make passwords too cheap to guess",
+            "makes passwords too cheap to guess",
         ),
     ],
 )

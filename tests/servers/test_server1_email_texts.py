@@ -15,7 +15,6 @@ LONGEST_ADDRESS = "a" * 64 + "@" + ".".join(["b" * 63, "c" * 63, "d" * 61])
 PRODUCTION = {
     "HANDOFF_ISSUER": "https://accounts.example.com",
     "SERVER1_ARGON2_MEMORY_KIB": "19456",
-    "SERVER1_ARGON2_TIME_COST": "2",
     "SERVER1_MAIL_FROM": "Konten-Büro, Ähm <accounts@example.com>",
     "SERVER1_CONTACT": "das Büro <hilfe@example.com>",
 }

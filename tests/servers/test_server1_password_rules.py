@@ -11,7 +11,7 @@ from server1.accounts.password_rules import (
 from server1.accounts.passwords import HashingConfig, PasswordHasher, PasswordUnusableError
 from tests.stopwatch import slowdown
 
-CHEAP = HashingConfig(memory_kib=64, time_cost=1, parallelism=1, concurrent=1)
+CHEAP = HashingConfig(memory_kib=64, concurrent=1)
 ABOUT = ("Ada.Lovelace@example.com", "Ada Lovelace", "SERVER1")
 
 

@@ -119,7 +119,6 @@ def test_over_https_the_cookie_is_bound_to_the_host(accounts_environment, clock)
         **accounts_environment,
         "HANDOFF_ISSUER": "https://accounts.example.com",
         "SERVER1_ARGON2_MEMORY_KIB": "19456",
-        "SERVER1_ARGON2_TIME_COST": "2",
     }
     with running_accounts(settings, clock) as accounts:
         name, attributes = cookie_attributes(Visitor(accounts).get("/login"))
