@@ -7,7 +7,16 @@ from flask import Flask
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.web import answer_only_this_machine, limit_bodies
-from flask_service import access_log, browser_security, database_commands, health, logs, secret_key
+from flask_service import (
+    access_log,
+    csrf,
+    database_commands,
+    health,
+    logs,
+    secret_key,
+    security_headers,
+    session_cookie,
+)
 from flask_service.client_address import trust_proxies
 from flask_service.command_line import plain_refusals
 from flask_service.database import Database
@@ -75,9 +84,10 @@ def _add_rooms(app: Flask, config: Config, tell_time: Clock) -> None:
 def _add_guards(app: Flask, config: Config) -> None:
     access_log.init_app(app)
     limit_bodies(app)
-    browser_security.init_app(
-        app, base_url=config.issuer, cookie="s1_session", exempt="handoff_issuer"
-    )
+    https = config.issuer.startswith("https://")
+    security_headers.init_app(app, https=https)
+    session_cookie.init_app(app, name="s1_session", https=https)
+    csrf.init_app(app, base_url=config.issuer, exempt="handoff_issuer")
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)
     trust_proxies(app, config.serving.trusted_proxies)

@@ -9,12 +9,14 @@ from flask_handoff.stores.sql import SQLReplayStore
 from flask_handoff.web import answer_only_this_machine, limit_bodies
 from flask_service import (
     access_log,
-    browser_security,
     command_line,
+    csrf,
     database_commands,
     health,
     logs,
     secret_key,
+    security_headers,
+    session_cookie,
 )
 from flask_service.client_address import trust_proxies
 from flask_service.database import Database
@@ -22,7 +24,7 @@ from flask_service.database import Database
 from . import accounts, cli, error_pages, notes, pages, sessions
 from .config import Config
 from .db import SCHEMA
-from .handoff import clock_difference, handoff, keys_and_store
+from .handoff import handoff, handoff_state
 
 
 @command_line.plain_refusals()
@@ -53,25 +55,17 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     limit_bodies(app)
     handoff.init_app(app, replay_store=SQLReplayStore(database.engine), clock=clock)
     trust_proxies(app, config.serving.trusted_proxies)
-    browser_security.init_app(
-        app,
-        base_url=config.base_url,
-        cookie="s2_session",
-        exempt="handoff_receiver",
-        samesite=config.session_samesite,
-        files=("static", "pages.favicon"),
-    )
+    https = config.base_url.startswith("https://")
+    security_headers.init_app(app, https=https, files=("static", "pages.favicon"))
+    session_cookie.init_app(app, name="s2_session", https=https, samesite=config.session_samesite)
+    csrf.init_app(app, base_url=config.base_url, exempt="handoff_receiver")
     error_pages.init_app(app)
     if config.demo and not config.published_on_loopback:
         answer_only_this_machine(app)
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)
-    health.init_app(
-        app,
-        tables=[accounts.accounts, notes.notes, sessions.sessions],
-        others=keys_and_store,
-        about=clock_difference,
-    )
+    tables = [accounts.accounts, notes.notes, sessions.sessions]
+    health.init_app(app, tables=tables, others=handoff_state)
     cli.init_app(app)
     database_commands.init_app(app, upgrade=config.demo)
     return app

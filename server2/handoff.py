@@ -47,20 +47,14 @@ def end_sessions(logout: Logout) -> None:
 handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session, end_sessions=end_sessions)
 
 
-def keys_and_store() -> dict[str, str]:
-    """Say, for a supervisor, what a handoff depends on beside the database, and how that is."""
-    state = {"replay_store": OK, "keys": OK}
+def handoff_state() -> dict[str, str | float | None]:
+    """Say, for a supervisor, what a handoff depends on, and how far ahead SERVER1's clock is."""
+    state: dict[str, str | float | None] = {"replay_store": OK, "keys": OK}
     try:
         handoff.check_ready()
     except ReplayStoreUnavailableError:
         state["replay_store"] = UNAVAILABLE
     except JWKSUnavailableError:
         state["keys"] = UNAVAILABLE
-    return state
-
-
-def clock_difference() -> dict[str, float | None]:
-    """Say, for a supervisor, by how many seconds SERVER1's clock is ahead of this one."""
-    difference = handoff.clock_difference()
-    seconds = None if difference is None else difference.total_seconds()
-    return {"clock_difference_seconds": seconds}
+    ahead = handoff.clock_difference()
+    return {**state, "clock_difference_seconds": None if ahead is None else ahead.total_seconds()}

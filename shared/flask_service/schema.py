@@ -16,18 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    MetaData,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    insert,
-    inspect,
-    select,
-    text,
-)
+import sqlalchemy as sa
 
 from flask_handoff import ConfigurationError
 
@@ -35,16 +24,17 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 UPGRADE_TIMEOUT = timedelta(minutes=10)  # for another process's upgrade, and for each statement
+_MILLISECONDS = UPGRADE_TIMEOUT // timedelta(milliseconds=1)
 _LOCK = 0x5E7E72  # PostgreSQL's advisory lock: of all processes, one changes the schema
 
 _MIGRATIONS = Path(__file__).with_name("migrations")  # what Alembic runs at every upgrade
 
 # As Alembic itself would make it.
-_version = Table(
+_version = sa.Table(
     "alembic_version",
-    MetaData(),
-    Column("version_num", String(32), nullable=False),
-    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 
 
@@ -62,7 +52,7 @@ class Schema:
         package: The server's, as ``flask --app`` and in capitals its settings are named.
     """
 
-    metadata: MetaData
+    metadata: sa.MetaData
     migrations: Path
     package: str
 
@@ -87,17 +77,17 @@ class Schema:
         """The version that this code works with."""
         return self.versions[-1]
 
-    def version_of(self, connection: Connection) -> str | None:
+    def version_of(self, connection: sa.Connection) -> str | None:
         """Return the version that a database is at, None where it is empty.
 
         Raises:
             DatabaseVersionError: Its tables are not those that there should be.
             sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
         """
-        tables = set(inspect(connection).get_table_names())
+        tables = set(sa.inspect(connection).get_table_names())
         version: str | None = None
         if _version.name in tables:
-            version = connection.execute(select(_version.c.version_num)).scalar_one_or_none()
+            version = connection.execute(sa.select(_version.c.version_num)).scalar_one_or_none()
         ours = tables & self.metadata.tables.keys()
         if version is None and ours:
             raise self._refusal(f"has tables ({', '.join(sorted(ours))}) but no version")
@@ -126,15 +116,12 @@ class Schema:
             "demo's data of an earlier checkout: make clean",
         )
 
-    def migrate(self, connection: Connection, *, upgrade: bool) -> str:
-        """Bring a database to the newest version in one transaction: wholly, or not at all.
+    def migrate(self, connection: sa.Connection, *, upgrade: bool) -> str:
+        """Bring a database to the newest version, as ``Database.migrate`` does.
 
         Args:
             connection: One that may write, without a transaction.
             upgrade: False makes the tables of an empty database, and leaves any other alone.
-
-        Returns:
-            The version that it is at now; one that this code does not know is left alone.
 
         Raises:
             ConfigurationError: Rows would refer to others that are not there.
@@ -145,7 +132,7 @@ class Schema:
             if version is None:
                 self.metadata.create_all(connection)
                 _version.create(connection, checkfirst=True)
-                connection.execute(insert(_version).values(version_num=self.newest))
+                connection.execute(sa.insert(_version).values(version_num=self.newest))
             elif upgrade and version in self.older:
                 from alembic import command
 
@@ -154,7 +141,7 @@ class Schema:
                 return version
         return self.newest
 
-    def alembic_config(self, connection: Connection) -> Config:
+    def alembic_config(self, connection: sa.Connection) -> Config:
         """Return what Alembic's commands ask for, to run in the transaction that is open."""
         from alembic.config import Config
 
@@ -164,9 +151,9 @@ class Schema:
         config.set_main_option("path_separator", "newline")  # a path may hold any other
         return config
 
-    def _missing(self, connection: Connection) -> Iterator[str]:
+    def _missing(self, connection: sa.Connection) -> Iterator[str]:
         """Name the tables and columns that there should be and are not."""
-        found = inspect(connection).get_multi_columns(filter_names=list(self.metadata.tables))
+        found = sa.inspect(connection).get_multi_columns(filter_names=list(self.metadata.tables))
         for name, table in self.metadata.tables.items():
             there = {column["name"] for column in found.get((None, name), ())}
             lost = set(table.columns.keys()) - there
@@ -181,9 +168,9 @@ class Schema:
 
 
 @contextmanager
-def _changing_sqlite(connection: Connection) -> Iterator[None]:
+def _changing_sqlite(connection: sa.Connection) -> Iterator[None]:
     driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-    driver.execute(f"PRAGMA busy_timeout = {_milliseconds(UPGRADE_TIMEOUT)}")
+    driver.execute(f"PRAGMA busy_timeout = {_MILLISECONDS}")
     # SQLite changes a column by a new table in the place of the old one. With this on, the rows
     # that refer to the old one would be deleted along with it.
     driver.execute("PRAGMA foreign_keys = OFF")
@@ -200,20 +187,20 @@ def _changing_sqlite(connection: Connection) -> Iterator[None]:
         connection.invalidate()  # its settings are for nobody else
 
 
-def _lost_references(connection: Connection) -> int:
+def _lost_references(connection: sa.Connection) -> int:
     return len(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
 
 
 @contextmanager
-def _changing_postgresql(connection: Connection) -> Iterator[None]:
+def _changing_postgresql(connection: sa.Connection) -> Iterator[None]:
     from .postgresql_timeouts import answer_timeout  # psycopg is not there where SQLite is used
 
     # A stricter isolation would show the database as it was before the wait for the lock.
     connection.execution_options(isolation_level="READ COMMITTED")
     with answer_timeout(connection, UPGRADE_TIMEOUT + timedelta(seconds=1)), connection.begin():
         for timeout in ("statement_timeout", "lock_timeout"):
-            connection.exec_driver_sql(f"SET LOCAL {timeout} = {_milliseconds(UPGRADE_TIMEOUT)}")
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+            connection.exec_driver_sql(f"SET LOCAL {timeout} = {_MILLISECONDS}")
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         yield
 
 
@@ -222,7 +209,3 @@ _CHANGING = {"sqlite": _changing_sqlite, "postgresql": _changing_postgresql}
 
 def _escaped(path: Path) -> str:
     return str(path).replace("%", "%%")
-
-
-def _milliseconds(duration: timedelta) -> int:
-    return duration // timedelta(milliseconds=1)
