@@ -43,7 +43,6 @@ def logout_jobs(issuer: HandoffIssuer) -> JobKind:
             first_delay=timedelta(seconds=5),
             longest_delay=timedelta(hours=1),
             tried_for=timedelta(days=1),
-            kept_for=timedelta(days=30),
             lease=timedelta(seconds=12),  # 5 s for the response, 5 s for the database
         ),
         run=lambda job: _notify(issuer, job),

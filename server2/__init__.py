@@ -60,7 +60,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     session_cookie.init_app(app, name="s2_session", https=https, samesite=config.session_samesite)
     csrf.init_app(app, base_url=config.base_url, exempt="handoff_receiver")
     error_pages.init_app(app)
-    if config.demo and not config.published_on_loopback:
+    if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)

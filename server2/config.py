@@ -37,7 +37,6 @@ class Config:
         base_url: Scheme, host and port by which browsers reach this server; no slash at the end.
         session_samesite: ``Lax`` or ``Strict``.
         demo: Whether this is the demonstration on one machine.
-        published_on_loopback: Whether it listens in a container whose port only this machine has.
         handoff: The library's settings, for ``app.config``.
     """
 
@@ -46,7 +45,6 @@ class Config:
     base_url: str
     session_samesite: str
     demo: bool
-    published_on_loopback: bool
     serving: Serving
     handoff: Mapping[str, object]
 
@@ -71,14 +69,13 @@ class Config:
         serving = read.serving(5002)
         base_url = read.base_url(f"http://127.0.0.1:{serving.port}")
         samesite = read.choice("SERVER2_SESSION_SAMESITE", ("Lax", "Strict"))
-        demo = read.demo(read.reached_from_elsewhere(base_url, serving.bind))
+        demo = read.demo(read.reached_from_elsewhere(base_url, serving))
         return cls(
             instance=instance,
             database_url=read.database_url(instance / "server2.sqlite3"),
             base_url=base_url,
             session_samesite=samesite,
             demo=demo,
-            published_on_loopback=read.published_on_loopback(),
             serving=serving,
             handoff=_handoff(read, instance, base_url, samesite, demo),
         )

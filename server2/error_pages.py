@@ -48,7 +48,7 @@ def _form_too_old(_error: CSRFError) -> Response | tuple[str, int]:
 
 
 def _scope_missing(error: ScopeMissingError) -> Response:
-    sentence = f"Your session was not granted {error.scope}. The server you came from decides that."
+    sentence = f"Your session was not granted {error}. The server you came from decides that."
     return error_page(403, sentence=sentence)
 
 
@@ -71,13 +71,9 @@ def _unsaved(*, signed_out: bool) -> tuple[str, int]:
     page = render_template(
         "unsaved.html",
         signed_out=signed_out,
-        typed=_typed_here(),
+        # What another site sent never comes so far: csrf refuses it before.
+        typed=request.form.get("text", "") if request.path == "/notes" else "",
         longest=LONGEST,
         request_id=request_id(),
     )
     return page, 403
-
-
-def _typed_here() -> str:
-    # What another site sent never comes so far: csrf refuses it before.
-    return request.form.get("text", "") if request.path == "/notes" else ""

@@ -28,11 +28,9 @@ def sign_in(arrival: Arrival) -> str:
 
 
 def live_session() -> LiveSession | None:
-    """Say which session this browser holds, so that landing twice does no harm."""
+    """Say which session this browser holds, so that a repeated callback does no harm."""
     session = current_session()
-    if session is None:
-        return None
-    return LiveSession(session.handle, session.token_sha256, session.target)
+    return None if session is None else session.live
 
 
 def end_sessions(logout: Logout) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from flask import g
 
-from flask_handoff.claims import Arrival, Logout
+from flask_handoff.claims import Arrival, LiveSession, Logout
 from flask_service.database import Instant, database
 from flask_service.session_cookie import held_session_id
 
@@ -33,7 +33,7 @@ sessions = sa.Table(
     ),
     sa.Column("scope", sa.Text, nullable=False),
     sa.Column("issuer_session_id", sa.Text, index=True),
-    # By the issuer's clock: what it ends up to an instant is what it handed on up to then.
+    # By the issuer's clock, by which it says until when the sessions of an account have ended.
     sa.Column("token_issued_at", Instant, nullable=False),
     sa.Column("token_sha256", sa.String(64), nullable=False),
     sa.Column("kid", sa.String(64), nullable=False, index=True),  # of the token's key
@@ -68,15 +68,7 @@ class SignedOutError(Exception):
 
 
 class ScopeMissingError(Exception):
-    """The session was not granted what the request needs.
-
-    Args:
-        scope: What it lacks.
-    """
-
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"the session lacks {scope}")
-        self.scope = scope
+    """The session was not granted the scope that the request needs, which is the argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +76,16 @@ class Session:
     """One live session.
 
     Args:
-        handle: Its public reference, fit for a log.
         account: Who is signed in.
         scope: What the issuer granted for it.
-        token_sha256: From the ``Arrival`` that opened it.
-        target: From the ``Arrival`` that opened it.
+        live: What the library asks for: a reference fit for a log, and from which token it is.
         auth_time: When this person last proved to the issuer who they are, if it said so.
         started_at: When they arrived here.
     """
 
-    handle: str
     account: Account
     scope: frozenset[str]
-    token_sha256: str
-    target: str
+    live: LiveSession
     auth_time: datetime | None
     started_at: datetime
 
@@ -119,7 +107,7 @@ class Session:
 def start_session(connection: sa.Connection, account_id: int, arrival: Arrival) -> tuple[str, str]:
     """Write a new session for a person who arrived, and return its id and its handle.
 
-    The session that this browser held until now ends, whoever it belonged to. The id is 256 random
+    The session that this browser held until now ends, also another person's. The id is 256 random
     bits and goes to the browser only (``give_session_id``), after the transaction.
     """
     now = current_time()
@@ -158,7 +146,7 @@ def end_sessions_of(connection: sa.Connection, logout: Logout) -> None:
     """End the sessions that came from those that have ended at the issuer, in every browser.
 
     A session that is named has ended, whatever the dates say. Of a whole account only those end
-    that were handed on until then: somebody may have signed in anew.
+    that began with a token issued until then: the person may have signed in anew.
     """
     account = sa.select(accounts.c.id).where(accounts.c.issuer == logout.issuer)
     if logout.session_id is not None:
@@ -214,13 +202,11 @@ def _find(held_sha256: str) -> Session | None:
         with database().writing() as connection:
             connection.execute(seen.values(last_seen_at=now))
     return Session(
-        handle=row.handle,
-        account=Account(row.account_id, row.issuer, row.subject, row.name, row.email),
-        scope=frozenset(row.scope.split()),
-        token_sha256=row.token_sha256,
-        target=row.target,
-        auth_time=row.auth_time,
-        started_at=row.started_at,
+        Account(row.account_id, row.issuer, row.subject, row.name, row.email),
+        frozenset(row.scope.split()),
+        LiveSession(row.handle, row.token_sha256, row.target),
+        row.auth_time,
+        row.started_at,
     )
 
 

@@ -72,7 +72,6 @@ class Config:
         creates_secret_key: Whether it is made at first run; not when its place was named.
         demo: Whether this is the demo on one machine, which shows its account's password.
         demo_password: That password, when the demo's launcher chose it.
-        published_on_loopback: Whether it listens in a container whose port only this machine has.
         signup: Whether anybody may make an account for themselves.
         requires_verified_email: Whether a receiver gets only users whose address is verified.
         contact: Whom a person may turn to; shown on pages and in mails.
@@ -88,7 +87,6 @@ class Config:
     creates_secret_key: bool
     demo: bool
     demo_password: str | None = field(repr=False)
-    published_on_loopback: bool
     signup: bool
     requires_verified_email: bool
     contact: str
@@ -122,7 +120,7 @@ class Config:
         issuer_url = urlsplit(issuer)
         issuer_port = issuer_url.port if is_loopback(issuer_url.hostname or "") else None
         serving = read.serving(issuer_port or DEFAULT_PORT)
-        elsewhere = read.reached_from_elsewhere(issuer, serving.bind)
+        elsewhere = read.reached_from_elsewhere(issuer, serving)
         demo = read.demo(elsewhere)
         return cls(
             issuer=issuer,
@@ -132,7 +130,6 @@ class Config:
             creates_secret_key=not own_key_file,
             demo=demo,
             demo_password=read.secret("DEMO_PASSWORD") or None if demo else None,
-            published_on_loopback=read.published_on_loopback(),
             signup=read.switch("SERVER1_SIGNUP"),
             requires_verified_email=read.switch("SERVER1_REQUIRE_VERIFIED_EMAIL"),
             contact=read.text("SERVER1_CONTACT") or "the people who run this server",

@@ -50,7 +50,6 @@ def email_jobs(delivery: Delivery) -> JobKind:
             first_delay=timedelta(minutes=1),
             longest_delay=timedelta(hours=6),
             tried_for=timedelta(days=3),
-            kept_for=timedelta(days=30),
             lease=timedelta(minutes=2),  # 1 min for the mail server once it is reached
         ),
         run=lambda job: _send(delivery, job),

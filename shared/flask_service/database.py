@@ -91,7 +91,7 @@ class Database:
         try:
             version = self.version()
             if version is None or (upgrade and version in self.schema.older):
-                before, version = version, self.migrate(upgrade=upgrade)
+                before, version = version, self.migrate()
                 if before is not None:
                     _log.info("upgraded the database to version %s", version)
             self.schema.check(version)
@@ -114,11 +114,8 @@ class Database:
                 f"Start it, or correct {self.schema.settings}.",
             ) from None
 
-    def migrate(self, *, upgrade: bool = True) -> str:
+    def migrate(self) -> str:
         """Bring the database to the newest version in one transaction: wholly, or not at all.
-
-        Args:
-            upgrade: False makes the tables of an empty database, and leaves any other alone.
 
         Returns:
             The version that it is at now; one that this code does not know is left alone.
@@ -128,7 +125,7 @@ class Database:
         """
         try:
             with self._one_at_a_time(), self.engine.connect() as connection:
-                return self.schema.migrate(connection, upgrade=upgrade)
+                return self.schema.migrate(connection)
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 f"The database could not be brought to version {self.schema.newest} "

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
@@ -27,20 +28,21 @@ def make_engine(url: URL, timeout: timedelta) -> Engine:
         url: Which one.
         timeout: How long to wait for a lock, a connection or an answer, in whole milliseconds.
     """
-    is_sqlite = url.get_backend_name() == "sqlite"
-    make = _sqlite_engine if is_sqlite else _postgresql_engine
-    return make(url, timeout.total_seconds())
+    seconds = timeout.total_seconds()
+    options = {
+        "hide_parameters": True,
+        "pool_size": MOST_THREADS,
+        "max_overflow": 0,
+        "pool_timeout": seconds,
+    }
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, seconds, options)
+    return _postgresql_engine(url, seconds, options)
 
 
-def _sqlite_engine(url: URL, timeout: float) -> Engine:
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        connect_args={"timeout": timeout, "isolation_level": None},  # see _begin_sqlite
-        pool_size=MOST_THREADS,
-        max_overflow=0,
-        pool_timeout=timeout,
-    )
+def _sqlite_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> Engine:
+    arguments = {"timeout": timeout, "isolation_level": None}  # see _begin_sqlite
+    engine = create_engine(url, connect_args=arguments, **options)
     file = Path(url.database or "")
 
     @event.listens_for(engine, "do_connect")
@@ -103,21 +105,14 @@ def _begin_sqlite(connection: Connection) -> None:
         raise DatabaseError(statement, None, error) from error
 
 
-def _postgresql_engine(url: URL, timeout: float) -> Engine:
+def _postgresql_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> Engine:
     from .postgresql_timeouts import set_timeouts  # psycopg is not there where SQLite is used
 
     milliseconds = int(timeout * 1000)
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        connect_args={
-            "connect_timeout": math.ceil(timeout),
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
-        },
-        pool_size=MOST_THREADS,
-        max_overflow=0,
-        pool_timeout=timeout,
-        pool_pre_ping=True,
-    )
+    arguments = {
+        "connect_timeout": math.ceil(timeout),
+        "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+    }
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
     set_timeouts(engine)
     return engine

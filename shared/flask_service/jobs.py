@@ -29,12 +29,6 @@ class JobError(Exception):
     unreachable = False  # whether no other job of the kind would fare better now
 
 
-class PayloadError(JobError):
-    """The payload is not what a job of this kind has."""
-
-    permanent = True
-
-
 class JobUnknownError(LookupError):
     """There is no such job: it was done, or never was."""
 
@@ -47,7 +41,6 @@ class RetryPolicy:
         first_delay: After the first failure; doubled after each further one.
         longest_delay: Between two tries.
         tried_for: After it was enqueued; then it is marked failed.
-        kept_for: After it was enqueued, when it is marked failed.
         lease: A little longer than a try takes: another process takes a job over when its lease
             has expired. Clocks of two machines may differ by as much.
     """
@@ -55,7 +48,6 @@ class RetryPolicy:
     first_delay: timedelta
     longest_delay: timedelta
     tried_for: timedelta
-    kept_for: timedelta
     lease: timedelta
 
 
@@ -78,7 +70,7 @@ class Job:
         """Return the payload as the dataclass of texts that was enqueued.
 
         Raises:
-            PayloadError: It is none.
+            JobError: It is none; trying again would not change that.
         """
         try:
             values: dict[str, Any] = json.loads(self.payload)
@@ -86,7 +78,9 @@ class Job:
                 return payload(**values)
         except (AttributeError, TypeError, ValueError):
             pass
-        raise PayloadError("its payload cannot be read")
+        error = JobError("its payload cannot be read")
+        error.permanent = True
+        raise error
 
 
 @dataclass(frozen=True, slots=True)

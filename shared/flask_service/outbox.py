@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from sqlalchemy.engine import RowMapping
 from .database import Database, Instant
 from .jobs import Job, JobError, JobKind, JobUnknownError, Outcome
 
+KEPT_FOR = timedelta(days=30)  # after it was enqueued: a job that failed
 SWEPT_AT_ONCE = 20  # rows
 LONGEST_REASON = 200  # characters
 
@@ -225,7 +226,7 @@ class Outbox:
 
     def _mark_failed(self, kind: JobKind, job: Job, reason: str, now: datetime) -> None:
         columns = self._table.c
-        is_old = columns.enqueued_at <= now - kind.policy.kept_for
+        is_old = columns.enqueued_at <= now - KEPT_FOR
         old = sa.select(columns.id).where(columns.kind == kind.name, columns.failed, is_old)
         some = columns.id.in_(old.limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True))
         with self._database.writing() as connection:

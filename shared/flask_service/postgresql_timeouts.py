@@ -7,8 +7,7 @@ this every thread of the application would wait for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -41,7 +40,7 @@ class TimeoutConnection(psycopg.Connection[TupleRow]):
         try:
             wanted = next(waiting)
             while True:
-                # psycopg comes by every tenth of a second, also when nothing has come.
+                # psycopg resumes this every tenth of a second, also when nothing has come.
                 ready = yield wanted
                 if not ready and time.monotonic() > ends_at:
                     self.pgconn.finish()
@@ -52,7 +51,7 @@ class TimeoutConnection(psycopg.Connection[TupleRow]):
 
 
 def set_timeouts(engine: Engine) -> None:
-    """Let every connection of this engine give up on a server that does not answer."""
+    """Let every connection of this engine give up on a server that does not answer in time."""
 
     @event.listens_for(engine, "do_connect")
     def connect(
@@ -70,12 +69,6 @@ def set_timeouts(engine: Engine) -> None:
             driver.timeout = PING_TIMEOUT
 
 
-@contextmanager
-def answer_timeout(connection: Connection, duration: timedelta) -> Iterator[None]:
-    """Wait for the answers to one connection that long, inside of the block."""
-    driver = cast(TimeoutConnection, connection.connection.driver_connection)
-    before, driver.timeout = driver.timeout, duration
-    try:
-        yield
-    finally:
-        driver.timeout = before
+def set_answer_timeout(connection: Connection, duration: timedelta) -> None:
+    """Wait that long for each answer to this connection, until it is back in the pool."""
+    cast(TimeoutConnection, connection.connection.driver_connection).timeout = duration

@@ -116,12 +116,11 @@ class Schema:
             "demo's data of an earlier checkout: make clean",
         )
 
-    def migrate(self, connection: sa.Connection, *, upgrade: bool) -> str:
+    def migrate(self, connection: sa.Connection) -> str:
         """Bring a database to the newest version, as ``Database.migrate`` does.
 
         Args:
             connection: One that may write, without a transaction.
-            upgrade: False makes the tables of an empty database, and leaves any other alone.
 
         Raises:
             ConfigurationError: Rows would refer to others that are not there.
@@ -133,7 +132,7 @@ class Schema:
                 self.metadata.create_all(connection)
                 _version.create(connection, checkfirst=True)
                 connection.execute(sa.insert(_version).values(version_num=self.newest))
-            elif upgrade and version in self.older:
+            elif version in self.older:
                 from alembic import command
 
                 command.upgrade(self.alembic_config(connection), "head")
@@ -193,11 +192,12 @@ def _lost_references(connection: sa.Connection) -> int:
 
 @contextmanager
 def _changing_postgresql(connection: sa.Connection) -> Iterator[None]:
-    from .postgresql_timeouts import answer_timeout  # psycopg is not there where SQLite is used
+    from .postgresql_timeouts import set_answer_timeout  # psycopg is not there where SQLite is used
 
     # A stricter isolation would show the database as it was before the wait for the lock.
     connection.execution_options(isolation_level="READ COMMITTED")
-    with answer_timeout(connection, UPGRADE_TIMEOUT + timedelta(seconds=1)), connection.begin():
+    set_answer_timeout(connection, UPGRADE_TIMEOUT + timedelta(seconds=1))
+    with connection.begin():
         for timeout in ("statement_timeout", "lock_timeout"):
             connection.exec_driver_sql(f"SET LOCAL {timeout} = {_MILLISECONDS}")
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})

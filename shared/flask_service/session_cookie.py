@@ -7,7 +7,6 @@ import hashlib
 from flask import Flask, Request, g, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import generate_csrf
-from itsdangerous import URLSafeTimedSerializer
 
 _ID = "id"
 
@@ -16,12 +15,6 @@ class SessionCookie(SecureCookieSessionInterface):
     """Reads and writes the session cookie."""
 
     digest_method = staticmethod(hashlib.sha256)
-    _serializer: URLSafeTimedSerializer | None = None
-
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """Return what signs: made once, since the keys stay as they are while the server runs."""
-        self._serializer = self._serializer or super().get_signing_serializer(app)
-        return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read the cookie; nobody's session when there are two of it, or one under a like name."""

@@ -48,6 +48,7 @@ class Serving:
         threads: Requests that one process works on at once.
         connections: Connections that one process holds at once, idle ones included.
         trusted_proxies: How many proxies stand in front and append to ``X-Forwarded-For``.
+        published_on_loopback: Whether it is in a container whose port only this machine has.
     """
 
     bind: str
@@ -56,6 +57,7 @@ class Serving:
     threads: int
     connections: int
     trusted_proxies: int
+    published_on_loopback: bool
 
 
 def read_environment() -> dict[str, str]:
@@ -190,21 +192,18 @@ class SettingReader:
             threads=self.number(f"{self._prefix}_THREADS", 1, 64),
             connections=self.number(f"{self._prefix}_CONNECTIONS", 1, 65536),
             trusted_proxies=self.number(f"{self._prefix}_TRUSTED_PROXIES", 0, 10),
+            published_on_loopback=self.switch(f"{self._prefix}_PUBLISHED_ON_LOOPBACK"),
         )
 
-    def published_on_loopback(self) -> bool:
-        """Read whether the server is in a container whose port only this machine has."""
-        return self.switch(f"{self._prefix}_PUBLISHED_ON_LOOPBACK")
-
-    def reached_from_elsewhere(self, base_url: str, bind: str) -> str:
+    def reached_from_elsewhere(self, base_url: str, serving: Serving) -> str:
         """Say what lets other machines reach this server; empty where nothing does.
 
         A Host is forged with ease, so the address that is bound counts as much as the base URL.
         """
         if not is_loopback(urlsplit(base_url).hostname or ""):
             return f"{self._base_url} is not on this machine"
-        if not is_loopback(bind) and not self.published_on_loopback():
-            return f"{self._prefix}_BIND is {bind}, where other machines reach the server"
+        if not is_loopback(serving.bind) and not serving.published_on_loopback:
+            return f"{self._prefix}_BIND is {serving.bind}, where other machines reach the server"
         return ""
 
     def demo(self, elsewhere: str) -> bool:

@@ -17,7 +17,6 @@ POLICY = RetryPolicy(
     first_delay=timedelta(minutes=1),
     longest_delay=timedelta(hours=6),
     tried_for=timedelta(days=3),
-    kept_for=timedelta(days=30),
     lease=timedelta(minutes=2),
 )
 

@@ -7,7 +7,7 @@ from sqlalchemy import MetaData, make_url, select
 from sqlalchemy.exc import OperationalError
 
 from flask_service.database import Database
-from flask_service.postgresql_timeouts import ANSWER_TIMEOUT, PING_TIMEOUT, answer_timeout
+from flask_service.postgresql_timeouts import ANSWER_TIMEOUT, PING_TIMEOUT, set_answer_timeout
 from flask_service.schema import Schema
 from tests.stopwatch import keeps
 
@@ -29,11 +29,8 @@ def hang(connection):
 
 def test_a_server_that_hangs_is_given_up_and_asked_anew(database):
     def ask():
-        with (
-            pytest.raises(OperationalError),
-            database.reading() as connection,
-            answer_timeout(connection, SHORT),
-        ):
+        with pytest.raises(OperationalError), database.reading() as connection:
+            set_answer_timeout(connection, SHORT)
             hang(connection)
 
     keeps(SHORT, ask)
@@ -52,6 +49,10 @@ def test_a_request_waits_longer_than_the_servers_own_limits(database):
 
 def test_a_connection_that_waited_longer_once_does_not_stay_so(database):
     with database.reading() as connection:
-        with answer_timeout(connection, timedelta(minutes=10)):
-            assert connection.connection.driver_connection.timeout == timedelta(minutes=10)
-        assert connection.connection.driver_connection.timeout == ANSWER_TIMEOUT
+        set_answer_timeout(connection, timedelta(minutes=10))
+        driver = connection.connection.driver_connection
+        assert driver.timeout == timedelta(minutes=10)
+    assert driver.timeout == PING_TIMEOUT
+    with database.reading() as connection:
+        assert connection.connection.driver_connection is driver
+        assert driver.timeout == ANSWER_TIMEOUT

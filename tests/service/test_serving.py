@@ -140,7 +140,7 @@ def test_a_wrong_setting_is_told_in_one_sentence(server, serve, port):
 
 
 def test_an_address_of_another_machine_is_told(port):
-    serving = Serving("192.0.2.7", port, 1, 1, 1, 0)
+    serving = Serving("192.0.2.7", port, 1, 1, 1, 0, published_on_loopback=False)
     with pytest.raises(ConfigurationError, match="cannot be used") as refused:
         check_port(serving, setting="THE_PORT")
     assert "THE_PORT" in refused.value.remedy
