@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -14,9 +15,33 @@ from flask_handoff.keys import (
     RingEntry,
     activation_allowed_at,
     retirement_allowed_at,
+    utc,
 )
 
-COLUMNS = ("KID", "STATE", "CREATED", "ACTIVATED", "REMARK")
+
+def report_new_key(key: RingEntry, directory: Path) -> None:
+    """Say what was made, and what to do with it."""
+    click.echo(f"Made key {key.kid} in {directory}.")
+    if key.signs:
+        click.echo("It is active: start the issuer, and it signs with this key.")
+    else:
+        click.echo(
+            "It is staged: published beside the one that signs. From "
+            f"{utc(activation_allowed_at(key))} on you may activate it: "
+            + _command("activate", key.kid, directory)
+        )
+
+
+def report_signer(kid: str, ring: Sequence[RingEntry], directory: Path) -> None:
+    """Say which key signs, and when those that it replaces may go."""
+    click.echo(f"Key {kid} signs: in every running issuer within seconds.")
+    for entry in ring:
+        if entry.is_replaced:
+            click.echo(
+                f"Key {entry.kid} stays published for its last tokens. From "
+                f"{utc(retirement_allowed_at(entry))} on you may retire it: "
+                + _command("retire", entry.kid, directory)
+            )
 
 
 def report_revocation(revocation: Revocation) -> None:
@@ -43,31 +68,32 @@ def report_revocation(revocation: Revocation) -> None:
     )
 
 
-def key_row(entry: RingEntry) -> tuple[str, str, str, str, str]:
-    """Write one row of the list."""
-    dates = utc(entry.created_at), utc(entry.activated_at)
-    return entry.kid, entry.state, *dates, _remark(entry, system_clock())
-
-
-def utc(instant: datetime | None) -> str:
-    """Write an instant; a dash for none."""
-    return "-" if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def next_command(step: str, kid: str, directory: Path) -> str:
-    """Spell the command of a later step."""
-    return f"flask handoff-keys {step} {kid} --directory {shlex.quote(str(directory))}"
+def table(ring: Sequence[RingEntry]) -> Iterator[str]:
+    """Write the list of keys, with what may be done from when."""
+    now = system_clock()
+    rows = [("KID", "STATE", "CREATED", "ACTIVATED", "REMARK")]
+    for entry in ring:
+        activated = utc(entry.activated_at) if entry.activated_at else "-"
+        rows.append((entry.kid, entry.state, utc(entry.created_at), activated, _remark(entry, now)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        yield "  ".join(cells).rstrip()
 
 
 def _remark(entry: RingEntry, now: datetime) -> str:
-    if not entry.is_published:
+    if entry.removed_at is not None:
         return f"{entry.state} {utc(entry.removed_at)}"
     if entry.signs:
         return "signs"
-    if entry.state == "staged":
-        return _may_be("activated", activation_allowed_at(entry), now)
-    return _may_be("retired", retirement_allowed_at(entry), now)
+    if entry.is_replaced:
+        return _may_be("retired", retirement_allowed_at(entry), now)
+    return _may_be("activated", activation_allowed_at(entry), now)
 
 
 def _may_be(what: str, allowed_at: datetime, now: datetime) -> str:
     return f"may be {what}" if now >= allowed_at else f"may be {what} from {utc(allowed_at)}"
+
+
+def _command(step: str, kid: str, directory: Path) -> str:
+    return f"flask handoff-keys {step} {kid} --directory {shlex.quote(str(directory))}"

@@ -3,67 +3,95 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from flask.cli import NoAppException, ScriptInfo
 
 from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
 from flask_handoff.keys import (
     RingEntry,
     activate_key,
-    activation_allowed_at,
     check_is_published,
     find_key,
     new_key,
     read_ring,
     retire_key,
-    retirement_allowed_at,
     revoke_keys,
     stage_key,
 )
-from flask_handoff.redaction import check_path, shown
+from flask_handoff.redaction import check_path, check_settings, shown
 
-from .application_settings import (
-    KEYS_DIRECTORY,
-    directory_of_the_application,
-    flush_file,
-    plain_refusals,
-)
-from .key_texts import COLUMNS, key_row, next_command, report_revocation, utc
+from .key_texts import report_new_key, report_revocation, report_signer, table
+
+_KEYS_DIRECTORY = "HANDOFF_KEYS_DIRECTORY"
+_FLUSH_FILE = "HANDOFF_JWKS_FLUSH_FILE"
+_PINNED_KEYS = "HANDOFF_PINNED_KEYS"
 
 # A kid may begin with a dash, and is no option then.
 _TAKES_KIDS = {"ignore_unknown_options": True}
 
 
-def _checked(
-    _context: click.Context, _parameter: click.Parameter, directory: Path | None
+class _PlainRefusals(click.Group):
+    """Answers what the library refuses with its text, not with a stack trace."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (ConfigurationError, KeyLifeCycleError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _setting(context: click.Context, name: str) -> Path | None:
+    """Read a path from the application that ``flask --app`` names, else from the environment."""
+    script_info = context.ensure_object(ScriptInfo)
+    value = None
+    try:
+        value = script_info.load_app().config.get(name)
+    except NoAppException:
+        if script_info.app_import_path is not None:
+            raise  # an application was named: what is wrong with it matters
+    value = value or os.environ.get(name)
+    check_settings({name: value})
+    return Path(value) if value else None
+
+
+def _directory(
+    context: click.Context, _parameter: click.Parameter, directory: Path | None
 ) -> Path | None:
     if directory is not None:
-        with plain_refusals():
-            check_path("--directory", directory)
+        check_path("--directory", directory)
+    elif not context.resilient_parsing:
+        directory = _setting(context, _KEYS_DIRECTORY)
+        if directory is None:
+            raise ConfigurationError(
+                "It is not said where the keys lie.",
+                f"Give --directory, or --app with an application that sets {_KEYS_DIRECTORY}.",
+            )
     return directory
 
 
 _directory_option = click.option(
     "--directory",
     type=click.Path(path_type=Path),
-    callback=_checked,
-    help=f"Where the keys lie.  [default: the application's {KEYS_DIRECTORY}]",
+    callback=_directory,
+    help=f"Where the keys lie.  [default: the application's {_KEYS_DIRECTORY}]",
 )
 _bits_option = click.option(
     "--bits",
     type=click.Choice(["2048", "3072", "4096"]),
     default="2048",
     show_default=True,
+    callback=lambda _context, _parameter, bits: int(bits),
     help="Size of the RSA key. Larger keys make every token, and with it the URL that carries it, "
     "longer and slower to verify.",
 )
 
 
-@click.group("handoff-keys")
+@click.group("handoff-keys", cls=_PlainRefusals)
 def handoff_keys() -> None:
-    """Make, rotate and withdraw the keys that sign handoff tokens.
+    """Make, rotate and revoke the keys that sign handoff tokens.
 
     A rotation is: stage, wait, activate, wait, retire. What comes too early is refused, with the
     time that is left. Running issuers follow by themselves.
@@ -73,69 +101,53 @@ def handoff_keys() -> None:
 @handoff_keys.command("new")
 @_directory_option
 @_bits_option
-@click.pass_context
-def _new(context: click.Context, directory: Path | None, bits: str) -> None:
+def _new(directory: Path, bits: int) -> None:
     """Make a key: one that signs, or else a staged one.
 
     It is active at once, and signs, where no other key is. Else it is staged.
     """
-    _make(context, directory, bits, new_key)
+    report_new_key(new_key(directory, bits=bits), directory)
 
 
 @handoff_keys.command("stage")
 @_directory_option
 @_bits_option
-@click.pass_context
-def _stage(context: click.Context, directory: Path | None, bits: str) -> None:
+def _stage(directory: Path, bits: int) -> None:
     """Make a key that is published but does not sign yet.
 
     So every receiver knows it before it signs.
     """
-    _make(context, directory, bits, stage_key)
+    report_new_key(stage_key(directory, bits=bits), directory)
 
 
 @handoff_keys.command("activate", context_settings=_TAKES_KIDS)
 @click.argument("kid", required=False)
 @_directory_option
-@click.pass_context
-def _activate(context: click.Context, kid: str | None, directory: Path | None) -> None:
+def _activate(kid: str | None, directory: Path) -> None:
     """Let a staged key sign from now on.
 
     Without KID: the one that is staged. Refused until every receiver can have seen it.
     """
-    with plain_refusals():
-        directory = directory or directory_of_the_application(context)
-        ring = read_ring(directory)
-        if kid is None:
-            kid = _the_only([entry for entry in ring if entry.state == "staged"], "staged")
-        activate_key(directory, kid)
-        ring = read_ring(directory)
-    click.echo(f"Key {kid} signs: in every running issuer within seconds.")
-    for entry in ring:
-        if entry.state == "active" and not entry.signs:
-            click.echo(
-                f"Key {entry.kid} stays published for its last tokens. From "
-                f"{utc(retirement_allowed_at(entry))} on you may retire it: "
-                f"{next_command('retire', entry.kid, directory)}"
-            )
+    if kid is None:
+        staged = [entry for entry in read_ring(directory) if entry.state == "staged"]
+        kid = _the_only(staged, "staged")
+    activate_key(directory, kid)
+    report_signer(kid, read_ring(directory), directory)
 
 
 @handoff_keys.command("retire", context_settings=_TAKES_KIDS)
 @click.argument("kid", required=False)
 @_directory_option
-@click.pass_context
-def _retire(context: click.Context, kid: str | None, directory: Path | None) -> None:
-    """Withdraw a key that signs no more.
+def _retire(kid: str | None, directory: Path) -> None:
+    """Stop publishing a key that does not sign any longer.
 
     Its private half is deleted; its name and dates stay in the list. Without KID: the one that was
-    replaced. Refused until the last token it signed is dead.
+    replaced. Refused until the last token that it signed has expired.
     """
-    with plain_refusals():
-        directory = directory or directory_of_the_application(context)
-        if kid is None:
-            replaced = [entry for entry in read_ring(directory) if _is_replaced(entry)]
-            kid = _the_only(replaced, "active and replaced")
-        retire_key(directory, kid)
+    if kid is None:
+        replaced = [entry for entry in read_ring(directory) if entry.is_replaced]
+        kid = _the_only(replaced, "active and replaced")
+    retire_key(directory, kid)
     click.echo(f"Key {kid} is retired: published no more, its private half deleted.")
 
 
@@ -144,43 +156,33 @@ def _retire(context: click.Context, kid: str | None, directory: Path | None) -> 
 @_directory_option
 @_bits_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.pass_context
-def _revoke(
-    context: click.Context, kids: tuple[str, ...], directory: Path | None, bits: str, yes: bool
-) -> None:
-    """Withdraw keys at once, in an emergency.
+def _revoke(kids: tuple[str, ...], directory: Path, bits: int, yes: bool) -> None:
+    """Stop publishing keys at once, in an emergency.
 
     For keys that somebody may have seen. Another key signs from then on: the staged one that is
-    published the longest, else a new one of --bits. Who has seen one file of the directory may have
-    seen them all: name every key then.
+    published the longest, else a new one of --bits. If one file of the directory may have been
+    seen, all may have been: name every key then.
     """
-    with plain_refusals():
-        directory = directory or directory_of_the_application(context)
-        ring = read_ring(directory)
+    ring = read_ring(directory)
+    for kid in kids:
+        check_is_published(find_key(ring, kid))
+    if not yes:
+        click.echo("Tokens signed with these keys are refused from now on:")
         for kid in kids:
-            check_is_published(find_key(ring, kid))
-        if not yes:
-            _ask(kids)
-        revocation = revoke_keys(directory, kids, bits=int(bits))
-    report_revocation(revocation)
+            click.echo(f"  {kid}")
+        click.confirm("Revoke? This cannot be undone.", abort=True)
+    report_revocation(revoke_keys(directory, kids, bits=bits))
 
 
 @handoff_keys.command("list")
 @_directory_option
-@click.pass_context
-def _list(context: click.Context, directory: Path | None) -> None:
+def _list(directory: Path) -> None:
     """List the keys, oldest first. Nothing secret is shown.
 
-    Those that were withdrawn are listed as well.
+    Retired and revoked keys are listed as well.
     """
-    with plain_refusals():
-        directory = directory or directory_of_the_application(context)
-        entries = read_ring(directory)
-    rows = [COLUMNS, *(key_row(entry) for entry in entries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())
+    for line in table(read_ring(directory)):
+        click.echo(line)
 
 
 @handoff_keys.command("flush")
@@ -188,40 +190,29 @@ def _list(context: click.Context, directory: Path | None) -> None:
 def _flush(context: click.Context) -> None:
     """Have a running receiver forget the keys it holds.
 
-    Each of its processes fetches them anew before it accepts the next token: a revoked key dies at
-    once.
+    Each of its processes fetches them anew before it accepts the next token: tokens of a revoked
+    key are refused at once.
     """
-    with plain_refusals():
-        path = flush_file(context)
-        try:
-            Path(path).touch(mode=0o600)
-        except OSError as error:
-            raise ConfigurationError(
-                f"{shown(Path(path))} cannot be written: {error.strerror}.",
-                "Start the receiver again instead.",
-            ) from None
-    click.echo("Every process that watches this file fetches the keys before the next token:")
-    click.echo(os.fspath(path))
-
-
-def _make(
-    context: click.Context,
-    directory: Path | None,
-    bits: str,
-    make: Callable[..., RingEntry],
-) -> None:
-    with plain_refusals():
-        directory = directory or directory_of_the_application(context)
-        key = make(directory, bits=int(bits))
-    click.echo(f"Made key {key.kid} in {directory}.")
-    if key.signs:
-        click.echo("It is active: start the issuer, and it signs with this key.")
-    else:
-        click.echo(
-            "It is staged: published beside the one that signs. From "
-            f"{utc(activation_allowed_at(key))} on you may activate it: "
-            f"{next_command('activate', key.kid, directory)}"
+    if pinned := _setting(context, _PINNED_KEYS):
+        raise ConfigurationError(
+            f"The keys are pinned in {shown(pinned)}: nothing is fetched.",
+            "Put the new keys there, and start the receiver again.",
         )
+    path = _setting(context, _FLUSH_FILE)
+    if path is None:
+        raise ConfigurationError(
+            f"The running processes watch no file: {_FLUSH_FILE} is not set.",
+            "Start them again instead; or name the receiver's application with --app.",
+        )
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{shown(path)} cannot be written: {error.strerror}.",
+            "Start the receiver again instead.",
+        ) from None
+    click.echo("Every process that watches this file fetches the keys before the next token:")
+    click.echo(path)
 
 
 def _the_only(entries: Sequence[RingEntry], state: str) -> str:
@@ -231,14 +222,3 @@ def _the_only(entries: Sequence[RingEntry], state: str) -> str:
         raise KeyLifeCycleError(f"No key is {state}.")
     kids = " ".join(entry.kid for entry in entries)
     raise KeyLifeCycleError(f"More than one key is {state}. Name one of them: {kids}")
-
-
-def _is_replaced(entry: RingEntry) -> bool:
-    return entry.state == "active" and not entry.signs
-
-
-def _ask(kids: Sequence[str]) -> None:
-    click.echo("Tokens signed with these keys are refused from now on:")
-    for kid in kids:
-        click.echo(f"  {kid}")
-    click.confirm("Revoke? This cannot be undone.", abort=True)

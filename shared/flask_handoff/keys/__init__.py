@@ -22,6 +22,7 @@ from .own.rotation_schedule import RETENTION_TIME as RETENTION_TIME
 from .own.rotation_schedule import activation_allowed_at as activation_allowed_at
 from .own.rotation_schedule import check_is_published as check_is_published
 from .own.rotation_schedule import retirement_allowed_at as retirement_allowed_at
+from .own.rotation_schedule import utc as utc
 from .own.signing_key import SigningKey as SigningKey
 from .own.watched_ring import WatchedKeyRing as WatchedKeyRing
 from .pinned import PinnedKeys as PinnedKeys

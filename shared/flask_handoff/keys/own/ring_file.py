@@ -99,6 +99,11 @@ class RingEntry:
         """Whether tokens are signed with this key: true of one key of a ring at most."""
         return self.state == "active" and self.replaced_at is None
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether this key is only published any longer, for the tokens that it signed."""
+        return self.state == "active" and self.replaced_at is not None
+
     def _check_dates(self) -> None:
         fits = (
             (self.state != "staged" or self.activated_at is None)
