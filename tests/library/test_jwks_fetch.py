@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from flask_handoff import bounded_http
 from flask_handoff.errors import ConfigurationError, JWKSUnavailableError
+from flask_handoff.keys import JWKSClient
 from flask_handoff.keys.remote import fetch as jwks_fetch
-from flask_handoff.keys.remote.client import check_jwks_uri
 from flask_handoff.keys.remote.fetch import fetch_jwks
 from flask_handoff.keys.remote.renewal import FETCH_DEADLINE
 from tests.jwks_endpoint import (
@@ -359,16 +359,16 @@ def test_a_failure_never_quotes_what_came():
     ],
 )
 def test_https_anywhere_and_http_on_loopback_are_good_addresses(jwks_uri):
-    check_jwks_uri(jwks_uri)
+    JWKSClient(jwks_uri)
 
 
 def test_http_to_another_machine_is_good_only_when_it_is_asked_for():
-    check_jwks_uri("http://server1.internal:5001/jwks", allow_http=True)
+    JWKSClient("http://server1.internal:5001/jwks", allow_http=True)
     with pytest.raises(ConfigurationError, match="HANDOFF_JWKS_ALLOW_HTTP"):
-        check_jwks_uri("http://server1.internal:5001/jwks")
+        JWKSClient("http://server1.internal:5001/jwks")
 
 
 def test_a_password_in_the_address_is_not_repeated():
     with pytest.raises(ConfigurationError) as caught:
-        check_jwks_uri("https://ada:hush-hush@issuer.example.com/jwks")
+        JWKSClient("https://ada:hush-hush@issuer.example.com/jwks")
     assert "hush" not in str(caught.value)

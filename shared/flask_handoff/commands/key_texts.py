@@ -11,7 +11,6 @@ import click
 
 from flask_handoff.claims import system_clock
 from flask_handoff.keys import (
-    Revocation,
     RingEntry,
     activation_allowed_at,
     retirement_allowed_at,
@@ -44,17 +43,22 @@ def report_signer(kid: str, ring: Sequence[RingEntry], directory: Path) -> None:
             )
 
 
-def report_revocation(revocation: Revocation) -> None:
-    """Say what a revocation did, and who is affected."""
-    for entry in revocation.revoked:
+def report_revocation(revoked: Sequence[RingEntry], *, signer: RingEntry) -> None:
+    """Say what a revocation did, and who is affected.
+
+    Args:
+        revoked: The keys as they were before.
+        signer: The key that signs now.
+    """
+    for entry in revoked:
         click.echo(f"Key {entry.kid} is revoked: published no more, its private half deleted.")
-    if revocation.replaced:
-        click.echo(f"Key {revocation.signer.kid} signs from now on.")
+    if any(entry.signs for entry in revoked):
+        click.echo(f"Key {signer.kid} signs from now on.")
         click.echo(
             "A receiver that does not know it yet fetches it when it meets it, at most once in 10 "
             "seconds. Other software than this library may take 5 minutes."
         )
-    trusted_since = min(entry.created_at for entry in revocation.revoked)
+    trusted_since = min(entry.created_at for entry in revoked)
     click.echo(
         "\nWho is affected:\n"
         "- People on their way to a receiver, for the next minute: they have to start again.\n"

@@ -13,8 +13,7 @@ from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
 from flask_handoff.keys import (
     RingEntry,
     activate_key,
-    check_is_published,
-    find_key,
+    find_published_keys,
     new_key,
     read_ring,
     retire_key,
@@ -163,15 +162,11 @@ def _revoke(kids: tuple[str, ...], directory: Path, bits: int, yes: bool) -> Non
     published the longest, else a new one of --bits. If one file of the directory may have been
     seen, all may have been: name every key then.
     """
-    ring = read_ring(directory)
-    for kid in kids:
-        check_is_published(find_key(ring, kid))
+    revoked = find_published_keys(read_ring(directory), kids)
     if not yes:
-        click.echo("Tokens signed with these keys are refused from now on:")
-        for kid in kids:
-            click.echo(f"  {kid}")
+        click.echo("\n  ".join(["Tokens signed with these keys are refused from now on:", *kids]))
         click.confirm("Revoke? This cannot be undone.", abort=True)
-    report_revocation(revoke_keys(directory, kids, bits=bits))
+    report_revocation(revoked, signer=revoke_keys(directory, kids, bits=bits))
 
 
 @handoff_keys.command("list")

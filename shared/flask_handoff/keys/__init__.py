@@ -5,9 +5,8 @@ from .jwks import MAXIMUM_JWKS_KEYS as MAXIMUM_JWKS_KEYS
 from .jwks import parse_jwks as parse_jwks
 from .own.external import ExternalKey as ExternalKey
 from .own.external import ExternalKeys as ExternalKeys
-from .own.life_cycle import Revocation as Revocation
 from .own.life_cycle import activate_key as activate_key
-from .own.life_cycle import find_key as find_key
+from .own.life_cycle import find_published_keys as find_published_keys
 from .own.life_cycle import new_key as new_key
 from .own.life_cycle import retire_key as retire_key
 from .own.life_cycle import revoke_keys as revoke_keys
@@ -20,7 +19,6 @@ from .own.ring_file import ring_exists as ring_exists
 from .own.rotation_schedule import PUBLICATION_TIME as PUBLICATION_TIME
 from .own.rotation_schedule import RETENTION_TIME as RETENTION_TIME
 from .own.rotation_schedule import activation_allowed_at as activation_allowed_at
-from .own.rotation_schedule import check_is_published as check_is_published
 from .own.rotation_schedule import retirement_allowed_at as retirement_allowed_at
 from .own.rotation_schedule import utc as utc
 from .own.signing_key import SigningKey as SigningKey

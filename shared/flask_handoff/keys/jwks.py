@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
 from flask_handoff.errors import JWKSMalformedError, KeyUnusableError
@@ -37,21 +35,19 @@ def parse_jwks(unverified_document: bytes) -> dict[str, VerificationKey]:
 
     Source: RFC 7517, sections 4.5, 5 and 5.1.
     """
-    candidates = [jwk for jwk in jwks_entries(unverified_document) if _concerns_us(jwk)]
-    _check_distinct_kids(candidates)
+    candidates = [
+        jwk
+        for jwk in jwks_entries(unverified_document)
+        if holds_a_secret(jwk) or is_meant_for_rs256(jwk)
+    ]
+    # Which of two keys of one name is meant cannot be known: the set contradicts itself.
+    kids = [kid for jwk in candidates if isinstance(kid := jwk.get("kid"), str)]
+    if len(set(kids)) != len(kids):
+        raise JWKSMalformedError("two keys of the JWK Set have one kid")
     keys = [key for jwk in candidates if (key := _usable_key(jwk)) is not None]
     if not keys:
         raise JWKSMalformedError("the JWK Set holds no usable RS256 key", holds_no_key=True)
     return {key.kid: key for key in keys}
-
-
-def write_jwks(keys: Iterable[VerificationKey]) -> bytes:
-    """Write keys as the JWK Set that is published.
-
-    Source: RFC 7517, section 5.
-    """
-    document = {"keys": [key.to_jwk() for key in keys]}
-    return json.dumps(document, separators=(",", ":")).encode("ascii")
 
 
 def jwks_entries(unverified_document: bytes) -> list[dict[str, object]]:
@@ -70,17 +66,6 @@ def jwks_entries(unverified_document: bytes) -> list[dict[str, object]]:
     if len(entries) > MAXIMUM_JWKS_KEYS:
         raise JWKSMalformedError(f"the JWK Set has more than {MAXIMUM_JWKS_KEYS} entries")
     return entries
-
-
-def _concerns_us(unverified_jwk: Mapping[str, object]) -> bool:
-    return holds_a_secret(unverified_jwk) or is_meant_for_rs256(unverified_jwk)
-
-
-def _check_distinct_kids(unverified_jwks: list[dict[str, object]]) -> None:
-    # Which of two keys of one name is meant cannot be known: the set contradicts itself.
-    kids = Counter(kid for jwk in unverified_jwks if isinstance(kid := jwk.get("kid"), str))
-    if any(count > 1 for count in kids.values()):
-        raise JWKSMalformedError("two keys of the JWK Set have one kid")
 
 
 def _usable_key(unverified_jwk: Mapping[str, object]) -> VerificationKey | None:

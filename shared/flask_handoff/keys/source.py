@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Protocol
 
 from flask_handoff.errors import TokenKeyUnknownError
 
-from .jwks import write_jwks
 from .verification_key import VerificationKey
 
 
@@ -54,7 +54,8 @@ class FixedKeys:
 
         Source: RFC 7517, section 5.
         """
-        return write_jwks(self._keys.values())
+        document = {"keys": [key.to_jwk() for key in self._keys.values()]}
+        return json.dumps(document, separators=(",", ":")).encode("ascii")
 
     def key(self, kid: str) -> VerificationKey:
         """Find the key of this name.

@@ -61,8 +61,13 @@ class VerificationKey:
         if not isinstance(kid, str):
             raise KeyUnusableError("the JWK has no kid")
         modulus = _unsigned_integer(unverified_jwk, "n")
-        exponent = _unsigned_integer(unverified_jwk, "e")
-        return cls(kid, _rsa_public_key(modulus, exponent))
+        if _unsigned_integer(unverified_jwk, "e") != PUBLIC_EXPONENT:
+            raise KeyUnusableError(f"the RSA key's public exponent is not {PUBLIC_EXPONENT}")
+        try:
+            public_key = rsa.RSAPublicNumbers(PUBLIC_EXPONENT, modulus).public_key()
+        except (ValueError, UnsupportedAlgorithm):
+            raise KeyUnusableError("the JWK's n and e are not an RSA public key") from None
+        return cls(kid, public_key)
 
     @classmethod
     def from_public_key(cls, public_key: rsa.RSAPublicKey) -> Self:
@@ -141,12 +146,3 @@ def _unsigned_integer(unverified_jwk: Mapping[str, object], member: str) -> int:
             if _base64url_integer(number) == text:
                 return number
     raise KeyUnusableError(f"the JWK's {member} is not a canonical base64url integer")
-
-
-def _rsa_public_key(modulus: int, exponent: int) -> rsa.RSAPublicKey:
-    if exponent != PUBLIC_EXPONENT:
-        raise KeyUnusableError(f"the RSA key's public exponent is not {PUBLIC_EXPONENT}")
-    try:
-        return rsa.RSAPublicNumbers(exponent, modulus).public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        raise KeyUnusableError("the JWK's n and e are not an RSA public key") from None

@@ -93,17 +93,17 @@ def _check_is_no_prime(modulus: int) -> None:
         raise KeyUnusableError("the RSA modulus is a prime, not the product of two")
 
 
-@cache
-def _product_of_small_primes() -> int:
-    sieve = bytearray([1]) * (LARGEST_SMALL_FACTOR + 1)
-    for number in range(2, isqrt(LARGEST_SMALL_FACTOR) + 1):
+def _primes_up_to(limit: int) -> list[int]:
+    sieve = bytearray([1]) * (limit + 1)
+    for number in range(2, isqrt(limit) + 1):
         if sieve[number]:
             sieve[number * number :: number] = bytes(len(sieve[number * number :: number]))
-    return prod(number for number in range(2, len(sieve)) if sieve[number])
+    return [number for number in range(2, limit + 1) if sieve[number]]
 
 
-def _primes_below(limit: int) -> list[int]:
-    return [n for n in range(2, limit) if all(n % divisor for divisor in range(2, isqrt(n) + 1))]
+@cache
+def _product_of_small_primes() -> int:
+    return prod(_primes_up_to(LARGEST_SMALL_FACTOR))
 
 
 def _powers_modulo(prime: int) -> frozenset[int]:
@@ -111,4 +111,4 @@ def _powers_modulo(prime: int) -> frozenset[int]:
 
 
 # 2 * 3 * 5 * ... * 167 divides the M of every key length that the flawed generator offered.
-_POWERS_OF_65537 = {prime: _powers_modulo(prime) for prime in _primes_below(168)}
+_POWERS_OF_65537 = {prime: _powers_modulo(prime) for prime in _primes_up_to(167)}

@@ -8,35 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import ceil
 from pathlib import Path
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
+from flask_handoff.keys.jwks import MAXIMUM_JWKS_KEYS
 from flask_handoff.redaction import shown
 
 from .private_files import make_private_directory, only_writer
 from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write_ring
-from .rotation_schedule import check_activation, check_is_published, check_retirement, check_room
+from .rotation_schedule import activation_allowed_at, retirement_allowed_at, utc
 from .signing_key import SigningKey, delete_private_key
 
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """What a revocation did.
-
-    Args:
-        revoked: The keys as they were before.
-        signer: The key that signs now.
-        replaced: Whether ``signer`` signs only since the revocation.
-    """
-
-    revoked: tuple[RingEntry, ...]
-    signer: RingEntry
-    replaced: bool
 
 
 def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> RingEntry:
@@ -55,7 +42,7 @@ def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -
     """
     key = SigningKey.generate(bits)
     with _changing(directory, make=True) as ring:
-        check_room(ring)
+        _check_room(ring)
         entry = _new_entry(key, _now(clock), signs=not any(entry.signs for entry in ring))
         # The PEM comes first: a ring that is read in between must not list a key without its file.
         key.write(directory)
@@ -83,7 +70,7 @@ def stage_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock)
     return new_key(directory, bits=bits, clock=clock)
 
 
-def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> RingEntry:
+def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> None:
     """Let a staged key sign from now on. The one that signed until now stays published.
 
     Args:
@@ -98,13 +85,11 @@ def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> R
     """
     with _changing(directory) as ring:
         now = _now(clock)
-        entry = find_key(ring, kid)
-        check_activation(entry, ring, now)
+        _check_activation(_find_key(ring, kid), ring, now)
         _write(directory, _activated(ring, kid, now))
-    return entry
 
 
-def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> RingEntry:
+def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> None:
     """Stop publishing a key that does not sign any longer, and delete its private half.
 
     Args:
@@ -118,16 +103,15 @@ def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> Rin
     """
     with _changing(directory) as ring:
         now = _now(clock)
-        entry = find_key(ring, kid)
-        check_retirement(entry, now)
+        (entry,) = find_published_keys(ring, [kid])
+        _check_retirement(entry, now)
         retired = replace(entry, state="retired", removed_at=now)
         _write(directory, [retired if each is entry else each for each in ring])
-    return entry
 
 
 def revoke_keys(
     directory: Path, kids: Sequence[str], *, bits: int = 2048, clock: Clock = system_clock
-) -> Revocation:
+) -> RingEntry:
     """Stop publishing keys at once, in an emergency, and delete their private halves.
 
     If none of the others signs, the staged key that is published the longest takes over, and
@@ -140,33 +124,40 @@ def revoke_keys(
         bits: Of a new key, 2,048 to 4,096.
         clock: Tells the time.
 
+    Returns:
+        The key that signs now.
+
     Raises:
         ConfigurationError: There is no good ring, or the directory cannot be written.
         KeyLifeCycleError: There is no such key, or it is retired or revoked already.
     """
     with _changing(directory) as ring:
         now = _now(clock)
-        revoked = tuple(find_key(ring, kid) for kid in dict.fromkeys(kids))
-        for entry in revoked:
-            check_is_published(entry)
+        revoked = find_published_keys(ring, kids)
         remaining = [
             replace(entry, state="revoked", removed_at=now) if entry in revoked else entry
             for entry in ring
         ]
-        signed_before = any(entry.signs for entry in remaining)
-        if not signed_before:
+        if not any(entry.signs for entry in remaining):
             remaining = _with_a_signer(directory, remaining, bits, now)
         _write(directory, remaining)
-    signer = next(entry for entry in remaining if entry.signs)
-    return Revocation(revoked, signer, replaced=not signed_before)
+    return next(entry for entry in remaining if entry.signs)
 
 
-def find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
-    """Find a key by its name.
+def find_published_keys(ring: Sequence[RingEntry], kids: Sequence[str]) -> list[RingEntry]:
+    """Find keys that are staged or active by their names.
 
     Raises:
-        KeyLifeCycleError: There is none.
+        KeyLifeCycleError: One is not in the ring, or it is retired or revoked already.
     """
+    found = [_find_key(ring, kid) for kid in dict.fromkeys(kids)]
+    for entry in found:
+        if not entry.is_published:
+            raise KeyLifeCycleError(f"Key {entry.kid} is {entry.state} already.")
+    return found
+
+
+def _find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
     for entry in ring:
         if entry.kid == kid:
             return entry
@@ -175,6 +166,50 @@ def find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
     raise KeyLifeCycleError(
         f"There is no key {named} in the ring. flask handoff-keys list shows those that are."
     )
+
+
+def _check_room(ring: Sequence[RingEntry]) -> None:
+    if sum(entry.is_published for entry in ring) >= MAXIMUM_JWKS_KEYS:
+        raise KeyLifeCycleError(
+            f"{MAXIMUM_JWKS_KEYS} keys are published, and receivers take no more. "
+            "Retire those that were replaced."
+        )
+
+
+def _check_activation(entry: RingEntry, ring: Sequence[RingEntry], now: datetime) -> None:
+    if entry.state != "staged":
+        raise KeyLifeCycleError(f"Key {entry.kid} is {entry.state}, not staged.")
+    # Where no key signs nobody waits: no handoff is possible meanwhile.
+    if any(other.signs for other in ring):
+        _check_date(
+            activation_allowed_at(entry),
+            now,
+            f"Key {entry.kid} is published since {utc(entry.created_at)}: "
+            "a receiver may not have seen it yet.",
+        )
+
+
+def _check_retirement(entry: RingEntry, now: datetime) -> None:
+    if entry.signs:
+        raise KeyLifeCycleError(
+            f"Key {entry.kid} signs: activate another one first. "
+            "If it has been seen by somebody, revoke it."
+        )
+    if entry.replaced_at is not None:
+        _check_date(
+            retirement_allowed_at(entry),
+            now,
+            f"Key {entry.kid} signed until {utc(entry.replaced_at)}: "
+            "its tokens have to be checked for a while yet.",
+        )
+
+
+def _check_date(allowed_at: datetime, now: datetime, reason: str) -> None:
+    if now < allowed_at:
+        wait = timedelta(seconds=ceil((allowed_at - now).total_seconds()))
+        raise KeyLifeCycleError(
+            f"{reason} Try again in {wait}, at {utc(allowed_at)}.", again_at=allowed_at
+        )
 
 
 @contextmanager

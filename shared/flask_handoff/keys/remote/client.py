@@ -66,8 +66,8 @@ class JWKSClient:
         monotonic: Tells seconds that never run backwards, in every process alike.
 
     Raises:
-        ConfigurationError: The address may not be used, ``ca_file`` is no file, or
-            ``flush_file`` is in no directory.
+        ConfigurationError: The address is not plain https (or http on loopback, or with
+            ``allow_http``), ``ca_file`` is no file, or ``flush_file`` is in no directory.
 
     Sources: OpenID Connect Core 1.0, section 10.1.1 (rotation of signing keys); RFC 7517,
     section 4.5; RFC 5861 (stale-if-error).
@@ -86,9 +86,8 @@ class JWKSClient:
         clock: Clock = system_clock,
         monotonic: Callable[[], float] = uptime,
     ) -> None:
-        check_jwks_uri(jwks_uri, allow_http=allow_http)
-        _check_ca_file(ca_file)
-        _check_flush_file(flush_file)
+        _check_jwks_uri(jwks_uri, allow_http=allow_http)
+        _check_files(ca_file, flush_file)
         if fetch is None:
             # Imported here, not by the thread that fetches: a fork amid it would hang the child.
             from .fetch import fetch_jwks
@@ -170,18 +169,7 @@ class JWKSClient:
         return None if self._flush_file is None else file_stamp(self._flush_file)
 
 
-def check_jwks_uri(jwks_uri: str, *, allow_http: bool = False) -> None:
-    """Check that keys may be fetched from this address.
-
-    Args:
-        jwks_uri: https, or http where the host is ``localhost``, ``127.0.0.0/8`` or ``::1``.
-        allow_http: Accept http for every host. An attacker who alters that traffic can sign in as
-            anyone.
-
-    Raises:
-        ConfigurationError: Another scheme, http to another machine, user name or password in the
-            address, a fragment, or a character that has no place in a URI.
-    """
+def _check_jwks_uri(jwks_uri: str, *, allow_http: bool) -> None:
     if not is_plain_address(jwks_uri):
         raise ConfigurationError(
             "The JWKS address is not a plain https:// address (of a host, without user name,"
@@ -205,11 +193,6 @@ def _obtain(fetch: Fetch, clock: Clock) -> tuple[dict[str, VerificationKey], tim
         return keys, None
     # The answer was written somewhere between the question and now.
     difference = server_date - (asked_at + (clock() - asked_at) / 2)
-    _warn_of_clocks(difference)
-    return keys, difference
-
-
-def _warn_of_clocks(difference: timedelta) -> None:
     # A Date header is cut to the second, so on average it is half a second old.
     if abs(difference + timedelta(seconds=0.5)) >= CLOCK_WARNING:
         _logger.warning(
@@ -217,17 +200,15 @@ def _warn_of_clocks(difference: timedelta) -> None:
             difference.total_seconds(),
             HANDOFF.leeway.total_seconds(),
         )
+    return keys, difference
 
 
-def _check_ca_file(ca_file: Path | None) -> None:
+def _check_files(ca_file: Path | None, flush_file: Path | None) -> None:
     if ca_file is not None and not ca_file.is_file():
         raise ConfigurationError(
             f"The file of trusted authorities {shown(ca_file)} is not there.",
             "Put their certificates there as PEM.",
         )
-
-
-def _check_flush_file(flush_file: Path | None) -> None:
     if flush_file is not None and not flush_file.parent.is_dir():
         raise ConfigurationError(
             f"The directory of the file to flush keys by, {shown(flush_file.parent)}, is not"
