@@ -7,8 +7,9 @@ import re
 from urllib.parse import urlsplit
 
 _URI = re.compile(
-    r"(?P<scheme>https?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
-    r"(?:/[A-Za-z0-9._~!$&'()*+,;=:%/-]*)?(?:\?[A-Za-z0-9._~!$&'()*+,;=:%/?-]*)?"
+    r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+    r"(?:/[a-z0-9._~!$&'()*+,;=:@%/-]*)?(?:\?[a-z0-9._~!$&'()*+,;=:@%/?-]*)?",
+    re.ASCII | re.IGNORECASE,
 )
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -43,7 +44,8 @@ def is_safe_from_others(uri: str) -> bool:
     Args:
         uri: One that ``is_plain_address``.
     """
-    return uri.startswith("https://") or is_loopback(urlsplit(uri).hostname or "")
+    parts = urlsplit(uri)
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")
 
 
 def origin_of(url: str) -> str:
