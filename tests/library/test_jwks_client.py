@@ -402,18 +402,6 @@ def test_a_forgotten_client_takes_its_thread_along(renewal_threads, endpoint):
     eventually(lambda: not renewal_threads())
 
 
-@pytest.mark.processes
-def test_no_thread_to_be_had_is_a_failure_and_no_crash(endpoint, monotonic):
-    with closing(JWKSClient(endpoint.uri, monotonic=monotonic)) as client:
-        usual = threading.stack_size(1 << 47)  # bytes: more than there are addresses
-        try:
-            with pytest.raises(JWKSUnavailableError, match="no thread could be started"):
-                client.ready()
-        finally:
-            threading.stack_size(usual)
-        client.ready()
-
-
 def run_script(script, uri):
     # A process of its own: to fork this one, which has threads, is deprecated since Python 3.12.
     answer = subprocess.run(

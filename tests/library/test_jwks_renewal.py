@@ -43,7 +43,6 @@ def renewal_of(issuer, monotonic):
         issuer,
         source="the issuer",
         lifetime=JWKS_MAX_AGE,
-        interval=ATTEMPT_INTERVAL,
         deadline=timedelta(seconds=20),
         monotonic=monotonic,
     )

@@ -12,7 +12,6 @@ from .own.life_cycle import retire_key as retire_key
 from .own.life_cycle import revoke_keys as revoke_keys
 from .own.life_cycle import stage_key as stage_key
 from .own.ring import KeyRing as KeyRing
-from .own.ring_file import KeyState as KeyState
 from .own.ring_file import RingEntry as RingEntry
 from .own.ring_file import read_ring as read_ring
 from .own.ring_file import ring_exists as ring_exists
@@ -21,7 +20,6 @@ from .own.rotation_schedule import RETENTION_TIME as RETENTION_TIME
 from .own.rotation_schedule import activation_allowed_at as activation_allowed_at
 from .own.rotation_schedule import retirement_allowed_at as retirement_allowed_at
 from .own.rotation_schedule import utc as utc
-from .own.signing_key import SigningKey as SigningKey
 from .own.watched_ring import WatchedKeyRing as WatchedKeyRing
 from .pinned import PinnedKeys as PinnedKeys
 from .remote.client import JWKSClient as JWKSClient
@@ -31,6 +29,4 @@ from .signer import SigningKeySource as SigningKeySource
 from .source import KeySource as KeySource
 from .verification_key import VerificationKey as VerificationKey
 from .verification_key import thumbprint as thumbprint
-from .weakness import MAXIMUM_KEY_BITS as MAXIMUM_KEY_BITS
 from .weakness import MINIMUM_KEY_BITS as MINIMUM_KEY_BITS
-from .weakness import PUBLIC_EXPONENT as PUBLIC_EXPONENT

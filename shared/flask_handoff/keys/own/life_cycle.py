@@ -18,7 +18,7 @@ from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
 from flask_handoff.keys.jwks import MAXIMUM_JWKS_KEYS
 from flask_handoff.redaction import shown
 
-from .private_files import make_private_directory, only_writer
+from .private_files import check_private_directory, only_writer
 from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write_ring
 from .rotation_schedule import activation_allowed_at, retirement_allowed_at, utc
 from .signing_key import SigningKey, delete_private_key
@@ -216,7 +216,8 @@ def _check_date(allowed_at: datetime, now: datetime, reason: str) -> None:
 def _changing(directory: Path, *, make: bool = False) -> Iterator[tuple[RingEntry, ...]]:
     try:
         if make:
-            make_private_directory(directory)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_private_directory(directory)
         else:
             read_ring(directory)  # refuses before a lock file is made
         with only_writer(directory):

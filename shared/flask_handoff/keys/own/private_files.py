@@ -65,17 +65,6 @@ def read_private_file(path: Path) -> bytes:
         raise unreadable(path, error) from None
 
 
-def make_private_directory(directory: Path) -> None:
-    """Make a directory for its owner only (mode 0700), or check the one that is there.
-
-    Raises:
-        ConfigurationError: See ``check_private_directory``.
-        OSError: It cannot be made.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    check_private_directory(directory)
-
-
 def write_private_file(path: Path, content: bytes) -> None:
     """Write a file (mode 0600) so that after a crash either the old content or the new is there.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, Self, cast, get_args
+from typing import Literal, cast, get_args
 
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.keys.file_stamp import file_stamp
@@ -50,45 +50,6 @@ class RingEntry:
     replaced_at: datetime | None = None
     removed_at: datetime | None = None
 
-    @classmethod
-    def from_json(cls, unverified_entry: object) -> Self:
-        """Read one entry of ``ring.json``.
-
-        Raises:
-            ValueError: Members, name, state or dates are not of their form, or the dates do not
-                fit the state.
-        """
-        names = [field.name for field in fields(cls)]
-        if not isinstance(unverified_entry, dict) or set(unverified_entry) != set(names):
-            raise ValueError(f"expected a key's members to be {', '.join(names)}")
-        kid, state, *dates = (unverified_entry[name] for name in names)
-        if not isinstance(kid, str) or _THUMBPRINT.fullmatch(kid) is None:
-            raise ValueError("expected the key's thumbprint as kid")
-        if state not in get_args(KeyState):
-            raise ValueError(f"expected a state out of {', '.join(get_args(KeyState))}")
-        created_at, activated_at, replaced_at, removed_at = map(_instant, dates)
-        if created_at is None:
-            raise ValueError("expected the date when the key was made")
-        entry = cls(
-            kid=kid,
-            state=cast(KeyState, state),
-            created_at=created_at,
-            activated_at=activated_at,
-            replaced_at=replaced_at,
-            removed_at=removed_at,
-        )
-        entry._check_dates()
-        return entry
-
-    def to_json(self) -> dict[str, str | None]:
-        """Write the entry as an object of ``ring.json``."""
-        return {
-            name: f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-            if isinstance(value, datetime)
-            else value
-            for name, value in asdict(self).items()
-        }
-
     @property
     def is_published(self) -> bool:
         """Whether receivers are told of this key."""
@@ -103,16 +64,6 @@ class RingEntry:
     def is_replaced(self) -> bool:
         """Whether this key is only published any longer, for the tokens that it signed."""
         return self.state == "active" and self.replaced_at is not None
-
-    def _check_dates(self) -> None:
-        fits = (
-            (self.state != "staged" or self.activated_at is None)
-            and (self.state != "active" or self.activated_at is not None)
-            and self.is_published == (self.removed_at is None)
-            and (self.replaced_at is None or self.activated_at is not None)
-        )
-        if not fits:
-            raise ValueError("the dates do not fit the state")
 
 
 def ring_exists(directory: Path) -> bool:
@@ -173,7 +124,7 @@ def write_ring(directory: Path, entries: Sequence[RingEntry]) -> None:
     Raises:
         OSError: It cannot be written; the old ring is still there.
     """
-    document = {"keys": [entry.to_json() for entry in entries]}
+    document = {"keys": [_to_json(entry) for entry in entries]}
     write_private_file(_path(directory), json.dumps(document, indent=2).encode("ascii") + b"\n")
 
 
@@ -185,12 +136,51 @@ def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:
     document = load_strict_json(unverified_ring)
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
         raise ValueError("expected an object with a list of keys")
-    ring = [RingEntry.from_json(entry) for entry in document["keys"]]
+    ring = [_from_json(entry) for entry in document["keys"]]
     if len({entry.kid for entry in ring}) != len(ring):
         raise ValueError("a key is listed twice")
     if sum(entry.signs for entry in ring) > 1:
         raise ValueError("more than one of its keys is active and was never replaced")
     return tuple(ring)
+
+
+def _from_json(unverified_entry: object) -> RingEntry:
+    names = [field.name for field in fields(RingEntry)]
+    if not isinstance(unverified_entry, dict) or set(unverified_entry) != set(names):
+        raise ValueError(f"expected a key's members to be {', '.join(names)}")
+    kid, state, *dates = (unverified_entry[name] for name in names)
+    if not isinstance(kid, str) or _THUMBPRINT.fullmatch(kid) is None:
+        raise ValueError("expected the key's thumbprint as kid")
+    if state not in get_args(KeyState):
+        raise ValueError(f"expected a state out of {', '.join(get_args(KeyState))}")
+    created_at, activated_at, replaced_at, removed_at = map(_instant, dates)
+    if created_at is None:
+        raise ValueError("expected the date when the key was made")
+    entry = RingEntry(
+        kid=kid,
+        state=cast(KeyState, state),
+        created_at=created_at,
+        activated_at=activated_at,
+        replaced_at=replaced_at,
+        removed_at=removed_at,
+    )
+    if not (
+        (state != "staged" or activated_at is None)
+        and (state != "active" or activated_at is not None)
+        and (replaced_at is None or activated_at is not None)
+        and entry.is_published == (removed_at is None)
+    ):
+        raise ValueError("the dates do not fit the state")
+    return entry
+
+
+def _to_json(entry: RingEntry) -> dict[str, str | None]:
+    return {
+        name: f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if isinstance(value, datetime)
+        else value
+        for name, value in asdict(entry).items()
+    }
 
 
 def _instant(unverified_date: object) -> datetime | None:

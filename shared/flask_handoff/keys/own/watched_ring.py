@@ -66,7 +66,9 @@ class WatchedKeyRing:
             ring, _ = self._held = self._open(ring)
         except ConfigurationError as error:
             self._look_at = now + RETRY_INTERVAL
-            self._complain(str(error))
+            if self._complaint != str(error):  # once, not at every look
+                self._complaint = str(error)
+                _logger.error("key_ring_unusable directory=%s reason=%s", self._directory, error)
             return ring
         self._complaint = ""
         _logger.info(
@@ -97,9 +99,3 @@ class WatchedKeyRing:
                 # A key that was removed in between has no file any more: the ring is good.
                 if ring_stamp(self._directory) == stamp:
                     raise
-
-    def _complain(self, complaint: str) -> None:
-        # Once, not at every look.
-        if complaint != self._complaint:
-            _logger.error("key_ring_unusable directory=%s reason=%s", self._directory, complaint)
-            self._complaint = complaint

@@ -20,7 +20,7 @@ from flask_handoff.keys.verification_key import VerificationKey
 from flask_handoff.profiles import HANDOFF
 from flask_handoff.redaction import shown
 
-from .renewal import ATTEMPT_INTERVAL, FETCH_DEADLINE, KeyRenewal
+from .renewal import FETCH_DEADLINE, KeyRenewal
 
 Fetch = Callable[[], tuple[bytes, datetime | None]]
 """Returns a body that is not verified, at most 64 KiB, and the time of the server's clock."""
@@ -99,7 +99,6 @@ class JWKSClient:
             partial(_obtain, fetch, clock),
             source=urlsplit(jwks_uri)._replace(query="").geturl(),
             lifetime=cache_lifetime,
-            interval=min(ATTEMPT_INTERVAL, cache_lifetime / 30),
             deadline=deadline,
             monotonic=monotonic,
         )

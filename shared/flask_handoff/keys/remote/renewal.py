@@ -20,7 +20,7 @@ from flask_handoff.errors import HandoffError, JWKSMalformedError, JWKSUnavailab
 from flask_handoff.keys.verification_key import VerificationKey
 
 FETCH_DEADLINE = timedelta(seconds=5)
-ATTEMPT_INTERVAL = timedelta(seconds=10)  # at least, from one attempt to the next
+ATTEMPT_INTERVAL = timedelta(seconds=10)  # from the start of one to the start of the next
 RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an expired set
 STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer is available
 MOST_WAITING = 16  # callers at once; a flood of unknown keys must not hold every thread of a server
@@ -57,7 +57,6 @@ class KeyRenewal:
         obtain: Gets the keys and the difference between the clocks; raises whatever it likes.
         source: What the log calls the issuer's endpoint.
         lifetime: How long a set is used without a question.
-        interval: Between the starts of two attempts, whatever became of the first.
         deadline: How long an attempt is waited for, counted from its start.
         monotonic: Tells seconds that never run backwards, in every process alike.
     """
@@ -68,14 +67,13 @@ class KeyRenewal:
         *,
         source: str,
         lifetime: timedelta,
-        interval: timedelta,
         deadline: timedelta,
         monotonic: Callable[[], float],
     ) -> None:
         self._obtain = obtain
         self._source = source
         self._lifetime = lifetime.total_seconds()
-        self._interval = interval.total_seconds()
+        self._interval = min(ATTEMPT_INTERVAL, lifetime / 30).total_seconds()
         self._deadline = deadline.total_seconds()
         self._monotonic = monotonic
         self.held: HeldKeys | None = None
@@ -125,11 +123,12 @@ class KeyRenewal:
         """
         with self._changed:
             now = self._monotonic()
-            if not self._in_flight:
-                if now < self._begun_at + self._interval or not self._wake():
-                    return
+            if self._stopped:
+                return
+            if not self._in_flight and now >= self._begun_at + self._interval:
+                self._wake()
                 self._begin()
-            if self._waiting >= MOST_WAITING:
+            if not self._in_flight or self._waiting >= MOST_WAITING:
                 return
             finished = self._finished
             self._waiting += 1
@@ -165,20 +164,12 @@ class KeyRenewal:
         if self._thread is not None and wait:
             self._thread.join(self._deadline)
 
-    def _wake(self) -> bool:
-        if self._stopped:
-            return False
-        if self._thread is None:
+    def _wake(self) -> None:
+        if self._thread is None and not self._stopped:
             thread = threading.Thread(target=self._renew, name="jwks-renewal", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                # The system gives no more threads: held keys still serve, nobody waits in vain.
-                self._failure = "no thread could be started"
-                return False
+            thread.start()
             self._thread = thread
         self._changed.notify_all()
-        return True
 
     def _renew(self) -> None:
         while self._wait_until_due():
