@@ -1,10 +1,11 @@
-"""Which addresses mean this very machine, and which are safe to be asked over HTTP."""
+"""Addresses: which mean this very machine, which are safe to be asked over HTTP, and queries."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
 
 _URI = re.compile(
     r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
@@ -52,6 +53,12 @@ def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL that ``check_public_url`` has passed."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def with_parameters(url: str, parameters: Mapping[str, str | None]) -> str:
+    """Add those parameters to the query of *url* that are not None."""
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
 
 def _has_a_port(uri: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 
@@ -39,7 +39,6 @@ class TokenProfile:
 
 
 _ID_TOKEN_CLAIMS = ("iss", "aud", "sub", "exp", "iat", "nonce")
-_LOGOUT_CLAIMS = ("iss", "aud", "exp", "iat", "jti", "events")
 
 HANDOFF = TokenProfile(
     name="handoff token",
@@ -53,39 +52,33 @@ HANDOFF = TokenProfile(
     strict_jwt_id=True,
 )
 
-OIDC = TokenProfile(
+OIDC = replace(
+    HANDOFF,
     name="OpenID Connect ID Token",
     typ="JWT",
     accepted_types=frozenset({"jwt", None}),
-    header_parameters=frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"}),
-    lifetime=timedelta(seconds=60),
+    header_parameters=HANDOFF.header_parameters | {"x5t", "x5t#S256"},
     maximum_lifetime=timedelta(hours=1),
-    leeway=timedelta(seconds=5),
     required_claims=_ID_TOKEN_CLAIMS,
     strict_jwt_id=False,
 )
 
-LOGOUT = TokenProfile(
+LOGOUT = replace(
+    HANDOFF,
     name="logout token",
     typ="logout+jwt",
     accepted_types=frozenset({"logout+jwt"}),
-    header_parameters=frozenset({"alg", "kid", "typ"}),
     lifetime=timedelta(seconds=120),
-    maximum_lifetime=timedelta(seconds=120),
     leeway=timedelta(seconds=10),
-    required_claims=_LOGOUT_CLAIMS,
-    strict_jwt_id=True,
+    required_claims=("iss", "aud", "exp", "iat", "jti", "events"),
 )
 
-OIDC_LOGOUT = TokenProfile(
+OIDC_LOGOUT = replace(
+    LOGOUT,
     name="OpenID Connect logout token",
-    typ="logout+jwt",
     accepted_types=frozenset({"logout+jwt", "jwt", None}),
     header_parameters=OIDC.header_parameters,
-    lifetime=LOGOUT.lifetime,
     maximum_lifetime=OIDC.maximum_lifetime,
-    leeway=LOGOUT.leeway,
-    required_claims=_LOGOUT_CLAIMS,
     strict_jwt_id=False,
 )
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
-from typing import Any, NoReturn
 
 MAXIMUM_DEPTH = 8  # levels; a JWK Set has 3, a logout token 3
 MAXIMUM_DIGITS = 20  # of an integer; a NumericDate has 10
@@ -66,22 +64,15 @@ def _finite_number(digits: str) -> float:
     return number
 
 
-def _no_constant(_name: str) -> NoReturn:
-    raise StrictJSONError("NaN or Infinity")
-
-
 def _check_depth(document: object) -> None:
     level = [document] if isinstance(document, _CONTAINERS) else []
     for _ in range(MAXIMUM_DEPTH):
         if not level:
             return
-        level = [one for outer in level for one in _members(outer) if type(one) in _CONTAINERS]
+        inside = [outer.values() if isinstance(outer, dict) else outer for outer in level]
+        level = [one for members in inside for one in members if isinstance(one, _CONTAINERS)]
     if level:
         raise StrictJSONError(f"more than {MAXIMUM_DEPTH} levels deep")
-
-
-def _members(container: Any) -> Iterable[Any]:
-    return container.values() if isinstance(container, dict) else container
 
 
 def _check_surrogates(document: object) -> None:
@@ -96,5 +87,5 @@ _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique_members,
     parse_int=_bounded_integer,
     parse_float=_finite_number,
-    parse_constant=_no_constant,
+    parse_constant=_finite_number,
 )

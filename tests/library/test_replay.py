@@ -164,9 +164,9 @@ class TestMemoryReplayStore(ReplayStoreContract):
             claim(store, f"token {number}", expires_at=NOW + number // 3, now=NOW + number // 3)
 
     @pytest.mark.parametrize("capacity", [0, -1])
-    def test_a_store_that_holds_nothing_is_a_wrong_setting(self, capacity):
-        with pytest.raises(ConfigurationError, match="capacity"):
-            MemoryReplayStore(capacity=capacity)
+    def test_a_store_that_holds_nothing_lets_nobody_in(self, capacity):
+        with pytest.raises(ReplayStoreUnavailableError):
+            claim(MemoryReplayStore(capacity=capacity), "one")
 
 
 class SQLReplayStoreContract(ReplayStoreContract):

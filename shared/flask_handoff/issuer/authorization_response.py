@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from flask import redirect
 from werkzeug.wrappers import Response
 
+from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import (
     AuthorizationExpiredError,
     AuthorizationRequestError,
@@ -78,8 +78,3 @@ def _report(error: HandoffError, client: Client | None = None) -> None:
         "handoff refused: code=%s reason=%s request_id=%s", error.code, error, request_id()
     )
     send(handoff_refused, error=error, client=client)
-
-
-def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
-    """Add parameters to the query of *url*."""
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"

@@ -10,6 +10,7 @@ from typing import Any, cast
 from flask import Blueprint, Flask, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from flask_handoff.addresses import with_parameters
 from flask_handoff.claims import Clock, SignedInUser, system_clock
 from flask_handoff.errors import (
     AuthorizationExpiredError,
@@ -32,7 +33,7 @@ from flask_handoff.web.request_guards import answer_only_to
 from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
 
 from .authorization import AuthorizationRequest, RequestCarrier, ReturnAddress
-from .authorization_response import deliver, refused, return_error, unavailable, with_parameters
+from .authorization_response import deliver, refused, return_error, unavailable
 from .clients import Client
 from .config import IssuerConfig
 from .context import EXTENSION, IssuerContext, issuer_context
@@ -112,10 +113,10 @@ class HandoffIssuer:
 
         Source: OpenID Connect Core 1.0, section 4.
         """
-        parameters = {"iss": issuer_context().config.issuer}
-        if target is not None:
-            parameters["target_link_uri"] = target
-        return with_parameters(client.initiate_login_uri, parameters)
+        return with_parameters(
+            client.initiate_login_uri,
+            {"iss": issuer_context().config.issuer, "target_link_uri": target},
+        )
 
     def send_logout(
         self,

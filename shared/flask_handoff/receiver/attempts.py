@@ -58,17 +58,11 @@ class Attempt:
     @classmethod
     def begin(cls, target: str, max_age: timedelta | None, now: datetime) -> Attempt:
         """Begin an attempt with fresh random values, 256 bits each."""
-        started_at = int(now.timestamp())
-        parts = [secrets.token_urlsafe(32), str(started_at), base64url.encode(target.encode())]
+        started_at, encoded_target = int(now.timestamp()), base64url.encode(target.encode())
+        value = f"{secrets.token_urlsafe(32)}.{started_at}.{encoded_target}"
         if max_age is not None:
-            parts.append(str(int(max_age.total_seconds())))
-        return cls(
-            state=secrets.token_urlsafe(32),
-            value=".".join(parts),
-            started_at=datetime.fromtimestamp(started_at, UTC),
-            target=target,
-            max_age=max_age,
-        )
+            value += f".{int(max_age.total_seconds())}"
+        return cls.read(secrets.token_urlsafe(32), value, now)
 
     @classmethod
     def read(cls, state: str, unverified_value: str, now: datetime) -> Attempt:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from flask_handoff.addresses import with_parameters
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import (
     ConfigurationError,
@@ -130,12 +130,11 @@ class HandoffReceiver:
             prompt: ``login`` asks for the password again, ``none`` asks for nothing.
             max_age: How old the user's authentication may be.
         """
-        parameters = {"target_link_uri": target, "prompt": prompt}
-        if max_age is not None:
-            parameters["max_age"] = str(int(max_age.total_seconds()))
-        given = {name: value for name, value in parameters.items() if value is not None}
-        path = url_for("handoff_receiver.login")
-        return f"{path}?{urlencode(given)}" if given else path
+        seconds = None if max_age is None else str(int(max_age.total_seconds()))
+        return with_parameters(
+            url_for("handoff_receiver.login"),
+            {"target_link_uri": target, "prompt": prompt, "max_age": seconds},
+        )
 
     def check_ready(self) -> None:
         """Return when handoffs can be judged.

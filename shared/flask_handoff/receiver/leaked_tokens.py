@@ -35,13 +35,15 @@ class LeakedTokens:
 
         Raises:
             HandoffRejectedError: Always, but for the next line.
-            DependencyUnavailableError: It cannot be invalidated now; ``catch_up`` does it
-                later.
+            DependencyUnavailableError: It cannot be invalidated now; ``catch_up`` does it later.
         """
         try:
             self._verifier.verify(unverified_token, nonce=None)
         except DependencyUnavailableError:
-            self._keep(unverified_token)
+            with self._lock:
+                if unverified_token not in self._pending and len(self._pending) >= MOST_KEPT:
+                    del self._pending[next(iter(self._pending))]
+                self._pending[unverified_token] = None
             raise
         raise AssertionError("a token without an attempt was accepted")
 
@@ -66,20 +68,11 @@ class LeakedTokens:
             with self._lock:
                 waiting = tuple(self._pending)
             for token in waiting:
-                self._invalidate_pending(token)
-
-    def _invalidate_pending(self, token: UnverifiedToken) -> None:
-        try:
-            self._verifier.verify(token, nonce=None)
-        except HandoffRejectedError:
-            with self._lock:
-                self._pending.pop(token, None)
-        except DependencyUnavailableError:
-            self._failures += 1
-            raise
-
-    def _keep(self, token: UnverifiedToken) -> None:
-        with self._lock:
-            if token not in self._pending and len(self._pending) >= MOST_KEPT:
-                del self._pending[next(iter(self._pending))]
-            self._pending[token] = None
+                try:
+                    self._verifier.verify(token, nonce=None)
+                except HandoffRejectedError:
+                    with self._lock:
+                        self._pending.pop(token, None)
+                except DependencyUnavailableError:
+                    self._failures += 1
+                    raise

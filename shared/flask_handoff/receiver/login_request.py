@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
 
+from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import RequestMalformedError, UnsafeReturnToError
 from flask_handoff.return_to import target_path
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
@@ -76,8 +76,7 @@ class LoginRequest:
             "max_age": None if self.max_age is None else str(int(self.max_age.total_seconds())),
             "login_hint": self.login_hint,
         }
-        given = {name: value for name, value in parameters.items() if value is not None}
-        return f"{config.authorization_endpoint}?{urlencode(given)}"
+        return with_parameters(config.authorization_endpoint, parameters)
 
 
 def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from flask_handoff.claims import HandoffClaims, Logout
 from flask_handoff.errors import (
-    ConfigurationError,
     ReplayStoreUnavailableError,
     SessionEndedError,
     TokenReplayedError,
@@ -23,19 +22,11 @@ class MemoryReplayStore:
     It forgets at a restart, so a token can then be used again until it expires.
 
     Args:
-        capacity: How many unexpired tokens it holds. A full store refuses everybody; it never
-            forgets a token that could still be used.
-
-    Raises:
-        ConfigurationError: The capacity is not a positive number.
+        capacity: How many unexpired tokens it holds, for every handoff of three minutes. A full
+            store refuses everybody; it never forgets a token that could still be used.
     """
 
     def __init__(self, *, capacity: int = 100_000) -> None:
-        if capacity < 1:
-            raise ConfigurationError(
-                f"A replay store of capacity {capacity} holds nothing.",
-                "Give it room for every handoff of three minutes, such as 100000.",
-            )
         self._capacity = capacity
         self._claimed: set[tuple[str, str]] = set()
         self._by_expiry: list[tuple[int, tuple[str, str]]] = []

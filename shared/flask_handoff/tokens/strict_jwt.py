@@ -41,13 +41,7 @@ _JWS = _StrictJWS(
 
 @lru_cache(maxsize=64)
 def read_header(header_segment: str) -> Mapping[str, Any]:
-    """Read the first segment of a compact JWS, strictly.
-
-    Raises:
-        TokenMalformedError: Not base64url, or not one strict JSON object.
-
-    Source: RFC 7515, section 4.
-    """
+    """Read the first segment of a compact JWS, see ``read_segment``."""
     # Every token of one key has the same header. What is kept is the reading, never a verdict.
     return read_segment(header_segment, "header")
 
@@ -61,6 +55,8 @@ def read_segment(segment: str, part: str) -> Mapping[str, Any]:
 
     Raises:
         TokenMalformedError: Not base64url, or not one strict JSON object.
+
+    Source: RFC 7515, section 4.
     """
     try:
         # Whether it is the one spelling of its octets is told by the check of the signature.
@@ -93,17 +89,7 @@ def verify_signature(unverified_token: str, key: VerificationKey) -> bytes:
 
 
 def read_object(unverified_document: bytes, part: str) -> Mapping[str, Any]:
-    """Read what a segment holds, strictly.
-
-    Args:
-        unverified_document: The segment's octets; verified, where their signature is good.
-        part: What the segment is called in messages.
-
-    Raises:
-        TokenMalformedError: Not one strict JSON object.
-
-    Source: RFC 7519, section 7.2.
-    """
+    """Read what a segment holds, see ``read_segment``."""
     try:
         document = load_strict_json(unverified_document)
     except StrictJSONError as error:
