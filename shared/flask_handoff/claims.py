@@ -81,8 +81,8 @@ class SignedInUser:
         subject: The account's random identifier, never reused, 1 to 255 characters.
         session_id: The session's public reference (``sid``); not the cookie's value.
         auth_time: When this person last proved who they are.
-        name: Passed on only with scope ``profile``.
-        email: Passed on only with scope ``email``.
+        name: Goes into a token only with scope ``profile``.
+        email: Goes into a token only with scope ``email``.
         email_verified: Whether the address is known to be theirs.
     """
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from flask_handoff import HANDOFF, OIDC, TokenMinter
+from flask_handoff import HANDOFF, OIDC, SignedInUser, TokenMinter
 from flask_handoff.errors import (
     HandoffRejectedError,
     TokenClaimError,
@@ -195,13 +195,10 @@ def minted(profile, key_ring, clock):
         )
     return minter.mint(
         profile,
+        SignedInUser("u-7d9f2c", "a-session-at-server1", clock() - timedelta(seconds=30)),
         audience=CLIENT_ID,
-        subject="u-7d9f2c",
         nonce=NONCE,
-        session_id="a-session-at-server1",
-        auth_time=clock() - timedelta(seconds=30),
         scope=frozenset({"openid"}),
-        about={},
     )
 
 

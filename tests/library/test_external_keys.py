@@ -8,7 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from flask_handoff import HANDOFF, Client, TokenMinter
+from flask_handoff import HANDOFF, Client, SignedInUser, TokenMinter
 from flask_handoff.errors import (
     ConfigurationError,
     KeyUnusableError,
@@ -80,13 +80,10 @@ class Published:
 def mint(key_source, clock):
     return TokenMinter(issuer=ISSUER, key_ring=key_source, clock=clock).mint(
         HANDOFF,
+        SignedInUser("u", "s", datetime(2026, 1, 1, tzinfo=UTC), name="Ada ä"),
         audience="notes",
-        subject="u",
         nonce="a-nonce",
-        session_id="s",
-        auth_time=datetime(2026, 1, 1, tzinfo=UTC),
-        scope=frozenset({"openid"}),
-        about={"name": "Ada ä"},
+        scope=frozenset({"openid", "profile"}),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from flask_handoff import HANDOFF, OIDC, KeyRing, TokenMinter
+from flask_handoff import HANDOFF, OIDC, KeyRing, SignedInUser, TokenMinter
 from flask_handoff.errors import (
     AttemptUnknownError,
     JWKSUnavailableError,
@@ -48,17 +48,15 @@ def minter(key_ring, clock):
     return TokenMinter(issuer=ISSUER, key_ring=key_ring, clock=clock)
 
 
-def mint(minter, profile=HANDOFF, **changed):
-    asked = {
-        "audience": CLIENT_ID,
-        "subject": "u-7d9f2c",
-        "nonce": NONCE,
-        "session_id": "a-session-at-server1",
-        "auth_time": datetime(2026, 1, 1, 11, 30, 0, 900_000, tzinfo=UTC),
-        "scope": frozenset({"openid", "notes:read"}),
-        "about": {"name": "Ada", "email": "ada@example.com", "email_verified": True},
-    }
-    return minter.mint(profile, **{**asked, **changed})
+AUTH_TIME = datetime(2026, 1, 1, 11, 30, 0, 900_000, tzinfo=UTC)
+ADA = SignedInUser(
+    "u-7d9f2c", "a-session-at-server1", AUTH_TIME, "Ada", "ada@example.com", email_verified=True
+)
+ALL_SCOPES = frozenset({"openid", "profile", "email", "notes:read"})
+
+
+def mint(minter, profile=HANDOFF, user=ADA, scope=ALL_SCOPES):
+    return minter.mint(profile, user, audience=CLIENT_ID, nonce=NONCE, scope=scope)
 
 
 def opened(token):
@@ -83,7 +81,7 @@ def test_a_minted_token_says_whose_it_is_for_whom_and_for_how_long(minter, clock
         "nonce": NONCE,
         "sid": "a-session-at-server1",
         "auth_time": now - 1800,
-        "scope": "notes:read openid",
+        "scope": "email notes:read openid profile",
         "name": "Ada",
         "email": "ada@example.com",
         "email_verified": True,
@@ -98,10 +96,13 @@ def test_no_two_tokens_share_an_identifier(minter):
     assert opened(mint(minter))[1]["jti"] != opened(mint(minter))[1]["jti"]
 
 
-def test_what_is_said_about_a_person_replaces_no_other_claim(minter):
-    _, payload = opened(mint(minter, about={"sub": "admin", "exp": 1, "scope": "everything"}))
-    assert payload["sub"] == "u-7d9f2c"
-    assert payload["scope"] == "notes:read openid"
+@pytest.mark.parametrize(
+    ("scope", "claims"),
+    [("profile", {"name"}), ("email", {"email", "email_verified"}), ("notes:read", set())],
+)
+def test_what_a_token_says_about_a_person_follows_the_scope(minter, scope, claims):
+    _, payload = opened(mint(minter, scope=frozenset({"openid", scope})))
+    assert payload.keys() & {"name", "email", "email_verified"} == claims
 
 
 def test_a_minted_token_of_2048_bits_is_far_from_the_longest_allowed(minter):
@@ -114,7 +115,7 @@ def test_what_is_minted_is_what_is_proved(key_ring, minter, clock, profile):
     assert (proved.issuer, proved.subject, proved.audience) == (ISSUER, "u-7d9f2c", CLIENT_ID)
     assert (proved.issued_at, proved.expires_at) == (clock(), clock() + timedelta(seconds=60))
     assert proved.auth_time == datetime(2026, 1, 1, 11, 30, tzinfo=UTC)
-    assert proved.scope == frozenset({"openid", "notes:read"})
+    assert proved.scope == ALL_SCOPES
     assert (proved.name, proved.email, proved.email_verified) == ("Ada", "ada@example.com", True)
     assert (proved.nonce, proved.session_id) == (NONCE, "a-session-at-server1")
     assert proved.kid == key_ring.signing_key.kid
@@ -122,7 +123,8 @@ def test_what_is_minted_is_what_is_proved(key_ring, minter, clock, profile):
 
 
 def test_nothing_is_made_up_about_a_person(trial, minter):
-    proved = trial.verify(mint(minter, about={}))
+    somebody = SignedInUser("u-7d9f2c", "a-session-at-server1", AUTH_TIME)
+    proved = trial.verify(mint(minter, user=somebody))
     assert (proved.name, proved.email, proved.email_verified) == (None, None, False)
 
 

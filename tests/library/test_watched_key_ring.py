@@ -10,7 +10,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from flask_handoff import HANDOFF, TokenMinter
+from flask_handoff import HANDOFF, SignedInUser, TokenMinter
 from flask_handoff.errors import ConfigurationError, TokenKeyUnknownError
 from flask_handoff.keys import (
     KeyRing,
@@ -107,13 +107,10 @@ def test_the_minter_signs_with_the_key_that_signs_now(directory, watched, monoto
     monotonic.tick(1)
     token = minter.mint(
         HANDOFF,
+        SignedInUser("u-1", "s-1", LONG_AGO),
         audience="notes",
-        subject="u-1",
         nonce="n",
-        session_id="s-1",
-        auth_time=LONG_AGO,
         scope=frozenset({"openid"}),
-        about={},
     )
     assert jwt.get_unverified_header(token)["kid"] == second
     assert jwt.decode(token, watched.current().key(second).public_key, ["RS256"], audience="notes")

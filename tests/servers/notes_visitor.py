@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from flask_handoff import HANDOFF, TokenMinter
+from flask_handoff import HANDOFF, SignedInUser, TokenMinter
 
 BASE_URL = "http://127.0.0.1:5002"
 ISSUER = "http://localhost:5001"
@@ -73,13 +73,10 @@ class Visitor:
         asked = {name: one for name, (one,) in parse_qs(urlsplit(answer.location).query).items()}
         token = self.minter.mint(
             HANDOFF,
+            SignedInUser(subject, sid, self.clock(), **about),
             audience=asked["client_id"],
-            subject=subject,
             nonce=asked["nonce"],
-            session_id=sid,
-            auth_time=self.clock(),
             scope=frozenset(scope.split()),
-            about={name: value for name, value in about.items() if value is not None},
         )
         fields = {"id_token": token, "state": asked["state"], "iss": ISSUER}
         return f"/sso/callback?{urlencode(fields)}"

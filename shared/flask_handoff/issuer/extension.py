@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -233,13 +233,10 @@ class HandoffIssuer:
         scope = (granted & pending.scope) | {"openid"}
         token = issuer.minter.mint(
             PROFILES[client.policy],
+            user,
             audience=client.client_id,
-            subject=user.subject,
             nonce=pending.nonce,
-            session_id=user.session_id,
-            auth_time=user.auth_time,
             scope=scope,
-            about=_about(user, scope),
         )
         send(handoff_issued, user=user, client=client, scope=scope)
         return deliver(issuer, pending.address, {"id_token": token})
@@ -251,16 +248,6 @@ def _resume_url(carried: str) -> str:
 
 def _carried(unverified: UnverifiedParameters) -> str | None:
     return ParameterReader(unverified, AuthorizationExpiredError).text("continue")
-
-
-def _about(user: SignedInUser, scope: frozenset[str]) -> Mapping[str, str | bool]:
-    about: dict[str, str | bool] = {}
-    if "profile" in scope and user.name:
-        about["name"] = user.name
-    if "email" in scope and user.email:
-        about["email"] = user.email
-        about["email_verified"] = user.email_verified
-    return about
 
 
 def _secret_keys(app: Flask) -> list[Any]:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
-from flask_handoff.claims import Clock, system_clock
+from flask_handoff.claims import Clock, SignedInUser, system_clock
 from flask_handoff.keys import SigningKeySource
 from flask_handoff.profiles import LOGOUT, LOGOUT_EVENT, TokenProfile
 
@@ -33,40 +33,38 @@ class TokenMinter:
     def mint(
         self,
         profile: TokenProfile,
+        user: SignedInUser,
         *,
         audience: str,
-        subject: str,
         nonce: str,
-        session_id: str,
-        auth_time: datetime,
         scope: frozenset[str],
-        about: Mapping[str, str | bool],
     ) -> str:
         """Mint one token, good for one client, once, for the profile's lifetime.
 
         Args:
             profile: ``HANDOFF`` or ``OIDC``.
+            user: Who is signed in. The name goes into the token with scope ``profile``, the address
+                with scope ``email``.
             audience: The receiver's ``client_id``.
-            subject: The account's identifier.
             nonce: From the receiver's request: binds the token to one browser.
-            session_id: The ``sid`` claim, the public reference of the user's session.
-            auth_time: When the user last proved who they are.
             scope: What was requested and granted, both.
-            about: Claims about the person, such as ``name``.
 
         Raises:
             SigningUnavailableError: The key is elsewhere and gives no signature now.
 
-        Sources: OpenID Connect Core 1.0, section 2; RFC 7519, section 4.1.
+        Sources: OpenID Connect Core 1.0, sections 2 and 5.4; RFC 7519, section 4.1.
         """
-        claims = {
-            **about,
-            "sub": subject,
+        claims: dict[str, object] = {
+            "sub": user.subject,
             "nonce": nonce,
-            "sid": session_id,
-            "auth_time": int(auth_time.timestamp()),
+            "sid": user.session_id,
+            "auth_time": int(user.auth_time.timestamp()),
             "scope": " ".join(sorted(scope)),
         }
+        if "profile" in scope and user.name:
+            claims["name"] = user.name
+        if "email" in scope and user.email:
+            claims |= {"email": user.email, "email_verified": user.email_verified}
         return self._sign(profile, audience, int(self._clock().timestamp()), claims)
 
     def mint_logout(
