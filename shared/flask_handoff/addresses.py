@@ -36,7 +36,12 @@ def is_plain_address(uri: str) -> bool:
     That is http or https, without user name, password, fragment, or a character that has no place
     in a URI.
     """
-    return _URI.fullmatch(uri) is not None and _has_a_port(uri)
+    if _URI.fullmatch(uri) is None:
+        return False
+    try:
+        return urlsplit(uri).port != 0
+    except ValueError:
+        return False
 
 
 def is_safe_from_others(uri: str) -> bool:
@@ -59,10 +64,3 @@ def with_parameters(url: str, parameters: Mapping[str, str | None]) -> str:
     """Add those parameters to the query of *url* that are not None."""
     query = urlencode({name: value for name, value in parameters.items() if value is not None})
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
-
-
-def _has_a_port(uri: str) -> bool:
-    try:
-        return urlsplit(uri).port != 0
-    except ValueError:
-        return False

@@ -91,6 +91,10 @@ Source: OpenID Connect Back-Channel Logout 1.0, section 2.4.
 STATE = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
 """The form of ``state`` under policy ``handoff``; it becomes part of a cookie's name."""
 
+NONCE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
+LONGEST_SCOPE = 1024  # characters
+
 RESPONSE_MODES = frozenset({"query", "form_post"})
 """How SERVER1's answer may travel. ``query`` puts the token into a URL."""
 

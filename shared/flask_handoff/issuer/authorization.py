@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from flask_handoff.errors import (
     AuthorizationRequestError,
     AuthorizationReturnedError,
 )
+from flask_handoff.profiles import LONGEST_SCOPE, NONCE, SCOPE
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .clients import Client, ClientRegistry
@@ -23,10 +23,7 @@ from .clients import Client, ClientRegistry
 LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
 
 _LONGEST_CARRIED = 8192  # characters of the signed value
-_LONGEST_SCOPE = 1024  # characters
 
-_NONCE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
 _PARAMETERS = (
     *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
     *("prompt", "max_age", "login_hint"),
@@ -117,7 +114,7 @@ class AuthorizationRequest:
                 "response_type: expected id_token", error="unsupported_response_type"
             )
         nonce = read.text("nonce")
-        if nonce is None or _NONCE.fullmatch(nonce) is None:
+        if nonce is None or NONCE.fullmatch(nonce) is None:
             raise _invalid("nonce: expected 1 to 255 printable characters")
         return cls(
             address=address,
@@ -186,8 +183,8 @@ class RequestCarrier:
 def _check_scope(unverified_scope: str | None) -> frozenset[str]:
     if (
         unverified_scope is None
-        or len(unverified_scope) > _LONGEST_SCOPE
-        or _SCOPE.fullmatch(unverified_scope) is None
+        or len(unverified_scope) > LONGEST_SCOPE
+        or SCOPE.fullmatch(unverified_scope) is None
         or "openid" not in unverified_scope.split(" ")
     ):
         raise AuthorizationReturnedError(

@@ -23,22 +23,20 @@ from flask_handoff.web.responses import error_page, post_page, unavailable_page
 
 from .authorization import ReturnAddress
 from .clients import Client
-from .context import IssuerContext
+from .context import issuer_context
 
 _log = logging.getLogger("flask_handoff")
 
 
-def return_error(
-    issuer: IssuerContext, address: ReturnAddress, error: AuthorizationReturnedError
-) -> Response:
+def return_error(address: ReturnAddress, error: AuthorizationReturnedError) -> Response:
     """Tell the client why its request is refused, and the log."""
     _report(error, address.client)
-    return deliver(issuer, address, {"error": error.error})
+    return deliver(address, {"error": error.error})
 
 
-def deliver(issuer: IssuerContext, address: ReturnAddress, answer: Mapping[str, str]) -> Response:
+def deliver(address: ReturnAddress, answer: Mapping[str, str]) -> Response:
     """Send the user back to the client, with a token or an error."""
-    fields = dict(answer, iss=issuer.config.issuer)
+    fields = dict(answer, iss=issuer_context().config.issuer)
     if address.state is not None:
         fields["state"] = address.state
     if address.response_mode == "form_post":

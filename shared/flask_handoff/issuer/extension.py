@@ -87,14 +87,13 @@ class HandoffIssuer:
         config = IssuerConfig(app, keys_elsewhere=keys is not None)
         if keys is None:
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
-        context = IssuerContext(
+        app.extensions[EXTENSION] = IssuerContext(
             config=config,
             keys=keys,
             minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
             carrier=RequestCarrier(_secret_keys(app), config.clients),
             clock=clock,
         )
-        app.extensions[EXTENSION] = context
         answer_only_to(app, config.issuer, config.internal_hosts)
         app.register_blueprint(self._blueprint())
 
@@ -176,10 +175,8 @@ class HandoffIssuer:
         return _resume_url(carried) if carried else default
 
     def _pending(self) -> AuthorizationRequest | None:
-        issuer = issuer_context()
         try:
-            carried = _carried(request.values.to_dict(flat=False))
-            return issuer.carrier.unpack(carried or "", issuer.clock())
+            return _unpack(request.values.to_dict(flat=False))
         except AuthorizationRequestError:
             return None
 
@@ -195,43 +192,36 @@ class HandoffIssuer:
         return blueprint
 
     def _authorize(self) -> Response:
-        issuer = issuer_context()
-        unverified = unverified_parameters()
+        issuer, unverified = issuer_context(), unverified_parameters()
         if "continue" in unverified:
-            carried = _carried(unverified) or ""
-            return self._answer(issuer, issuer.carrier.unpack(carried, issuer.clock()))
+            return self._answer(_unpack(unverified))
         address = ReturnAddress.read(unverified, issuer.config.clients)
         try:
             pending = AuthorizationRequest.read(unverified, address, issuer.clock())
         except AuthorizationReturnedError as error:
-            return return_error(issuer, address, error)
+            return return_error(address, error)
         if request.method == "POST":
             # A Lax session cookie stays away from a cross-site POST, but comes with this redirect.
             return redirect(_resume_url(issuer.carrier.pack(pending)), 303)
-        return self._answer(issuer, pending)
+        return self._answer(pending)
 
-    def _answer(self, issuer: IssuerContext, pending: AuthorizationRequest) -> Response:
+    def _answer(self, pending: AuthorizationRequest) -> Response:
         user = self._signed_in_user()
         try:
-            if user is None or pending.needs_sign_in(user):
-                return self._send_to_sign_in(issuer, pending)
-            return self._issue_token(issuer, pending, user)
+            if user is not None and not pending.needs_sign_in(user):
+                return deliver(pending.address, {"id_token": self._mint(pending, user)})
+            if pending.prompt == "none":
+                raise AuthorizationReturnedError("nobody is signed in", error="login_required")
         except AuthorizationReturnedError as error:
-            return return_error(issuer, pending.address, error)
-
-    def _send_to_sign_in(self, issuer: IssuerContext, pending: AuthorizationRequest) -> Response:
-        if pending.prompt == "none":
-            raise AuthorizationReturnedError("nobody is signed in", error="login_required")
-        carried = issuer.carrier.pack(pending)
+            return return_error(pending.address, error)
+        carried = issuer_context().carrier.pack(pending)
         return redirect(with_parameters(url_for(self._login_endpoint), {"continue": carried}), 303)
 
-    def _issue_token(
-        self, issuer: IssuerContext, pending: AuthorizationRequest, user: SignedInUser
-    ) -> Response:
+    def _mint(self, pending: AuthorizationRequest, user: SignedInUser) -> str:
         client = pending.address.client
         granted = self._granted_scope(user, client, pending.scope)
         scope = (granted & pending.scope) | {"openid"}
-        token = issuer.minter.mint(
+        token = issuer_context().minter.mint(
             PROFILES[client.policy],
             user,
             audience=client.client_id,
@@ -239,7 +229,7 @@ class HandoffIssuer:
             scope=scope,
         )
         send(handoff_issued, user=user, client=client, scope=scope)
-        return deliver(issuer, pending.address, {"id_token": token})
+        return token
 
 
 def _resume_url(carried: str) -> str:
@@ -248,6 +238,11 @@ def _resume_url(carried: str) -> str:
 
 def _carried(unverified: UnverifiedParameters) -> str | None:
     return ParameterReader(unverified, AuthorizationExpiredError).text("continue")
+
+
+def _unpack(unverified: UnverifiedParameters) -> AuthorizationRequest:
+    issuer = issuer_context()
+    return issuer.carrier.unpack(_carried(unverified) or "", issuer.clock())
 
 
 def _secret_keys(app: Flask) -> list[Any]:

@@ -17,7 +17,6 @@ from flask_handoff.errors import (
     DependencyUnavailableError,
     HandoffError,
     JWKSUnavailableError,
-    TokenClaimError,
 )
 from flask_handoff.keys import KeySource
 
@@ -50,14 +49,12 @@ class CheckResult:
         outcome: ``ok``, ``refused``, or why there is no answer.
         reason: In words; empty for ``ok`` and ``not reached``.
         code: Of the error that refused the token, else None.
-        claim: That refused the token, if it was one.
     """
 
     name: str
     outcome: Outcome
     reason: str = ""
     code: str | None = None
-    claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,6 @@ def _run(check: Callable[[Any], None], case: Verification) -> CheckResult:
             "cannot be told" if isinstance(error, DependencyUnavailableError) else "refused",
             _shown(str(error), longest=300),
             error.code,
-            error.claim if isinstance(error, TokenClaimError) else None,
         )
     return CheckResult(name_of(check), "ok")
 

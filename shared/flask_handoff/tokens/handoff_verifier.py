@@ -6,7 +6,6 @@ What PyJWT accepts by default and is refused here is listed in ``docs/threat-mod
 from __future__ import annotations
 
 import hmac
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from flask_handoff.errors import (
     TokenNotYetValidError,
     TokenReplayedError,
 )
-from flask_handoff.profiles import HANDOFF
+from flask_handoff.profiles import HANDOFF, LONGEST_SCOPE, NONCE, SCOPE
 
 from . import verification
 from .claim_reader import ClaimReader, missing
@@ -31,9 +30,6 @@ from .verification import (
     run_checks,
 )
 
-_NONCE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
-_LONGEST_SCOPE = 1024  # characters
 _SOON = timedelta(minutes=15)  # no browser waits longer for the token that it has asked for
 
 
@@ -53,10 +49,10 @@ def check_claims(case: HandoffVerification) -> None:
     expected, payload = case.expected, case.payload
     read = ClaimReader(payload)
     jwt_id = read.jwt_id(strict=expected.profile.strict_jwt_id)
-    scope = read.text("scope", longest=_LONGEST_SCOPE)
+    scope = read.text("scope", longest=LONGEST_SCOPE)
     if scope is not None:
-        read.require_form("scope", _SCOPE)
-    read.require_form("nonce", _NONCE)
+        read.require_form("scope", SCOPE)
+    read.require_form("nonce", NONCE)
     case.claims = HandoffClaims(
         issuer=expected.issuer,
         subject=read.required_text("sub"),

@@ -7,11 +7,7 @@ import secrets
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, abort, g, redirect, request
-from werkzeug.exceptions import (
-    BadHost,
-    LengthRequired,
-    RequestEntityTooLarge,
-)
+from werkzeug.exceptions import BadHost, LengthRequired, RequestEntityTooLarge
 from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
@@ -65,12 +61,16 @@ def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) ->
         )
 
     def check_address() -> Response | None:
-        _check_routable()
+        # Flask cannot build a URL where it could not read the host, and an error page may want one.
+        if isinstance(request.routing_exception, BadHost):
+            text = "This server is not known by that name.\n"
+            abort(Response(text, 400, mimetype="text/plain"))
         _drop_impossible_dates()
         _check_query()
         right_address = _check_host(base_url, internal_hosts)
-        if right_address is None:
-            _check_path()
+        # Werkzeug finds "/page" under "//page" as well: a proxy that guards paths does not.
+        if right_address is None and request.environ.get("PATH_INFO", "").startswith("//"):
+            abort(404)
         return right_address
 
     # First of all: a guard that comes after somebody's before_request is none.
@@ -81,11 +81,11 @@ def answer_only_this_machine(app: Flask) -> None:
     """Refuse requests of this application that come from another machine (HTTP 403).
 
     For what is safe on loopback only. No setting knows what a server such as ``flask run --host``
-    listens on. Behind proxies of this machine, who they say they speak for counts as well.
+    listens on. Behind proxies of this machine, the address they forward counts as well.
     """
 
     def check_sender() -> None:
-        # ProxyFix puts in what was sent as X-Forwarded-For, by whoever is at the other end.
+        # ProxyFix puts in what was sent as X-Forwarded-For, by any sender.
         replaced = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
         addresses = (request.remote_addr or "", replaced or "127.0.0.1")
         if not all(map(is_loopback, addresses)):
@@ -130,7 +130,8 @@ def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | Non
     unverified_host = request.environ.get("HTTP_HOST", "").lower()
     if unverified_host.removesuffix(default_port) == base.netloc.lower().removesuffix(default_port):
         return None
-    if unverified_host in internal_hosts and _is_for_machines(request.path):
+    is_for_machines = request.path in _INTERNAL_PATHS or request.path.startswith(_INTERNAL_FOLDER)
+    if unverified_host in internal_hosts and is_for_machines:
         return None
     if (
         request.method in {"GET", "HEAD"}
@@ -139,12 +140,6 @@ def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | Non
     ):
         return redirect(base_url + _raw_path(), 303)
     abort(400)
-
-
-def _check_routable() -> None:
-    # Flask cannot build a URL where it could not read the host, and an error page may want one.
-    if isinstance(request.routing_exception, BadHost):
-        abort(Response("This server is not known by that name.\n", 400, mimetype="text/plain"))
 
 
 def _drop_impossible_dates() -> None:
@@ -162,16 +157,6 @@ def _check_query() -> None:
     except UnicodeDecodeError:
         # Browsers send ASCII. A reader of raw octets would fail with a 500.
         abort(400)
-
-
-def _check_path() -> None:
-    # Werkzeug finds "/page" under "//page" as well: a proxy that guards paths does not.
-    if request.environ.get("PATH_INFO", "").startswith("//"):
-        abort(404)
-
-
-def _is_for_machines(path: str) -> bool:
-    return path in _INTERNAL_PATHS or path.startswith(_INTERNAL_FOLDER)
 
 
 def _names_this_machine(unverified_host: str) -> bool:
