@@ -41,10 +41,13 @@ def shown(value: object) -> str:
         return f"a value of type {type(value).__name__}"
     text = str(os.fspath(value))
     is_path = not isinstance(value, str)
-    kind = _kind(_KEY_FILE.sub("", text), _SHORTEST_IN_A_PATH if is_path else _SHORTEST_SECRET)
-    if kind is not None and not (is_path and os.path.lexists(text)):
-        return f"{kind} of {len(text)} characters"
-    return text if is_path else repr(text)
+    rest, shortest = _KEY_FILE.sub("", text), _SHORTEST_IN_A_PATH if is_path else _SHORTEST_SECRET
+    kind = _certain_kind(rest)
+    if kind is None or (kind == "a URL" and not _SECRET_PART.search(rest)):
+        kind = "a text" if _may_be_secret(rest, shortest) else None
+    if kind is None or (is_path and os.path.lexists(text)):
+        return text if is_path else repr(text)
+    return f"{kind} of {len(text)} characters"
 
 
 def check_settings(settings: Mapping[str, object]) -> None:
@@ -90,13 +93,6 @@ def check_path(name: str, value: str | os.PathLike[str]) -> None:
         )
 
 
-def _kind(text: str, shortest: int) -> str | None:
-    kind = _certain_kind(text)
-    if kind == "a URL" and _SECRET_PART.search(text) is None:
-        kind = None
-    return kind or ("a text" if _may_be_secret(text, shortest) else None)
-
-
 def _certain_kind(text: str) -> str | None:
     if _PEM.search(text):
         return "a PEM text"
@@ -114,14 +110,12 @@ def _may_be_secret(text: str, shortest: int) -> bool:
     if re.search(r"[+=]", text) and _is_mixed(re.sub(r"[^A-Za-z0-9]", "", text)):
         return True
     # One word may be a password; with a slash it is a path or an address.
-    is_a_word = "/" not in text and len(text) >= shortest and not _ADDRESS.fullmatch(text)
-    return is_a_word and (re.search(r"[^A-Za-z._-]", text) is not None or _jumps(text))
+    if "/" in text or len(text) < shortest or _ADDRESS.fullmatch(text):
+        return False
+    # Random letters go from small to capital every fourth time; names do so once or twice.
+    jumps = len(re.findall("[a-z][A-Z]", text))
+    return re.search(r"[^A-Za-z._-]", text) is not None or jumps > _MOST_CAPITALS_INSIDE
 
 
 def _is_mixed(word: str) -> bool:
     return all(re.search(some, word) for some in ("[a-z]", "[A-Z]", "[0-9]")) or len(word) > 64
-
-
-def _jumps(word: str) -> bool:
-    # Random letters go from small to capital every fourth time; names do so once or twice.
-    return len(re.findall("[a-z][A-Z]", word)) > _MOST_CAPITALS_INSIDE

@@ -15,11 +15,12 @@ from flask_handoff.errors import (
 )
 from flask_handoff.issuer.authorization import (
     LIFETIME,
+    LONGEST_STATE,
     AuthorizationRequest,
     RequestCarrier,
     ReturnAddress,
 )
-from flask_handoff.issuer.clients import LONGEST_STATE, ClientRegistry
+from flask_handoff.issuer.clients import ClientRegistry
 from tests.minimal_pair import CALLBACK, CLIENT
 
 ASKED = {

@@ -8,6 +8,7 @@ from flask_handoff.errors import (
     RedirectURIMismatchError,
     ResponseModeError,
 )
+from flask_handoff.issuer.authorization import ReturnAddress
 from flask_handoff.issuer.clients import ClientRegistry
 from flask_handoff.settings import check_public_url
 
@@ -26,6 +27,19 @@ def registry(*entries):
 
 def client(**changed):
     return registry({**ENTRY, **changed}).client("notes")
+
+
+def address(client=ENTRY, **changed):
+    """Read the return address of a request of this client."""
+    asked = {
+        "client_id": "notes",
+        "redirect_uri": CALLBACK,
+        "response_mode": "form_post",
+        "state": "s" * 43,
+        **changed,
+    }
+    unverified = {name: [value] for name, value in asked.items() if value is not None}
+    return ReturnAddress.read(unverified, registry(client))
 
 
 def test_a_client_is_found_by_its_name():
@@ -56,7 +70,7 @@ def test_a_client_may_be_given_as_an_object():
 
 
 def test_a_registered_redirect_uri_is_returned():
-    assert client().check_redirect_uri(CALLBACK) == CALLBACK
+    assert address().redirect_uri == CALLBACK
 
 
 @pytest.mark.parametrize(
@@ -73,7 +87,7 @@ def test_a_registered_redirect_uri_is_returned():
 )
 def test_a_redirect_uri_is_compared_character_by_character(redirect_uri):
     with pytest.raises(RedirectURIMismatchError) as refused:
-        client().check_redirect_uri(redirect_uri)
+        address(redirect_uri=redirect_uri)
     assert refused.value.code == "redirect_uri_mismatch"
 
 
@@ -82,14 +96,14 @@ def test_a_redirect_uri_is_compared_character_by_character(redirect_uri):
 )
 def test_a_response_mode_that_is_not_registered_is_refused(response_mode):
     with pytest.raises(ResponseModeError) as refused:
-        client().check_response_mode(response_mode)
+        address(response_mode=response_mode)
     assert refused.value.code == "response_mode"
 
 
 @pytest.mark.parametrize("response_mode", ["query", "form_post"])
 def test_a_client_may_register_both_response_modes(response_mode):
-    both = client(response_modes=["query", "form_post"])
-    assert both.check_response_mode(response_mode) == response_mode
+    both = {**ENTRY, "response_modes": ["query", "form_post"]}
+    assert address(both, response_mode=response_mode).response_mode == response_mode
 
 
 def test_the_origins_of_redirect_uris_are_told_once_each():

@@ -14,12 +14,16 @@ from flask_handoff.errors import (
     AuthorizationExpiredError,
     AuthorizationRequestError,
     AuthorizationReturnedError,
+    RedirectURIMismatchError,
+    ResponseModeError,
+    StateError,
 )
-from flask_handoff.profiles import LONGEST_SCOPE, NONCE, SCOPE
+from flask_handoff.profiles import LONGEST_SCOPE, NONCE, SCOPE, STATE
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .clients import Client, ClientRegistry
 
+LONGEST_STATE = 1024  # characters
 LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
 
 _LONGEST_CARRIED = 8192  # characters of the signed value
@@ -46,25 +50,35 @@ class ReturnAddress:
 
     @classmethod
     def read(cls, unverified: UnverifiedParameters, clients: ClientRegistry) -> ReturnAddress:
-        """Read the address from a request.
+        """Read the address from a request; redirect URIs are compared character by character.
+
+        A client of policy ``handoff`` finds its attempt by the state. Without one, or with one that
+        it cannot read, its answer could only bring a token to a browser that did not ask for it.
 
         Raises:
             ClientUnknownError: The client is not registered.
             RedirectURIMismatchError: The address is not registered for it.
             ResponseModeError: The mode is missing, unknown or not registered for it.
-            StateError: ``state`` is not one that can go back to this client.
+            StateError: ``state`` is over 1,024 characters, or not of the form of the policy.
             AuthorizationRequestError: One of them is sent twice.
 
-        Sources: RFC 6749, section 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6.
+        Sources: RFC 6749, sections 3.1.2 and 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6.
         """
         read = ParameterReader(unverified, AuthorizationRequestError)
         client = clients.client(read.text("client_id") or "")
-        return cls(
-            client=client,
-            redirect_uri=client.check_redirect_uri(read.text("redirect_uri") or ""),
-            response_mode=client.check_response_mode(read.text("response_mode")),
-            state=client.check_state(read.text("state")),
-        )
+        redirect_uri = read.text("redirect_uri") or ""
+        if redirect_uri not in client.redirect_uris:
+            raise RedirectURIMismatchError(f"not registered for client {client.client_id!r}")
+        # A request that names no mode means ``fragment``, which no client here may use.
+        response_mode = read.text("response_mode") or "fragment"
+        if response_mode not in client.response_modes:
+            raise ResponseModeError(f"not registered for client {client.client_id!r}")
+        state = read.text("state")
+        if client.policy == "handoff" and STATE.fullmatch(state or "") is None:
+            raise StateError("state: expected 22 to 64 letters, digits, - and _")
+        if state is not None and len(state) > LONGEST_STATE:
+            raise StateError(f"state: over {LONGEST_STATE} characters")
+        return cls(client, redirect_uri, response_mode, state)
 
 
 @dataclass(frozen=True, slots=True)

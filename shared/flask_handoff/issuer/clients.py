@@ -8,18 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_handoff.addresses import is_plain_address, is_safe_from_others, origin_of
-from flask_handoff.errors import (
-    ClientUnknownError,
-    ConfigurationError,
-    RedirectURIMismatchError,
-    ResponseModeError,
-    StateError,
-)
-from flask_handoff.profiles import PROFILES, RESPONSE_MODES, STATE
+from flask_handoff.errors import ClientUnknownError, ConfigurationError
+from flask_handoff.profiles import PROFILES, RESPONSE_MODES
 from flask_handoff.redaction import shown
 from flask_handoff.settings import check_public_url
-
-LONGEST_STATE = 1024  # characters
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 _REQUIRED = frozenset({"client_id", "name", "redirect_uris", "initiate_login_uri"})
@@ -91,46 +83,6 @@ class Client:
     def redirect_origins(self) -> tuple[str, ...]:
         """The origins of its redirect URIs, for ``form-action`` of the sign-in page."""
         return tuple(dict.fromkeys(origin_of(uri) for uri in self.redirect_uris))
-
-    def check_redirect_uri(self, unverified_redirect_uri: str) -> str:
-        """Return the redirect URI if this client registered it.
-
-        Raises:
-            RedirectURIMismatchError: It differs from every registered one, in whatever character.
-        """
-        if unverified_redirect_uri not in self.redirect_uris:
-            raise RedirectURIMismatchError(f"not registered for client {self.client_id!r}")
-        return unverified_redirect_uri
-
-    def check_response_mode(self, unverified_response_mode: str | None) -> str:
-        """Return the response mode if this client registered it.
-
-        A request that names none means ``fragment``, which no client here may use.
-
-        Raises:
-            ResponseModeError: It is missing, unknown, or not registered for this client.
-        """
-        if unverified_response_mode not in self.response_modes:
-            raise ResponseModeError(f"not registered for client {self.client_id!r}")
-        return unverified_response_mode
-
-    def check_state(self, unverified_state: str | None) -> str | None:
-        """Return the state if it can go back to this client as it came.
-
-        A client of policy ``handoff`` finds its attempt by it. Without one, or with one that it
-        cannot read, its answer could only bring a token to a browser that did not ask for it.
-
-        Raises:
-            StateError: It is over 1,024 characters, or the client's policy is ``handoff`` and it is
-                missing or not of the form of that policy.
-
-        Source: RFC 6749, section 4.1.1.
-        """
-        if self.policy == "handoff" and STATE.fullmatch(unverified_state or "") is None:
-            raise StateError("state: expected 22 to 64 letters, digits, - and _")
-        if unverified_state is not None and len(unverified_state) > LONGEST_STATE:
-            raise StateError(f"state: over {LONGEST_STATE} characters")
-        return unverified_state
 
 
 class ClientRegistry:

@@ -25,13 +25,7 @@ EndSessionsHook = Callable[[Logout], None]
 
 @dataclass(frozen=True, slots=True)
 class Logouts:
-    """What a receiver needs that is notified of logouts at its issuer.
-
-    Args:
-        verifier: Judges logout tokens.
-        store: Remembers logouts for as long as handoffs from before can still be redeemed.
-        end_sessions: The application's hook.
-    """
+    """What a receiver needs that is notified of logouts at its issuer."""
 
     verifier: LogoutTokenVerifier
     store: LogoutStore

@@ -30,8 +30,7 @@ from flask_handoff.errors import (
     TokenReplayedError,
 )
 
-_LONGEST_ISSUER = 255  # characters, as of every claim
-_LONGEST_NAME = 255  # characters, as of every claim
+_LONGEST_CLAIM = 255  # characters
 _LONGEST_JWT_ID = 261  # characters: a nonce of 255 behind the word that tells it from a jti
 
 # The row that comes back is the proof. ``rowcount`` is -1 on some drivers, win or lose.
@@ -79,7 +78,7 @@ def replay_table(metadata: MetaData) -> Table:
     return Table(
         "handoff_replay",
         metadata,
-        Column("issuer", String(_LONGEST_ISSUER), primary_key=True),
+        Column("issuer", String(_LONGEST_CLAIM), primary_key=True),
         Column("jwt_id", String(_LONGEST_JWT_ID), primary_key=True),
         Column("expires_at", BigInteger, nullable=False),
         Index("handoff_replay_by_expiry", "expires_at"),
@@ -92,9 +91,9 @@ def logout_table(metadata: MetaData) -> Table:
     return Table(
         "handoff_logouts",
         metadata,
-        Column("issuer", String(_LONGEST_ISSUER), primary_key=True),
+        Column("issuer", String(_LONGEST_CLAIM), primary_key=True),
         Column("claim", String(3), primary_key=True),  # "sid" or "sub"
-        Column("value", String(_LONGEST_NAME), primary_key=True),
+        Column("value", String(_LONGEST_CLAIM), primary_key=True),
         Column("ended_at", BigInteger, nullable=False),
         Column("expires_at", BigInteger, nullable=False),
         Index("handoff_logouts_by_expiry", "expires_at"),

@@ -10,7 +10,7 @@ from flask_handoff.claims import Clock, SignedInUser, system_clock
 from flask_handoff.keys import SigningKeySource
 from flask_handoff.profiles import LOGOUT, LOGOUT_EVENT, TokenProfile
 
-from .signing import sign_token
+from .strict_jwt import sign_token
 
 
 class TokenMinter:

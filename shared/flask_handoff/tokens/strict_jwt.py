@@ -1,20 +1,56 @@
-"""PyJWT, checking a signature in one way only, and a strict reader for what was signed."""
+"""PyJWT, signing and checking a signature in one way only, and a strict reader for JWS."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
 import jwt
+from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_decode
 
 from flask_handoff import base64url
-from flask_handoff.errors import TokenMalformedError, TokenSignatureError
-from flask_handoff.keys import VerificationKey
+from flask_handoff.errors import SigningUnavailableError, TokenMalformedError, TokenSignatureError
+from flask_handoff.keys import MINIMUM_KEY_BITS, Signer, VerificationKey
 from flask_handoff.strict_json import StrictJSONError, load_strict_json
 
 ALGORITHM = "RS256"  # the only one, on both sides, never taken from a token or a key
+
+
+class _AskTheSigner(RSAAlgorithm):
+    """RS256 as PyJWT knows it, but for the key, which is a ``Signer``."""
+
+    def prepare_key(self, key: Any) -> Any:
+        return key
+
+    def check_key_length(self, key: Any) -> str | None:
+        # Every key that is published was found strong enough when it was read.
+        return None
+
+    def sign(self, msg: bytes, key: Any) -> bytes:
+        signature: bytes = key.sign(msg)
+        if len(signature) < MINIMUM_KEY_BITS // 8:
+            raise SigningUnavailableError("the signer answered without a signature")
+        return signature
+
+
+_SIGNING_JWS = jwt.PyJWS(algorithms=[])
+_SIGNING_JWS.register_algorithm(ALGORITHM, _AskTheSigner(RSAAlgorithm.SHA256))
+
+
+def sign_token(claims: Mapping[str, object], key: Signer, *, typ: str) -> str:
+    """Make a compact JWS of the claims. PyJWT builds it, the holder of the key only signs.
+
+    Raises:
+        SigningUnavailableError: There is no signature now.
+
+    Source: RFC 7515, section 5.1.
+    """
+    payload = json.dumps(claims, separators=(",", ":")).encode()
+    headers = {"kid": key.kid, "typ": typ}
+    return _SIGNING_JWS.encode(payload, key, algorithm=ALGORITHM, headers=headers)  # type: ignore[arg-type]
 
 
 class _StrictJWS(jwt.PyJWS):

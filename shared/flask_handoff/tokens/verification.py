@@ -69,12 +69,7 @@ class Verifier:
 
 @dataclass(slots=True)
 class Verification:
-    """One token on its way through the checks; each check leaves here what the next ones need.
-
-    Args:
-        expected: The verifier: what this receiver expects.
-        unverified_token: As it came from outside.
-    """
+    """One token on its way through the checks; each check leaves here what the next ones need."""
 
     expected: Verifier
     unverified_token: UnverifiedToken
@@ -258,11 +253,7 @@ def check_time(case: Verification) -> None:
 
 
 def check_begun(case: Verification, claim: str, spelt_out: str) -> None:
-    """Check that a date is not ahead of our clock by more than the leeway.
-
-    Raises:
-        TokenNotYetValidError: It is.
-    """
+    """Check that a date is not ahead of our clock by more than the leeway."""
     ahead, leeway = case.payload[claim] - case.now, case.expected.leeway
     if ahead > leeway:
         raise TokenNotYetValidError(
