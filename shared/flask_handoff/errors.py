@@ -182,7 +182,7 @@ class AccessDeniedError(AuthorizationReturnedError, code="access_denied"):
 
 
 class LogoutNotDeliveredError(HandoffError, code="logout_not_delivered"):
-    """A client could not be told that sessions have ended, or did not say that it ended them."""
+    """A client could not be notified of ended sessions, or did not say that it ended them."""
 
 
 # A key may not be used, or may not take its next step.
@@ -234,7 +234,7 @@ class JWKSUnavailableError(DependencyUnavailableError, code="jwks_unavailable"):
 
 
 class ReplayStoreUnavailableError(DependencyUnavailableError, code="replay_store_unavailable"):
-    """It cannot be told whether the token was used before."""
+    """It is not known whether the token was used before."""
 
 
 class SigningUnavailableError(DependencyUnavailableError, code="signing_unavailable"):

@@ -131,7 +131,7 @@ def outcomes(answer):
 FAULTS = {
     "a token that is over": (
         lambda sign: sign(now=datetime.now(UTC) - timedelta(seconds=160)),
-        ("time", "token_expired", "over for 1"),  # 100 s, and those until the command runs
+        ("time", "token_expired", "expired 1"),  # 100 s, and those until the command runs
     ),
     "a token from the future": (
         lambda sign: sign(now=datetime.now(UTC) + timedelta(seconds=90)),
@@ -337,7 +337,7 @@ def test_a_date_that_is_none_is_shown_as_it_is(verifier, sign, value):
 def test_dates_are_shown_beside_the_receivers_clock(verifier, sign):
     said = explain(verifier, sign(now=NOW - timedelta(seconds=100))).said
     assert said["iat"] == "2026-01-01 11:58:20 UTC, 100 s before this clock"
-    assert said["exp"] == "2026-01-01 11:59:20 UTC, over for 40 s"
+    assert said["exp"] == "2026-01-01 11:59:20 UTC, expired 40 s ago"
 
 
 def test_the_name_of_a_claim_can_do_no_harm_either(verifier, sign):

@@ -322,7 +322,7 @@ def test_an_expired_token_names_the_claim_and_for_how_long(trial):
     draft = trial.draft()
     trial.clock.tick(minutes=5)
     error = trial.refusal(lambda _: draft.signed())
-    assert (error.claim, str(error)) == ("exp", 'claim "exp" (expiration time): over for 240 s')
+    assert (error.claim, str(error)) == ("exp", 'claim "exp" (expiration time): expired 240 s ago')
 
 
 @pytest.mark.parametrize(

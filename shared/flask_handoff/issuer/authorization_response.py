@@ -63,7 +63,7 @@ def refused(error: AuthorizationRequestError) -> Response:
 
 
 def unavailable(error: SigningUnavailableError) -> Response:
-    """Answer where the key that signs is out of reach: nobody is handed on, for now."""
+    """Answer where the key that signs is out of reach: no token is issued."""
     _report(error)
     return unavailable_page(
         "Something that is needed to send you on cannot be reached. You are not signed in "

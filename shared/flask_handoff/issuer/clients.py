@@ -22,7 +22,7 @@ _FIELDS = _REQUIRED | _LISTS | _SWITCHES | {"policy", "backchannel_logout_uri"}
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One receiver that SERVER1 hands users to.
+    """One receiver that SERVER1 sends users to.
 
     Args:
         client_id: Its name on the wire, and the audience of its tokens.
@@ -31,8 +31,8 @@ class Client:
         response_modes: ``query``, ``form_post`` or both. ``query`` puts the token into a URL.
         initiate_login_uri: Where a handoff to it begins.
         policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``.
-        backchannel_logout_uri: Where it is told, server to server, that sessions have ended; None
-            if it is not told. https, or http on this very machine.
+        backchannel_logout_uri: Where it is notified, server to server, that sessions have ended;
+            None if it is not. https, or http on this very machine.
         backchannel_logout_allow_http: Accept http to another machine for that address. An
             attacker on the path can suppress logouts.
 

@@ -18,14 +18,14 @@ def metadata() -> Response:
     ``query`` is missing from the response modes on purpose: the standard forbids it for an ID
     Token, so it is open only to clients that were registered with it.
 
-    Logouts are told to clients that were registered with an address for them.
+    Clients that were registered with an address for it are notified of logouts.
 
     Sources: OpenID Connect Discovery 1.0, sections 3 and 4.2; OpenID Connect Back-Channel Logout
     1.0, section 2.1.
     """
     config = issuer_context().config
     issuer = config.issuer
-    tells_of_logouts = any(client.backchannel_logout_uri for client in config.clients)
+    notifies_of_logouts = any(client.backchannel_logout_uri for client in config.clients)
     document = {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -45,8 +45,8 @@ def metadata() -> Response:
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "authorization_response_iss_parameter_supported": True,
-        "backchannel_logout_supported": tells_of_logouts,
-        "backchannel_logout_session_supported": tells_of_logouts,
+        "backchannel_logout_supported": notifies_of_logouts,
+        "backchannel_logout_session_supported": notifies_of_logouts,
     }
     return _public_json(json.dumps(document).encode())
 

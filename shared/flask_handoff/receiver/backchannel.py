@@ -80,7 +80,7 @@ def _end_sessions(unverified_token: UnverifiedToken) -> Logout:
     receiver = receiver_context()
     logouts = cast(Logouts, receiver.logouts)  # without them the endpoint is not there
     logout = logouts.verifier.verify(unverified_token)
-    # Whatever the issuer's dates say, no token outlives the attempt in whose browser it counts.
+    # Whatever the issuer's dates say, a token is accepted only while its browser's attempt lives.
     profile = receiver.verifier.profile
     redeemable = max(profile.maximum_lifetime + profile.leeway, ATTEMPT_LIFETIME + CLOCK_LEEWAY)
     now = logouts.verifier.clock()
@@ -103,7 +103,7 @@ def check_arrival(receiver: ReceiverContext, claims: HandoffClaims) -> None:
 
     Raises:
         SessionEndedError: It is not; what the arrival has opened is ended again.
-        ReplayStoreUnavailableError: It cannot be told.
+        ReplayStoreUnavailableError: It is not known.
     """
     logouts = receiver.logouts
     if logouts is None:

@@ -27,7 +27,7 @@ class ReplayStore(Protocol):
 
         Raises:
             TokenReplayedError: It was won before.
-            ReplayStoreUnavailableError: It cannot be told; nobody may be signed in.
+            ReplayStoreUnavailableError: It is not known; nobody may be signed in.
         """
 
     def ready(self) -> None:
@@ -40,7 +40,7 @@ class ReplayStore(Protocol):
 
 @runtime_checkable
 class LogoutStore(Protocol):
-    """What a receiver that is told of logouts asks of a store; both stores here can do it.
+    """What a receiver that is notified of logouts asks of a store; both stores here can do it.
 
     A handoff that was minted before a logout may be redeemed after it. Its session has ended.
     """
@@ -65,5 +65,5 @@ class LogoutStore(Protocol):
 
         Raises:
             SessionEndedError: It has.
-            ReplayStoreUnavailableError: It cannot be told; nobody may be signed in.
+            ReplayStoreUnavailableError: It is not known; nobody may be signed in.
         """

@@ -105,8 +105,8 @@ class SQLReplayStore:
     """Remembers in two tables, ``handoff_replay`` and ``handoff_logouts``.
 
     Each claim is one short transaction of its own. What it costs does not grow with the table: each
-    one that is won removes two expired rows. So it is with logouts, where the receiver is told of
-    them.
+    one that is won removes two expired rows. So it is with logouts, where the receiver is
+    notified of them.
 
     Args:
         engine: SQLAlchemy's engine of a SQLite file, 3.35 or newer, for the processes of one

@@ -97,7 +97,7 @@ def explain(
     """
     # Fetched before the clock is read, so that a slow issuer does not age the token.
     keys = _describe_keys(verifier.keys)
-    case = verifier.case(unverified_token)
+    case = verifier.verification_class(verifier, unverified_token)
     results = tuple(_run_checks(verifier, case))
     now = verifier.clock()
     return Explanation(
@@ -186,7 +186,7 @@ def _relative(name: str, value: object, now: datetime) -> str:
     instant = datetime.fromtimestamp(value, UTC)
     seconds = round((now - instant).total_seconds())
     if name == "exp":
-        relation = f"over for {seconds} s" if seconds >= 0 else f"in {-seconds} s"
+        relation = f"expired {seconds} s ago" if seconds >= 0 else f"in {-seconds} s"
     else:
         relation = f"{abs(seconds)} s {'before' if seconds >= 0 else 'ahead of'} this clock"
     return f"{_date(instant)}, {relation}"

@@ -80,7 +80,7 @@ def check_time(case: HandoffVerification) -> None:
 
 
 def check_session(case: HandoffVerification) -> None:
-    """Does the session that it came from go on?"""
+    """Is the session that it came from still alive?"""
     if case.expected.logout_store is not None:
         case.expected.logout_store.check_session(case.claims)
 
@@ -130,10 +130,11 @@ class TokenVerifier(Verifier):
         profile: ``HANDOFF``, or ``OIDC`` for a foreign issuer.
         clock: Tells the time.
         logout_store: Remembers which of the issuer's sessions have ended; None where the receiver
-            is not told.
+            is not notified.
     """
 
     default_profile = HANDOFF
+    verification_class = HandoffVerification
     # What this browser asked for comes last: a genuine token in the wrong browser is spent first.
     checks = (
         *UP_TO_THE_CLAIMS,
@@ -176,7 +177,7 @@ class TokenVerifier(Verifier):
             AttemptUnknownError: Genuine, but ``nonce`` is None.
             TokenReplayedError: Genuine, and used before.
             JWKSUnavailableError: No key is held and none can be fetched.
-            ReplayStoreUnavailableError: It cannot be told whether the token was used before.
+            ReplayStoreUnavailableError: It is not known whether the token was used before.
 
         Sources: RFC 7515, section 5.2; RFC 7519, section 7.2; RFC 8725, section 3;
         OpenID Connect Core 1.0, section 3.1.3.7.
@@ -193,7 +194,3 @@ class TokenVerifier(Verifier):
                     check_one_use(case)
             raise
         return case.claims
-
-    def case(self, unverified_token: UnverifiedToken) -> HandoffVerification:
-        """Begin a verification without a browser, to run its checks one by one."""
-        return HandoffVerification(self, unverified_token)

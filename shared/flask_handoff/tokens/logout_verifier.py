@@ -79,6 +79,7 @@ class LogoutTokenVerifier(Verifier):
     """
 
     default_profile = LOGOUT
+    verification_class = LogoutVerification
     checks = (
         *UP_TO_THE_CLAIMS,
         check_no_nonce,
@@ -100,10 +101,6 @@ class LogoutTokenVerifier(Verifier):
 
         Source: OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6.
         """
-        case = self.case(unverified_token)
+        case = LogoutVerification(self, unverified_token)
         run_checks(case, self.checks)
         return case.logout
-
-    def case(self, unverified_token: UnverifiedToken) -> LogoutVerification:
-        """Begin a verification, to run its checks one by one."""
-        return LogoutVerification(self, unverified_token)

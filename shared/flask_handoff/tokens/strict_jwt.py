@@ -95,7 +95,7 @@ def read_segment(segment: str, part: str) -> Mapping[str, Any]:
     Source: RFC 7515, section 4.
     """
     try:
-        # Whether it is the one spelling of its octets is told by the check of the signature.
+        # The check of the signature tells whether it is the one spelling of its octets.
         octets = base64url_decode(segment)
     except ValueError:
         raise TokenMalformedError(f"{part}: not base64url") from None

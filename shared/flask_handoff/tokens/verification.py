@@ -245,10 +245,10 @@ def check_time(case: Verification) -> None:
         if ClaimReader(payload).seconds("nbf") > payload["exp"]:
             raise TokenClaimError('claim "nbf" (not before): after "exp"', claim="nbf")
         check_begun(case, "nbf", '"nbf" (not before)')
-    over_for = case.now - payload["exp"]
-    if over_for >= case.expected.leeway:
+    since = case.now - payload["exp"]
+    if since >= case.expected.leeway:
         raise TokenExpiredError(
-            f'claim "exp" (expiration time): over for {over_for:.0f} s', claim="exp"
+            f'claim "exp" (expiration time): expired {since:.0f} s ago', claim="exp"
         )
 
 

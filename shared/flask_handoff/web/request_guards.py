@@ -49,7 +49,7 @@ def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) ->
         internal_hosts: Lower-case ``host`` or ``host:port``.
 
     Raises:
-        ConfigurationError: The application was told another base URL before.
+        ConfigurationError: The application was given another base URL before.
 
     Sources: RFC 9110, section 7.2.
     """
@@ -112,7 +112,7 @@ def limit_bodies(app: Flask, maximum: int = MAXIMUM_BODY) -> None:
 def check_body(maximum: int = MAXIMUM_BODY) -> None:
     """Refuse the current request when its body is too large or of unknown length.
 
-    Werkzeug cuts a chunked body silently at the limit and goes on, so a length is required.
+    Werkzeug cuts a chunked body silently at the limit, so a length is required.
 
     Raises:
         LengthRequired: ``Transfer-Encoding`` is used (HTTP 411).
