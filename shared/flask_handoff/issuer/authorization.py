@@ -83,27 +83,16 @@ class ReturnAddress:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """One checked request for a handoff.
-
-    Args:
-        address: Where the answer goes.
-        scope: What is asked for, ``openid`` included.
-        nonce: Goes into the token as it came.
-        prompt: ``none``, ``login`` or neither.
-        max_age: How old the user's authentication may be at ``arrived_at``.
-        login_hint: What the sign-in page may be filled with.
-        arrived_at: When the request came; the sign-in has ten minutes from then.
-        parameters: What the request was read from.
-    """
+    """One checked request for a handoff."""
 
     address: ReturnAddress
-    scope: frozenset[str]
-    nonce: str
-    prompt: str | None
-    max_age: timedelta | None
-    login_hint: str | None
-    arrived_at: datetime
-    parameters: Mapping[str, str]
+    scope: frozenset[str]  # what is asked for, ``openid`` included
+    nonce: str  # goes into the token as it came
+    prompt: str | None  # ``none`` or ``login``
+    max_age: timedelta | None  # of the user's authentication at ``arrived_at``; None for any age
+    login_hint: str | None  # what the sign-in page may be filled with
+    arrived_at: datetime  # the sign-in has ten minutes from then
+    parameters: Mapping[str, str]  # what the request was read from
 
     @classmethod
     def read(

@@ -47,26 +47,20 @@ def _keys_directory(read: SettingReader, *, keys_elsewhere: bool) -> Path | None
     return None
 
 
-def _client_entries(value: object) -> Iterable[Client | Mapping[str, Any]]:
+def _client_entries(value: Any) -> Iterable[Client | Mapping[str, Any]]:
     """Take clients as objects, as JSON text that begins with ``[``, or from a JSON file."""
-    if isinstance(value, str | os.PathLike):
-        value = _client_document(os.fspath(value))
-    if not isinstance(value, list | tuple):
-        raise ConfigurationError("HANDOFF_CLIENTS must be a list.", "docs/settings.md shows one.")
-    return value
-
-
-def _client_document(text: str) -> object:
-    if text.lstrip().startswith("{"):
-        return {}  # no list, whatever is in it
     try:
-        if not text.lstrip().startswith("["):
-            check_path("HANDOFF_CLIENTS", text)
-            text = Path(text).read_text(encoding="utf-8")
-        document: object = json.loads(text)
+        if isinstance(value, str | os.PathLike):
+            text = os.fspath(value)
+            if not text.lstrip().startswith(("[", "{")):
+                check_path("HANDOFF_CLIENTS", text)
+                text = Path(text).read_text(encoding="utf-8")
+            value = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"HANDOFF_CLIENTS cannot be read ({type(error).__name__}).",
             "Give a list as JSON, or the path of a JSON file that holds one.",
         ) from None
-    return document
+    if not isinstance(value, list | tuple):
+        raise ConfigurationError("HANDOFF_CLIENTS must be a list.", "docs/settings.md shows one.")
+    return value

@@ -39,21 +39,13 @@ _VALUE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One handoff that this browser has begun.
+    """One handoff that this browser has begun."""
 
-    Args:
-        state: Names the cookie, and comes back with the token.
-        value: The cookie's value, see the module's text.
-        started_at: By the receiver's clock.
-        target: Where the user wants to go.
-        max_age: How old the user's authentication may be at ``started_at``; None for any age.
-    """
-
-    state: str
-    value: str
-    started_at: datetime
-    target: str
-    max_age: timedelta | None
+    state: str  # names the cookie, and comes back with the token
+    value: str  # of the cookie, see the module's text
+    started_at: datetime  # by the receiver's clock
+    target: str  # where the user wants to go
+    max_age: timedelta | None  # of the user's authentication at ``started_at``; None for any age
 
     @classmethod
     def begin(cls, target: str, max_age: timedelta | None, now: datetime) -> Attempt:
@@ -108,16 +100,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class AttemptCookies:
-    """The attempts' cookies of one receiver.
+    """The attempts' cookies of one receiver."""
 
-    Args:
-        prefix: What the names begin with, before the state.
-        secure: Whether the receiver is reached by https; then ``__Host-`` stands before the name.
-        clock: Tells the time.
-    """
-
-    prefix: str
-    secure: bool
+    prefix: str  # of the names, before the state
+    secure: bool  # the receiver is reached by https; then ``__Host-`` stands before the name
     clock: Clock
 
     def find(self, request: Request, unverified_state: str) -> Attempt:

@@ -18,18 +18,11 @@ _NOT_TARGETS = ("/sso", "/logout")  # landing there would begin again, or sign o
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """One checked request to begin a handoff.
+    """One checked request to begin a handoff."""
 
-    Args:
-        target: A path of this site to end on.
-        prompt: ``none``, ``login`` or neither.
-        max_age: How old the user's authentication may be; None for any age.
-        login_hint: Passed on to SERVER1.
-    """
-
-    target: str
-    prompt: str | None
-    max_age: timedelta | None
+    target: str  # a path of this site to end on
+    prompt: str | None  # ``none`` or ``login``
+    max_age: timedelta | None  # of the user's authentication; None for any age
     login_hint: str | None
 
     @classmethod
@@ -80,9 +73,7 @@ class LoginRequest:
 
 
 def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:
-    if unverified_target is None:
-        return config.default_target
     try:
-        return target_path(unverified_target, base_url=config.base_url, excluded=_NOT_TARGETS)
+        return target_path(unverified_target or "", base_url=config.base_url, excluded=_NOT_TARGETS)
     except UnsafeReturnToError:
         return config.default_target

@@ -35,11 +35,7 @@ _ERROR_SENTENCES = {
 
 
 def failed(receiver: ReceiverContext, attempt: Attempt | None, unverified_error: str) -> Response:
-    """Answer where SERVER1 sent an error instead of a token.
-
-    Raises:
-        AttemptUnknownError: This browser did not ask for an answer.
-    """
+    """Answer where SERVER1 sent an error instead of a token."""
     if attempt is None:
         raise AttemptUnknownError("an error came back that this browser did not ask for")
     known = unverified_error if unverified_error in _ERROR_SENTENCES else "server_error"
