@@ -39,16 +39,17 @@ def record_issued(
 ) -> None:
     """Record a handoff before its token is made.
 
+    No token may be made where this fails: a logout could not notify that service.
+
     Args:
         connection: Of the writing transaction in which it is granted.
-        user: Who is handed on.
-        client: Where to.
+        user: The user who is signed in.
+        client: The service that they enter.
         scope: What they may do there.
 
     Raises:
         AuthorizationReturnedError: The session has ended meanwhile.
-        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded; no token is to be made then. A
-            logout could not tell that service, and nobody would know of the sign-in there.
+        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded.
     """
     try:
         note_client_session(connection, user.session_id, client.client_id, clock.now())

@@ -63,11 +63,6 @@ def add_sign_in_redirect(blueprint: Blueprint) -> None:
     )
 
 
-def holds_session() -> bool:
-    """Tell whether this request's browser was given a session, which may be over by now."""
-    return held_session_id() is not None
-
-
 def sign_in(connection: Connection, user: User) -> None:
     """Open a session for *user* in this browser, with a new identifier, and end the one before.
 

@@ -1,14 +1,12 @@
-"""What an operator does with accounts, each step with its own transactions."""
+"""Accounts as an operator or the demo makes them, each step in transactions of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from flask_service.database import database
-from server1 import audit, clock
+from server1 import audit
 from server1.audit import Event
 
-from . import grants, links, passwords, revocation, throttles, users
+from . import links, passwords, revocation, throttles, users
 from .mail_links import Purpose
 from .password_rules import check_length
 from .passwords import PasswordWrongError
@@ -39,7 +37,6 @@ def create_account(
             name=name,
             password_hash=password_hash,
             email_verified=email_verified,
-            now=clock.now(),
             subject_prefix=subject_prefix,
         )
         audit.record(connection, Event.ACCOUNT_CREATED, subject=user.subject)
@@ -79,46 +76,3 @@ def replace_password(user: User, unverified_password: str) -> None:
             throttles.forget_known(connection, user)
             audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
             revocation.revoke_all_sessions(connection, user)
-
-
-def set_disabled(email: str, disabled: bool) -> User:
-    """Disable an account, which ends its sessions, or enable it. Return it as it was before.
-
-    Raises:
-        UserUnknownError: There is none.
-        EmailAddressError: The text is no address.
-    """
-    with database().writing() as connection:
-        user = users.by_email(connection, email)
-        users.change(connection, user, disabled=disabled)
-        if user.disabled != disabled:
-            event = Event.ACCOUNT_DISABLED if disabled else Event.ACCOUNT_ENABLED
-            audit.record(connection, event, subject=user.subject)
-        if disabled:
-            links.revoke(connection, user, Purpose)
-            revocation.revoke_all_sessions(connection, user)
-    return user
-
-
-def change_grant(
-    email: str, client_id: str, unverified_scope: Iterable[str] | None
-) -> tuple[User, frozenset[str]]:
-    """Set what a user may do at a client, see ``grants.set_grant``. Return both.
-
-    Raises:
-        UserUnknownError, EmailAddressError: There is no such account.
-        ScopeError: A value is not of its form, or they are too long.
-    """
-    with database().writing() as connection:
-        user = users.by_email(connection, email)
-        before = grants.scope_of(connection, user.subject, client_id)
-        scope = grants.set_grant(connection, user, client_id, unverified_scope)
-        if scope != before:
-            audit.record(
-                connection,
-                Event.GRANT_CHANGED,
-                subject=user.subject,
-                client_id=client_id,
-                detail=f"scope {' '.join(sorted(scope))}" if scope else "no access",
-            )
-    return user, scope

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import (
     Column,
@@ -34,7 +33,7 @@ grants = Table(
     metadata,
     Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), primary_key=True),
     Column("client_id", String(128), primary_key=True),
-    # Values separated by blanks; the empty text means: this user may not enter this client.
+    # Values separated by blanks; empty: this user may not enter this client.
     Column("scope", String(LONGEST_SCOPE), nullable=False),
 )
 
@@ -48,15 +47,6 @@ _SCOPE_OF = select(grants.c.scope).where(
 
 class ScopeError(ValueError):
     """Not a list of scope values; the message may be shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """One user's grant at one client; an empty scope keeps them out."""
-
-    email: str
-    client_id: str
-    scope: frozenset[str]
 
 
 def scope_of(connection: Connection, subject: str, client_id: str) -> frozenset[str]:
@@ -91,15 +81,15 @@ def set_grant(
     return scope
 
 
-def all_grants(connection: Connection) -> Sequence[Grant]:
-    """Return every grant that was set, by e-mail address and client."""
+def all_grants(connection: Connection) -> Sequence[tuple[str, str, frozenset[str]]]:
+    """Return e-mail address, client and scope of every grant that was set, in this order."""
     query = (
         select(users.c.email, grants.c.client_id, grants.c.scope)
         .join_from(grants, users)
         .order_by(users.c.email_folded, grants.c.client_id)
     )
     rows = connection.execute(query)
-    return [Grant(row.email, row.client_id, frozenset(row.scope.split())) for row in rows]
+    return [(email, client_id, frozenset(scope.split())) for email, client_id, scope in rows]
 
 
 def _check_scope(unverified_scope: Iterable[str]) -> frozenset[str]:

@@ -125,7 +125,14 @@ def find(connection: Connection, unverified_token: str, purpose: Purpose, now: d
     """
     row = _row(connection, unverified_token, purpose)
     if row["replaced_by"] is not None:
-        raise _newer_link_error(connection, row, now)
+        newest = select(mail_links.c.made_at).where(
+            mail_links.c.subject == row["subject"],
+            mail_links.c.purpose == purpose,
+            mail_links.c.replaced_by.is_(None),
+            mail_links.c.expires_at > now,
+        )
+        made_at = connection.execute(newest).scalar_one_or_none()
+        raise LinkExpiredError if made_at is None else LinkReplacedError(made_at)
     if row["expires_at"] <= now:
         raise LinkExpiredError
     columns = ("token_sha256", "address", "browser_sha256", "made_at", "expires_at")
@@ -184,19 +191,6 @@ def _row(connection: Connection, unverified_token: str, purpose: Purpose) -> Row
     if row is None:
         raise LinkUnknownError
     return row
-
-
-def _newer_link_error(
-    connection: Connection, row: RowMapping, now: datetime
-) -> LinkReplacedError | LinkExpiredError:
-    query = select(mail_links.c.made_at).where(
-        mail_links.c.subject == row["subject"],
-        mail_links.c.purpose == row["purpose"],
-        mail_links.c.replaced_by.is_(None),
-        mail_links.c.expires_at > now,
-    )
-    newest_made_at = connection.execute(query).scalar_one_or_none()
-    return LinkExpiredError() if newest_made_at is None else LinkReplacedError(newest_made_at)
 
 
 def _lock(connection: Connection, user: User) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable
-from enum import StrEnum
 from functools import cache
 
 from .passwords import PasswordUnusableError, check_password
@@ -27,17 +26,10 @@ _MOST_READINGS = 8  # of signs that stand for letters, as in p@$$w0rd
 # To signs that stand for no letter, and that no keyboard has side by side.
 _MEANINGLESS = str.maketrans("@({[<!|$+%\u0130", "§¶©®¿¡£¥µ÷I")
 
+STRENGTHS = ("weak", "fair", "good", "strong")
+
 # zxcvbn keeps what is known about the account in a global place while it estimates.
 _estimating = threading.Lock()
-
-
-class Strength(StrEnum):
-    """How hard a password is to guess, in a word for people."""
-
-    WEAK = "weak"
-    FAIR = "fair"
-    GOOD = "good"
-    STRONG = "strong"
 
 
 def check_new_password(unverified_password: str, about: Iterable[str] = ()) -> str:
@@ -73,9 +65,9 @@ def check_length(unverified_password: str) -> str:
     return password
 
 
-def strength(password: str, about: Iterable[str] = ()) -> Strength:
-    """Estimate how hard a password is to guess, which ``check_new_password`` has passed."""
-    return list(Strength)[max(_score(password, about) - 1, 0)]
+def strength(password: str, about: Iterable[str] = ()) -> str:
+    """Estimate, in a word, how hard a password is to guess that ``check_new_password`` passed."""
+    return STRENGTHS[max(_score(password, about) - 1, 0)]
 
 
 def _score(password: str, about: Iterable[str]) -> int:

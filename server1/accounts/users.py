@@ -23,6 +23,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from flask_service.database import Instant, insert_into
+from server1 import clock
 from server1.db import metadata
 
 from .email_addresses import check_address, fold
@@ -84,8 +85,7 @@ def create(
     email: str,
     name: str,
     password_hash: str,
-    email_verified: bool,
-    now: datetime,
+    email_verified: bool = False,
     subject_prefix: str = "",
 ) -> User:
     """Create an account.
@@ -105,7 +105,7 @@ def create(
         name=check_name(name),
         password_hash=password_hash,
         disabled=False,
-        created_at=now,
+        created_at=clock.now(),
     )
     values = {column: getattr(user, column) for column in User.__dataclass_fields__}
     # No error of the database's: on PostgreSQL it would end the whole transaction.

@@ -14,19 +14,16 @@ from flask_handoff import shown
 from flask_service import command_line
 from flask_service.command_line import echo_table, to_the_minute
 from flask_service.database import database
-from server1.accounts import grants, users
-from server1.accounts.administration import (
-    change_grant,
-    create_account,
-    find_account,
-    replace_password,
-    set_disabled,
-)
+from server1 import audit
+from server1.accounts import grants, links, revocation, users
+from server1.accounts.administration import create_account, find_account, replace_password
 from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.grants import ScopeError
+from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
 from server1.accounts.passwords import HasherBusyError, PasswordUnusableError
 from server1.accounts.users import UserExistsError, UserNameError, UserUnknownError
+from server1.audit import Event
 from server1.handoff import handoff
 
 _REFUSALS = (
@@ -123,7 +120,13 @@ def list_users() -> None:
 @plain_refusals()
 def disable_user(email: str) -> None:
     """Close the account of EMAIL: its sessions end, and nobody can sign in to it."""
-    user = set_disabled(email, True)
+    with database().writing() as connection:
+        user = users.by_email(connection, email)
+        users.change(connection, user, disabled=True)
+        if not user.disabled:
+            audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
+        links.revoke(connection, user, Purpose)
+        revocation.revoke_all_sessions(connection, user)
     click.echo(f"Disabled {user.email}, and ended its sessions.")
 
 
@@ -132,7 +135,11 @@ def disable_user(email: str) -> None:
 @plain_refusals()
 def enable_user(email: str) -> None:
     """Open the account of EMAIL again."""
-    user = set_disabled(email, False)
+    with database().writing() as connection:
+        user = users.by_email(connection, email)
+        users.change(connection, user, disabled=False)
+        if user.disabled:
+            audit.record(connection, Event.ACCOUNT_ENABLED, subject=user.subject)
     click.echo(f"Enabled {user.email}.")
 
 
@@ -147,8 +154,7 @@ def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) ->
     _check_client(client_id)
     if bool(scope) == none:
         raise click.UsageError("Give scope values, such as notes:read, or --none.")
-    user, kept = change_grant(email, client_id, scope)
-    click.echo(f"{user.email} at {client_id}: {_scope(kept)}.")
+    click.echo(f"{_change_grant(email, client_id, scope)}.")
 
 
 @grants_group.command("list")
@@ -160,7 +166,7 @@ def list_grants() -> None:
     click.echo(f"Everyone else may do at every client: {_scope(grants.DEFAULT_SCOPE)}.")
     echo_table(
         ("EMAIL", "CLIENT", "SCOPE"),
-        [(grant.email, grant.client_id, _scope(grant.scope)) for grant in found],
+        [(email, client_id, _scope(scope)) for email, client_id, scope in found],
     )
 
 
@@ -170,8 +176,7 @@ def list_grants() -> None:
 @plain_refusals()
 def clear_grant(email: str, client_id: str) -> None:
     """Return to the default for the user EMAIL at CLIENT_ID."""
-    user, kept = change_grant(email, client_id, None)
-    click.echo(f"{user.email} at {client_id}: {_scope(kept)}, the default.")
+    click.echo(f"{_change_grant(email, client_id, None)}, the default.")
 
 
 def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
@@ -195,6 +200,22 @@ def _check_client(client_id: str) -> None:
         raise click.UsageError(
             f"There is no client {shown(client_id)}. There are: {', '.join(known)}."
         )
+
+
+def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> str:
+    with database().writing() as connection:
+        user = users.by_email(connection, email)
+        before = grants.scope_of(connection, user.subject, client_id)
+        after = grants.set_grant(connection, user, client_id, scope)
+        if after != before:
+            audit.record(
+                connection,
+                Event.GRANT_CHANGED,
+                subject=user.subject,
+                client_id=client_id,
+                detail=f"scope {_scope(after)}" if after else _scope(after),
+            )
+    return f"{user.email} at {client_id}: {_scope(after)}"
 
 
 def _scope(scope: frozenset[str]) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -16,22 +16,11 @@ from flask_handoff.claims import Clock
 from .errors import OutOfReachError
 
 # The time to the microsecond, so that names sort by it, and something random.
-_NAME = re.compile(r"(?P<moment>[0-9]{8}T[0-9]{12})Z-[0-9a-f]{8}", re.ASCII)
-_MOMENT = "%Y%m%dT%H%M%S%f"
+_NAME = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}", re.ASCII)
 
 
 class MailUnknownError(LookupError):
     """There is no mail of this name in the mailbox."""
-
-
-def written_at(name: str) -> datetime:
-    """Return when the mail of this name was written.
-
-    Raises:
-        ValueError: That is no such name.
-    """
-    found = _NAME.fullmatch(name)
-    return datetime.strptime(f"{found['moment']}Z" if found else "", f"{_MOMENT}%z")
 
 
 class Mailbox:
@@ -52,8 +41,8 @@ class Mailbox:
         Raises:
             OutOfReachError: The directory cannot be written to.
         """
-        moment = self._clock().astimezone(UTC)
-        name = f"{moment:{_MOMENT}}Z-{secrets.token_hex(4)}"
+        now = self._clock().astimezone(UTC)
+        name = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(4)}"
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write(name, message.as_bytes())

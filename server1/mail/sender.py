@@ -25,7 +25,6 @@ from . import texts
 from .delivery import Delivery
 from .errors import UncertainError
 from .queue import JOB_KIND, Email, EmailKind
-from .texts import LinkInEmail
 
 
 class _SkippedError(Exception):
@@ -39,7 +38,8 @@ class _Prepared:
     address: str
     subject: str | None = None
     token: str | None = field(default=None, repr=False)
-    link: LinkInEmail | None = field(default=None, repr=False)
+    link: str | None = field(default=None, repr=False)
+    link_expires_at: datetime | None = None
 
 
 def email_jobs(delivery: Delivery) -> JobKind:
@@ -66,8 +66,14 @@ def _send(delivery: Delivery, job: Job) -> Outcome:
     except _SkippedError:
         return Outcome.SKIPPED
     try:
-        to, link = prepared.address, prepared.link
-        delivery.deliver(texts.write(kind, address=to, asked_at=job.enqueued_at, link=link))
+        message = texts.write(
+            kind,
+            address=prepared.address,
+            asked_at=job.enqueued_at,
+            link=prepared.link,
+            link_expires_at=prepared.link_expires_at,
+        )
+        delivery.deliver(message)
     except Exception as error:
         if prepared.token is not None and not isinstance(error, UncertainError):
             with database().writing() as connection:  # the link of a mail that did not leave
@@ -100,7 +106,7 @@ def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetim
         now=now,
     )
     url = links.url(config().issuer, purpose, token)
-    return _Prepared(address, user.subject, token, LinkInEmail(url, now + purpose.life))
+    return _Prepared(address, user.subject, token, url, now + purpose.life)
 
 
 def _trusted_browser(

@@ -1,7 +1,7 @@
 """Hands mails over to a mail server, bounded in time and in bytes whatever it does.
 
 smtplib bounds the pause between two reads, never their sum, and reads a reply of any number of
-lines. Here every single read from the socket is paid for out of one allowance.
+lines. Here every single read counts against one deadline and one number of bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email.message import EmailMessage
 from io import BufferedReader, RawIOBase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from server1.config.mail import TLS, SMTPConfig
 
@@ -75,25 +75,25 @@ class SMTPServer:
 
     @contextmanager
     def _conversation(self) -> Iterator[_Session]:
-        allowance = _Allowance(self._deadline, MAXIMUM_REPLIES)
-        session = self._connect(allowance)
+        session = self._connect()
         try:
             self._introduce(session)
             yield session
         finally:
-            allowance.shorten(LAST_REPLY)
+            session.shorten(LAST_REPLY)
             with suppress(OutOfReachError, OSError):
                 session.quit()
             session.close()
 
-    def _connect(self, allowance: _Allowance) -> _Session:
+    def _connect(self) -> _Session:
         where = (self._config.host, self._config.port)
-        timeout = min(CONNECT_TIMEOUT.total_seconds(), allowance.seconds_left())
+        timeout = min(CONNECT_TIMEOUT, self._deadline).total_seconds()
         # Without a name of its own smtplib asks the network for one.
         options = {"local_hostname": self._hello, "timeout": timeout}
         if self._config.tls is TLS.TLS:
-            return _TLSSession(allowance, *where, context=ssl.create_default_context(), **options)
-        return _Session(allowance, *where, **options)
+            context = ssl.create_default_context()
+            return _TLSSession(self._deadline, *where, context=context, **options)
+        return _Session(self._deadline, *where, **options)
 
     def _introduce(self, session: _Session) -> None:
         session.ehlo_or_helo_if_needed()
@@ -109,58 +109,21 @@ class SMTPServer:
             session.login(self._config.username, self._config.password)
 
 
-class _Allowance:
-    """How long and how much one conversation may still take."""
+class _Session(smtplib.SMTP):
+    """A conversation that is bounded in time, and in the bytes of all replies together."""
 
-    def __init__(self, deadline: timedelta, octets: int) -> None:
+    def __init__(self, deadline: timedelta, *where: Any, **options: Any) -> None:
+        # Set first: making the connection reads a reply.
         self._ends_at = time.monotonic() + deadline.total_seconds()
-        self._octets = octets
+        self._octets_left = MAXIMUM_REPLIES
+        super().__init__(*where, **options)
 
     def shorten(self, deadline: timedelta) -> None:
         self._ends_at = min(self._ends_at, time.monotonic() + deadline.total_seconds())
 
-    def seconds_left(self) -> float:
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            raise OutOfReachError(_TOO_LATE)
-        return left
-
-    def take(self, octets: int) -> None:
-        self._octets -= octets
-        if self._octets < 0:
-            raise OutOfReachError("the mail server says too much")
-
-
-class _AllowedReader(RawIOBase):
-    """Reads from a socket, TLS or not, as long as the allowance lasts."""
-
-    def __init__(self, connection: socket.socket, allowance: _Allowance) -> None:
-        self._connection = connection
-        self._allowance = allowance
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        self._connection.settimeout(self._allowance.seconds_left())
-        try:
-            octets = self._connection.recv_into(buffer)
-        except TimeoutError:
-            raise OutOfReachError(_TOO_LATE) from None
-        self._allowance.take(octets)
-        return octets
-
-
-class _Session(smtplib.SMTP):
-    """A conversation whose replies are read out of one allowance."""
-
-    def __init__(self, allowance: _Allowance, *where: Any, **options: Any) -> None:
-        self._allowance = allowance  # before the connection is made, in which a reply is read
-        super().__init__(*where, **options)
-
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
-            self.file = BufferedReader(_AllowedReader(self.sock, self._allowance))
+            self.file = BufferedReader(_Replies(self))
         try:
             return super().getreply()
         except OutOfReachError:
@@ -169,8 +132,39 @@ class _Session(smtplib.SMTP):
 
     def send(self, s: ReadableBuffer | str) -> None:
         if self.sock is not None:
-            self.sock.settimeout(self._allowance.seconds_left())
+            self.sock.settimeout(self._seconds_left())
         super().send(s)
+
+    def receive_into(self, buffer: WriteableBuffer) -> int:
+        connection = cast(socket.socket, self.sock)
+        connection.settimeout(self._seconds_left())
+        try:
+            octets = connection.recv_into(buffer)
+        except TimeoutError:
+            raise OutOfReachError(_TOO_LATE) from None
+        self._octets_left -= octets
+        if self._octets_left < 0:
+            raise OutOfReachError("the mail server says too much")
+        return octets
+
+    def _seconds_left(self) -> float:
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise OutOfReachError(_TOO_LATE)
+        return left
+
+
+class _Replies(RawIOBase):
+    """What a session reads its replies from."""
+
+    def __init__(self, session: _Session) -> None:
+        self._session = session
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        return self._session.receive_into(buffer)
 
 
 class _TLSSession(_Session, smtplib.SMTP_SSL):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 import textwrap
-from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.headerregistry import Address
@@ -27,29 +26,22 @@ _WIDTH = 72  # characters
 _LONGEST_LINE = 998  # RFC 5322, section 2.1.1
 
 
-@dataclass(frozen=True, slots=True)
-class LinkInEmail:
-    """The link that an e-mail is about.
-
-    Args:
-        url: It holds the token.
-        ends_at: When its time is over.
-    """
-
-    url: str
-    ends_at: datetime
-
-
 def write(
-    kind: EmailKind, *, address: str, asked_at: datetime, link: LinkInEmail | None = None
+    kind: EmailKind,
+    *,
+    address: str,
+    asked_at: datetime,
+    link: str | None = None,
+    link_expires_at: datetime | None = None,
 ) -> EmailMessage:
     """Write an e-mail.
 
     Args:
         kind: What it says.
         address: To whom, one address.
-        asked_at: When it was asked for, or when that happened which it tells of.
-        link: Where the e-mail is about one.
+        asked_at: When it was requested, or when that happened which it tells of.
+        link: That it is about, where there is one, with the token.
+        link_expires_at: When that link expires.
 
     Returns:
         A mail of two parts, with all that RFC 5322 asks for in its header.
@@ -60,8 +52,8 @@ def write(
         "issuer": settings.issuer,
         "contact": settings.contact,
         "asked_at": _in_words(asked_at),
-        "link": None if link is None else link.url,
-        "link_ends_at": None if link is None else _in_words(link.ends_at),
+        "link": link,
+        "link_ends_at": link_expires_at and _in_words(link_expires_at),
     }
     words = render_template(f"mail/emails/{kind}.txt", **values)
     subject, *paragraphs = words.strip().split("\n\n")

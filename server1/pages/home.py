@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flask import Blueprint, render_template
@@ -28,26 +27,6 @@ _SCOPE_IN_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One client on the home page.
-
-    Args:
-        name: What people call it.
-        host: Where it runs, as the address bar will say.
-        permissions: What it may do, in words.
-        continue_url: Where a handoff to it begins; None when this user may not enter it, now or
-            at all.
-        granted: Whether this user may enter it, once their address is confirmed.
-    """
-
-    name: str
-    host: str
-    permissions: Sequence[str]
-    continue_url: str | None
-    granted: bool
-
-
 @blueprint.get("/")
 def home() -> str:
     """Show the home page."""
@@ -59,36 +38,26 @@ def home() -> str:
     return render_template(
         "pages/home.html",
         session=session,
-        must_verify=_must_verify(session.user),
+        must_verify=config().requires_verified_email and not session.user.email_verified,
         cards=_cards(session.user),
+        continue_url=handoff.continue_url,
         entered=entered_clients(session),
         contact=config().contact,
     )
 
 
-def _cards(user: User) -> Sequence[Card]:
+def _cards(user: User) -> Sequence[tuple[Client, str, Sequence[str] | None]]:
+    """Return each client with its host and, where this user has access, what it may do in words."""
+    cards = []
     with database().reading() as connection:
-        return [
-            _card(client, scope_of(connection, user.subject, client.client_id), user)
-            for client in handoff.clients()
-        ]
-
-
-def _card(client: Client, scope: frozenset[str], user: User) -> Card:
-    may_enter = bool(scope) and not _must_verify(user)
-    return Card(
-        name=client.name,
-        host=urlsplit(client.initiate_login_uri).netloc,
-        permissions=[
-            _SCOPE_IN_WORDS.get(value, value) for value in sorted(scope - {"openid"}, key=_order)
-        ],
-        continue_url=handoff.continue_url(client) if may_enter else None,
-        granted=bool(scope),
-    )
-
-
-def _must_verify(user: User) -> bool:
-    return config().requires_verified_email and not user.email_verified
+        for client in handoff.clients():
+            scope = scope_of(connection, user.subject, client.client_id)
+            words = [
+                _SCOPE_IN_WORDS.get(one, one) for one in sorted(scope - {"openid"}, key=_order)
+            ]
+            host = urlsplit(client.initiate_login_uri).netloc
+            cards.append((client, host, words if scope else None))
+    return cards
 
 
 def _order(scope_value: str) -> tuple[int, str]:

@@ -8,10 +8,11 @@ from werkzeug.wrappers import Response
 
 from flask_service.database import database
 from flask_service.security_headers import content_security_policy
+from flask_service.session_cookie import held_session_id
 from server1.config import config
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
-from server1.signed_in import current_session, holds_session, sign_in, sign_out
+from server1.signed_in import current_session, sign_in, sign_out
 
 from . import error_pages
 from .forms import FormError, authenticated, form_page, form_view
@@ -59,7 +60,7 @@ def other_tab_was_first(error: CSRFError) -> Response:
 
     No password is checked: what follows is what a link to the same place would do.
     """
-    if holds_session() and handoff.pending_client() is not None:
+    if held_session_id() is not None and handoff.pending_client() is not None:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
     return error_pages.old_form(error)
 

@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, abort, render_template
 
 from server1 import clock
 from server1.config import Config, config
-from server1.mail.mailbox import Mailbox, MailUnknownError, written_at
+from server1.mail.mailbox import Mailbox, MailUnknownError
 
 MOST_SHOWN = 50  # mails
 
@@ -71,8 +71,8 @@ def _find(unverified_name: str) -> Mail | None:
 
 
 def _read(name: str, message: EmailMessage) -> Mail:
-    part = message.get_body(("plain",))
-    if part is None:
+    part, sent_at = message.get_body(("plain",)), message["Date"].datetime
+    if part is None or sent_at is None:
         raise MailUnknownError
     text = "\n".join(part.get_content().splitlines())
     return Mail(
@@ -80,7 +80,7 @@ def _read(name: str, message: EmailMessage) -> Mail:
         subject=str(message["Subject"]),
         sender=str(message["From"]),
         recipient=str(message["To"]),
-        sent_at=written_at(name),
+        sent_at=sent_at,
         paragraphs=[_paragraph(text) for text in text.strip().split("\n\n")],
     )
 

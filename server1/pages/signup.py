@@ -5,7 +5,6 @@ The answer is the same whether or not there is an account for the address; its o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -16,7 +15,7 @@ from flask_service.database import database
 from server1 import audit, clock
 from server1.accounts import passwords, throttles, users
 from server1.accounts.email_addresses import check_address, fold
-from server1.accounts.password_rules import Strength, check_new_password, strength
+from server1.accounts.password_rules import check_new_password, strength
 from server1.accounts.throttles import (
     MAILS_FROM_ADDRESS,
     MAILS_TO_ACCOUNT,
@@ -33,33 +32,7 @@ from .forms import FormError, attempt_here, form_page, form_view
 
 blueprint = Blueprint("signup", __name__)
 
-_WORTH_A_HINT = frozenset({Strength.WEAK, Strength.FAIR})
-
-
-@dataclass(frozen=True, slots=True)
-class Applicant:
-    """Somebody who wants an account, as far as it can be checked without looking for one."""
-
-    email: str
-    name: str
-    password: str = field(repr=False)
-
-    @classmethod
-    def read(cls) -> Applicant:
-        """Read the form of this request.
-
-        Raises:
-            EmailAddressError, UserNameError, PasswordUnusableError: A field cannot be used.
-        """
-        email = check_address(request.form.get("email", ""))
-        name = check_name(request.form.get("name", ""))
-        about = (email, name, "SERVER1")
-        return cls(email, name, check_new_password(request.form.get("password", ""), about))
-
-    @property
-    def strength(self) -> Strength:
-        """How hard the password is to guess."""
-        return strength(self.password, (self.email, self.name))
+_HINTED_AT = ("weak", "fair")  # strengths of a password
 
 
 @blueprint.before_request
@@ -82,14 +55,18 @@ def _signup_page(error: FormError | None) -> Response:
 @form_view(_signup_page)
 def signup() -> Response:
     """Create the account, or write to the owner of the one that there is already."""
-    applicant = Applicant.read()
-    network = attempt_here(applicant.email).network
+    email = check_address(request.form.get("email", ""))
+    name = check_name(request.form.get("name", ""))
+    about = (email, name, "SERVER1")
+    password = check_new_password(request.form.get("password", ""), about)
+    network = attempt_here(email).network
     with database().writing() as connection:
         throttles.count_request(connection, MAILS_FROM_ADDRESS, "sign-up", network, now=clock.now())
-    password_hash = passwords.hasher().hash(applicant.password)
+    password_hash = passwords.hasher().hash(password)
     with database().writing() as connection:
-        _take_in(connection, applicant, password_hash)
-    hint = applicant.strength if applicant.strength in _WORTH_A_HINT else None
+        _create(connection, email, name, password_hash)
+    found = strength(password, about)
+    hint = found if found in _HINTED_AT else None
     return redirect(url_for(".sent", strength=hint, **_continue()), 303)
 
 
@@ -99,40 +76,28 @@ def sent() -> str:
     unverified_strength = request.args.get("strength")
     return render_template(
         "accounts/signup_sent.html",
-        strength=unverified_strength if unverified_strength in _WORTH_A_HINT else None,
+        strength=unverified_strength if unverified_strength in _HINTED_AT else None,
         login=_continue(),
     )
 
 
-def _take_in(connection: Connection, applicant: Applicant, password_hash: str) -> None:
-    now = clock.now()
+def _create(connection: Connection, email: str, name: str, password_hash: str) -> None:
+    subject = None
     try:
-        user = users.create(
-            connection,
-            email=applicant.email,
-            name=applicant.name,
-            password_hash=password_hash,
-            email_verified=False,
-            now=now,
-        )
-    except UserExistsError:
-        kind, subject = EmailKind.ACCOUNT_EXISTS, None
-    else:
-        kind, subject = EmailKind.VERIFY_EMAIL, user.subject
+        user = users.create(connection, email=email, name=name, password_hash=password_hash)
+        subject = user.subject
         audit.record(connection, Event.SIGNED_UP, subject=subject)
+    except UserExistsError:
+        pass  # its owner gets a mail
     try:
         throttles.count_request(
-            connection, MAILS_TO_ACCOUNT, "sign-up", fold(applicant.email), now=now
+            connection, MAILS_TO_ACCOUNT, "sign-up", fold(email), now=clock.now()
         )
     except TooManyAttemptsError:
         return  # said aloud, this would tell that there is an account
-    enqueue(
-        connection,
-        kind,
-        address=applicant.email,
-        subject=subject,
-        browser_sha256=browser_fingerprint(),
-    )
+    kind = EmailKind.VERIFY_EMAIL if subject else EmailKind.ACCOUNT_EXISTS
+    browser = browser_fingerprint()
+    enqueue(connection, kind, address=email, subject=subject, browser_sha256=browser)
 
 
 def _continue() -> dict[str, Any]:

@@ -6,7 +6,6 @@ import pytest
 
 from server1.mail import texts
 from server1.mail.queue import EmailKind
-from server1.mail.texts import LinkInEmail
 from tests.servers.accounts_visitor import EMAIL, running_accounts
 from tests.servers.mail_room import text_of, token_in
 
@@ -44,9 +43,9 @@ class Page(HTMLParser):
 
 def write(accounts, kind, address=EMAIL):
     issuer = accounts.issuer
-    link = LinkInEmail(f"{issuer}/{kind}?token={TOKEN}", accounts.clock())
+    link, now = f"{issuer}/{kind}?token={TOKEN}", accounts.clock()
     with accounts.app.app_context():
-        return texts.write(kind, address=address, asked_at=accounts.clock(), link=link)
+        return texts.write(kind, address=address, asked_at=now, link=link, link_expires_at=now)
 
 
 def sent(message):

@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -46,6 +47,7 @@ def a_mail(subject="A mail", text="Hello.\r\n"):
     message["From"] = Address(addr_spec="no-reply@localhost")
     message["To"] = Address(addr_spec=EMAIL)
     message["Subject"] = subject
+    message["Date"] = datetime(2026, 1, 1, 12, tzinfo=UTC)
     message.set_content(text)
     return message
 

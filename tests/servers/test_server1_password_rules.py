@@ -3,7 +3,6 @@ import threading
 import pytest
 
 from server1.accounts.password_rules import (
-    Strength,
     check_length,
     check_new_password,
     strength,
@@ -95,17 +94,12 @@ def test_no_password_takes_much_longer_to_judge_than_any_other(password):
 def test_signs_in_the_place_of_letters_do_not_hide_a_common_password():
     with pytest.raises(PasswordUnusableError, match="among the first that are guessed"):
         check_new_password("p@$$w0rd")
-    assert strength("{[(<@4!1|$5+7%8369") is Strength.STRONG
+    assert strength("{[(<@4!1|$5+7%8369") == "strong"
 
 
 def test_the_strength_is_told_in_a_word():
     passwords = ["kitchen7", "mk4kitchen", "kV3-x_8qpS", "kV3-x_8qpS_t"]
-    assert [strength(password) for password in passwords] == [
-        Strength.WEAK,
-        Strength.FAIR,
-        Strength.GOOD,
-        Strength.STRONG,
-    ]
+    assert [strength(password) for password in passwords] == ["weak", "fair", "good", "strong"]
 
 
 def test_what_is_known_about_one_account_is_not_held_against_another():
