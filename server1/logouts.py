@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -11,6 +11,8 @@ from flask_handoff import HandoffIssuer
 from flask_handoff.errors import LogoutNotDeliveredError
 from flask_service.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
 from flask_service.outbox import outbox
+
+from . import clock
 
 JOB_KIND = "logout"
 NEW_SIGN_INS_SPARED = timedelta(minutes=1)
@@ -25,11 +27,9 @@ class Logout:
     sid: str | None  # the session that ended; None: all of the account's that began until then
 
 
-def enqueue(
-    connection: Connection, client_id: str, *, subject: str, sid: str | None, now: datetime
-) -> None:
+def enqueue(connection: Connection, client_id: str, *, subject: str, sid: str | None) -> None:
     """Enqueue the notification of a client, in the writing transaction that ends the sessions."""
-    outbox().enqueue(connection, JOB_KIND, client_id, Logout(subject, sid), now)
+    outbox().enqueue(connection, JOB_KIND, client_id, Logout(subject, sid), clock.now())
 
 
 def logout_jobs(issuer: HandoffIssuer) -> JobKind:

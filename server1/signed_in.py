@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from flask import Blueprint, g, redirect, request, session, url_for
+from flask import g, request, session
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection
 
@@ -54,13 +54,6 @@ def is_signed_in(user: User) -> bool:
     """Tell whether this request's browser is signed in to this account."""
     session_or_none = current_session()
     return session_or_none is not None and session_or_none.user.subject == user.subject
-
-
-def add_sign_in_redirect(blueprint: Blueprint) -> None:
-    """Have a blueprint send whoever is not signed in to the sign-in page."""
-    blueprint.register_error_handler(
-        NotSignedInError, lambda _error: redirect(url_for("login.login"), 303)
-    )
 
 
 def sign_in(connection: Connection, user: User) -> None:

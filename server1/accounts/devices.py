@@ -5,8 +5,6 @@ Anybody can send any text as their user agent: this is for an owner to recognise
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 # The first that is found counts: many browsers name others as well, to be taken for them.
 _BROWSERS = (
     ("Edg", "Edge"),
@@ -32,11 +30,10 @@ _SYSTEMS = (
 
 
 def device(user_agent: str) -> str:
-    """Name a browser and its system, such as "Firefox on Linux"."""
-    browser = _first(_BROWSERS, user_agent) or "Unknown browser"
-    system = _first(_SYSTEMS, user_agent)
+    """Name a browser and its system, for example "Firefox on Linux"."""
+    browser, system = (
+        next((name for part, name in names if part in user_agent), None)
+        for names in (_BROWSERS, _SYSTEMS)
+    )
+    browser = browser or "Unknown browser"
     return browser if system is None else f"{browser} on {system}"
-
-
-def _first(names: Sequence[tuple[str, str]], user_agent: str) -> str | None:
-    return next((name for mark, name in names if mark in user_agent), None)

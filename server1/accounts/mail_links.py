@@ -73,15 +73,12 @@ class LinkReplacedError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that is good.
+    """A valid link.
 
     Args:
-        purpose: What it is for.
-        user: Whose it is.
-        address: Where its mail went; for ``CHANGE_EMAIL`` the address that is to be.
-        browser_sha256: The browser that asked for it, as whoever asked for the mail wrote it down.
+        address: Where its mail went; for ``CHANGE_EMAIL`` the new address.
+        browser_sha256: The fingerprint of the browser that requested it, where that was kept.
         made_at: When its mail was sent.
-        expires_at: When its time is over.
     """
 
     token_sha256: str = field(repr=False)

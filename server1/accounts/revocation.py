@@ -83,10 +83,7 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
 def delete_account(connection: Connection, user: User, *, detail: str | None = None) -> None:
     """Delete an account with all that belongs to it, and end its sessions everywhere.
 
-    Args:
-        connection: Of a writing transaction.
-        user: Whose account it is.
-        detail: What the audit log says of it.
+    The audit log keeps *detail*.
     """
     revoke_all_sessions(connection, user)
     delete_user(connection, user)
@@ -132,16 +129,14 @@ def _revoke(connection: Connection, which: ColumnElement[bool]) -> Sequence[Clie
 
 
 def _notify(connection: Connection, ended: Iterable[ClientSession]) -> None:
-    now = clock.now()
     for one in ended:
-        logouts.enqueue(connection, one.client_id, subject=one.subject, sid=one.sid, now=now)
+        logouts.enqueue(connection, one.client_id, subject=one.subject, sid=one.sid)
 
 
 def _notify_of_account(connection: Connection, user: User, ended: Iterable[ClientSession]) -> None:
-    now = clock.now()
     entered = (*ended, *take_expired(connection, user.subject))
     for client_id in sorted({one.client_id for one in entered}):
-        logouts.enqueue(connection, client_id, subject=user.subject, sid=None, now=now)
+        logouts.enqueue(connection, client_id, subject=user.subject, sid=None)
 
 
 def _delete(connection: Connection, sids: Collection[str]) -> None:

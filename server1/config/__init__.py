@@ -67,16 +67,12 @@ class Config:
     Args:
         issuer: The base URL under which browsers know this server.
         instance: The directory for what this installation creates: secret key and database.
-        database_url: SQLite (a file) or PostgreSQL.
-        secret_key_file: Where the key that signs cookies lies.
         creates_secret_key: Whether it is made at first run; not when its place was named.
         demo: Whether this is the demo on one machine, which shows its account's password.
         demo_password: That password, when the demo's launcher chose it.
-        signup: Whether anybody may make an account for themselves.
         requires_verified_email: Whether a receiver gets only users whose address is verified.
         contact: Whom a person may turn to; shown on pages and in mails.
-        mail: How mail leaves.
-        audit_kept: How long what is recorded in the audit log is kept.
+        audit_kept: How long the audit log keeps its rows.
         handoff: The library's settings.
     """
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, redirect, url_for
 
 from server1.config import Config
+from server1.signed_in import NotSignedInError
 
 from . import (
     account,
     closing,
     error_pages,
     home,
+    link_pages,
     login,
     outbox,
     profile,
@@ -23,6 +25,10 @@ from . import (
 def init_app(app: Flask, config: Config) -> None:
     """Add the pages to the application; those of the outbox in the demo only."""
     error_pages.init_app(app)
+    link_pages.init_app(app)
+    app.register_error_handler(
+        NotSignedInError, lambda _error: redirect(url_for("login.login"), 303)
+    )
     for module in (home, login, signup, verification, recovery, account, profile, closing):
         app.register_blueprint(module.blueprint)
     outbox.init_app(app, config)

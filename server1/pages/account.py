@@ -12,10 +12,9 @@ from server1 import clock
 from server1.accounts import client_sessions, revocation, sessions
 from server1.accounts.devices import device
 from server1.handoff import handoff
-from server1.signed_in import add_sign_in_redirect, session_here
+from server1.signed_in import session_here
 
 blueprint = Blueprint("account", __name__)
-add_sign_in_redirect(blueprint)
 
 _DONE = {
     "name": "Your name is changed.",

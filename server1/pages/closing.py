@@ -7,12 +7,11 @@ from werkzeug.wrappers import Response
 
 from server1.accounts import revocation
 from server1.mail.queue import EmailKind, enqueue
-from server1.signed_in import add_sign_in_redirect, session_here, sign_out
+from server1.signed_in import session_here, sign_out
 
 from .forms import account_page, add_notice, authenticated, form_view
 
 blueprint = Blueprint("closing", __name__)
-add_sign_in_redirect(blueprint)
 add_notice(blueprint, "/account/closed", "closed", "accounts/closed.html")
 
 

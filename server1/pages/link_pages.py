@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Flask, render_template, request
 
 from flask_service.database import database
 from server1 import clock
@@ -21,8 +21,8 @@ def find_link(purpose: Purpose) -> Link:
     """Find the link of this request, and leave it as it is.
 
     Raises:
-        LinkUnknownError, LinkExpiredError, LinkReplacedError: There is none that is good; the
-            pages of ``add_link_errors`` say so.
+        LinkUnknownError, LinkExpiredError, LinkReplacedError: There is none that is good; a
+            page says so.
     """
     tokens = request.values.getlist("token")
     if len(tokens) != 1:
@@ -31,10 +31,10 @@ def find_link(purpose: Purpose) -> Link:
         return links.find(connection, tokens[0], purpose, clock.now())
 
 
-def add_link_errors(blueprint: Blueprint) -> None:
-    """Have a blueprint say what is wrong with a link, and what to do."""
+def init_app(app: Flask) -> None:
+    """Have a page say what is wrong with a link, and what to do."""
     for kind in (LinkUnknownError, UserChangedError, LinkExpiredError, LinkReplacedError):
-        blueprint.register_error_handler(kind, _refused)
+        app.register_error_handler(kind, _refused)
 
 
 def _refused(error: Exception) -> tuple[str, int]:

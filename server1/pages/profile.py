@@ -17,7 +17,6 @@ from server1.accounts.users import User, UserExistsError, UserUnknownError
 from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import (
-    add_sign_in_redirect,
     is_signed_in,
     renew_session,
     session_here,
@@ -33,11 +32,9 @@ from .forms import (
     form_page,
     form_view,
 )
-from .link_pages import add_link_errors, find_link
+from .link_pages import find_link
 
 blueprint = Blueprint("profile", __name__)
-add_link_errors(blueprint)
-add_sign_in_redirect(blueprint)
 add_notice(blueprint, "/change-email/done", "email_changed", "accounts/email_changed.html")
 
 

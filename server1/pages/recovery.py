@@ -18,10 +18,9 @@ from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
 
 from .forms import FormError, add_notice, attempt_here, form_page, form_view
-from .link_pages import add_link_errors, find_link
+from .link_pages import find_link
 
 blueprint = Blueprint("recovery", __name__)
-add_link_errors(blueprint)
 add_notice(blueprint, "/forgot-password/sent", "sent", "accounts/forgot_sent.html")
 add_notice(blueprint, "/reset-password/done", "done", "accounts/reset_done.html")
 

@@ -25,10 +25,9 @@ from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import browser_fingerprint, current_session, is_signed_in, sign_in
 
 from .forms import FormError, add_notice, attempt_here, authenticated, form_page, form_view
-from .link_pages import add_link_errors, find_link
+from .link_pages import find_link
 
 blueprint = Blueprint("verification", __name__)
-add_link_errors(blueprint)
 add_notice(blueprint, "/verify-email/done", "done", "accounts/verify_done.html")
 add_notice(blueprint, "/verify-email/not-mine/done", "disowned", "accounts/verify_disowned.html")
 add_notice(blueprint, "/verify-email/sent", "sent_again", "accounts/verify_sent.html")
