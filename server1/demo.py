@@ -10,8 +10,10 @@ from flask import Flask
 
 from flask_handoff import ConfigurationError
 from flask_handoff.keys import new_key, ring_exists
+from flask_service.database import database
 
-from .accounts.administration import create_account, find_account, replace_password
+from .accounts import users
+from .accounts.administration import create_account, replace_password
 from .accounts.users import UserUnknownError
 from .config import Config
 
@@ -53,7 +55,8 @@ def prepare_account(app: Flask, password: str) -> None:
     """
     with app.app_context():
         try:
-            user = find_account(DEMO_EMAIL)
+            with database().reading() as connection:
+                user = users.by_email(connection, DEMO_EMAIL)
         except UserUnknownError:
             create_account(
                 email=DEMO_EMAIL,

@@ -23,7 +23,7 @@ table = outbox_table(metadata)
 
 def init_app(app: Flask, config: Config, clock: Clock) -> None:
     """Give the application its outbox, and the commands for it."""
-    delivery = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
-    kinds = (email_jobs(delivery), logout_jobs(handoff))
+    deliver = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
+    kinds = (email_jobs(deliver), logout_jobs(handoff))
     Outbox(table, kinds, database_of(app), clock).init_app(app)
     outbox_commands.init_app(app)

@@ -43,17 +43,6 @@ def create_account(
     return user
 
 
-def find_account(email: str) -> User:
-    """Find an account by its address.
-
-    Raises:
-        UserUnknownError: There is none.
-        EmailAddressError: The text is no address.
-    """
-    with database().reading() as connection:
-        return users.by_email(connection, email)
-
-
 def replace_password(user: User, unverified_password: str) -> None:
     """Give an account a password, and end its sessions; if it has that password, do nothing.
 

@@ -32,11 +32,6 @@ REMEMBERED_FOR = timedelta(days=7)  # after it has expired: its page says so
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # 256 bits in base64url
 
 
-def url(issuer: str, purpose: Purpose, token: str) -> str:
-    """Return the address of a link. Its host is the setting's, never a request's."""
-    return f"{issuer}/{purpose}?token={token}"
-
-
 def make(
     connection: Connection,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -116,15 +116,13 @@ class PasswordHasher:
         """Tell whether a hash was made at another cost than is configured now."""
         return self._argon2.check_needs_rehash(password_hash)
 
-    @contextmanager
-    def one_at_a_time(self, key: str) -> Iterator[None]:
+    def one_at_a_time(self, key: str) -> AbstractContextManager[None]:
         """Let those who give the same key in one after another.
 
         Raises:
             HasherBusyError: No turn came in time.
         """
-        with self._wait_for(self._queues[hash(key) % len(self._queues)]):
-            yield
+        return self._wait_for(self._queues[hash(key) % len(self._queues)])
 
     @contextmanager
     def _wait_for(self, turn: threading.Semaphore) -> Iterator[None]:

@@ -16,7 +16,7 @@ from flask_service.command_line import echo_table, to_the_minute
 from flask_service.database import database
 from server1 import audit
 from server1.accounts import grants, links, revocation, users
-from server1.accounts.administration import create_account, find_account, replace_password
+from server1.accounts.administration import create_account, replace_password
 from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.grants import ScopeError
 from server1.accounts.mail_links import Purpose
@@ -87,7 +87,8 @@ def create_user(
     except UserExistsError:
         if not replace:
             raise
-        user = find_account(email)
+        with database().reading() as connection:
+            user = users.by_email(connection, email)
         replace_password(user, password)
         click.echo(f"The account of {user.email} has this password.")
     if given is None:

@@ -1,9 +1,9 @@
-"""How a mail leaves: one way in the demo, another in production, and what can come of it."""
+"""How a mail leaves: into a file in the demo, to a mail server in production."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.message import EmailMessage
-from typing import Protocol
 
 from flask_handoff.claims import Clock
 from server1.config.mail import MailConfig
@@ -11,20 +11,12 @@ from server1.config.mail import MailConfig
 from .mailbox import Mailbox
 from .smtp import SMTPServer
 
-
-class Delivery(Protocol):
-    """A way for mails to leave."""
-
-    def deliver(self, message: EmailMessage) -> None:
-        """Send a mail to the one address in its ``To``, or raise.
-
-        Raises:
-            DeliveryError: It did not leave, or nobody knows whether it did.
-        """
+Deliver = Callable[[EmailMessage], None]
+"""Sends a mail to the one address in its ``To``, or raises ``DeliveryError``."""
 
 
-def make_delivery(config: MailConfig, host: str, clock: Clock) -> Delivery:
-    """Return the way that the settings name.
+def make_delivery(config: MailConfig, host: str, clock: Clock) -> Deliver:
+    """Return the delivery that the settings name.
 
     Args:
         config: The settings of mail.
@@ -32,5 +24,5 @@ def make_delivery(config: MailConfig, host: str, clock: Clock) -> Delivery:
         clock: Tells the time.
     """
     if config.smtp is None:
-        return Mailbox(config.outbox, clock)
-    return SMTPServer(config.smtp, host)
+        return Mailbox(config.outbox, clock).deliver
+    return SMTPServer(config.smtp, host).deliver

@@ -22,7 +22,7 @@ from server1.audit import Event
 from server1.config import config
 
 from . import texts
-from .delivery import Delivery
+from .delivery import Deliver
 from .errors import UncertainError
 from .queue import JOB_KIND, Email, EmailKind
 
@@ -42,8 +42,8 @@ class _Prepared:
     link_expires_at: datetime | None = None
 
 
-def email_jobs(delivery: Delivery) -> JobKind:
-    """Return the kind of jobs that send e-mails by this delivery."""
+def email_jobs(deliver: Deliver) -> JobKind:
+    """Return the kind of jobs that send e-mails by *deliver*."""
     return JobKind(
         name=JOB_KIND,
         policy=RetryPolicy(
@@ -52,13 +52,13 @@ def email_jobs(delivery: Delivery) -> JobKind:
             tried_for=timedelta(days=3),
             lease=timedelta(minutes=2),  # 1 min for the mail server once it is reached
         ),
-        run=lambda job: _send(delivery, job),
+        run=lambda job: _send(deliver, job),
         describe=lambda job: job.read(Email).address,
         topics=frozenset(EmailKind),
     )
 
 
-def _send(delivery: Delivery, job: Job) -> Outcome:
+def _send(deliver: Deliver, job: Job) -> Outcome:
     email, kind = job.read(Email), EmailKind(job.topic)
     try:
         with database().writing() as connection:
@@ -73,7 +73,7 @@ def _send(delivery: Delivery, job: Job) -> Outcome:
             link=prepared.link,
             link_expires_at=prepared.link_expires_at,
         )
-        delivery.deliver(message)
+        deliver(message)
     except Exception as error:
         if prepared.token is not None and not isinstance(error, UncertainError):
             with database().writing() as connection:  # the link of a mail that did not leave
@@ -105,7 +105,7 @@ def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetim
         browser_sha256=_trusted_browser(connection, purpose, email, user),
         now=now,
     )
-    url = links.url(config().issuer, purpose, token)
+    url = f"{config().issuer}/{purpose}?token={token}"  # the host is no request's
     return _Prepared(address, user.subject, token, url, now + purpose.life)
 
 

@@ -38,7 +38,6 @@ class FormError(Exception):
     def __init__(self, status: int, sentence: str, retry_after: timedelta | None = None) -> None:
         super().__init__(sentence)
         self.status = status
-        self.sentence = sentence
         self.retry_after = retry_after
 
 
@@ -86,7 +85,7 @@ def form_view(
 
 def form_page(template: str, error: FormError | None = None, **context: object) -> Response:
     """Render a form, for the first time or with why it was refused."""
-    page = render_template(template, problem=error and error.sentence, **context)
+    page = render_template(template, problem=error and str(error), **context)
     response = make_response(page, 200 if error is None else error.status)
     if error is not None and error.retry_after is not None:
         response.headers["Retry-After"] = str(_seconds(error.retry_after))

@@ -12,7 +12,7 @@ from flask_handoff.keys import KeyRing, ring_exists
 from flask_service.database import database_of
 from server1 import create_app
 from server1.accounts import sessions, users
-from server1.accounts.administration import create_account, find_account
+from server1.accounts.administration import create_account
 from server1.accounts.passwords import PasswordHasher
 from server1.config import Config
 from tests.compiled_templates import COMPILED
@@ -91,8 +91,8 @@ class Accounts:
             )
 
     def find(self, email=EMAIL):
-        with self.app.app_context():
-            return find_account(email)
+        with self.database.reading() as connection:
+            return users.by_email(connection, email)
 
     def disable(self, email=EMAIL):
         self.run("users", "disable", email)

@@ -34,7 +34,7 @@ class MailRoom:
         self.box = box or Postbox()
         self.database = accounts.database
         self.outbox = outbox_of(accounts.app)
-        self.kind = email_jobs(self.box)
+        self.kind = email_jobs(lambda mail: self.box.deliver(mail))
         self.outbox.kinds["email"] = self.kind
 
     def enqueue(self, kind, address=EMAIL, **about):

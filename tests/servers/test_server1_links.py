@@ -95,11 +95,6 @@ def test_a_token_has_256_bits_and_only_its_hash_is_kept(book):
     assert token not in repr(book.find(book.make()))
 
 
-def test_the_address_of_a_link_begins_with_the_base_url():
-    address = links.url("https://accounts.example.com", Purpose.VERIFY_EMAIL, "a-token")
-    assert address == "https://accounts.example.com/verify-email?token=a-token"
-
-
 @pytest.mark.parametrize(
     ("purpose", "life"),
     [
