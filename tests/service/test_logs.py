@@ -1,9 +1,11 @@
+import ast
 import logging
 import re
 
 import pytest
 
 from flask_service.logs import OneLineFormatter, init_logs
+from tests.project.test_structure import PACKAGES
 
 LINE = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ [A-Z]+ [\w.]+ .*"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
@@ -53,15 +55,34 @@ def test_a_token_is_cut_out_of_messages_and_tracebacks():
     assert "no (cut), sorry" in text
 
 
-@pytest.mark.parametrize("part", ["", ".a_module"])
-@pytest.mark.parametrize("package", ["OWN", "flask_handoff", "flask_service"])
-def test_every_logger_writes_one_escaped_line(server, written, package, part):
+def loggers_of(folder, app_name):
+    """Return the names of the loggers that the modules of a package write to."""
+    for path in folder.rglob("*.py"):
+        module = ".".join([folder.name, *path.relative_to(folder).with_suffix("").parts])
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    ast.Attribute(ast.Name("logging"), "getLogger"), [ast.Constant(name)]
+                ):
+                    yield name
+                case ast.Call(ast.Attribute(_, "getLogger"), [ast.JoinedStr()]):
+                    yield f"{app_name}.access"
+                case ast.Attribute(ast.Name("logging"), "getLogger") if path.name != "logs.py":
+                    yield module.removesuffix(".__init__")
+                case ast.Attribute(ast.Name("logging"), "info" | "warning" | "error" | "exception"):
+                    yield "root"  # which writes in a form of its own
+
+
+def test_every_logger_writes_one_escaped_line(server, written):
     server.build()
-    package = server.name if package == "OWN" else package
-    logging.getLogger(package + part).info("a\nb %s", TOKEN)
-    (line,) = written()
-    assert re.fullmatch(LINE, line)
-    assert line.endswith(f" INFO {package}{part} a\\nb (cut)")
+    folders = [PACKAGES[name] for name in ("flask_handoff", "flask_service", server.name)]
+    names = {server.name, *(name for each in folders for name in loggers_of(each, server.name))}
+    assert {"flask_handoff", "flask_service.outbox", f"{server.name}.access"} <= names
+    for name in sorted(names):
+        logging.getLogger(name).info("a\nb\u2028 %s", TOKEN)
+        (line,) = written()
+        assert re.fullmatch(LINE, line)
+        assert line.endswith(f" INFO {name} a\\nb\\u2028 (cut)")
 
 
 def test_a_logger_that_is_set_up_twice_writes_once(written):
