@@ -1,55 +1,37 @@
 import contextlib
-import os
 import re
-import signal
 import socket
 import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 import requests
 
+from tests.flask_command import run_flask_process
 from tests.ports import free_port
+from tests.server_process import (
+    CHECKOUT,
+    PATIENCE,
+    answers,
+    starting,
+    wait_until_it_answers,
+    written_by,
+)
 from tests.servers.accounts_visitor import CHEAP_HASHES, EMAIL, PASSWORD, hidden_fields
 
 pytestmark = pytest.mark.processes
-CHECKOUT = Path(__file__).parents[2]
-PATIENCE = 60  # seconds
+DEMO = {"SERVER1_DEMO": "1", **CHEAP_HASHES}
 
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory):
-    """Starts ``python -m server1`` in an empty directory; what is left of it is ended."""
-    started = []
+    """Starts ``python -m server1`` in an empty directory."""
+    with starting({**DEMO, "DEMO_PASSWORD": PASSWORD}) as start:
 
-    def start(port, directory=None, output=subprocess.PIPE, **settings):
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "server1"],
-            cwd=directory or tmp_path_factory.mktemp("server1"),
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(CHECKOUT),
-                "SERVER1_PORT": str(port),
-                "SERVER1_DEMO": "1",
-                "DEMO_PASSWORD": PASSWORD,
-                **CHEAP_HASHES,
-                **settings,
-            },
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
+        def serve(port, directory=None, **settings):
+            directory = directory or tmp_path_factory.mktemp("server1")
+            return start("server1", directory=directory, SERVER1_PORT=str(port), **settings)
 
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
+        yield serve
 
 
 @pytest.fixture(scope="module")
@@ -59,25 +41,6 @@ def port(serve):
     # Its log, which nobody reads, would fill a pipe in the end, and then it would answer no more.
     wait_until_it_answers(serve(port, output=subprocess.DEVNULL, SERVER1_WORKERS="2"), port)
     return port
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.02)
-
-
-def answers(port):
-    try:
-        return requests.get(f"http://localhost:{port}/readyz", timeout=PATIENCE).status_code == 200
-    except requests.RequestException:
-        return False
-
-
-def wait_until_it_answers(process, port):
-    until(lambda: answers(port) or process.poll() is not None)
-    assert process.poll() is None, process.communicate()[0]
 
 
 def send(port, request):
@@ -191,7 +154,7 @@ def test_without_a_password_the_demo_makes_one_up_and_shows_it(serve):
     with requests.Session() as session:
         assert sign_in(port, session, password).status_code == 303
     process.terminate()
-    output = process.communicate(timeout=PATIENCE)[0]
+    output = written_by(process)
     assert password not in output
 
 
@@ -209,7 +172,7 @@ def test_without_a_password_the_demo_makes_one_up_and_shows_it(serve):
 )
 def test_it_says_in_one_line_why_it_does_not_start(serve, settings, sentence):
     process = serve(free_port(), **settings)
-    output = process.communicate(timeout=PATIENCE)[0]
+    output = written_by(process)
     assert process.returncode == 1
     assert output.startswith("SERVER1 does not start. ")
     assert sentence in output
@@ -217,20 +180,9 @@ def test_it_says_in_one_line_why_it_does_not_start(serve, settings, sentence):
 
 
 def test_the_demo_does_not_start_over_an_account_of_somebody_else(serve, tmp_path):
-    subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "server1", "users", "create", EMAIL],
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(CHECKOUT),
-            "SERVER1_DEMO": "1",
-            **CHEAP_HASHES,
-        },
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    flask(tmp_path, "users", "create", EMAIL)
     process = serve(free_port(), tmp_path)
-    output = process.communicate(timeout=PATIENCE)[0]
+    output = written_by(process)
     assert process.returncode == 1
     assert f"The account {EMAIL} was not made by the demo" in output
 
@@ -244,33 +196,22 @@ def test_the_log_is_one_line_for_each_request_and_holds_no_secret(serve):
         cookie = session.cookies["s1_session"]
         session.get(f"http://localhost:{port}/no%0Asuch%0Dpage?token=query-secret")
     process.terminate()
-    output = process.communicate(timeout=PATIENCE)[0]
+    output = written_by(process)
     assert "GET /no%0Asuch%0Dpage 404" in output
     for secret in (PASSWORD, cookie, "query-secret", "do not print"):
         assert secret not in output
 
 
+def flask(directory, *arguments, **settings):
+    path = {"PYTHONPATH": str(CHECKOUT)}
+    return run_flask_process(
+        directory, "--app", "server1", *arguments, settings={**DEMO, **path, **settings}
+    )
+
+
 def test_the_commands_work_from_a_shell(tmp_path):
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(CHECKOUT),
-        "SERVER1_DEMO": "1",
-        **CHEAP_HASHES,
-    }
-
-    def flask(*arguments, **options):
-        return subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "server1", *arguments],
-            cwd=tmp_path,
-            env=environment | options,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-
-    assert flask("users", "create", EMAIL).returncode == 0
-    assert EMAIL in flask("users", "list").stdout
-    refused = flask("users", "list", SERVER1_DEMO="2")
+    assert flask(tmp_path, "users", "create", EMAIL).returncode == 0
+    assert EMAIL in flask(tmp_path, "users", "list").stdout
+    refused = flask(tmp_path, "users", "list", SERVER1_DEMO="2")
     assert refused.returncode == 1
     assert refused.stderr == "Error: SERVER1_DEMO: '2' is neither on nor off. Use 1 or 0.\n"

@@ -1,72 +1,21 @@
-import contextlib
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 import requests
 
+from tests.server_process import PATIENCE, starting, wait_until_it_answers, written_by
+
 pytestmark = pytest.mark.processes
-CHECKOUT = Path(__file__).parents[2]
-PATIENCE = 60  # seconds
 
 
 @pytest.fixture
-def serve(tmp_path, notes_environment, free_port):
-    """Starts ``python -m server2`` in an empty directory; what is left of it is ended."""
-    started = []
-
-    def start(**settings):
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(CHECKOUT),
-            "SERVER2_PORT": str(free_port),
-            **notes_environment,
-            **settings,
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "server2"],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
-
-
-@pytest.fixture
-def running(serve, free_port):
-    process = serve()
-    until(lambda: answers(free_port) or process.poll() is not None)
-    assert process.poll() is None, process.communicate()[0]
-    return process
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.02)
-
-
-def answers(port):
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE).ok
-    except requests.RequestException:
-        return False
+def running(tmp_path, notes_environment, free_port):
+    """``python -m server2`` in an empty directory, which answers."""
+    environment = {**notes_environment, "SERVER2_PORT": str(free_port)}
+    with starting(environment, tmp_path) as start:
+        process = start("server2")
+        wait_until_it_answers(process, free_port)
+        yield process
 
 
 def test_it_serves_and_logs_one_line_a_request_on_stderr(running, free_port):
@@ -74,7 +23,7 @@ def test_it_serves_and_logs_one_line_a_request_on_stderr(running, free_port):
     assert page.status_code == 200
     assert "Werkzeug" not in page.headers.get("Server", "")
     running.terminate()
-    written = running.communicate(timeout=PATIENCE)[0]
+    written = written_by(running)
     assert written.count("GET / 200") == 1
     assert "eyJ0" not in written
 

@@ -1,23 +1,24 @@
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 import requests
 from sqlalchemy import text
 
 from tests.ports import free_port
+from tests.server_process import (
+    CHECKOUT,
+    PATIENCE,
+    starting,
+    wait_until_it_answers,
+    written_by,
+)
 from tests.servers.accounts_visitor import CHEAP_HASHES, hidden_fields
 from tests.service.schemas import SERVERS, STEP, Server1, connected, described, fill, rows_of
 
 pytestmark = pytest.mark.processes
-CHECKOUT = Path(__file__).parents[2]
-PATIENCE = 60  # seconds
 OTHER_COMMANDS = {
     "server1": [["users", "list"], ["grants", "list"], ["outbox", "list"], ["audit"], ["routes"]],
     "server2": [["routes"]],
@@ -64,27 +65,9 @@ def environment(tmp_path, port, server1_keys, issuer_public_key, url):
 
 @pytest.fixture
 def run(tmp_path, environment):
-    """Runs Python in an empty directory; what is left of it is ended."""
-    started = []
-
-    def start(*arguments, **settings):
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", *arguments],
-            cwd=tmp_path,
-            env={**environment, **settings},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
+    """Runs Python in an empty directory."""
+    with starting(environment, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture
@@ -93,7 +76,7 @@ def flask(run, server):
 
     def run_command(*arguments):
         process = run("flask", "--app", server.name, *arguments)
-        written = process.communicate(timeout=PATIENCE)[0]
+        written = written_by(process)
         return process.returncode, written
 
     return run_command
@@ -130,21 +113,6 @@ def older(server, add_step):
 
 def upgraded(server):
     return f"Upgraded the database from version {server.db.SCHEMA.newest} to 9999.\n"
-
-
-def wait_until_it_answers(process, port):
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and not answers(port):
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.02)
-    assert process.poll() is None, process.communicate()[0]
-
-
-def answers(port):
-    # By the address: SERVER1's other name leads to the page by way of a redirect.
-    with contextlib.suppress(requests.RequestException):
-        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE).ok
-    return False
 
 
 @ON_BOTH
@@ -189,7 +157,7 @@ def test_a_newer_database_is_shown_and_not_touched(server, flask):
 @ON_BOTH
 def test_upgrades_in_many_processes_do_not_hinder_each_other(older, run):
     processes = [run("flask", "--app", older.name, "database", "upgrade") for _ in range(4)]
-    written = [process.communicate(timeout=PATIENCE)[0] for process in processes]
+    written = [written_by(process) for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, written
     assert set(written) <= {upgraded(older), NEWEST}
     assert upgraded(older) in written
@@ -199,7 +167,7 @@ def test_upgrades_in_many_processes_do_not_hinder_each_other(older, run):
 def test_outside_of_the_demo_an_older_database_is_refused(older, run):
     before = rows_of(older.url, described(older.url))
     process = run(older.name)
-    written = process.communicate(timeout=PATIENCE)[0]
+    written = written_by(process)
     assert process.returncode == 1
     assert written.count("\n") == 1
     assert f"then run: flask --app {older.name} database upgrade\n" in written
@@ -229,7 +197,7 @@ def test_the_demo_upgrades_an_older_database_when_it_starts(older, run, port):
     wait_until_it_answers(process, port)
     assert older.version() == "9999"
     process.terminate()
-    assert "upgraded the database to version 9999" in (process.communicate(timeout=PATIENCE)[0])
+    assert "upgraded the database to version 9999" in written_by(process)
 
 
 @ON_BOTH
@@ -255,7 +223,7 @@ def test_data_of_an_earlier_checkout_is_refused_in_one_line(server, flask, run):
     with connected(server.url) as connection:
         connection.execute(text("DROP TABLE alembic_version"))
     process = run(server.name, **{f"{server.name.upper()}_DEMO": "1"})
-    written = process.communicate(timeout=PATIENCE)[0]
+    written = written_by(process)
     assert process.returncode == 1
     for refusal in (written, *(flask("database", command)[1] for command in ("show", "upgrade"))):
         assert refusal.count("\n") == 1
@@ -267,7 +235,7 @@ def test_a_drafted_step_makes_the_table_that_a_module_defines(server, flask, run
     code = tmp_path / "code"
     (code / server.name / "colours.py").write_text(COLOURS)
     process = run("draft_migration", server.name, "colours", PYTHONPATH=f"{code}:{CHECKOUT}")
-    written = process.communicate(timeout=PATIENCE)[0]
+    written = written_by(process)
     assert process.returncode == 0, written
     (draft,) = (code / server.name / "migrations" / "versions").glob("*_colours.py")
     number = f"{int(server.db.SCHEMA.newest) + 1:04}"

@@ -1,54 +1,25 @@
-import contextlib
-import os
 import signal
 import socket
 import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
-import requests
 
 from flask_handoff import ConfigurationError
 from flask_service.serving import check_port
 from flask_service.settings import Serving
 from tests.ports import free_port
+from tests.server_process import PATIENCE, starting, until, wait_until_it_answers, written_by
 
 pytestmark = pytest.mark.processes
-
-CHECKOUT = Path(__file__).parents[2]
-PATIENCE = 60  # seconds
 
 
 @pytest.fixture
 def serve(server, tmp_path):
-    """Starts a server's process in an empty directory; what is left of it is ended."""
-    started = []
-
-    def start(port, **settings):
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", server.name],
-            cwd=tmp_path,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(CHECKOUT),
-                **server.environment,
-                **server.settings(PORT=str(port), **settings),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
+    """Starts a server's process in an empty directory."""
+    with starting(server.environment, tmp_path) as start:
+        yield lambda port, **settings: start(
+            server.name, **server.settings(PORT=str(port), **settings)
         )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -60,23 +31,8 @@ def port():
 def running(serve, port):
     """A server with two workers, which answers."""
     process = serve(port, WORKERS="2", THREADS="3")
-    until(lambda: answers(port) or process.poll() is not None)
-    assert process.poll() is None, process.communicate()[0]
+    wait_until_it_answers(process, port, "/healthz")
     return process
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.02)
-
-
-def answers(port):
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE).ok
-    except requests.RequestException:
-        return False
 
 
 def stalled_post(port):
@@ -113,7 +69,7 @@ def test_no_worker_is_left_when_it_is_killed(running, port):
 
 
 def refusal(server, process):
-    written = process.communicate(timeout=PATIENCE)[0]
+    written = written_by(process)
     assert process.returncode == 1
     assert written.count("\n") == 1
     return written.removeprefix(f"{server.name.upper()} does not start. ").removesuffix("\n")

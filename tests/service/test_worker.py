@@ -1,6 +1,5 @@
 import logging
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +10,7 @@ from sqlalchemy import text
 from flask_service.jobs import JobError
 from flask_service.outbox import Outbox
 from flask_service.worker import Workers
+from tests.server_process import until
 from tests.service.small_outbox import Note, raises
 
 PATIENCE = 60  # seconds
@@ -32,13 +32,6 @@ def running_workers(small, *, look_every=NEVER):
     finally:
         workers.stop()
         until(lambda: threads() == [])
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.01)
 
 
 def threads():
