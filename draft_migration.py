@@ -1,7 +1,7 @@
-"""``make migration SERVER=server1 MESSAGE='add letters'``: drafts a server's next migration.
+"""``make migration SERVER=server1 MESSAGE='add tags'``: drafts a server's next migration.
 
 Alembic compares the newest version, made by the migrations that there are, with the tables that the
-server's modules define. What it writes is a draft: it is read, mended and tested by a person.
+server's modules define. What it writes is a draft: a person reads, corrects and tests it.
 """
 
 from __future__ import annotations

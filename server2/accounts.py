@@ -35,8 +35,8 @@ class Account:
         id: This server's own number, never shown.
         issuer: Who vouched for them.
         subject: What the issuer calls them; with ``issuer``, the key of the account.
-        name: As the issuer told last, if it ever did.
-        email: As the issuer told last, if it ever did; it says nothing about who they are.
+        name: As the issuer said last, if it ever did.
+        email: As the issuer said last, if it ever did; it says nothing about who they are.
     """
 
     id: int
@@ -57,14 +57,14 @@ def remember_account(connection: Connection, claims: HandoffClaims) -> int:
     The key is the pair of issuer and subject: an e-mail address may pass to somebody else
     (OpenID Connect Core 1.0, section 5.7).
     """
-    told = {
+    said = {
         "issuer": claims.issuer,
         "subject": claims.subject,
         "name": claims.name,
         "email": claims.email,
         "created_at": current_time(),
     }
-    account_id: int = connection.execute(_upsert(connection.dialect.name), told).scalar_one()
+    account_id: int = connection.execute(_upsert(connection.dialect.name), said).scalar_one()
     return account_id
 
 
@@ -72,10 +72,10 @@ def remember_account(connection: Connection, claims: HandoffClaims) -> int:
 def _upsert(dialect: str) -> Any:
     # Built once for each kind of database: building it takes longer than running it.
     statement = insert_in(dialect, accounts)
-    told = statement.excluded
+    said = statement.excluded
     kept = {
-        "name": func.coalesce(told.name, accounts.c.name),
-        "email": func.coalesce(told.email, accounts.c.email),
+        "name": func.coalesce(said.name, accounts.c.name),
+        "email": func.coalesce(said.email, accounts.c.email),
     }
     keyed = statement.on_conflict_do_update(index_elements=["issuer", "subject"], set_=kept)
     return keyed.returning(accounts.c.id)

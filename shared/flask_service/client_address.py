@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 def client_address() -> str:
     """Return the address of this request's other end, in its shortest form.
 
-    It is the connection's, unless ``trust_proxies`` was told that proxies are in front.
+    It is the connection's, unless ``trust_proxies`` was given proxies in front.
     """
     unverified_address = request.remote_addr or ""
     try:

@@ -94,7 +94,7 @@ class Outbox:
 
         Args:
             connection: Of the writing transaction that makes the change.
-            payload: A dataclass of texts: no secret, and nothing that a stranger worded.
+            payload: A dataclass of texts: no secret, and no text of an anonymous visitor.
 
         Raises:
             RuntimeError: No writing transaction is open in this thread.

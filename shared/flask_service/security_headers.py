@@ -23,7 +23,7 @@ def init_app(app: Flask, *, https: bool, files: Collection[str] = ("static",)) -
 
     Args:
         app: The whole application.
-        https: Whether browsers reach it over https, and are told to stay there.
+        https: Whether browsers reach it over https; then they get an HSTS header.
         files: The endpoints whose responses are the same for everybody, and may be kept.
     """
     defaults = {

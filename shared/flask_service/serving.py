@@ -22,11 +22,11 @@ from flask_handoff import ConfigurationError
 from .database import database_of
 from .settings import Serving
 
-KILL_TIMEOUT = 3  # seconds that a worker has to end; a stalled upload would hold it for ever
+KILL_TIMEOUT = 3  # seconds that a worker has to end; a stalled upload would hold it without end
 
 
 def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception]) -> None:
-    """Serve until told to stop. Exit with status 1 and one sentence if that is not possible.
+    """Serve until a signal comes. Exit with status 1 and one sentence if that is not possible.
 
     Args:
         name: The server's package; its ``__main__`` has ``application``, which each worker calls.
@@ -97,7 +97,7 @@ def in_worker(create: Callable[[], Flask]) -> Flask:
 
 
 def _end_with_main_process() -> None:
-    # A worker whose main process was killed would go on and hold the port.
+    # A worker whose main process was killed would continue, and hold the port.
     main_process = multiprocessing.parent_process()
     if main_process is None:
         return

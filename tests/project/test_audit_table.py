@@ -10,7 +10,7 @@ def documented(heading):
     return [codes(row[0])[0] for row in rows(section(DOCS / "operate.md", heading))]
 
 
-def test_the_events_of_the_audit_log_are_documented_in_their_order():
+def test_audit_events_are_documented_in_their_order():
     assert documented("Events") == [event.value for event in Event]
 
 

@@ -41,13 +41,13 @@ def test_only_server1_can_reach_the_private_key():
     assert "KEYS_DIRECTORY" not in service("server2")
 
 
-def test_the_two_servers_meet_in_a_network_of_their_own_only():
+def test_the_servers_meet_in_a_network_of_their_own():
     assert "networks: [server1, between]" in service("server1")
     assert "networks: [server2, between]" in service("server2")
     assert re.search(r"\n  between:\n    internal: true", COMPOSE)
 
 
-def test_server2_is_registered_as_in_the_demo_but_told_of_log_outs_by_its_inner_name():
+def test_server2_is_registered_as_in_the_demo():
     text = re.search(r"HANDOFF_CLIENTS: >-\n(.+?\]\n)", service("server1"), re.DOTALL)[1]
     [client] = ClientRegistry(json.loads(text))
     demo: Any = Config.from_environment({"SERVER1_DEMO": "1"}).handoff["HANDOFF_CLIENTS"]

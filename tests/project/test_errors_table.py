@@ -23,5 +23,5 @@ def test_no_two_errors_share_a_code():
     assert len({error.code for error in CLASSES.values()}) == len(CLASSES)
 
 
-def test_every_row_says_what_is_seen_what_happened_and_what_to_do():
+def test_every_row_says_what_happened_and_what_to_do():
     assert [row[0] for row in rows(prose(ERRORS)) if len(row) != 5 or not all(row)] == []

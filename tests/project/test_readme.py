@@ -148,7 +148,7 @@ def test_python_in_a_document_that_is_no_file_runs(block, tmp_path):
     )
 
 
-def test_python_files_in_documents_are_those_that_the_wheel_is_tried_with():
+def test_the_wheel_is_tried_with_the_documents_python_files():
     assert {
         block.file_name for _, block in ALL_BLOCKS if block.language == "python" and block.file_name
     } == {name for name in RUN_AS_FILES if name.endswith(".py")}

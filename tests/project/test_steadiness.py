@@ -9,7 +9,7 @@ from tests.documents import CHECKOUT
 LONGEST_SLEEP = 0.1  # seconds, from one look to the next
 SHORTEST_PATIENCE = 30  # seconds until a test that hangs is given up: nobody comes near it
 GIVE_UP_AFTER = {"wait", "join", "result", "exception"}
-# What tells a duration. Ratios, and deadlines of the product, are told by stopwatch.py alone.
+# What measures a duration. Ratios, and the product's deadlines, are for stopwatch.py alone.
 STOPWATCHES = {
     f"{clock}{unit}"
     for clock in ("perf_counter", "process_time", "thread_time", "clock_gettime")
@@ -110,7 +110,7 @@ def found(look, paths=TESTS):
 
 
 def test_what_a_browser_shows_is_waited_for():
-    """Playwright's ``expect`` waits; who looks once sees what is there by chance."""
+    """Playwright's ``expect`` waits; a single look sees what is there by chance."""
     browser = [path for path in TESTS if path.parent.name == "browser"]
     assert browser
     assert found(looks_of_this_moment, browser) == {}
@@ -130,7 +130,7 @@ def test_nothing_is_given_up_after_a_few_seconds():
     assert found(short_patience) == {}
 
 
-def test_a_server_of_a_test_gets_its_port_from_the_one_place():
+def test_every_server_of_a_test_gets_a_reserved_port():
     """A port of the system's choice that is let go for a server may be somebody else's by then."""
     others = [path for path in TESTS if path.name not in KEEPERS_OF_PORTS]
     assert found(ports_of_the_system, others) == {}

@@ -28,9 +28,7 @@ def is_signed_in(visitor):
     return visitor.get("/session").status_code == 200
 
 
-def test_the_sessions_of_a_key_that_was_seen_are_ended_in_every_browser(
-    visitor, another_visitor, kid, run
-):
+def test_the_sessions_of_a_key_end_in_every_browser(visitor, another_visitor, kid, run):
     visitor.arrive()
     another_visitor.arrive(subject="bob")
     done = run("--kid", kid)

@@ -31,7 +31,7 @@ BASE_URL_SETTINGS = {"server1": "HANDOFF_ISSUER", "server2": "HANDOFF_BASE_URL"}
 
 
 class DemoServer:
-    """One of the two servers, as it is built from settings; the time is told by *clock*.
+    """One of the two servers, as it is built from settings, with *clock* as its clock.
 
     Names of settings are given without the server's own: ``BIND`` in place of ``SERVER1_BIND``.
     """

@@ -29,7 +29,7 @@ def test_a_job_is_enqueued_due_at_once(small, clock):
     assert (job.attempts, job.failed) == (0, False)
 
 
-def test_a_job_is_enqueued_with_its_change_or_not_at_all(small, clock):
+def test_a_job_is_enqueued_with_its_change_only(small, clock):
     notified = small.outbox.listen(small.note)
     with pytest.raises(ZeroDivisionError), small.database.writing() as connection:
         small.outbox.enqueue(connection, "note", "a", Note("hello"), clock())
@@ -38,7 +38,7 @@ def test_a_job_is_enqueued_with_its_change_or_not_at_all(small, clock):
     assert not notified.is_set()
 
 
-def test_this_process_is_notified_of_a_job_once_it_is_committed(small, clock):
+def test_this_process_is_notified_once_a_job_is_committed(small, clock):
     notified, other_kind = small.outbox.listen(small.note), small.outbox.listen(small.call)
     with small.database.writing() as connection:
         small.outbox.enqueue(connection, "note", "a", Note("hello"), clock())
@@ -64,7 +64,7 @@ def test_a_number_is_never_used_again(small):
 # Claiming.
 
 
-def test_the_job_that_is_due_for_the_longest_time_is_claimed_first(small, clock):
+def test_the_job_that_is_due_longest_is_claimed_first(small, clock):
     for text in ("first", "second", "third"):
         small.enqueue(text=text)
         clock.tick(seconds=1)
@@ -74,7 +74,7 @@ def test_the_job_that_is_due_for_the_longest_time_is_claimed_first(small, clock)
     assert claimed == ["second", "third", "first"]
 
 
-def test_of_many_that_claim_a_job_at_once_one_gets_it(small):
+def test_one_of_many_claims_a_job(small):
     start = threading.Barrier(8)
 
     def claim_all(_number):

@@ -107,7 +107,7 @@ def rename(small, old, new):
         connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
 
 
-def test_a_database_out_of_reach_is_logged_once_and_waited_for(small, caplog):
+def test_workers_wait_for_a_database_and_log_it_once(small, caplog):
     looks: list[None] = []
     tell = small.outbox.clock
 

@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
-    """Write our own type as what it is in a database: a migration outlives our code."""
+    """Write our own type as what it is in a database: a migration imports nothing of ours."""
     if kind == "type" and isinstance(item, TypeDecorator) and isinstance(item.impl, DateTime):
         return "sa.DateTime(timezone=True)"
     return False
