@@ -38,7 +38,7 @@ from tests.stopwatch import WALL_TIME, keeps, slowdown, without_waiting
 
 CHECKOUT = Path(__file__).parents[2]
 LONG = timedelta(seconds=30)  # no fetch that is answered takes as long, however busy the machine is
-SHORT = timedelta(seconds=0.3)
+SHORT = timedelta(seconds=0.2)
 OK = b"HTTP/1.1 200 OK\r\n"
 GZIP_BOMB = gzip.compress(b"0" * 60_000_000)  # 58 kB
 

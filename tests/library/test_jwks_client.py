@@ -33,7 +33,7 @@ from tests.jwks_endpoint import (
 from tests.stopwatch import WALL_TIME, keeps, slowdown, without_waiting
 
 LONG = timedelta(hours=1)  # whoever waits for a fetch that hangs waits for as long
-SHORT = timedelta(seconds=0.3)
+SHORT = timedelta(seconds=0.2)
 CHECKOUT = Path(__file__).parents[2]
 
 

@@ -1,4 +1,5 @@
 import re
+from contextlib import suppress
 from datetime import timedelta
 from email import policy
 from email.headerregistry import Address
@@ -16,8 +17,9 @@ from tests.stopwatch import keeps, without_waiting
 
 PASSWORD = "a password for the mail server"
 CANARY = "what-the-server-wrote-canary"
-DEADLINE = timedelta(seconds=0.5)
-LONGER = timedelta(seconds=1.5)  # a mail can be handed over within it, on a busy machine as well
+DEADLINE = timedelta(seconds=0.2)
+# On a busy machine a mail may not be handed over within the first of them.
+LONGER_AND_LONGER = [timedelta(seconds=seconds) for seconds in (0.3, 1.5, 6)]
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +282,14 @@ def test_a_server_that_hangs_drips_floods_or_breaks_off_holds_nobody_for_long(st
     )
 
 
+def keeps_the_first_that_suffices(attempt):
+    """Keep the first deadline within which the mail server gets the mail; return the outcome."""
+    for deadline in LONGER_AND_LONGER:
+        with suppress(OutOfReachError):
+            return keeps(deadline, lambda given=deadline: attempt(given), least=0)
+    raise AssertionError("the mail was never handed over")
+
+
 @pytest.mark.parametrize("then", [hang, drip, None])
 def test_a_mail_that_was_handed_over_but_not_acknowledged_may_arrive(then):
     def swallow(connection, over):
@@ -290,7 +300,9 @@ def test_a_mail_that_was_handed_over_but_not_acknowledged_may_arrive(then):
 
     answers = (*OK * 3, b"354 go on\r\n")
     with rude_server(converse(*answers, then=swallow)) as port:
-        error = keeps(LONGER, lambda: failure(port, UncertainError, deadline=LONGER), least=0)
+        error = keeps_the_first_that_suffices(
+            lambda given: failure(port, UncertainError, deadline=given)
+        )
     assert str(error) == "the mail server did not acknowledge the mail"
 
 
@@ -298,7 +310,7 @@ def test_a_mail_that_was_handed_over_but_not_acknowledged_may_arrive(then):
 def test_a_mail_that_was_taken_is_sent_however_the_server_takes_its_leave(then):
     answers = (*OK * 3, b"354 go on\r\n", b"250 taken\r\n")
     with rude_server(converse(*answers, then=then)) as port:
-        keeps(LONGER, lambda: deliver(port, deadline=LONGER), least=0)
+        keeps_the_first_that_suffices(lambda given: deliver(port, deadline=given))
 
 
 @pytest.mark.parametrize(

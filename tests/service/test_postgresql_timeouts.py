@@ -11,7 +11,7 @@ from flask_service.postgresql_timeouts import ANSWER_TIMEOUT, PING_TIMEOUT, set_
 from flask_service.schema import Schema
 from tests.stopwatch import keeps
 
-SHORT = timedelta(seconds=0.3)
+SHORT = timedelta(seconds=0.2)
 
 
 @pytest.fixture
