@@ -47,8 +47,8 @@ def ratio_of_quickest(work, reference, *, tries, clock=CPU_TIME):
 def keeps(deadline, work, *, least=0.8):
     """Make sure that work which the product ends at a deadline ends then; return its last outcome.
 
-    It may take three times as long. Where it takes longer, by turns with a bare wait: that also ends
-    late where other threads are busy, and never early.
+    It may take three times as long. Where it takes longer it is done by turns with a bare wait, which
+    ends late as well where other threads are busy.
 
     Args:
         deadline: That the product was given.

@@ -57,22 +57,52 @@ def opened(directory):
     return KeyRing.open(directory)
 
 
-class Accounts:
-    """SERVER1 with one account; the time is told by *clock*."""
+def build(environment, clock):
+    """Build SERVER1's application; the time is told by *clock*."""
+    config = Config.from_environment(environment)
+    directory, keys = Path(environment["HANDOFF_KEYS_DIRECTORY"]), None
+    if ring_exists(directory):
+        keys = opened(directory)
+        config = replace(config, handoff={**config.handoff, "HANDOFF_KEYS_DIRECTORY": ""})
+    app = create_app(config, keys=keys, clock=clock)
+    app.jinja_env.bytecode_cache = COMPILED
+    # Nobody is put off because the machine is busy and their turn comes late.
+    patient = PasswordHasher(config.hashing, longest_wait=timedelta(minutes=1))
+    app.extensions[EXTENSIONS["hasher"]] = patient
+    return app
 
-    def __init__(self, environment, clock):
-        config = Config.from_environment(environment)
-        directory, keys = Path(environment["HANDOFF_KEYS_DIRECTORY"]), None
-        if ring_exists(directory):
-            keys = opened(directory)
-            config = replace(config, handoff={**config.handoff, "HANDOFF_KEYS_DIRECTORY": ""})
-        self.app = create_app(config, keys=keys, clock=clock)
-        self.app.jinja_env.bytecode_cache = COMPILED
-        # Nobody is put off because the machine is busy and their turn comes late.
-        self.config = self.app.extensions["server1.config"]
-        hasher = PasswordHasher(self.config.hashing, longest_wait=timedelta(minutes=1))
-        self.install(hasher=hasher)
-        self.clock, self.hasher = clock, hasher
+
+class KeptApplications:
+    """Applications of SERVER1, each built once: that takes longer than most tests.
+
+    It is the caller who puts back the instance directory, the database and the clock.
+    """
+
+    def __init__(self):
+        self._kept = {}
+
+    def get(self, environment, clock):
+        """Return the application with these settings, with everything in its place."""
+        key = (clock, *sorted(environment.items()))
+        if key not in self._kept:
+            app = build(environment, clock)
+            self._kept[key] = (app, dict(app.extensions))
+        app, extensions = self._kept[key]
+        app.extensions.clear()
+        app.extensions.update(extensions)
+        if "SERVER1_DATABASE_URL" in environment:
+            database_of(app).prepare()  # the caller has emptied it
+        return app
+
+
+class Accounts:
+    """SERVER1 with one account."""
+
+    def __init__(self, app):
+        self.app = app
+        self.config = app.extensions["server1.config"]
+        self.clock = app.extensions[EXTENSIONS["clock"]]
+        self.hasher = app.extensions[EXTENSIONS["hasher"]]
         self.database = database_of(self.app)
         self.issuer = self.config.issuer
         if not self._rows(users.users):
@@ -186,8 +216,9 @@ def problem(answer):
 
 
 @contextmanager
-def running_accounts(environment, clock):
-    accounts = Accounts(environment, clock)
+def running_accounts(environment, clock, kept=None):
+    """Run SERVER1 until the block ends; *kept* may have its application already."""
+    accounts = Accounts((kept.get if kept else build)(environment, clock))
     try:
         yield accounts
     finally:

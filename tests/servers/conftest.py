@@ -14,10 +14,14 @@ from tests.compiled_templates import COMPILED
 from tests.servers import accounts_visitor
 from tests.servers.notes_visitor import FakeClock, Visitor
 
+CLOCK = FakeClock()
+
 
 @pytest.fixture
 def clock():
-    return FakeClock()
+    """One clock for all tests of this process, as applications are kept that it tells the time."""
+    CLOCK.put_back()
+    return CLOCK
 
 
 @pytest.fixture(scope="session")
@@ -94,9 +98,17 @@ def server1_keys(tmp_path_factory):
     return directory
 
 
+@pytest.fixture(scope="session")
+def server1_instance(tmp_path_factory):
+    """The path of the instance directory that each test finds empty."""
+    return tmp_path_factory.mktemp("instance") / "server1"
+
+
 @pytest.fixture
-def accounts_environment(tmp_path, server1_keys):
-    return environment_of_accounts(tmp_path / "server1", server1_keys)
+def accounts_environment(server1_instance, server1_keys):
+    yield environment_of_accounts(server1_instance, server1_keys)
+    if server1_instance.exists():
+        shutil.rmtree(server1_instance)
 
 
 def environment_of_accounts(instance, keys):
@@ -140,24 +152,25 @@ def made_environment(accounts_environment, made_accounts):
     return accounts_environment
 
 
+@pytest.fixture(scope="session")
+def kept_applications():
+    return accounts_visitor.KeptApplications()
+
+
 @pytest.fixture
-def accounts(made_environment, clock):
+def accounts(made_environment, clock, kept_applications):
     """SERVER1 on SQLite, with the account of ada@example.com."""
-    with accounts_visitor.running_accounts(made_environment, clock) as running:
+    with accounts_visitor.running_accounts(made_environment, clock, kept_applications) as running:
         yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def accounts_on(request, accounts_environment, clock):
+def accounts_on(request, made_environment, clock, kept_applications):
     """SERVER1 on either database, with the account of ada@example.com."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("accounts")
-        return
-    settings = {
-        **accounts_environment,
-        "SERVER1_DATABASE_URL": request.getfixturevalue("postgresql_url"),
-    }
-    with accounts_visitor.running_accounts(settings, clock) as running:
+    settings = made_environment
+    if request.param == "postgresql":
+        settings = {**settings, "SERVER1_DATABASE_URL": request.getfixturevalue("postgresql_url")}
+    with accounts_visitor.running_accounts(settings, clock, kept_applications) as running:
         yield running
 
 

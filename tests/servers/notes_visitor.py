@@ -15,6 +15,9 @@ class FakeClock:
     """A clock that stands until it is told to go on."""
 
     def __init__(self):
+        self.put_back()
+
+    def put_back(self):
         self.now = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
     def __call__(self):

@@ -95,7 +95,7 @@ def test_emails_that_wait_are_listed_with_their_address(room):
 def test_emails_are_sent_by_command_and_skipped_ones_are_counted(room):
     room.enqueue(EmailKind.PASSWORD_CHANGED)
     room.enqueue(EmailKind.RESET_PASSWORD, STRANGER)
-    answer = room.accounts.run("outbox", "send", "--kind", "email").stdout
+    answer = room.accounts.run("outbox", "send").stdout
     assert answer == "Sent: 1. Skipped: 1.\n"
     assert room.recipients() == [EMAIL]
 

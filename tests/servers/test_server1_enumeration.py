@@ -12,11 +12,10 @@ UNVERIFIED = "new@example.com"
 
 
 @pytest.fixture
-def accounts(made_environment, clock):
-    with running_accounts(made_environment, clock) as running:
-        running.create(DISABLED)
-        running.disable(DISABLED)
-        yield running
+def accounts(accounts):
+    accounts.create(DISABLED)
+    accounts.disable(DISABLED)
+    return accounts
 
 
 def attempt(accounts, email, password):

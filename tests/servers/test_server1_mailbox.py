@@ -32,8 +32,8 @@ HOSTILE_NAMES = [
 
 
 @pytest.fixture
-def demo(made_environment, clock):
-    with running_accounts({**made_environment, **DEMO}, clock) as running:
+def demo(made_environment, clock, kept_applications):
+    with running_accounts({**made_environment, **DEMO}, clock, kept_applications) as running:
         yield running
 
 
