@@ -47,8 +47,8 @@ def ratio_of_quickest(work, reference, *, tries, clock=CPU_TIME):
 def keeps(deadline, work, *, least=0.8):
     """Make sure that work which the product ends at a deadline ends then; return its last outcome.
 
-    It may take three times as long. Where it takes longer it is done by turns with a bare wait, which
-    ends late as well where other threads are busy.
+    It may take three times as long, or three times as long as a bare wait, tried by turns: where
+    other threads are busy, that ends late as well.
 
     Args:
         deadline: That the product was given.
