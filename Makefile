@@ -4,6 +4,8 @@ PYTHON ?= python3
 TESTS ?= tests
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+ROWS ?=
+BASE ?=
 SERVER ?=
 MESSAGE ?=
 LOCK_ARGS ?=
@@ -17,7 +19,7 @@ TYPED := shared/flask_handoff shared/flask_service server1 server2 benchmarks ve
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format bench migration lock clean .venv-ready
+.PHONY: help demo test check lint format bench figures migration lock clean .venv-ready
 
 help:
 	@echo 'make demo     start both servers and print where to go; Ctrl-C ends them'
@@ -25,7 +27,8 @@ help:
 	@echo 'make check    lint, and the tests that need no process, browser or PostgreSQL'
 	@echo 'make lint     check style, types and who imports whom'
 	@echo 'make format   put the code into the form that lint asks for'
-	@echo 'make bench    run the benchmarks           (BENCH_ARGS=...)'
+	@echo 'make bench    run the benchmarks           (ROWS=2,7 BASE=commit BENCH_ARGS=--quick)'
+	@echo 'make figures  run all, and write docs/performance.* from it  (BASE=commit)'
 	@echo "make migration  draft a new version of a server's database  (SERVER=server1 MESSAGE='...')"
 	@echo 'make lock     renew requirements/*.txt     (LOCK_ARGS=--upgrade)'
 	@echo 'make clean    remove .venv, caches, and instance/ with the keys and databases of the demo'
@@ -57,7 +60,13 @@ format: .venv-ready
 	$(BIN)/ruff format .
 
 bench: .venv-ready
-	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+	@$(BIN)/python -m benchmarks --rows '$(ROWS)' --base '$(BASE)' $(BENCH_ARGS)
+
+# A bound that is missed shows in the figures; what else fails leaves them as they were.
+figures: .venv-ready
+	@rm -f build/benchmarks.json
+	@$(MAKE) --no-print-directory bench ROWS= || [ -f build/benchmarks.json ]
+	@$(BIN)/python -m benchmarks chart build/benchmarks.json
 
 migration: .venv-ready
 	@$(BIN)/python draft_migration.py '$(SERVER)' '$(MESSAGE)'
@@ -72,6 +81,8 @@ lock: .venv-ready
 		--constraint requirements/dev.txt --output-file requirements/servers.txt
 	$(COMPILE) requirements/build.in \
 		--constraint requirements/dev.txt --output-file requirements/build.txt
+	$(COMPILE) benchmarks/authlib_pair/requirements.in \
+		--constraint requirements/dev.txt --output-file benchmarks/authlib_pair/requirements.txt
 
 CLEAN := .venv instance dist build htmlcov .coverage .hypothesis \
 	.mypy_cache .pytest_cache .ruff_cache

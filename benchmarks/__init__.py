@@ -1,1 +1,1 @@
-"""Speed, always as a ratio to a peer that is measured in the same run."""
+"""Speed, always as a ratio to a peer that is measured in the same run: ``make bench``."""

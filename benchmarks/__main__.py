@@ -1,30 +1,86 @@
-"""``python -m benchmarks``: every ratio in one run; exit 1 when one is over its bound.
+"""``python -m benchmarks``: every row in one run; exit 1 when one misses its bound.
 
-Names of parts behind it, such as ``imports tokens``, run those alone.
+``python -m benchmarks --help`` says how to run some of them. ``python -m benchmarks chart`` writes
+the figures of a run into ``docs/performance.md``, and draws ``docs/performance.svg``.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
-from benchmarks import enumeration, handoff, imports, replay, tokens
+from benchmarks import enumeration, handoffs, imports, machine, replay, tokens
+from benchmarks.handoffs import Measured
+from benchmarks.processes import CHECKOUT
+from benchmarks.publication import publish
+from benchmarks.verdict import Row, Verdict
 
-PARTS = (tokens, replay, handoff, enumeration, imports)
+IN_PROCESS = (tokens, replay, enumeration, imports)
+NUMBERS = handoffs.NUMBERS.union(*(part.NUMBERS for part in IN_PROCESS))
+LAST_RUN = CHECKOUT / "build" / "benchmarks.json"
 
 
 def main() -> int:
-    parts = {part.__name__.removeprefix("benchmarks."): part for part in PARTS}
-    wanted = sys.argv[1:] or list(parts)
-    if unknown := set(wanted) - parts.keys():
-        raise SystemExit(
-            f"No such part: {', '.join(sorted(unknown))}. There are {', '.join(parts)}."
-        )
-    too_slow = False
-    for part in map(parts.__getitem__, wanted):
-        for row in part.measure():
+    if sys.argv[1:2] == ["chart"]:
+        result = Path(sys.argv[2]) if len(sys.argv) > 2 else LAST_RUN
+        publish(json.loads(result.read_text(encoding="utf-8")))
+        return 0
+    options = _options()
+    starts = 1 if options.quick else options.starts
+    about = machine.describe(options.base)
+    print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", flush=True)
+    rows, measured = _measure(options.rows, starts, options.base or None)
+    _write(options.json, about, rows, measured)
+    return 1 if any(row.verdict is Verdict.MISSED for row in rows) else 0
+
+
+def _measure(
+    numbers: frozenset[int], starts: int, base: str | None
+) -> tuple[list[Row], dict[str, Measured]]:
+    rows: list[Row] = []
+
+    def show(found: Iterable[Row]) -> None:
+        for row in found:
+            rows.append(row)
             print(row, flush=True)
-            too_slow |= row.ratio > row.bound
-    return 1 if too_slow else 0
+
+    for part in IN_PROCESS:
+        if part.NUMBERS & numbers:
+            show(part.measure(starts))
+    measured: dict[str, Measured] = {}
+    if handoffs.NUMBERS & numbers:
+        found, measured = handoffs.measure(numbers, starts, base)
+        show(found)
+    return rows, measured
+
+
+def _write(
+    path: Path, about: dict[str, str], rows: list[Row], measured: dict[str, Measured]
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    result = {"about": about, "rows": [row.as_json() for row in rows], "measured": measured}
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {path}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--rows", type=_numbers, default=NUMBERS, help="for example 2,7")
+    parser.add_argument("--base", default="", help="the commit that row 1 compares with")
+    parser.add_argument("--starts", type=int, default=5, help="of all servers; 5 by itself")
+    parser.add_argument("--quick", action="store_true", help="one start, which judges nothing")
+    parser.add_argument("--json", type=Path, default=LAST_RUN, help="where the result is written")
+    return parser.parse_args()
+
+
+def _numbers(text: str) -> frozenset[int]:
+    numbers = frozenset(int(number) for number in text.split(",") if number)
+    if unknown := numbers - NUMBERS:
+        raise argparse.ArgumentTypeError(f"no such row: {sorted(unknown)}; {sorted(NUMBERS)}")
+    return numbers or NUMBERS
 
 
 if __name__ == "__main__":

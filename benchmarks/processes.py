@@ -1,19 +1,24 @@
-"""Servers under measurement: real processes on loopback, and the CPU time they have used."""
+"""Servers under measurement: real processes on loopback, their CPU time and their memory."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+CHECKOUT = Path(__file__).parents[1]
 TICK = os.sysconf("SC_CLK_TCK")  # per second
-PATIENCE = 30  # seconds until a server has to answer
+PATIENCE = 60  # seconds until a server has to answer, or to be gone
+
+
+class UnavailableError(Exception):
+    """What a row needs is not on this machine; the text says what."""
 
 
 def free_port() -> int:
@@ -26,31 +31,60 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    arguments: list[str], port: int, environment: Mapping[str, str], folder: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends, and wait first until its port answers."""
-    with Path(folder, f"log-{port}").open("wb") as log:
+    command: list[str],
+    port: int,
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    checkout: Path = CHECKOUT,
+) -> Iterator[int]:
+    """Run a server until the block ends; yield its process id once its port answers.
+
+    Args:
+        command: What starts it.
+        port: Where it listens.
+        environment: Its settings; the caller's own reach it as little as a ``.env`` does.
+        folder: Its current directory, where its log goes.
+        checkout: Where its modules are.
+    """
+    ours = ("HANDOFF_", "SERVER1_", "SERVER2_", "DEMO_", "FLASK_")
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    log = folder / f"log-{port}"
+    with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
-            env={**os.environ, **environment},
-            stdout=log,
-            stderr=log,
+            command,
+            cwd=folder,
+            env={**bare, **environment, "PYTHONPATH": str(checkout)},
+            stdout=file,
+            stderr=file,
             start_new_session=True,
         )
-        try:
-            _wait(process, port, Path(log.name))
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE)
+    try:
+        _wait(process, port, log)
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
 
 
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time, user and system, of a process and its living children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own = (int(fields[11]) + int(fields[12])) / TICK
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(cpu_seconds(int(child)) for child in children)
+    return own + sum(map(cpu_seconds, _children(pid)))
+
+
+def mebibytes(pid: int) -> float:
+    """Return the memory of a process and its children; what is shared counts in part (PSS)."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024 + sum(map(mebibytes, _children(pid)))
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event, text
 
-from benchmarks.table import Row, side_by_side
+from benchmarks.starts import in_fresh_processes, side_by_side
+from benchmarks.verdict import Row
 from flask_handoff.stores.sql import SQLReplayStore
 
 FEW, MANY = 10_000, 1_000_000
-BOUND = 1.5  # flat, give or take the depth of the index
 NOW = 1_800_000_000
+NUMBERS = frozenset({11})
 
 
-def measure() -> Iterator[Row]:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        _store(Path(folder), MANY) as large,
-        _store(Path(folder), FEW) as small,
-    ):
-        number = count()
+def measure(starts: int) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        for rows in (FEW, MANY):
+            _fill(folder, rows)
+        claims = in_fresh_processes(claim, folder, starts)
+    yield Row(11, f"claim among {MANY:,} tokens", f"among {FEW:,}", "us", claims, must=1.2)
 
-        def claim_in(store: SQLReplayStore) -> None:
-            store.claim("issuer", f"new-{next(number)}", expires_at=NOW + 125, now=NOW)
 
-        many, few = side_by_side(
-            lambda: claim_in(large), lambda: claim_in(small), calls=300, rounds=9
-        )
-    yield Row(f"claim among {MANY:,} tokens", f"among {FEW:,}", many, few, BOUND)
+def claim(folder: Path) -> tuple[float, float]:
+    """Return the microseconds of a claim among many tokens, and among few."""
+
+    def claim_in(store: SQLReplayStore) -> None:
+        store.claim("issuer", secrets.token_urlsafe(16), expires_at=NOW + 125, now=NOW)
+
+    with _engine(folder, MANY) as large, _engine(folder, FEW) as small:
+        many, few = SQLReplayStore(large), SQLReplayStore(small)
+        return side_by_side(lambda: claim_in(many), lambda: claim_in(few), calls=300)
 
 
 @contextmanager
-def _store(folder: Path, rows: int) -> Iterator[SQLReplayStore]:
+def _engine(folder: Path, rows: int) -> Iterator[Engine]:
     engine = create_engine(f"sqlite:///{folder / str(rows)}.sqlite3")
     event.listen(engine, "connect", _prepare)
-    store = SQLReplayStore(engine)
-    store.create_tables()
-    _fill(engine, rows)
-    yield store
+    yield engine
     engine.dispose()
 
 
@@ -51,12 +52,14 @@ def _prepare(connection: object, _record: object) -> None:
         connection.execute(f"PRAGMA {setting}")  # type: ignore[attr-defined]
 
 
-def _fill(engine: Engine, rows: int) -> None:
+def _fill(folder: Path, rows: int) -> None:
     # Half of the rows have expired, so that every claim sweeps as well.
     fill = text(
         "INSERT INTO handoff_replay (issuer, jwt_id, expires_at) "
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows) "
         "SELECT 'issuer', hex(randomblob(22)), :now + (i % 2) * 200 - 100 FROM n"
     )
-    with engine.begin() as connection:
-        connection.execute(fill, {"rows": rows, "now": NOW})
+    with _engine(folder, rows) as engine:
+        SQLReplayStore(engine).create_tables()
+        with engine.begin() as connection:
+            connection.execute(fill, {"rows": rows, "now": NOW})

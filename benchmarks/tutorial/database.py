@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, 
 
 def get_db() -> sqlite3.Connection:
     if "db" not in g:
-        g.db = sqlite3.connect(os.environ["TUTORIAL_DATABASE"])
+        g.db = sqlite3.connect(os.environ["PEER_DATABASE"])
         g.db.row_factory = sqlite3.Row
     connection: sqlite3.Connection = g.db
     return connection

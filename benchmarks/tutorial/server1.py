@@ -17,9 +17,9 @@ from benchmarks.tutorial.database import get_db, init_app
 
 def create_app() -> Flask:
     app = Flask(__name__)
-    app.secret_key = os.environ["TUTORIAL_SECRET"]
+    app.secret_key = os.environ["PEER_SECRET"]
     app.config["SESSION_COOKIE_NAME"] = "tutorial1"
-    key = load_pem_private_key(Path(os.environ["TUTORIAL_PRIVATE_KEY"]).read_bytes(), None)
+    key = load_pem_private_key(Path(os.environ["PEER_PRIVATE_KEY"]).read_bytes(), None)
     assert isinstance(key, RSAPrivateKey)
     init_app(app)
 
@@ -49,6 +49,6 @@ def create_app() -> Flask:
             "exp": datetime.now(UTC) + timedelta(seconds=60),
         }
         token = jwt.encode(claims, key, algorithm="RS256")
-        return redirect(f"{os.environ['TUTORIAL_SERVER2']}/callback?token={token}")
+        return redirect(f"{os.environ['PEER_SERVER2']}/callback?token={token}")
 
     return app

@@ -8,24 +8,17 @@ from pathlib import Path
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from flask import Flask, g, redirect, render_template_string, request, session, url_for
+from flask import Flask, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from benchmarks.tutorial.database import get_db, init_app
 
-PAGE = """<!doctype html>
-<title>Notes</title>
-<h1>Notes of {{ g.user['name'] }}</h1>
-{% for note in notes %}<article>{{ note['text'] }}</article>{% endfor %}
-<form method="post"><textarea name="text"></textarea><input type="submit" value="Save"></form>
-"""
-
 
 def create_app() -> Flask:
     app = Flask(__name__)
-    app.secret_key = os.environ["TUTORIAL_SECRET"]
+    app.secret_key = os.environ["PEER_SECRET"]
     app.config["SESSION_COOKIE_NAME"] = "tutorial2"
-    key = load_pem_public_key(Path(os.environ["TUTORIAL_PUBLIC_KEY"]).read_bytes())
+    key = load_pem_public_key(Path(os.environ["PEER_PUBLIC_KEY"]).read_bytes())
     assert isinstance(key, RSAPublicKey)
     init_app(app)
 
@@ -37,7 +30,7 @@ def create_app() -> Flask:
 
     @app.get("/login")
     def login() -> Response:
-        return redirect(f"{os.environ['TUTORIAL_SERVER1']}/handoff")
+        return redirect(f"{os.environ['PEER_SERVER1']}/handoff")
 
     @app.get("/callback")
     def callback() -> Response:
@@ -59,6 +52,6 @@ def create_app() -> Flask:
     def notes() -> str:
         query = "SELECT * FROM note WHERE user_id = ? ORDER BY id DESC"
         rows = get_db().execute(query, (g.user["id"],)).fetchall()
-        return render_template_string(PAGE, notes=rows)
+        return render_template("notes.html", notes=rows)
 
     return app

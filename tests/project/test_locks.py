@@ -8,7 +8,8 @@ from packaging.utils import canonicalize_name
 
 CHECKOUT = Path(__file__).parents[2]
 REQUIREMENTS = CHECKOUT / "requirements"
-LOCKS = ("build.txt", "dev.txt", "servers.txt")
+OF_A_PEER = CHECKOUT / "benchmarks" / "authlib_pair" / "requirements.txt"
+LOCKS = (*(REQUIREMENTS / name for name in ("build.txt", "dev.txt", "servers.txt")), OF_A_PEER)
 HASH = re.compile(r" --hash=sha256:[0-9a-f]{64}")
 MADE_ON_SOME_MACHINE = re.compile(r"https?:|file:|find-links|index-url|(^|[\s=@\"'])(/|~|[A-Z]:\\)")
 
@@ -48,9 +49,14 @@ def asked_for(*extras):
             yield requirement
 
 
-@pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_names_no_machine_and_pins_everything_by_hash(name):
-    assert list(faults((REQUIREMENTS / name).read_text())) == []
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_a_lock_names_no_machine_and_pins_everything_by_hash(lock):
+    assert list(faults(lock.read_text())) == []
+
+
+def test_a_peer_runs_on_the_same_versions_as_we_do():
+    tested = {(pin.name, pin.specifier) for pin in pinned((REQUIREMENTS / "dev.txt").read_text())}
+    assert {(pin.name, pin.specifier) for pin in pinned(OF_A_PEER.read_text())} <= tested
 
 
 @pytest.mark.parametrize(

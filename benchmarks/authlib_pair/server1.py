@@ -1,0 +1,112 @@
+"""Authlib's provider: signs in whoever asks, and issues codes and ID Tokens to SERVER2."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.integrations.sqla_oauth2 import create_query_client_func, create_save_token_func
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oidc.core import UserInfo
+from authlib.oidc.core.grants import OpenIDCode
+from flask import Flask, session
+from joserfc.jwk import RSAKey
+
+from benchmarks.authlib_pair.tables import AuthorizationCode, Client, Token, User, db, prepare
+
+ISSUER = os.environ["PEER_SERVER1"]
+KEY = RSAKey.import_key(Path(os.environ["PEER_PRIVATE_KEY"]).read_bytes(), {"use": "sig"})
+KEY.ensure_kid()
+
+
+class CodeGrant(AuthorizationCodeGrant):
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        db.add(
+            AuthorizationCode(
+                code=code,
+                client_id=request.client.client_id,
+                redirect_uri=request.payload.redirect_uri,
+                scope=request.payload.scope,
+                nonce=request.payload.data.get("nonce"),
+                user_id=request.user.id,
+            )
+        )
+        db.commit()
+
+    def query_authorization_code(self, code: str, client: Any) -> AuthorizationCode | None:
+        found = db.query(AuthorizationCode).filter_by(code=code, client_id=client.client_id).first()
+        return found if found and not found.is_expired() else None
+
+    def delete_authorization_code(self, authorization_code: Any) -> None:
+        db.delete(authorization_code)
+        db.commit()
+
+    def authenticate_user(self, authorization_code: Any) -> User:
+        user: User = authorization_code.user
+        return user
+
+
+class IDToken(OpenIDCode):
+    def exists_nonce(self, nonce: str, request: Any) -> bool:
+        codes = db.query(AuthorizationCode)
+        return bool(codes.filter_by(client_id=request.payload.client_id, nonce=nonce).first())
+
+    def resolve_client_private_key(self, client: Any) -> RSAKey:
+        return KEY
+
+    def get_encode_header(self, client: Any) -> dict[str, Any]:
+        return {"alg": "RS256", "kid": KEY.kid}
+
+    def get_client_claims(self, client: Any) -> dict[str, Any]:
+        return {"iss": ISSUER, "aud": [client.get_client_id()]}
+
+    def generate_user_info(self, user: Any, scope: str) -> UserInfo:
+        return UserInfo(sub=str(user.id), name=user.name, email=user.email)
+
+
+def create_app() -> Flask:
+    app = Flask(__name__)
+    app.secret_key = os.environ["PEER_SECRET"]
+    app.config["SESSION_COOKIE_NAME"] = "authlib1"
+    prepare()
+    server: Any = AuthorizationServer(
+        app, create_query_client_func(db, Client), create_save_token_func(db, Token)
+    )
+    server.register_grant(CodeGrant, [IDToken(require_nonce=True)])
+
+    @app.teardown_appcontext
+    def close(_error: BaseException | None) -> None:
+        db.remove()
+
+    @app.post("/login")
+    def login() -> str:
+        session["user_id"] = 1
+        return "signed in"
+
+    @app.get("/authorize")
+    def authorize() -> Any:
+        user = db.get(User, session["user_id"])
+        grant = server.get_consent_grant(end_user=user)
+        return server.create_authorization_response(grant_user=user, grant=grant)
+
+    @app.post("/token")
+    def token() -> Any:
+        return server.create_token_response()
+
+    @app.get("/jwks")
+    def jwks() -> dict[str, object]:
+        return {"keys": [KEY.as_dict(private=False)]}
+
+    @app.get("/.well-known/openid-configuration")
+    def metadata() -> dict[str, object]:
+        return {
+            "issuer": ISSUER,
+            "authorization_endpoint": f"{ISSUER}/authorize",
+            "token_endpoint": f"{ISSUER}/token",
+            "jwks_uri": f"{ISSUER}/jwks",
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+
+    return app

@@ -1,0 +1,75 @@
+"""SERVER1's tables: users, clients, codes and tokens, by Authlib's own mixins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from authlib.integrations.sqla_oauth2 import (
+    OAuth2AuthorizationCodeMixin,
+    OAuth2ClientMixin,
+    OAuth2TokenMixin,
+)
+from sqlalchemy import ForeignKey, create_engine
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    mapped_column,
+    relationship,
+    scoped_session,
+    sessionmaker,
+)
+
+engine = create_engine(f"sqlite:///{Path(os.environ['PEER_DATABASE'])}")
+db = scoped_session(sessionmaker(engine))
+
+
+class Table(DeclarativeBase):
+    pass
+
+
+class User(Table):
+    __tablename__ = "user"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    email: Mapped[str]
+
+    def get_user_id(self) -> int:
+        return self.id
+
+
+class Client(Table, OAuth2ClientMixin):
+    __tablename__ = "client"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class AuthorizationCode(Table, OAuth2AuthorizationCodeMixin):
+    __tablename__ = "code"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    user: Mapped[User] = relationship()
+
+
+class Token(Table, OAuth2TokenMixin):
+    __tablename__ = "token"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+
+
+def prepare() -> None:
+    """Make the tables, the user, and the client."""
+    Table.metadata.create_all(engine)
+    client = Client(client_id="server2", client_secret=os.environ["PEER_SECRET"])
+    client.set_client_metadata(
+        {
+            "client_name": "Notes",
+            "scope": "openid profile email",
+            "redirect_uris": [f"{os.environ['PEER_SERVER2']}/callback"],
+            "grant_types": ["authorization_code"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "client_secret_basic",
+        }
+    )
+    db.add_all([client, User(id=1, name="Ada", email="ada@example.com")])
+    db.commit()
+    db.remove()
