@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> int:
         result = Path(sys.argv[2]) if len(sys.argv) > 2 else LAST_RUN
         publish(json.loads(result.read_text(encoding="utf-8")))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # and its servers too
     options = _options()
     starts = 1 if options.quick else options.starts
     about = machine.describe(options.base)

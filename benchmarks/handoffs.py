@@ -125,12 +125,15 @@ def _measure_once(
     prepared: Mapping[str, Start], wanted: Collection[str], measured: dict[str, Measured]
 ) -> None:
     with ExitStack() as stack:
-        running = {}
+        running, browsers = {}, {}
         for kind, start in prepared.items():
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            running[kind] = stack.enter_context(start(folder))
+            running[kind] = pair = stack.enter_context(start(folder))
+            browsers[kind] = Browser(pair.cookies)
+            for _ in range(WARM_UP):
+                browsers[kind].hand_off(pair.begin)
         if "CPU" in wanted:
-            for kind, figures in _cpu_milliseconds(running).items():
+            for kind, figures in _cpu_milliseconds(running, browsers).items():
                 for what, figure in figures.items():
                     measured[kind][what].append(figure)
         waiting = {kind: pair for kind, pair in running.items() if kind in WAITS}
@@ -142,12 +145,10 @@ def _measure_once(
                 measured[kind]["memory"].append(sum(map(mebibytes, pair.pids)))
 
 
-def _cpu_milliseconds(running: Mapping[str, Pair]) -> Mapping[str, Mapping[str, float]]:
+def _cpu_milliseconds(
+    running: Mapping[str, Pair], browsers: Mapping[str, Browser]
+) -> Mapping[str, Mapping[str, float]]:
     """Return the CPU time of one handoff, of each pair: in all, and of each request of ours."""
-    browsers = {kind: Browser(pair.cookies) for kind, pair in running.items()}
-    for kind, pair in running.items():
-        for _ in range(WARM_UP):
-            browsers[kind].hand_off(pair.begin)
     rounds: dict[str, list[Mapping[str, float]]] = {kind: [] for kind in running}
     for _ in range(ROUNDS):
         for kind, pair in running.items():

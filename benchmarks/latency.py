@@ -12,6 +12,7 @@ from benchmarks.browser import Browser
 from benchmarks.pairs import Pair
 
 WARM_UP = 3
+PATIENCE = 60  # seconds until all have to be there
 _together: Barrier | None = None
 
 
@@ -39,7 +40,7 @@ def _hand_off(pair: Pair, handoffs: int) -> list[float]:
     for _ in range(WARM_UP):
         browser.hand_off(pair.begin)
     assert _together is not None
-    _together.wait()
+    _together.wait(PATIENCE)
     times = []
     for _ in range(handoffs):
         begun = time.perf_counter()

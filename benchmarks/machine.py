@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -20,19 +21,23 @@ PACKAGES = (
 
 def describe(base: str) -> dict[str, str]:
     """Return a name and a value for each, to be shown beside the figures."""
-    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-    node = "" if (found := _said("node", "--version")) is None else f", Node {found}"
+    python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    packages = [f"{package} {version(package)}" for package in PACKAGES]
+    node = json.loads((CHECKOUT / "benchmarks" / "node_pair" / "package.json").read_text())
+    others = [f"{name} {pinned}" for name, pinned in node["dependencies"].items()]
     about = {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         "load at the begin": ", ".join(f"{load:.1f}" for load in os.getloadavg()),
-        "versions": f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
-        f"{packages}{node}",
+        "versions": ", ".join([python, *packages]),
+        "other peers": ", ".join(
+            [f"Node {_said('node', '--version')}", *others, f"{_said('psql', '--version')}"]
+        ),
         "servers": "one granian worker each, 32 threads; CPU time of the servers' processes",
         "client": f"requests {version('requests')}, for every row",
-        "commit": _said("git", "-C", str(CHECKOUT), "describe", "--always", "--dirty") or "unknown",
+        "commit": _said("git", "-C", str(CHECKOUT), "describe", "--always", "--dirty"),
     }
     if base:
-        about["base"] = _said("git", "-C", str(CHECKOUT), "describe", "--always", base) or base
+        about["base"] = _said("git", "-C", str(CHECKOUT), "describe", "--always", base)
     return about
 
 
@@ -43,9 +48,9 @@ def _processor() -> str:
     return model[1] if model else platform.machine()
 
 
-def _said(*command: str) -> str | None:
+def _said(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+        return "absent"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
