@@ -1,4 +1,4 @@
-"""Files that nobody but their owner may read, and one writer at a time."""
+"""Files that only their owner may read, and one writer at a time."""
 
 from __future__ import annotations
 

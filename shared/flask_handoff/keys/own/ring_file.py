@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from flask_handoff.errors import ConfigurationError
-from flask_handoff.keys.file_stamp import file_stamp
 from flask_handoff.redaction import shown
 from flask_handoff.strict_json import load_strict_json
 
@@ -52,7 +51,7 @@ class RingEntry:
 
     @property
     def is_published(self) -> bool:
-        """Whether receivers are told of this key."""
+        """Whether receivers are given this key."""
         return self.state in {"staged", "active"}
 
     @property
@@ -66,13 +65,18 @@ class RingEntry:
         return self.state == "active" and self.replaced_at is not None
 
 
+def ring_path(directory: Path) -> Path:
+    """Return where the ring of a directory lies."""
+    return directory / "ring.json"
+
+
 def ring_exists(directory: Path) -> bool:
     """Tell whether a directory holds a ``ring.json``, good or bad, a broken link included.
 
     Raises:
         ConfigurationError: This user may not look.
     """
-    path = _path(directory)
+    path = ring_path(directory)
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -80,11 +84,6 @@ def ring_exists(directory: Path) -> bool:
     except OSError as error:
         raise unreadable(path, error) from None
     return True
-
-
-def ring_stamp(directory: Path) -> tuple[int, ...] | None:
-    """Tell one state of ``ring.json`` from another without reading it."""
-    return file_stamp(_path(directory))
 
 
 def read_ring(directory: Path) -> tuple[RingEntry, ...]:
@@ -100,7 +99,7 @@ def read_ring(directory: Path) -> tuple[RingEntry, ...]:
             f"Make its first key: {new_key_command(directory)}",
         )
     check_private_directory(directory)
-    path = _path(directory)
+    path = ring_path(directory)
     unverified_ring = read_private_file(path)
     try:
         return _parse(unverified_ring)
@@ -125,11 +124,7 @@ def write_ring(directory: Path, entries: Sequence[RingEntry]) -> None:
         OSError: It cannot be written; the old ring is still there.
     """
     document = {"keys": [_to_json(entry) for entry in entries]}
-    write_private_file(_path(directory), json.dumps(document, indent=2).encode("ascii") + b"\n")
-
-
-def _path(directory: Path) -> Path:
-    return directory / "ring.json"
+    write_private_file(ring_path(directory), json.dumps(document, indent=2).encode("ascii") + b"\n")
 
 
 def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:

@@ -22,7 +22,7 @@ PUBLICATION_TIME = PICK_UP_TIME + JWKS_MAX_AGE
 """From the publication of a key until no receiver holds a key set without it."""
 
 RETENTION_TIME = PICK_UP_TIME + LONGEST_TOKEN_LIFE + JWKS_MAX_AGE
-"""From the last signature of a key until nobody needs it any more."""
+"""From the last signature of a key until no receiver needs it any more."""
 
 
 def activation_allowed_at(entry: RingEntry) -> datetime:

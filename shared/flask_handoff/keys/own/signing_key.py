@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +17,6 @@ from flask_handoff.redaction import shown
 from .private_files import read_private_file, write_private_file
 
 
-@dataclass(frozen=True, slots=True)
 class SigningKey:
     """One private key; a ``Signer`` that exists only when it is strong.
 
@@ -29,12 +27,9 @@ class SigningKey:
         KeyUnusableError: The key is weak.
     """
 
-    private_key: rsa.RSAPrivateKey = field(repr=False, compare=False)
-    verification_key: VerificationKey = field(init=False)
-
-    def __post_init__(self) -> None:
-        public_half = VerificationKey.from_public_key(self.private_key.public_key())
-        object.__setattr__(self, "verification_key", public_half)
+    def __init__(self, private_key: rsa.RSAPrivateKey) -> None:
+        self.private_key = private_key
+        self.verification_key = VerificationKey.from_public_key(private_key.public_key())
 
     @classmethod
     def generate(cls, bits: int) -> Self:

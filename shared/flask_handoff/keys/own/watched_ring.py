@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.keys.file_stamp import file_stamp
 
 from .ring import KeyRing
-from .ring_file import ring_stamp
+from .ring_file import ring_path
 from .signing_key import SigningKey
 
 LOOK_INTERVAL = 1.0  # seconds from one look at ring.json to the next
@@ -39,6 +40,7 @@ class WatchedKeyRing:
 
     def __init__(self, directory: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._directory = directory
+        self._path = ring_path(directory)
         self._monotonic = monotonic
         self._complaint = ""
         self._look_at = monotonic() + LOOK_INTERVAL
@@ -58,7 +60,7 @@ class WatchedKeyRing:
         if self._complaint and now < self._look_at:
             return ring
         self._look_at = now + LOOK_INTERVAL
-        if ring_stamp(self._directory) == stamp:
+        if file_stamp(self._path) == stamp:
             self._complaint = ""
             return ring
         try:
@@ -92,10 +94,10 @@ class WatchedKeyRing:
     def _open(self, before: KeyRing | None) -> tuple[KeyRing, tuple[int, ...] | None]:
         while True:
             # The stamp is older than what is read: a change in between is seen at the next look.
-            stamp = ring_stamp(self._directory)
+            stamp = file_stamp(self._path)
             try:
                 return KeyRing.open(self._directory, before=before), stamp
             except ConfigurationError:
                 # A key that was removed in between has no file any more: the ring is good.
-                if ring_stamp(self._directory) == stamp:
+                if file_stamp(self._path) == stamp:
                     raise

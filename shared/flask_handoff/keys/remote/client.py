@@ -34,7 +34,7 @@ _logger = logging.getLogger("flask_handoff")
 def uptime() -> float:
     """Tell the seconds since boot, with those that the machine slept where it counts them.
 
-    ``time.monotonic`` stands still while a machine sleeps: a withdrawn key would outlive the night.
+    ``time.monotonic`` stands still while a machine sleeps: a removed key would last the night.
     """
     return time.clock_gettime(_BOOT_CLOCK) if _BOOT_CLOCK is not None else time.monotonic()
 
@@ -45,7 +45,7 @@ class JWKSClient:
     A key that is known is found at once, whatever the endpoint does: a thread renews the set before
     it expires. While the endpoint fails, the last good set serves for an hour past its
     lifetime. A key that is not known causes at most one fetch, and at most one fetch begins every
-    ten seconds. A withdrawn key is forgotten within the lifetime, as long as the endpoint answers;
+    ten seconds. A removed key is forgotten within the lifetime, as long as the endpoint answers;
     the last one as well: a set without any key is an answer, not an outage.
 
     Safe to share between threads and to take across a fork. Give each issuer a client of its own:
@@ -124,7 +124,7 @@ class JWKSClient:
         """Find the key of this name.
 
         Waits at most the deadline, only where a fetch can change the answer, and only beside fewer
-        than ``MOST_WAITING`` others: those who come after them are told at once what is known.
+        than ``MOST_WAITING`` others: a later caller is answered at once with what is known.
 
         Args:
             kid: As the token names it, of the form that a ``kid`` has; it only chooses.

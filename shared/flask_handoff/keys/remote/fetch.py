@@ -20,7 +20,7 @@ MAXIMUM_JWKS_BYTES = 64 * 1024  # of the body; 16 keys of 4,096 bits are about 1
 
 _HEADERS = {
     "Accept": "application/jwk-set+json, application/json",
-    # A cache on the way may hold a key for its whole time that is withdrawn meanwhile.
+    # A cache on the way may still hold a key that the issuer has removed.
     "Cache-Control": "no-cache",
 }
 

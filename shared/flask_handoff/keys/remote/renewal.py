@@ -21,7 +21,7 @@ from flask_handoff.keys.verification_key import VerificationKey
 
 FETCH_DEADLINE = timedelta(seconds=5)
 ATTEMPT_INTERVAL = timedelta(seconds=10)  # from the start of one to the start of the next
-RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that nobody meets an expired set
+RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that no caller meets an expired set
 STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer is available
 MOST_WAITING = 16  # callers at once; a flood of unknown keys must not hold every thread of a server
 
@@ -34,7 +34,7 @@ class HeldKeys:
 
     Args:
         keys: By ``kid``, at least one.
-        clock_difference: The issuer's clock minus ours, to a second or two; None if it told none.
+        clock_difference: The issuer's clock minus ours, to a second or two; None if unknown.
         renewal_due_at: When a newer set is asked for.
         expires_at: Until when the set is used without a question.
         serves_until: Until when it is used while attempts to renew it fail.
