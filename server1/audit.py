@@ -72,7 +72,7 @@ class Event(StrEnum):
     EMAIL_CHANGE_REQUESTED = "email_change_requested"
     EMAIL_CHANGED = "email_changed"
     NAME_CHANGED = "name_changed"
-    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_DELETED = "account_deleted"
     ACCOUNT_CREATED = "account_created"
     ACCOUNT_DISABLED = "account_disabled"
     ACCOUNT_ENABLED = "account_enabled"

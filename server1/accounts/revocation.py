@@ -87,7 +87,7 @@ def delete_account(connection: Connection, user: User, *, detail: str | None = N
     """
     revoke_all_sessions(connection, user)
     delete_user(connection, user)
-    audit.record(connection, Event.ACCOUNT_CLOSED, subject=user.subject, detail=detail)
+    audit.record(connection, Event.ACCOUNT_DELETED, subject=user.subject, detail=detail)
 
 
 def sweep(connection: Connection, now: datetime) -> None:

@@ -120,7 +120,7 @@ def list_users() -> None:
 @click.argument("email")
 @plain_refusals()
 def disable_user(email: str) -> None:
-    """Close the account of EMAIL: its sessions end, and nobody can sign in to it."""
+    """Disable the account of EMAIL: its sessions end, and nobody can sign in to it."""
     with database().writing() as connection:
         user = users.by_email(connection, email)
         users.change(connection, user, disabled=True)
@@ -135,7 +135,7 @@ def disable_user(email: str) -> None:
 @click.argument("email")
 @plain_refusals()
 def enable_user(email: str) -> None:
-    """Open the account of EMAIL again."""
+    """Enable the account of EMAIL again."""
     with database().writing() as connection:
         user = users.by_email(connection, email)
         users.change(connection, user, disabled=False)

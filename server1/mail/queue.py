@@ -23,7 +23,7 @@ class EmailKind(StrEnum):
     PASSWORD_CHANGED = "password-changed"  # noqa: S105
     CHANGE_EMAIL = "change-email"
     EMAIL_CHANGED = "email-changed"
-    ACCOUNT_CLOSED = "account-closed"
+    ACCOUNT_DELETED = "account-deleted"
 
 
 @dataclass(frozen=True, slots=True)

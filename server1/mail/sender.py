@@ -88,7 +88,7 @@ def _send(deliver: Deliver, job: Job) -> Outcome:
 
 def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetime) -> _Prepared:
     match kind:
-        case EmailKind.PASSWORD_CHANGED | EmailKind.EMAIL_CHANGED | EmailKind.ACCOUNT_CLOSED:
+        case EmailKind.PASSWORD_CHANGED | EmailKind.EMAIL_CHANGED | EmailKind.ACCOUNT_DELETED:
             return _Prepared(email.address)  # though the account may be gone
         case EmailKind.ACCOUNT_EXISTS:
             return _Prepared(_account(connection, email).email)

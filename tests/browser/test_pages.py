@@ -159,8 +159,8 @@ def link_that_does_not_work(tab):
     tab.page.goto(f"{tab.home1}reset-password?token=x")
 
 
-def closed(tab):
-    tab.page.goto(f"{tab.home1}account/closed")
+def deleted(tab):
+    tab.page.goto(f"{tab.home1}account/deleted")
 
 
 def front_page(tab):
@@ -232,8 +232,8 @@ def address_changed(tab):
     tab.page.goto(f"{tab.home1}change-email/done")
 
 
-def close_account(tab):
-    tab.page.goto(f"{tab.home1}account/close")
+def delete_account(tab):
+    tab.page.goto(f"{tab.home1}account/delete")
 
 
 def sign_out_of_server1(tab):
@@ -297,7 +297,7 @@ STRANGERS = {
     link_that_does_not_work: "This link does not work",
     outbox: "Outbox",
     mail_in_outbox: re.compile("Confirm your e-mail address for localhost:[0-9]+"),
-    closed: "Your account is closed",
+    deleted: "Your account is deleted",
     front_page: "A quiet place for short notes",
     no_such_page_at_server2: "There is no such page",
     not_signed_in_after_all: "You are not signed in",
@@ -314,7 +314,7 @@ MEMBERS = {
     change_address: "Change your address",
     change_address_sent: "Look into the new mailbox",
     address_changed: "Your address is changed",
-    close_account: "Close your account",
+    delete_account: "Delete your account",
     sign_out_of_server1: "Sign out?",
     front_page: "A quiet place for short notes",
     notes: "Your notes",

@@ -83,7 +83,7 @@ def live_with_an_account(pair, browser):
     submit("/account/email", email=f"new-{address}", password=changed)
     met |= {"changed": changed, "change link": open_link("change-email", f"new-{address}")}
     assert f"new-{address}" in browser.get(f"{pair.server1.base_url}/account").text
-    submit("/account/close", password=f"{changed} mistyped")
+    submit("/account/delete", password=f"{changed} mistyped")
     return met
 
 

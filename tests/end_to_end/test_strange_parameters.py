@@ -177,7 +177,7 @@ def requests_of_an_account(pair, browser):
     yield "/account/name", {**csrf, "name": "Eve"}, cookies
     yield "/account/password", {**csrf, **wrong, "new_password": "quarry 49 lilac boat"}, cookies
     yield "/account/email", {**csrf, **new, **wrong}, cookies
-    yield "/account/close", {**csrf, **wrong}, cookies
+    yield "/account/delete", {**csrf, **wrong}, cookies
     yield "/account/sessions/end", {**csrf, "sid": "x" * 22}, cookies
     yield "/account/sessions/end-others", csrf, cookies
     assert "Where you are signed in" in browser.get(f"{browser.server1}/account").text

@@ -27,7 +27,7 @@ def ada(browser1):
 
 @pytest.mark.parametrize(
     "path",
-    ["/account", "/account/name", "/account/password", "/account/email", "/account/close"],
+    ["/account", "/account/name", "/account/password", "/account/email", "/account/delete"],
 )
 def test_whoever_is_not_signed_in_is_sent_to_the_sign_in(browser1, path):
     answer = browser1.get(path)
@@ -279,15 +279,15 @@ def test_nobody_ends_the_session_of_another_account(accounts, ada):
 
 
 def close(visitor, password=PASSWORD):
-    return visitor.submit("/account/close", {"password": password}, page="/account/close")
+    return visitor.submit("/account/delete", {"password": password}, page="/account/delete")
 
 
-def test_a_closed_account_is_gone_with_all_that_belongs_to_it(accounts, ada, mail_room):
+def test_a_deleted_account_is_gone_with_all_that_belongs_to_it(accounts, ada, mail_room):
     other = Visitor(accounts)
     other.sign_in()
     ada.authorize()
     answer = close(ada)
-    assert "Your account is closed" in ada.get(answer.location).text
+    assert "Your account is deleted" in ada.get(answer.location).text
     assert user_rows(accounts) == []
     assert accounts.session_rows() == []
     assert not ada.is_signed_in
@@ -297,7 +297,7 @@ def test_a_closed_account_is_gone_with_all_that_belongs_to_it(accounts, ada, mai
     assert mail_room.recipients() == [EMAIL]
 
 
-def test_an_account_is_not_closed_without_its_password(accounts, ada):
+def test_an_account_is_not_deleted_without_its_password(accounts, ada):
     assert close(ada, "a guess").status_code == 403
     assert ada.is_signed_in
 

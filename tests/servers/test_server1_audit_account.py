@@ -62,7 +62,7 @@ def test_each_step_of_an_account_is_recorded_once(accounts_on, visitor, log):
     visitor.submit("/forgot-password", {"email": NEW_EMAIL}, page="/forgot-password")
     open_mail(visitor, Purpose.RESET_PASSWORD, NEW_EMAIL, password=PASSWORDS[2])
     visitor.sign_in(NEW_EMAIL, PASSWORDS[2])
-    visitor.submit("/account/close", {"password": PASSWORDS[2]}, page="/account/close")
+    visitor.submit("/account/delete", {"password": PASSWORDS[2]}, page="/account/delete")
     told = [(row.event, row.subject) for row in rows(accounts_on) if row.id > begin]
     assert told == [
         ("signed_up", subject),
@@ -81,7 +81,7 @@ def test_each_step_of_an_account_is_recorded_once(accounts_on, visitor, log):
         ("password_reset", subject),
         ("signed_in", subject),
         ("session_ended", subject),
-        ("account_closed", subject),
+        ("account_deleted", subject),
     ]
     assert [(line["event"], line["account"]) for line in lines(log)] == told
     assert not any(secret in log.text for secret in (*PASSWORDS, EMAIL, NEW_EMAIL))

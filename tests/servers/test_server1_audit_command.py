@@ -67,9 +67,9 @@ def test_an_unknown_user_is_said_to_be_so(accounts):
     assert "There is no account for bob@example.com." in result.output
 
 
-def test_the_events_of_an_account_that_is_closed_are_found_by_its_identifier(accounts_on):
-    record(accounts_on, Event.ACCOUNT_CLOSED, subject="-an-account-that-was")
-    assert events_shown(accounts_on, "--account", "-an-account-that-was") == ["account_closed"]
+def test_the_events_of_a_deleted_account_are_found_by_its_identifier(accounts_on):
+    record(accounts_on, Event.ACCOUNT_DELETED, subject="-an-account-that-was")
+    assert events_shown(accounts_on, "--account", "-an-account-that-was") == ["account_deleted"]
     assert "-an-account-that-was" in show(accounts_on)[-1]
 
 

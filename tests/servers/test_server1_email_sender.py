@@ -164,7 +164,7 @@ def test_a_verified_address_is_not_asked_about_again(room):
 
 
 @pytest.mark.parametrize(
-    "kind", [EmailKind.PASSWORD_CHANGED, EmailKind.EMAIL_CHANGED, EmailKind.ACCOUNT_CLOSED]
+    "kind", [EmailKind.PASSWORD_CHANGED, EmailKind.EMAIL_CHANGED, EmailKind.ACCOUNT_DELETED]
 )
 def test_a_notice_goes_where_it_was_addressed_though_the_account_is_gone(room, kind):
     room.enqueue(kind, subject=room.accounts.find().subject)
@@ -318,7 +318,7 @@ def test_a_link_is_good_before_its_mail_is_on_its_way(room):
     assert room.deliver() == {Outcome.SENT: 1}
 
 
-def test_an_account_closed_while_its_mail_is_on_its_way_is_no_fault(room):
+def test_an_account_deleted_while_its_mail_is_on_its_way_is_no_fault(room):
     class Closer:
         def deliver(self, message):
             with room.database.writing() as connection:

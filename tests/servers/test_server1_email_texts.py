@@ -152,6 +152,6 @@ def test_a_second_recipient_cannot_be_written(accounts, address):
 def test_markup_in_a_setting_is_text(accounts_environment, clock):
     settings = {**accounts_environment, "SERVER1_CONTACT": "<b>us</b> & them"}
     with running_accounts(settings, clock) as accounts:
-        mail = sent(write(accounts, EmailKind.ACCOUNT_CLOSED))
+        mail = sent(write(accounts, EmailKind.ACCOUNT_DELETED))
     assert "<b>" not in mail.get_body(("html",)).get_content()
     assert "<b>us</b> & them" in " ".join(text_of(mail).split())

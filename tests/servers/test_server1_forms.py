@@ -6,7 +6,7 @@ FIELDS = {"email": EMAIL, "password": PASSWORD}
 FORMS = [
     *("/login", "/logout", "/signup", "/verify-email", "/verify-email/again"),
     *("/verify-email/not-mine", "/forgot-password", "/reset-password", "/change-email"),
-    *("/account/name", "/account/password", "/account/email", "/account/close"),
+    *("/account/name", "/account/password", "/account/email", "/account/delete"),
     *("/account/sessions/end", "/account/sessions/end-others"),
 ]
 

@@ -111,7 +111,7 @@ def end_by_an_operators_password(services):
 
 
 def end_by_closing(services):
-    services.visitor().submit("/account/close", {"password": PASSWORD}, page="/account/close")
+    services.visitor().submit("/account/delete", {"password": PASSWORD}, page="/account/delete")
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,17 @@ from server1.signed_in import session_here, sign_out
 
 from .forms import account_page, add_notice, authenticated, form_view
 
-blueprint = Blueprint("closing", __name__)
-add_notice(blueprint, "/account/closed", "closed", "accounts/closed.html")
+blueprint = Blueprint("account_deletion", __name__)
+add_notice(blueprint, "/account/deleted", "deleted", "accounts/deleted.html")
 
 
-@blueprint.route("/account/close", methods=["GET", "POST"])
-@form_view(account_page("accounts/close.html"))
-def close() -> Response:
+@blueprint.route("/account/delete", methods=["GET", "POST"])
+@form_view(account_page("accounts/delete.html"))
+def delete() -> Response:
     """Delete the account, for the password."""
     with authenticated(session_here().user.email) as (connection, user):
         sign_out(connection)
         revocation.delete_account(connection, user)
-        kind = EmailKind.ACCOUNT_CLOSED
+        kind = EmailKind.ACCOUNT_DELETED
         enqueue(connection, kind, address=user.email, subject=user.subject)
-    return redirect(url_for(".closed"), 303)
+    return redirect(url_for(".deleted"), 303)
