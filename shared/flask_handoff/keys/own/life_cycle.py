@@ -41,9 +41,9 @@ def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -
         KeyLifeCycleError: As many keys are published as receivers take.
     """
     key = SigningKey.generate(bits)
-    with _changing(directory, make=True) as ring:
+    with _changing(directory, clock, make=True) as (ring, now):
         _check_room(ring)
-        entry = _new_entry(key, _now(clock), signs=not any(entry.signs for entry in ring))
+        entry = _new_entry(key, now, signs=not any(entry.signs for entry in ring))
         # The PEM comes first: a ring that is read in between must not list a key without its file.
         key.write(directory)
         _write(directory, [*ring, entry])
@@ -83,8 +83,7 @@ def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> N
         KeyLifeCycleError: There is no such key, it is not staged, or a receiver may not have seen
             it yet.
     """
-    with _changing(directory) as ring:
-        now = _now(clock)
+    with _changing(directory, clock) as (ring, now):
         _check_activation(_find_key(ring, kid), ring, now)
         _write(directory, _activated(ring, kid, now))
 
@@ -101,8 +100,7 @@ def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> Non
         ConfigurationError: There is no good ring, or the directory cannot be written.
         KeyLifeCycleError: There is no such key, it signs, or one of its tokens may still live.
     """
-    with _changing(directory) as ring:
-        now = _now(clock)
+    with _changing(directory, clock) as (ring, now):
         (entry,) = find_published_keys(ring, [kid])
         _check_retirement(entry, now)
         retired = replace(entry, state="retired", removed_at=now)
@@ -131,8 +129,7 @@ def revoke_keys(
         ConfigurationError: There is no good ring, or the directory cannot be written.
         KeyLifeCycleError: There is no such key, or it is retired or revoked already.
     """
-    with _changing(directory) as ring:
-        now = _now(clock)
+    with _changing(directory, clock) as (ring, now):
         revoked = find_published_keys(ring, kids)
         remaining = [
             replace(entry, state="revoked", removed_at=now) if entry in revoked else entry
@@ -213,7 +210,9 @@ def _check_date(allowed_at: datetime, now: datetime, reason: str) -> None:
 
 
 @contextmanager
-def _changing(directory: Path, *, make: bool = False) -> Iterator[tuple[RingEntry, ...]]:
+def _changing(
+    directory: Path, clock: Clock, *, make: bool = False
+) -> Iterator[tuple[tuple[RingEntry, ...], datetime]]:
     try:
         if make:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -221,16 +220,13 @@ def _changing(directory: Path, *, make: bool = False) -> Iterator[tuple[RingEntr
         else:
             read_ring(directory)  # refuses before a lock file is made
         with only_writer(directory):
-            yield read_ring(directory) if not make or ring_exists(directory) else ()
+            ring = read_ring(directory) if not make or ring_exists(directory) else ()
+            yield ring, clock().replace(microsecond=0)
     except OSError as error:
         raise ConfigurationError(
             f"The key directory {shown(directory)} cannot be written: {error.strerror}.",
             "Name a directory that this user may write to.",
         ) from None
-
-
-def _now(clock: Clock) -> datetime:
-    return clock().replace(microsecond=0)
 
 
 def _new_entry(key: SigningKey, now: datetime, *, signs: bool) -> RingEntry:

@@ -21,7 +21,7 @@ from flask_handoff.keys.verification_key import VerificationKey
 
 FETCH_DEADLINE = timedelta(seconds=5)
 ATTEMPT_INTERVAL = timedelta(seconds=10)  # from the start of one to the start of the next
-RENEWAL_SHARE = 0.8  # of the lifetime: renewed early, so that no caller meets an expired set
+RENEWED_EARLY = 0.2  # of the lifetime: so that no caller meets an expired set
 STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer is available
 MOST_WAITING = 16  # callers at once; a flood of unknown keys must not hold every thread of a server
 
@@ -35,14 +35,12 @@ class HeldKeys:
     Args:
         keys: By ``kid``, at least one.
         clock_difference: The issuer's clock minus ours, to a second or two; None if unknown.
-        renewal_due_at: When a newer set is asked for.
         expires_at: Until when the set is used without a question.
         serves_until: Until when it is used while attempts to renew it fail.
     """
 
     keys: Mapping[str, VerificationKey]
     clock_difference: timedelta | None
-    renewal_due_at: float
     expires_at: float
     serves_until: float
 
@@ -200,10 +198,10 @@ class KeyRenewal:
             return not self._stopped
 
     def _due_at(self) -> float:
-        held = self.held
-        return max(
-            -math.inf if held is None else held.renewal_due_at, self._begun_at + self._interval
-        )
+        allowed_at, held = self._begun_at + self._interval, self.held
+        if held is None:
+            return allowed_at
+        return max(allowed_at, held.expires_at - RENEWED_EARLY * self._lifetime)
 
     def _begin(self) -> None:
         self._in_flight = True
@@ -228,7 +226,6 @@ class KeyRenewal:
         self.held = HeldKeys(
             keys,
             clock_difference,
-            renewal_due_at=self._begun_at + RENEWAL_SHARE * self._lifetime,
             expires_at=expires_at,
             serves_until=expires_at + STALE_IF_ERROR.total_seconds(),
         )
