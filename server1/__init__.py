@@ -1,4 +1,4 @@
-"""SERVER1: it knows passwords, signs people in, and hands them on."""
+"""SERVER1: it knows passwords, signs users in, and issues handoffs."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def record(
 
     Raises:
         RuntimeError: No writing transaction is open in this thread.
-        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded. Nothing of the transaction holds.
+        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded. The transaction is undone.
     """
     now = clock.now()
     in_request = has_request_context()

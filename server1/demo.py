@@ -45,7 +45,7 @@ def choose_password() -> None:
 
 
 def prepare_account(app: Flask, password: str) -> None:
-    """Create the demo account, or give it this start's password; touch nobody else's.
+    """Create the demo account, or give it this start's password; leave all other accounts alone.
 
     An account that is no longer under ``ada@example.com`` belongs to the person who moved it.
 

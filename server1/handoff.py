@@ -10,7 +10,7 @@ from .signed_in import current_session
 
 
 def signed_in_user() -> SignedInUser | None:
-    """Say who is signed in."""
+    """Return the user who is signed in."""
     session = current_session()
     if session is None:
         return None
@@ -23,7 +23,7 @@ def signed_in_user() -> SignedInUser | None:
 def granted_scope(
     user: SignedInUser, client: Client, requested_scope: frozenset[str]
 ) -> frozenset[str]:
-    """Say what they may do at the client, and record that they are handed on."""
+    """Return what they may do at the client, and record the handoff."""
     if config().requires_verified_email and not user.email_verified:
         raise AccessDeniedError
     with database().writing() as connection:

@@ -62,7 +62,7 @@ def _notify(issuer: HandoffIssuer, job: Job) -> Outcome:
     ended_at = job.enqueued_at
     if logout.sid is None:
         # Sessions that were still there are named; the others have been idle for much longer.
-        # Meanwhile somebody may have signed in anew, perhaps at a machine whose clock is behind.
+        # Meanwhile somebody may have signed in again, perhaps at a machine whose clock is behind.
         ended_at -= NEW_SIGN_INS_SPARED
     try:
         issuer.send_logout(client, ended_at=ended_at, session_id=logout.sid, subject=logout.subject)

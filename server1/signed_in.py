@@ -59,8 +59,8 @@ def is_signed_in(user: User) -> bool:
 def sign_in(connection: Connection, user: User) -> None:
     """Open a session for *user* in this browser, with a new identifier, and end the one before.
 
-    Where that was theirs too, it goes on. Nothing that was in the cookie is kept: whoever planted
-    it knows none of what comes.
+    Where that was theirs too, it is kept. Nothing of the old cookie is: an attacker who planted it
+    knows nothing of the new one.
     """
     now = clock.now()
     before = _session_of(connection, user, now)

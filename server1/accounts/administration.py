@@ -21,7 +21,7 @@ def create_account(
     email_verified: bool,
     subject_prefix: str = "",
 ) -> User:
-    """Create an account. What the password rules say beside its length is for the caller to ask.
+    """Create an account. The caller checks the password rules other than its length.
 
     Raises:
         PasswordUnusableError, EmailAddressError, UserNameError: One of them cannot be used.
@@ -46,7 +46,7 @@ def create_account(
 def replace_password(user: User, unverified_password: str) -> None:
     """Give an account a password, and end its sessions; if it has that password, do nothing.
 
-    What the password rules say beside its length is for the caller to ask.
+    The caller checks the password rules other than its length.
 
     Raises:
         PasswordUnusableError: The password may not be used.

@@ -34,7 +34,7 @@ def authenticated(
         A writing transaction in which the account is locked, and the account.
 
     Raises:
-        PasswordUnusableError: Nobody can have this password; the message may be shown.
+        PasswordUnusableError: No account can have this password; the message may be shown.
         PasswordWrongError: Wrong, or there is no such account, or it is disabled.
         TooManyAttemptsError: A limit is reached; nothing was compared.
         HasherBusyError: The password could not be compared in time; nothing was counted.

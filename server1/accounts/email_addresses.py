@@ -1,17 +1,17 @@
 """E-mail addresses: which an account may have, and which two are the same.
 
 The rule: an address is ASCII, without quotes, comments, encoded words or a name around it, at most
-254 characters, and its syntax is judged by the package email-validator; nobody is asked over the
-network. It is kept as it was given. Two addresses are the same if they differ in the case of ASCII
-letters only. No Unicode folding takes place, so no letter of another alphabet passes for one of an
-address on file; a domain with other letters is written in its ``xn--`` form.
+254 characters, and its syntax is judged by the package email-validator, without a network request.
+It is kept as it was given. Two addresses are the same if they differ in the case of ASCII letters
+only. No Unicode folding takes place, so no letter of another alphabet passes for one of an address
+on file; a domain with other letters is written in its ``xn--`` form.
 """
 
 from __future__ import annotations
 
 LONGEST_ADDRESS = 254  # characters: RFC 5321, section 4.5.3.1.3, less the angle brackets
 
-# RFC 2047, section 2: in a mail's header, whoever reads it decodes into another address.
+# RFC 2047, section 2: a mail's reader decodes it into another address.
 _ENCODED_WORD = "=?"
 
 
@@ -20,11 +20,11 @@ class EmailAddressError(ValueError):
 
     def __init__(self) -> None:
         # What was given is not repeated: it may be a password in the wrong field.
-        super().__init__("That is not an e-mail address, such as name@example.com.")
+        super().__init__("That is not an e-mail address. For example: name@example.com.")
 
 
 def fold(unverified_address: str) -> str:
-    """Return the form in which an address is looked up: surrounding blanks off, letters small.
+    """Return the form in which an address is looked up: without surrounding blanks, in lower case.
 
     Raises:
         EmailAddressError: No account can have it: empty, too long, or not printable ASCII.

@@ -1,7 +1,7 @@
-"""Links in mails: whoever opens one has read a mail that was sent to its address.
+"""Links in mails: opening one proves that a mail to its address was read.
 
-A link is good once, until its time is over, and only while it is the newest of its account and
-purpose. The token exists in the mail alone: here lies its hash.
+A link is valid once, until it expires, and only while it is the newest of its account and purpose.
+The token is in the mail alone; its hash is stored here.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def make(
     browser_sha256: str | None,
     now: datetime,
 ) -> str:
-    """Make the newest link of an account and purpose; from the commit on, older ones are not good.
+    """Make the newest link of an account and purpose; from the commit on, older ones are void.
 
     Args:
         connection: Of a writing transaction.
@@ -115,8 +115,8 @@ def find(connection: Connection, unverified_token: str, purpose: Purpose, now: d
     Raises:
         LinkUnknownError: There is none for this purpose, its account is disabled, or the account
             has another address by now.
-        LinkReplacedError: A newer one is good.
-        LinkExpiredError: Its time is over, and so is that of newer ones.
+        LinkReplacedError: A newer one is valid.
+        LinkExpiredError: It has expired, and so have newer ones.
     """
     row = _row(connection, unverified_token, purpose)
     if row["replaced_by"] is not None:
@@ -158,7 +158,7 @@ def consume(connection: Connection, link: Link) -> None:
 
 
 def revoke(connection: Connection, user: User, purposes: Iterable[Purpose]) -> None:
-    """Make every link of an account for these purposes useless."""
+    """Revoke every link of an account for these purposes."""
     _lock(connection, user)
     connection.execute(
         delete(mail_links).where(
@@ -189,8 +189,8 @@ def _row(connection: Connection, unverified_token: str, purpose: Purpose) -> Row
 
 
 def _lock(connection: Connection, user: User) -> None:
-    # On PostgreSQL two links made at once would both be the newest. Whoever changes links takes
-    # this lock first, so that nobody waits for somebody who waits for them.
+    # On PostgreSQL two links made at once would both be the newest. Every change of links takes
+    # this lock first, so that no two wait for each other.
     connection.execute(
         select(users.c.subject).where(users.c.subject == user.subject).with_for_update()
     )

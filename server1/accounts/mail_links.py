@@ -16,7 +16,7 @@ from .users import User
 mail_links = Table(
     "mail_links",
     metadata,
-    # Only the hash: whoever reads the database cannot set anybody's password.
+    # Only the hash: a reader of the database cannot set anybody's password.
     Column("token_sha256", String(64), primary_key=True),
     Column("purpose", String(32), nullable=False),
     Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False),
@@ -40,7 +40,7 @@ class Purpose(StrEnum):
 
     @property
     def life(self) -> timedelta:
-        """How long such a link is good."""
+        """How long such a link is valid."""
         return _LIVES[self]
 
 
@@ -52,15 +52,15 @@ _LIVES = {
 
 
 class LinkUnknownError(LookupError):
-    """There is no such link: mistyped, used already, revoked, or of an account that is closed."""
+    """There is no such link: mistyped, used already, revoked, or of a disabled account."""
 
 
 class LinkExpiredError(LookupError):
-    """The link's time is over, and there is no newer one that is still good."""
+    """The link has expired, and there is no newer one that is still valid."""
 
 
 class LinkReplacedError(LookupError):
-    """A newer mail holds the link that is good.
+    """A newer mail contains the valid link.
 
     Args:
         newest_made_at: When that mail was sent.

@@ -2,7 +2,7 @@
 
 Length counts, and nothing else is demanded: no digits, no capitals, no regular change. Refused is
 what an attacker tries first: the passwords that are seen most often, and what is known about the
-account. Both are told by zxcvbn, which brings a list of 30,000 passwords from leaks.
+account. Both are found by zxcvbn, which has a list of 30,000 passwords from leaks.
 
 Sources: OWASP ASVS 5.0, 6.2.1, 6.2.4, 6.2.5, 6.2.8, 6.2.9 and 6.2.11; NIST SP 800-63B-4, section
 3.1.1.2, which asks for 15 characters where a password is all there is.
@@ -39,7 +39,7 @@ def check_new_password(unverified_password: str, about: Iterable[str] = ()) -> s
 
     Args:
         unverified_password: 8 characters or more, 1,024 bytes or less.
-        about: What an attacker knows about the account, such as its e-mail address and name.
+        about: What an attacker knows about the account, for example its e-mail address and name.
 
     Raises:
         PasswordUnusableError: It may not be used; the message may be shown.
@@ -48,7 +48,7 @@ def check_new_password(unverified_password: str, about: Iterable[str] = ()) -> s
     if password.lower() in _common_passwords() or _score(password, about) == 0:
         raise PasswordUnusableError(
             "That password is among the first that are guessed. "
-            "Use another one, such as four words that have nothing to do with each other."
+            "Use another one, for example four unrelated words."
         )
     return password
 

@@ -49,7 +49,7 @@ def check_password(unverified_password: str) -> str:
         length = len(unverified_password.encode("utf-8"))
     except UnicodeEncodeError:
         raise PasswordUnusableError(
-            "The password holds characters that are not Unicode text."
+            "The password contains characters that are not Unicode text."
         ) from None
     if length > LONGEST_PASSWORD:
         raise PasswordUnusableError(f"A password has at most {LONGEST_PASSWORD} bytes.")
@@ -78,7 +78,7 @@ class PasswordHasher:
         self._queues = [threading.BoundedSemaphore() for _ in range(_QUEUES)]
         self._longest_wait = longest_wait.total_seconds()
         # Compared with when there is no account, so that both answers take the same time.
-        self._nobodys_hash = self._argon2.hash("nobody's password")
+        self._dummy_hash = self._argon2.hash("nobody's password")
 
     def hash(self, password: str) -> str:
         """Hash a password that is allowed by the password rules.
@@ -93,13 +93,13 @@ class PasswordHasher:
                 raise HasherBusyError("no memory to hash a password") from error
 
     def check(self, password_hash: str | None, password: str) -> None:
-        """Compare a password with an account's hash; with nobody's, at the same cost, for None.
+        """Compare a password with an account's hash; for None with a dummy, at the same cost.
 
         Raises:
             PasswordWrongError: It is another password, or *password_hash* is None.
             HasherBusyError: No turn came in time, or memory is short.
         """
-        stored_hash = self._nobodys_hash if password_hash is None else password_hash
+        stored_hash = self._dummy_hash if password_hash is None else password_hash
         with self._wait_for(self._turns):
             try:
                 self._argon2.verify(stored_hash, password)

@@ -36,9 +36,9 @@ LAST_SEEN_INTERVAL = timedelta(minutes=1)  # a row is not written for every clic
 sessions = Table(
     "sessions",
     metadata,
-    # Only the hash: whoever reads the database cannot take over a session.
+    # Only the hash: a reader of the database cannot take over a session.
     Column("id_sha256", String(64), primary_key=True),
-    # The public reference, told to receivers: neither the cookie's value nor its hash.
+    # The public reference, sent to receivers: neither the cookie's value nor its hash.
     Column("sid", String(64), nullable=False, unique=True),
     Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False, index=True),
     Column("auth_time", Instant, nullable=False),
@@ -122,12 +122,12 @@ def find_session(connection: Connection, unverified_session_id: str, now: dateti
 def reopen_session(
     connection: Connection, session: Session, browser: Browser, now: datetime
 ) -> str:
-    """Let a session begin anew for someone who has proved once more who they are.
+    """Renew a session for someone who has proved again who they are.
 
     It keeps its public reference: it is the same session to the services that it entered.
 
     Returns:
-        Its new identifier for the cookie; the old one is no longer good.
+        Its new identifier for the cookie; the old one is void.
     """
     session_id = secrets.token_urlsafe(32)
     _update(connection, session, **_opened(session_id, browser, now))

@@ -12,7 +12,7 @@ nothing. Of sign-ins only failures count. Three limits hold at once:
   have to become known again.
 
 Of mails that anybody may ask for, an account gets 3 an hour of a kind, and an address may ask for
-120 an hour of a kind, whoever they are for.
+120 an hour of a kind, for any account.
 
 An account that does not exist is throttled as one that does. An IPv6 address counts as its /64
 network, which is what one customer gets.
@@ -104,7 +104,7 @@ class TooManyAttemptsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to sign in, or to have a mail sent, before it is known how it ends.
+    """One attempt to sign in, or to request a mail, before its outcome is known.
 
     Args:
         account: The e-mail address in its folded form, whether there is such an account or not.

@@ -75,7 +75,7 @@ class User:
 
 
 def from_row(row: RowMapping) -> User:
-    """Read a user from a row that holds the columns of ``users``, and perhaps others."""
+    """Read a user from a row with the columns of ``users``, perhaps among others."""
     return User(**{column: row[column] for column in User.__dataclass_fields__})
 
 
@@ -96,7 +96,7 @@ def create(
     Raises:
         EmailAddressError: The address cannot be used.
         UserNameError: The name cannot be used.
-        UserExistsError: Another account has the address, perhaps in other letters' case.
+        UserExistsError: Another account has the address, perhaps in another case.
     """
     user = User(
         subject=subject_prefix + secrets.token_urlsafe(16),
@@ -200,7 +200,7 @@ def check_name(unverified_name: str) -> str:
     """Return a person's name, surrounding blanks off.
 
     Raises:
-        UserNameError: It is empty, longer than 100 characters, or holds control characters.
+        UserNameError: It is empty, longer than 100 characters, or contains control characters.
     """
     name = unverified_name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():

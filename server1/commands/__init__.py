@@ -1,4 +1,4 @@
-"""Commands of ``flask --app server1``, for whoever runs this server."""
+"""Commands of ``flask --app server1``, for operators."""
 
 from __future__ import annotations
 

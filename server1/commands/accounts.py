@@ -51,7 +51,7 @@ plain_refusals = partial(command_line.plain_refusals, *_REFUSALS)
 
 @users_group.command("create")
 @click.argument("email")
-@click.option("--name", help="What the person is called.  [default: the address's first part]")
+@click.option("--name", help="The person's name.  [default: the address's first part]")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--password-prompt", is_flag=True, help="Ask for the password, twice, unseen.")
 @click.option("--unverified", is_flag=True, help="The address is not known to be theirs.")
@@ -154,7 +154,7 @@ def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) ->
     """Say what the user EMAIL may do at CLIENT_ID, as SCOPE values in place of the default."""
     _check_client(client_id)
     if bool(scope) == none:
-        raise click.UsageError("Give scope values, such as notes:read, or --none.")
+        raise click.UsageError("Give scope values, for example notes:read, or --none.")
     click.echo(f"{_change_grant(email, client_id, scope)}.")
 
 

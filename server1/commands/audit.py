@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
 def read_since(
     _context: click.Context, _option: click.Parameter, value: str | None
 ) -> datetime | timedelta | None:
-    """Read an age, such as 30m, 12h or 2d, or an ISO 8601 date, in UTC if it does not say.
+    """Read an age, for example 30m, 12h or 2d, or an ISO 8601 date, in UTC if it does not say.
 
     Raises:
         click.BadParameter: It is neither.
@@ -63,7 +63,7 @@ def read_since(
     type=click.Choice([event.value for event in Event]),
     metavar="EVENT",
     multiple=True,
-    help="Of this kind, such as signed_in; may be given again for more.",
+    help="Of this kind, for example signed_in; may be repeated.",
 )
 @click.option(
     "--since",

@@ -18,7 +18,7 @@ _SENDER = re.compile(r'(?:(?P<name>[^<>"\\]{1,100}?) *<(?P<boxed>[^<>]+)>)|(?P<b
 
 
 class TLS(StrEnum):
-    """How the way to the mail server is protected."""
+    """How the connection to the mail server is protected."""
 
     STARTTLS = "starttls"  # begun in plain text, and ended where TLS is not offered
     TLS = "tls"  # from the first byte on
@@ -44,7 +44,7 @@ class MailConfig:
     """How mail leaves.
 
     Args:
-        sender: Whom mails are from.
+        sender: Of the mails.
         smtp: The mail server; None: mails become files.
         outbox: The directory of these files.
     """
@@ -58,8 +58,8 @@ def read_mail_config(read: SettingReader, instance: Path) -> MailConfig:
     """Read and check the settings of mail.
 
     Raises:
-        ConfigurationError: One is wrong, or there without those that it belongs to. The text holds
-            no password.
+        ConfigurationError: One is wrong, or another that it needs is missing. The text contains no
+            password.
     """
     return MailConfig(sender=_sender(read), smtp=_smtp(read), outbox=instance / "outbox")
 
@@ -70,7 +70,7 @@ def _sender(read: SettingReader) -> Address:
         if read.text("SERVER1_SMTP_HOST"):
             raise ConfigurationError(
                 "SERVER1_MAIL_FROM is missing.",
-                "It is whom mails are from, such as: Accounts <accounts@example.com>",
+                "It is the sender of mails, for example: Accounts <accounts@example.com>",
             )
         return Address(addr_spec="no-reply@localhost")
     found = _SENDER.fullmatch(text)

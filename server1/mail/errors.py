@@ -1,7 +1,7 @@
 """What can come of an attempt to send a mail.
 
 The text of each is kept with the job and shown to the operator: our own words, and at most a
-number that the mail server said. It holds no address and nothing that somebody else wrote.
+number that the mail server said. It contains no address and no foreign text.
 """
 
 from __future__ import annotations

@@ -43,10 +43,10 @@ def enqueue(
     subject: str | None = None,
     browser_sha256: str | None = None,
 ) -> None:
-    """Enqueue an e-mail in the writing transaction that does what it tells of.
+    """Enqueue an e-mail in the writing transaction of the event that it reports.
 
     Where anybody may ask for one, ask for it whether or not there is such an account, without
-    *subject*: whoever sends it finds out, and this request took the same time either way.
+    *subject*: the sender finds out, and this request takes the same time either way.
 
     Args:
         address: To whom. An e-mail about an account goes to the address on file, which is found by

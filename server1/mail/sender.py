@@ -1,4 +1,4 @@
-"""The sender: decides what becomes of an e-mail that is due, and sends it.
+"""The sender: decides whether an e-mail that is due is still to be sent, and sends it.
 
 Whether there is an account for an address that a stranger typed is decided here, where no stranger
 can measure how long it takes. A link is made here too, a moment before its mail leaves: the token
@@ -112,7 +112,7 @@ def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetim
 def _trusted_browser(
     connection: Connection, purpose: Purpose, email: Email, user: User
 ) -> str | None:
-    """Return the fingerprint of the browser that asked, if whoever made the account was in it.
+    """Return the fingerprint of the requesting browser, if the account was created in it.
 
     Anybody may ask for one more mail: in the browser of somebody whose address was used by a
     stranger, its link would otherwise confirm the stranger's account, and need no password.

@@ -1,4 +1,4 @@
-"""Hands mails over to a mail server, bounded in time and in bytes whatever it does.
+"""Hands mails over to a mail server, bounded in time and in bytes.
 
 smtplib bounds the pause between two reads, never their sum, and reads a reply of any number of
 lines. Here every single read counts against one deadline and one number of bytes.
@@ -37,7 +37,7 @@ _TOO_LATE = "the mail server did not answer in time"
 
 
 class SMTPServer:
-    """A mail server. It is told nothing before the connection is as safe as the settings say.
+    """A mail server. Nothing is sent before the connection is as safe as the settings say.
 
     Looking up the host's name is not covered by the deadline, and each of its addresses may take
     the connect timeout.
@@ -57,7 +57,7 @@ class SMTPServer:
         """Send a mail to the one address in its ``To``.
 
         Raises:
-            DeliveryError: It did not leave, or nobody knows whether it did.
+            DeliveryError: It was not sent, or it is unknown whether it was.
 
         Source: RFC 5321, sections 3.3 and 4.3.2.
         """
@@ -98,7 +98,7 @@ class SMTPServer:
     def _introduce(self, session: _Session) -> None:
         session.ehlo_or_helo_if_needed()
         if self._config.tls is TLS.STARTTLS:
-            # Whoever is on the way can cut the offer out: then nothing is sent at all.
+            # An attacker on the way can remove the offer: then nothing is sent at all.
             if not session.has_extn("starttls"):
                 raise OutOfReachError("the mail server offers no STARTTLS")
             session.starttls(context=ssl.create_default_context())

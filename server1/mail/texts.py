@@ -2,7 +2,7 @@
 
 The words stand once, in ``templates/mail/emails``: a subject, then paragraphs. From them come a
 text part and an HTML part that say the same, without pictures and without anything to load. No
-e-mail repeats what a stranger typed, a person's name for instance: they could write in our name.
+e-mail repeats what a stranger typed, for example a name: they could write in our name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def write(
     Args:
         kind: What it says.
         address: To whom, one address.
-        asked_at: When it was requested, or when that happened which it tells of.
+        asked_at: When it was requested, or when the event happened that it reports.
         link: That it is about, where there is one, with the token.
         link_expires_at: When that link expires.
 
@@ -59,7 +59,7 @@ def write(
     subject, *paragraphs = words.strip().split("\n\n")
     paragraphs.append(
         f"This mail was sent by {values['host']}, because somebody used your e-mail address there. "
-        f"If you have questions, turn to {settings.contact}."
+        f"If you have questions, contact {settings.contact}."
     )
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = settings.mail.sender

@@ -15,15 +15,15 @@ _TEXTS = {
     404: ("There is no such page", "The address may be mistyped, or the page is gone."),
     405: ("Method not allowed", "The page exists, but not for this kind of request."),
     411: ("The length is missing", "A request with content has to say how long it is."),
-    413: ("Request too large", "The request holds more than this server takes."),
-    414: ("This address is too long", "The request's address holds more than this server takes."),
+    413: ("Request too large", "The request is larger than this server accepts."),
+    414: ("This address is too long", "The address is longer than this server accepts."),
     415: ("This kind of content is not taken", "Forms are sent here as browsers send them."),
     429: ("Too many requests", "Wait a moment, then try again."),
     500: ("Something went wrong here", "It is not your fault. It has been noted."),
     503: ("This does not work at the moment", "Try again in a few seconds. Nothing was changed."),
 }
 _OLD_FORM = (
-    "The page was open for too long, or cookies are off. Go back, load the page anew, try again."
+    "The page was open for too long, or cookies are off. Go back, reload the page, and try again."
 )
 
 

@@ -1,4 +1,4 @@
-"""The home page: who is signed in, and where they can go on to."""
+"""The home page: who is signed in, and which services they can enter."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .sign_out_notice import entered_clients
 blueprint = Blueprint("pages", __name__)
 
 _SCOPE_IN_WORDS = {
-    "profile": "learn your name",
-    "email": "learn your e-mail address",
+    "profile": "see your name",
+    "email": "see your e-mail address",
     "notes:read": "read your notes there",
     "notes:write": "write notes there",
 }

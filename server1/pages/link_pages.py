@@ -1,4 +1,4 @@
-"""The pages that links in mails lead to: what is said of a link that is not good."""
+"""The pages that links in mails lead to: and the page for a link that is not valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def find_link(purpose: Purpose) -> Link:
     """Find the link of this request, and leave it as it is.
 
     Raises:
-        LinkUnknownError, LinkExpiredError, LinkReplacedError: There is none that is good; a
+        LinkUnknownError, LinkExpiredError, LinkReplacedError: There is none that is valid; a
             page says so.
     """
     tokens = request.values.getlist("token")

@@ -56,7 +56,7 @@ def login() -> Response:
 
 @blueprint.errorhandler(CSRFError)
 def other_tab_was_first(error: CSRFError) -> Response:
-    """Go on where this tab was going, when the user has signed in in another tab meanwhile.
+    """Continue where this tab was going, when the user has signed in in another tab meanwhile.
 
     No password is checked: what follows is what a link to the same place would do.
     """
@@ -79,7 +79,7 @@ def logout() -> Response:
 
 @blueprint.post("/logout")
 def confirm_logout() -> Response:
-    """Sign out here, and at the services that this session was handed on to."""
+    """Sign out here, and at the services that this session entered."""
     with database().writing() as connection:
         sign_out(connection)
     return redirect(url_for("pages.home"), 303)

@@ -73,7 +73,7 @@ def password() -> Response:
 @blueprint.route("/account/email", methods=["GET", "POST"])
 @form_view(account_page("accounts/email.html"))
 def email() -> Response:
-    """Have a link sent to the new address. Until it is opened, the old one stays."""
+    """Send a link to the new address. Until it is opened, the old one stays."""
     here = session_here()
     address = check_address(request.form.get("email", ""))
     if address == here.user.email:
@@ -84,7 +84,7 @@ def email() -> Response:
     with authenticated(here.user.email) as (connection, user):
         audit.record(connection, Event.EMAIL_CHANGE_REQUESTED, subject=user.subject)
         if _is_taken(connection, address, user):
-            # Its owner is told; whoever asks here learns nothing.
+            # Its owner gets a mail; the page does not show it.
             enqueue(connection, EmailKind.ACCOUNT_EXISTS, address=address)
         else:
             enqueue(connection, kind, address=address, subject=user.subject)

@@ -1,4 +1,4 @@
-"""Recovery: a new password for whoever reads the mails of the account's address."""
+"""Recovery: a new password for the reader of mails to the account's address."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ add_notice(blueprint, "/reset-password/done", "done", "accounts/reset_done.html"
 @blueprint.route("/forgot-password", methods=["GET", "POST"])
 @form_view(partial(form_page, "accounts/forgot_password.html"))
 def forgot_password() -> Response:
-    """Have a link sent. The answer does not tell whether there is such an account."""
+    """Send a link. The response does not tell whether there is such an account."""
     email = check_address(request.form.get("email", ""))
     with database().writing() as connection:
         kind = EmailKind.RESET_PASSWORD

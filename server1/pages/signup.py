@@ -1,6 +1,6 @@
-"""Signing up: an account for whoever asks, whose address is not known to be theirs yet.
+"""Signing up: an account whose address is not verified yet.
 
-The answer is the same whether or not there is an account for the address; its owner gets a mail.
+The response is the same whether or not there is an account for the address; its owner gets a mail.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Verification: whether an account's address is its owner's, shown by a link in a mail.
 
 Somebody may have signed up with an address that is not theirs, and wait for its owner to confirm
-it. So the link alone confirms nothing: what counts is that the mail was read by whoever chose the
-password. That is so in the browser that signed up, and in one that is signed in; elsewhere the
-password is asked for.
+it. So the link alone confirms nothing: what counts is that the mail was read by the person who
+chose the password. That is so in the browser that signed up, and in one that is signed in;
+elsewhere the password is asked for.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def verify_email() -> Response:
 
 @blueprint.post("/verify-email/not-mine")
 def disown() -> Response:
-    """Delete the account that a stranger made with the address of whoever reads its mail."""
+    """Delete the account that a stranger created with the address of this mail's reader."""
     link = _find_link()
     with locked(link.user) as (connection, user):
         links.consume(connection, link)
@@ -78,7 +78,7 @@ def _again_page(error: FormError | None) -> Response:
 @blueprint.route("/verify-email/again", methods=["GET", "POST"])
 @form_view(_again_page)
 def again() -> Response:
-    """Have one more mail sent. The answer does not tell whether there is such an account."""
+    """Send one more mail. The response does not tell whether there is such an account."""
     session = current_session()
     email = session.user.email if session else check_address(request.form.get("email", ""))
     subject = session.user.subject if session else None

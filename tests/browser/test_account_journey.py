@@ -52,7 +52,7 @@ def test_the_whole_way_can_be_gone_with_the_keyboard_alone(tab, new_person, addr
     be_at(tab, "Confirm your address")
     press(tab, "button", "Yes, confirm the address")
     be_at(tab, "Your address is confirmed")
-    press(tab, "link", "Go on")
+    press(tab, "link", "Continue")
     be_at(tab, "Hello, Bob")
     press(tab, "link", "Continue to Notes")
     tab.page.wait_for_url(tab.notes)
@@ -124,7 +124,7 @@ def test_the_account_page_changes_everything_by_keyboard(tab, new_person, addres
 
     press(tab, "link", "Your account")
     be_at(tab, "Your account")
-    press(tab, "button", "End this")
+    press(tab, "button", "End session")
     tab.page.get_by_role("status").filter(has_text="That session has ended.").wait_for()
     other.page.reload()
     be_at(other, "One place for your password")
@@ -150,7 +150,7 @@ def test_the_account_page_changes_everything_by_keyboard(tab, new_person, addres
     fill_in(tab, "New e-mail address", new_address)
     fill_in(tab, "Your password", NEW_PASSWORD)
     press(tab, "button", "Send the link")
-    be_at(tab, "Look into the new mailbox")
+    be_at(tab, "Check the inbox of your new address")
     tab.page.goto(link_in(wait_for_mail(tab.pair, new_address)))
     be_at(tab, "Confirm your new address")
     press(tab, "button", "Confirm the address")
@@ -181,7 +181,7 @@ def test_whoever_tries_the_demo_finds_its_mails_with_the_keyboard_alone(tab, add
     be_at(tab, "Outbox")
     link = link_in(wait_for_mail(tab.pair, address))
     with tab.page.expect_navigation():  # to the same page, where the same links are
-        press(tab, "link", "Look again")
+        press(tab, "link", "Refresh")
     subject = f"Confirm your e-mail address for {tab.pair.server1.host}"
     press(tab, "link", subject)
     be_at(tab, subject)

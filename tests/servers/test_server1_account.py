@@ -219,15 +219,15 @@ def test_the_sessions_are_listed_with_device_address_and_services(accounts, ada,
     ada.authorize()
     first, second = list_entries(ada)
     assert "this browser" in first
-    assert "Went on to Notes." in first
+    assert "Signed in to Notes." in first
     assert "last seen on" in first
     assert "1 January, 12:15 UTC" in first
     assert "Safari on iPhone" in second
     assert "203.0.113.9" in second
     assert "1 January 2026, 12:05 UTC" in second
-    assert "Went on to no service." in second
-    assert "End this" in second
-    assert "End this" not in first
+    assert "Signed in to no service." in second
+    assert "End session" in second
+    assert "End session" not in first
 
 
 def test_a_user_agent_is_shown_as_a_name_of_ours_only(accounts, ada):
@@ -258,7 +258,7 @@ def test_all_other_sessions_are_ended_at_once(accounts, ada):
     ada.submit("/account/sessions/end-others", page="/account")
     assert not any(other.is_signed_in for other in others)
     assert ada.is_signed_in
-    assert "End all others" not in ada.get("/account").text
+    assert "End all other sessions" not in ada.get("/account").text
 
 
 @pytest.mark.parametrize("sid", ["", "\0", "x" * 22, "' OR 1=1 --", b"\xed\xa0\x80", "x" * 9000])

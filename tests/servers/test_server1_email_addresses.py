@@ -63,7 +63,7 @@ def test_an_address_is_unique_whatever_its_case(address, folded):
 def test_what_is_no_plain_address_is_refused(address):
     with pytest.raises(EmailAddressError) as refusal:
         check_address(address)
-    assert str(refusal.value) == "That is not an e-mail address, such as name@example.com."
+    assert str(refusal.value) == "That is not an e-mail address. For example: name@example.com."
 
 
 @pytest.mark.parametrize(

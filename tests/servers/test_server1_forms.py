@@ -65,7 +65,7 @@ def test_the_old_page_of_a_browser_that_signed_in_elsewhere_is_refused_and_said_
     browser1.sign_in()
     answer = browser1.post("/login", {**FIELDS, **old})
     assert answer.status_code == 403
-    assert "load the page anew" in answer.text
+    assert "reload the page" in answer.text
 
 
 def test_a_clients_request_by_post_needs_no_token_of_ours(browser1):

@@ -22,7 +22,7 @@ def test_whoever_is_signed_in_sees_who_they_are_and_since_when(browser1):
 def test_the_card_of_a_client_says_what_it_gets_and_leads_there(browser1):
     browser1.sign_in()
     page = browser1.get("/").text
-    assert "<li>learn your name</li>" in page
+    assert "<li>see your name</li>" in page
     assert "<li>write notes there</li>" in page
     link = re.search(r'href="([^"]+)">Continue to Notes</a>', page)[1]
     assert html.unescape(link) == (
@@ -36,7 +36,7 @@ def test_the_card_says_what_little_a_client_gets(accounts, browser1):
     page = browser1.get("/").text
     assert re.findall(r"<li>(.+)</li>", page) == ["read your notes there"]
     accounts.run("grants", "set", EMAIL, "server2", "openid")
-    assert "It learns a number that stands for you" in browser1.get("/").text
+    assert "It receives an identifier of your account" in browser1.get("/").text
     accounts.run("grants", "set", EMAIL, "server2", "reports", "<b>")
     assert re.findall(r"<li>(.+)</li>", browser1.get("/").text) == ["&lt;b&gt;", "reports"]
 
@@ -67,6 +67,6 @@ def test_a_name_is_shown_as_text(accounts):
 def test_a_server_without_clients_says_so(accounts_environment, clock):
     with running_accounts({**accounts_environment, "HANDOFF_CLIENTS": "[]"}, clock) as accounts:
         visitor = Visitor(accounts)
-        assert "go on to\n    your services" in visitor.get("/").text
+        assert "continue to\n    your services" in visitor.get("/").text
         visitor.sign_in()
         assert "No service is registered here." in visitor.get("/").text

@@ -37,8 +37,8 @@ def test_any_characters_make_a_password_and_it_is_taken_as_it_is(password):
         ("\u00e9\u00e9\u00e9\u00e9", "The password needs at least 8 characters."),
         ("x" * 1025, "A password has at most 1024 bytes."),
         ("\u00e9" * 513, "A password has at most 1024 bytes."),
-        ("surrogate\ud800", "The password holds characters that are not Unicode text."),
-        ("\udcff" * 2000, "The password holds characters that are not Unicode text."),
+        ("surrogate\ud800", "The password contains characters that are not Unicode text."),
+        ("\udcff" * 2000, "The password contains characters that are not Unicode text."),
     ],
 )
 def test_a_password_of_a_length_that_cannot_be_is_refused_with_a_sentence(password, sentence):

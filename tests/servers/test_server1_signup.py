@@ -58,7 +58,7 @@ def test_whoever_signed_up_can_sign_in_and_sees_what_to_do(browser1):
     assert browser1.sign_in(NEW["email"], NEW["password"]).status_code == 303
     page = browser1.get("/").text
     assert "Confirm your e-mail address" in page
-    assert "you can go on to no service" in page
+    assert "you cannot continue to any service" in page
 
 
 @pytest.mark.parametrize("email", [EMAIL, "ADA@Example.COM"])
@@ -152,7 +152,7 @@ def test_a_password_that_is_easily_guessed_is_said_to_be_so(browser1, password, 
 
 @pytest.mark.parametrize("told", ["<b>", "good", "WEAK", "%00"])
 def test_no_other_word_about_a_password_is_shown(browser1, told):
-    assert "It is taken, but" not in browser1.get(f"/signup/sent?strength={told}").text
+    assert "It was accepted, but" not in browser1.get(f"/signup/sent?strength={told}").text
 
 
 def test_whoever_came_from_a_service_is_led_on_to_it(browser1):

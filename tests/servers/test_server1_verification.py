@@ -189,7 +189,7 @@ def test_only_the_newest_link_works_and_an_older_one_names_its_mail(
     assert new != old
     answer = bob.get(old)
     assert answer.status_code == 410
-    assert "A newer mail has come since" in answer.text
+    assert "There is a newer link" in answer.text
     assert "1 January 2026, 12:07:09 UTC" in answer.text
     assert bob.submit("/verify-email", {"token": old[-43:]}).status_code == 410
     assert not is_verified(accounts)
@@ -203,7 +203,7 @@ def test_a_link_is_good_for_24_hours(accounts, bob, mail_room, clock):
     clock.tick(seconds=1)
     answer = bob.get(link)
     assert answer.status_code == 410
-    assert "This link is too old" in answer.text
+    assert "This link has expired" in answer.text
     assert 'href="/verify-email/again"' in answer.text
     assert not is_verified(accounts)
 

@@ -1,4 +1,4 @@
-// An answer never repeats what was typed. This browser keeps the fields that are marked for it, and
+// A response never repeats what was typed. This browser keeps the fields with data-kept, and
 // puts them back when the same form comes again with a problem.
 const form = document.querySelector("form[data-keep]");
 
