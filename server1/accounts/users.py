@@ -15,7 +15,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    delete,
     select,
     update,
 )
@@ -168,15 +167,6 @@ def change(connection: Connection, user: User, **values: str | bool) -> None:
     connection.execute(update(users).where(users.c.subject == user.subject).values(**values))
 
 
-def set_name(connection: Connection, user: User, unverified_name: str) -> None:
-    """Change what the person is called.
-
-    Raises:
-        UserNameError: The name cannot be used.
-    """
-    change(connection, user, name=check_name(unverified_name))
-
-
 def set_email(connection: Connection, user: User, address: str) -> None:
     """Give an account another address, which is known to be its owner's.
 
@@ -189,11 +179,6 @@ def set_email(connection: Connection, user: User, address: str) -> None:
         change(connection, user, email_verified=True, **values)
     except IntegrityError:
         raise UserExistsError(f"There is an account for {address} already.") from None
-
-
-def delete_user(connection: Connection, user: User) -> None:
-    """Delete an account with all that belongs to it. Its subject is never used again."""
-    connection.execute(delete(users).where(users.c.subject == user.subject))
 
 
 def check_name(unverified_name: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import accounts, audit
+from .accounts import grants_group, users_group
+from .audit import show_audit
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to the application."""
-    accounts.init_app(app)
-    audit.init_app(app)
+    for command in (users_group, grants_group, show_audit):
+        app.cli.add_command(command)

@@ -7,7 +7,6 @@ import sys
 from functools import partial
 
 import click
-from flask import Flask
 from flask.cli import AppGroup
 
 from flask_handoff import shown
@@ -38,12 +37,6 @@ _REFUSALS = (
 
 users_group = AppGroup("users", help="Create, list, disable and enable accounts.")
 grants_group = AppGroup("grants", help="Say which users may enter which clients.")
-
-
-def init_app(app: Flask) -> None:
-    """Add the commands to the application."""
-    app.cli.add_command(users_group)
-    app.cli.add_command(grants_group)
 
 
 plain_refusals = partial(command_line.plain_refusals, *_REFUSALS)

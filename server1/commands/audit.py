@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import Row, select
 
@@ -25,11 +24,6 @@ _AGE = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[mhd])", re.ASCII)
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 _HEADER = ("AT (UTC)", "EVENT", "ACCOUNT", "ADDRESS", "CLIENT", "REQUEST", "DETAIL")
-
-
-def init_app(app: Flask) -> None:
-    """Add the command to the application."""
-    app.cli.add_command(show_audit)
 
 
 def read_since(

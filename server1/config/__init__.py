@@ -136,11 +136,6 @@ class Config:
             handoff=_handoff(read, issuer, demo),
         )
 
-    @property
-    def shows_outbox(self) -> bool:
-        """Whether mails become files that anybody who tries the demo may read."""
-        return self.demo and self.mail.smtp is None
-
 
 def init_app(app: Flask, config: Config) -> None:
     """Have the application run by these settings."""

@@ -9,13 +9,13 @@ from flask import Blueprint, render_template
 
 from flask_handoff import Client
 from flask_service.database import database
+from server1.accounts.client_sessions import client_sessions_of
 from server1.accounts.grants import scope_of
+from server1.accounts.sessions import Session, sessions
 from server1.accounts.users import User
 from server1.config import config
 from server1.handoff import handoff
 from server1.signed_in import current_session
-
-from .sign_out_notice import entered_clients
 
 blueprint = Blueprint("pages", __name__)
 
@@ -44,6 +44,18 @@ def home() -> str:
         entered=entered_clients(session),
         contact=config().contact,
     )
+
+
+def entered_clients(session: Session) -> Sequence[Client]:
+    """Return the clients that a session entered, for the notice on pages that sign out.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: The database cannot say.
+    """
+    with database().reading() as connection:
+        entered = client_sessions_of(connection, sessions.c.sid == session.sid)
+    client_ids = {one.client_id for one in entered}
+    return [client for client in handoff.clients() if client.client_id in client_ids]
 
 
 def _cards(user: User) -> Sequence[tuple[Client, str, Sequence[str] | None]]:

@@ -16,7 +16,7 @@ from server1.signed_in import current_session, sign_in, sign_out
 
 from . import error_pages
 from .forms import FormError, authenticated, form_page, form_view
-from .sign_out_notice import entered_clients
+from .home import entered_clients
 
 blueprint = Blueprint("login", __name__)
 

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from email.message import EmailMessage
+from typing import Any
 
 from flask import Blueprint, Flask, abort, render_template
 
 from server1 import clock
 from server1.config import Config, config
-from server1.mail.mailbox import Mailbox, MailUnknownError
+from server1.mail.mailbox import Mailbox
 
 MOST_SHOWN = 50  # mails
 
 blueprint = Blueprint("outbox", __name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """A mail as it is shown: of each paragraph also whether it is the address of a page here."""
-
-    name: str
-    subject: str
-    sender: str
-    recipient: str
-    sent_at: datetime
-    paragraphs: Sequence[tuple[str, bool]]
-
-
 def init_app(app: Flask, config: Config) -> None:
     """Add the pages, in a demo whose mails become files; tell all templates whether there are."""
-    app.jinja_env.globals["outbox_shown"] = config.shows_outbox
-    if config.shows_outbox:
+    shown = config.demo and config.mail.smtp is None
+    app.jinja_env.globals["outbox_shown"] = shown
+    if shown:
         app.register_blueprint(blueprint)
 
 
@@ -63,28 +49,23 @@ def _mailbox() -> Mailbox:
     return Mailbox(config().mail.outbox, clock.now)
 
 
-def _find(unverified_name: str) -> Mail | None:
-    try:
-        return _read(unverified_name, _mailbox().read(unverified_name))
-    except (LookupError, ValueError, AttributeError):
-        return None  # gone meanwhile, or not written by us
-
-
-def _read(name: str, message: EmailMessage) -> Mail:
-    part, sent_at = message.get_body(("plain",)), message["Date"].datetime
-    if part is None or sent_at is None:
-        raise MailUnknownError
-    text = "\n".join(part.get_content().splitlines())
-    return Mail(
-        name=name,
-        subject=str(message["Subject"]),
-        sender=str(message["From"]),
-        recipient=str(message["To"]),
-        sent_at=sent_at,
-        paragraphs=[_paragraph(text) for text in text.strip().split("\n\n")],
-    )
-
-
-def _paragraph(text: str) -> tuple[str, bool]:
+def _find(unverified_name: str) -> dict[str, Any] | None:
+    """Return what is shown of a mail: of each paragraph also whether it is a page's address."""
     page = rf"{re.escape(config().issuer)}/[A-Za-z0-9/?=_-]*"
-    return " ".join(text.split()), re.fullmatch(page, text, re.ASCII) is not None
+    try:
+        message = _mailbox().read(unverified_name)
+        sent_at = message["Date"].datetime
+        text = "\n".join(message.get_body(("plain",)).get_content().splitlines())  # type: ignore[union-attr]
+    except (LookupError, ValueError, AttributeError):
+        return None  # removed meanwhile, or not written by us
+    return sent_at and {
+        "name": unverified_name,
+        "subject": str(message["Subject"]),
+        "sender": str(message["From"]),
+        "recipient": str(message["To"]),
+        "sent_at": sent_at,
+        "paragraphs": [
+            (" ".join(paragraph.split()), re.fullmatch(page, paragraph, re.ASCII) is not None)
+            for paragraph in text.strip().split("\n\n")
+        ],
+    }

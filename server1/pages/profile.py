@@ -44,7 +44,8 @@ def name() -> Response:
     """Change the name. Services learn of it at the next handoff."""
     here = session_here()
     with database().writing() as connection:
-        users.set_name(connection, here.user, request.form.get("name", ""))
+        new_name = users.check_name(request.form.get("name", ""))
+        users.change(connection, here.user, name=new_name)
         audit.record(connection, Event.NAME_CHANGED, subject=here.user.subject)
     return say_done("name")
 
