@@ -1,4 +1,4 @@
-"""What the error pages of SERVER2 say, and what becomes of a text that could not be saved."""
+"""The error pages of SERVER2, and what becomes of a text that could not be saved."""
 
 from __future__ import annotations
 
@@ -17,24 +17,10 @@ from .handoff import handoff
 from .notes import LONGEST
 from .sessions import ScopeMissingError, SignedOutError, current_session
 
-_TEXTS = {
-    400: ("This request is not complete", "Something in it is missing, doubled or misspelt."),
-    403: ("That is not allowed here", "This page needs something that your request did not bring."),
-    404: ("There is no such page", "The address may be mistyped, or what was here is gone."),
-    405: ("Method not allowed", "This address exists, but not for this kind of request."),
-    411: ("The length is missing", "A request with a body has to say how long it is."),
-    413: ("Request too large", "The request is larger than anything this site accepts."),
-    414: ("That address is too long", "Try a shorter one."),
-    415: ("That kind of content is not read here", "This site reads ordinary forms."),
-    429: ("Too many requests", "Wait a little, then try again."),
-    500: ("Something went wrong here", "It is our fault, not yours, and it has been noted."),
-    503: ("Not possible right now", "Something this site needs is out of reach. Try again soon."),
-}
-
 
 def init_app(app: Flask) -> None:
     """Answer every error of *app* with a page of this site."""
-    error_pages.init_app(app, _TEXTS, template="error.html")
+    error_pages.init_app(app, template="error.html")
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(ScopeMissingError, _scope_missing)
     app.register_error_handler(SignedOutError, _signed_out)

@@ -27,7 +27,6 @@ def trust_proxies(app: Flask, count: int) -> None:
         app: The whole application.
         count: How many proxies stand in front and append to that header; 0 believes nobody.
     """
-    if count:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=count, x_proto=0, x_host=0
-        )
+    app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+        app.wsgi_app, x_for=count, x_proto=0, x_host=0
+    )

@@ -90,9 +90,9 @@ class Database:
         """
         try:
             version = self.version()
-            if version is None or (upgrade and version in self.schema.older):
+            if version is None or upgrade:
                 before, version = version, self.migrate()
-                if before is not None:
+                if before not in {None, version}:
                     _log.info("upgraded the database to version %s", version)
             self.schema.check(version)
         except BaseException:
@@ -106,7 +106,7 @@ class Database:
             ConfigurationError: It is out of reach, or is not this server's.
         """
         try:
-            with self.reading() as connection:
+            with self._reader.begin() as connection:
                 return self.schema.version_of(connection)
         except SQLAlchemyError as error:
             raise ConfigurationError(
@@ -124,7 +124,7 @@ class Database:
             ConfigurationError: That failed, and the database is as it was.
         """
         try:
-            with self._one_at_a_time(), self.engine.connect() as connection:
+            with self.engine.connect() as connection:
                 return self.schema.migrate(connection)
         except SQLAlchemyError as error:
             raise ConfigurationError(
@@ -134,7 +134,7 @@ class Database:
             ) from None
 
     def refuse(self, refusal: ConfigurationError) -> None:
-        """Raise *refusal* in the place of every transaction from now on."""
+        """Raise *refusal* in the place of every ``reading`` and ``writing`` from now on."""
         self._refusal = refusal
 
     @contextmanager

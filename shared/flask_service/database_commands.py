@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 from flask import Flask
 from flask.cli import AppGroup, FlaskGroup
 
 from .command_line import plain_refusals
-from .database import Database, database, database_of
+from .database import database, database_of
 from .schema import DatabaseVersionError
 
 database_group = AppGroup("database", help="Show the version of the database, or upgrade it.")
@@ -45,25 +43,18 @@ def init_app(app: Flask, *, upgrade: bool) -> None:
 @plain_refusals()
 def show() -> None:
     """Show the version of the database, and the newest one."""
-    with closing(_unchecked()) as opened:
-        click.echo(f"Current version: {opened.version()}")
-        click.echo(f"Newest version:  {opened.schema.newest}")
+    click.echo(f"Current version: {database().version()}")
+    click.echo(f"Newest version:  {database().schema.newest}")
 
 
 @database_group.command("upgrade")
 @plain_refusals()
 def upgrade() -> None:
     """Bring the database to the newest version, wholly or not at all. Back it up first."""
-    with closing(_unchecked()) as opened:
-        before = opened.version()
-        after = opened.migrate()
-        opened.schema.check(after)
+    before = database().version()
+    after = database().migrate()
+    database().schema.check(after)
     if before == after:
         click.echo(f"The database is at version {after}, the newest.")
     else:
         click.echo(f"Upgraded the database from version {before} to {after}.")
-
-
-def _unchecked() -> Database:
-    # Not the application's, which refuses to work at another version.
-    return Database(database().url, database().schema)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 
 from flask import Flask, current_app, make_response, render_template, request
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlchemyError
@@ -18,27 +17,40 @@ _EXTENSION = "error_pages"
 _FIRST_ERROR, _OUR_FAULT, _UNAVAILABLE = 400, 500, 503  # statuses
 _log = logging.getLogger(__name__)
 
+_TEXTS = {
+    400: ("This request is not complete", "Something in it is missing, or not of the right form."),
+    403: ("This is not allowed", "The request lacks something that this page needs."),
+    404: ("There is no such page", "The address may be mistyped, or the page is gone."),
+    405: ("Method not allowed", "The page exists, but not for this kind of request."),
+    411: ("The length is missing", "A request with content has to say how long it is."),
+    413: ("Request too large", "The request is larger than anything this site accepts."),
+    414: ("This address is too long", "Try a shorter one."),
+    415: ("This kind of content is not supported", "Forms are sent here as browsers send them."),
+    429: ("Too many requests", "Wait a moment, then try again."),
+    500: ("Something went wrong here", "It is our fault, not yours, and it has been noted."),
+    503: ("Not possible right now", "Something this site needs is unavailable. Try again soon."),
+}
+"""Title and sentence of each status; those of 400 and 500 stand in for others."""
 
-def init_app(app: Flask, texts: Mapping[int, tuple[str, str]], *, template: str) -> None:
+
+def init_app(app: Flask, *, template: str) -> None:
     """Answer every error of *app* with a page, and one of its database with status 503.
 
     Args:
         app: The whole application.
-        texts: Title and sentence of each status; those of 400 and 500 stand in for others.
         template: Gets ``status``, ``title``, ``sentence`` and ``request_id``.
     """
-    app.extensions[_EXTENSION] = (texts, template)
+    app.extensions[_EXTENSION] = template
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, database_error)
 
 
 def error_page(status: int, *, title: str = "", sentence: str = "") -> Response:
     """Return the error page for *status*, in other words where some are given."""
-    texts, template = current_app.extensions[_EXTENSION]
     instead = _FIRST_ERROR if status < _OUR_FAULT else _OUR_FAULT
-    usual_title, usual_sentence = texts.get(status) or texts[instead]
+    usual_title, usual_sentence = _TEXTS.get(status) or _TEXTS[instead]
     page = render_template(
-        template,
+        current_app.extensions[_EXTENSION],
         status=status,
         title=title or usual_title,
         sentence=sentence or usual_sentence,

@@ -68,11 +68,6 @@ class Schema:
         return sorted(file.name.partition("_")[0] for file in files)
 
     @property
-    def older(self) -> list[str]:
-        """The versions that can be upgraded."""
-        return self.versions[:-1]
-
-    @property
     def newest(self) -> str:
         """The version that this code works with."""
         return self.versions[-1]
@@ -104,7 +99,7 @@ class Schema:
         if version == self.newest:
             return
         name = self.package.upper()
-        if version in self.older:
+        if version in self.versions:
             raise DatabaseVersionError(
                 f"The database is at version {version}, and this {name} needs {self.newest}.",
                 f"Back it up, then run: flask --app {self.package} database upgrade",
@@ -132,7 +127,7 @@ class Schema:
                 self.metadata.create_all(connection)
                 _version.create(connection, checkfirst=True)
                 connection.execute(sa.insert(_version).values(version_num=self.newest))
-            elif version in self.older:
+            elif version in self.versions and version != self.newest:
                 from alembic import command
 
                 command.upgrade(self.alembic_config(connection), "head")

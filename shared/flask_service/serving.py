@@ -65,19 +65,19 @@ def check_port(serving: Serving, *, setting: str) -> None:
         ConfigurationError: Somebody does; *setting* is named as the way out.
     """
     family = socket.AF_INET6 if ":" in serving.bind else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((serving.bind, serving.port))
-        except OSError as error:
-            in_use = error.errno == errno.EADDRINUSE
-            reason = "is already in use" if in_use else f"cannot be used ({error.strerror})"
+    try:
+        socket.create_server((serving.bind, serving.port), family=family).close()
+    except OSError as error:
+        name = f"Port {serving.port} on {serving.bind}"
+        if error.errno == errno.EADDRINUSE:
             raise ConfigurationError(
-                f"Port {serving.port} on {serving.bind} {reason}.",
-                f"Stop what uses it, or set {setting} to another port."
-                if in_use
-                else f"Set {setting} to another port, or the address to one of this machine.",
+                f"{name} is already in use.",
+                f"Stop what uses it, or set {setting} to another port.",
             ) from None
+        raise ConfigurationError(
+            f"{name} cannot be used ({os.strerror(error.errno or 0)}).",
+            f"Set {setting} to another port, or the address to one of this machine.",
+        ) from None
 
 
 def in_worker(create: Callable[[], Flask]) -> Flask:

@@ -29,7 +29,7 @@ def test_a_broken_database_is_answered_503(accounts, browser1, sqlite_file, path
     answer = browser1.authorize() if path == "/authorize" else browser1.get(path)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
-    assert "This does not work at the moment" in answer.text
+    assert "Not possible right now" in answer.text
 
 
 def test_nobody_is_signed_in_by_a_broken_database(accounts, browser1, sqlite_file):
