@@ -75,7 +75,7 @@ class PasswordHasher:
     def __init__(self, config: HashingConfig, longest_wait: timedelta = LONGEST_WAIT) -> None:
         self._argon2 = argon2.PasswordHasher(TIME_COST, config.memory_kib, PARALLELISM)
         self._turns = threading.BoundedSemaphore(config.concurrent)
-        self._queues = [threading.BoundedSemaphore() for _ in range(_QUEUES)]
+        self._queues = [threading.Lock() for _ in range(_QUEUES)]
         self._longest_wait = longest_wait.total_seconds()
         # Compared with when there is no account, so that both answers take the same time.
         self._dummy_hash = self._argon2.hash("nobody's password")
@@ -125,7 +125,7 @@ class PasswordHasher:
         return self._wait_for(self._queues[hash(key) % len(self._queues)])
 
     @contextmanager
-    def _wait_for(self, turn: threading.Semaphore) -> Iterator[None]:
+    def _wait_for(self, turn: threading.Semaphore | threading.Lock) -> Iterator[None]:
         if not turn.acquire(timeout=self._longest_wait):
             raise HasherBusyError
         try:

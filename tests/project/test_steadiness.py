@@ -1,6 +1,7 @@
 """No test counts on a quick machine, or on one that runs nothing else."""
 
 import ast
+import functools
 
 import pytest
 
@@ -26,9 +27,14 @@ KEEPERS_OF_PORTS = {"ports.py", "jwks_endpoint.py", "test_jwks_fetch.py"}
 TESTS = [*(CHECKOUT / "tests").rglob("*.py")]
 
 
+@functools.cache
+def parsed(source):
+    return ast.parse(source)
+
+
 def calls(source):
     """Return the line, the name and the arguments of each call of a method."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             yield node.lineno, node.func.attr, node.args
 
@@ -56,7 +62,7 @@ def measured_durations(source):
     A clock may tell the date, or when a test that hangs is given up: ``monotonic() + PATIENCE``.
     """
     lines = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         match node:
             case ast.Attribute(attr=name) if name in STOPWATCHES:
                 lines.append(node.lineno)
@@ -78,7 +84,7 @@ def short_patience(source):
     """Find what is given up after a few seconds, but for looks that nothing happens."""
     lines = []
     looks = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=ast.Call() as look):
                 looks.add(look)

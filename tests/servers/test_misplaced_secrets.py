@@ -41,9 +41,10 @@ PATHS = ("_DIRECTORY", "_FILE", "_INSTANCE", "_KEYS")
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_made_here(tmp_path_factory, monkeypatch):
+def nothing_is_made_here(tmp_path, monkeypatch):
     """A current directory in which nothing may be named after a secret."""
-    here = tmp_path_factory.mktemp("here")
+    here = tmp_path / "here"
+    here.mkdir()
     monkeypatch.chdir(here)
     yield
     assert not list(here.iterdir())

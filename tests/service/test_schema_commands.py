@@ -86,8 +86,7 @@ def flask(run, server):
 def server(request, url, tmp_path):
     """A server, its code copied to where a test may add a step."""
     name = request.param.name
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(CHECKOUT / name, tmp_path / "code" / name, ignore=ignored)
+    shutil.copytree(CHECKOUT / name, tmp_path / "code" / name)
     return request.param(url)
 
 
