@@ -266,7 +266,7 @@ def test_two_servers_of_two_workers_each_send_every_email_once(tmp_path, databas
 
 
 def wait_until_sent(number, post, servers):
-    until(lambda: len(post.mails) >= number)
+    until(lambda: len(post.envelopes) >= number)
     until(lambda: sum(server.log.count(": sent\n") for server in servers) >= number)
 
 
