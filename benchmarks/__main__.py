@@ -64,7 +64,8 @@ def _write(
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     result = {"about": about, "rows": [row.as_json() for row in rows], "measured": measured}
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    rounded = json.loads(json.dumps(result), parse_float=lambda text: round(float(text), 4))
+    path.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
     print(f"written to {path}")
 
 
