@@ -23,8 +23,8 @@ ENDPOINTS = {
         /.well-known/jwks.json              GET       kept internal
         /.well-known/openid-configuration   GET       kept internal
         /account                            GET
-        /account/close                      GET POST  csrf
-        /account/closed                     GET
+        /account/delete                      GET POST  csrf
+        /account/deleted                     GET
         /account/email                      GET POST  csrf
         /account/email/sent                 GET
         /account/name                       GET POST  csrf
