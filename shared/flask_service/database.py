@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 from flask import Flask, current_app
@@ -26,8 +28,9 @@ from sqlalchemy.types import TypeDecorator
 
 from flask_handoff import ConfigurationError, shown
 
-from .engines import READING, make_engine
+from .engines import make_engine
 from .schema import Schema
+from .sqlite_transactions import SQLiteTransactions
 
 TIMEOUT = timedelta(seconds=5)  # for a lock, a connection or an answer
 SWEPT_AT_ONCE = 20  # rows
@@ -70,7 +73,11 @@ class Database:
         self.url = url
         self.schema = schema
         self.engine = make_engine(url, timeout)
-        self._reader = self.engine.execution_options(**{READING: True})
+        self._sqlite = (
+            SQLiteTransactions(self.engine, Path(url.database or ""))
+            if url.get_backend_name() == "sqlite"
+            else None
+        )
         self._refusal: ConfigurationError | None = None
         self._thread = threading.local()
 
@@ -106,7 +113,7 @@ class Database:
             ConfigurationError: It is out of reach, or is not this server's.
         """
         try:
-            with self._reader.begin() as connection:
+            with self._begin(writes=False) as connection:
                 return self.schema.version_of(connection)
         except SQLAlchemyError as error:
             raise ConfigurationError(
@@ -137,33 +144,27 @@ class Database:
         """Raise *refusal* in the place of every ``reading`` and ``writing`` from now on."""
         self._refusal = refusal
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """Open a transaction that only reads. It sees one state of the database throughout.
 
+        Inside of another transaction of this thread it is a part of that one.
+
         Raises:
-            RuntimeError: This thread has a transaction open already.
             sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
         """
-        with self._one_at_a_time(), self._reader.begin() as connection:
-            yield connection
+        return self._transaction(writes=False)
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """Open a transaction that writes; it is undone when an exception leaves it.
 
         On SQLite it takes the one write lock at once: a transaction that reads first and wants
-        to write later can be refused then.
+        to write later can be refused then. Inside of another one that writes it is a part of that.
 
         Raises:
-            RuntimeError: This thread has a transaction open already.
+            RuntimeError: This thread has a transaction open that only reads.
             sqlalchemy.exc.SQLAlchemyError: The database is out of reach, or locked for too long.
         """
-        afterwards: list[Callable[[], None]] = []
-        with self._one_at_a_time(afterwards), self.engine.begin() as connection:
-            yield connection
-        for act in afterwards:
-            act()
+        return self._transaction(writes=True)
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do something once this thread's writing transaction is committed; never if it is not.
@@ -171,28 +172,76 @@ class Database:
         Raises:
             RuntimeError: No such transaction is open.
         """
-        if self._thread.__dict__.get("afterwards") is None:
+        opened = self._open()
+        if opened is None or not opened.writes:
             raise RuntimeError("no writing transaction is open in this thread")
-        self._thread.afterwards.append(act)
+        opened.afterwards.append(act)
+
+    def after_reading(self, act: Callable[[], None]) -> None:
+        """Do something once this thread's transaction has ended well, whether it writes or not.
+
+        Raises:
+            RuntimeError: None is open.
+        """
+        if (opened := self._open()) is None:
+            raise RuntimeError("no transaction is open in this thread")
+        opened.afterwards.append(act)
 
     def close(self) -> None:
         """Close all connections; the next transaction opens new ones."""
+        if self._sqlite is not None:
+            self._sqlite.close()
         self.engine.dispose()
 
+    def _open(self) -> _Transaction | None:
+        return getattr(self._thread, "transaction", None)
+
     @contextmanager
-    def _one_at_a_time(self, afterwards: list[Callable[[], None]] | None = None) -> Iterator[None]:
-        # On SQLite the inner transaction would wait for the outer one, which waits for it.
-        if getattr(self._thread, "busy", False):
-            raise RuntimeError("a transaction is already open in this thread")
+    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        if (outer := self._open()) is not None:
+            with outer.part(writes=writes):
+                yield outer.connection
+            return
         if self._refusal is not None:
             raise self._refusal
-        self._thread.busy = True
-        self._thread.afterwards = afterwards
+        with self._begin(writes=writes) as connection:
+            opened = self._thread.transaction = _Transaction(connection, writes)
+            try:
+                yield connection
+                opened.check_whole()
+            finally:
+                self._thread.transaction = None
+        for act in opened.afterwards:
+            act()
+
+    def _begin(self, *, writes: bool) -> AbstractContextManager[Connection]:
+        sqlite = self._sqlite
+        return self.engine.begin() if sqlite is None else sqlite.begin(writes=writes)
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """A transaction that is open in one thread."""
+
+    connection: Connection
+    writes: bool
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    is_broken: bool = False
+
+    @contextmanager
+    def part(self, *, writes: bool) -> Iterator[None]:
+        if writes and not self.writes:
+            # On SQLite it would wait for a lock, or be refused.
+            raise RuntimeError("this thread has a transaction open that only reads")
         try:
             yield
-        finally:
-            self._thread.busy = False
-            self._thread.afterwards = None
+        except BaseException:
+            self.is_broken |= writes
+            raise
+
+    def check_whole(self) -> None:
+        if self.is_broken:  # and somebody has caught the exception: half of it must not be kept
+            raise RuntimeError("a part of the transaction has failed")
 
 
 def database() -> Database:

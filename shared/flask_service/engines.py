@@ -17,8 +17,8 @@ from sqlalchemy.exc import DatabaseError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 MOST_THREADS = 68  # of one process, 64 for requests; each holds at most one connection
-READING = "flask_service_reading"
-"""The execution option of a connection that begins transactions which only read."""
+FILE = "flask_service_file"
+"""Where the info of a connection to SQLite keeps which file it has open."""
 
 
 def make_engine(url: URL, timeout: timedelta) -> Engine:
@@ -54,7 +54,7 @@ def _sqlite_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> Engi
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        record.info["file"] = _identity(file)
+        record.info[FILE] = identity_of(file)
         _prepare_sqlite(connection, timeout)
 
     event.listen(engine, "begin", _begin_sqlite)
@@ -64,13 +64,14 @@ def _sqlite_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> Engi
 
     @event.listens_for(engine, "checkout")
     def follow_file(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if record.info["file"] != _identity(file):
+        if record.info[FILE] != identity_of(file):
             raise DisconnectionError("the database is another file than before")
 
     return engine
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
+def identity_of(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another in its place; None where there is none."""
     try:
         status = file.stat()
     except OSError:
@@ -97,14 +98,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, timeout: float) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get(READING, False)
-    statement = "BEGIN" if reading else "BEGIN IMMEDIATE"
     driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    if driver.in_transaction:  # it was begun in the driver, see sqlite_transactions
+        return
     try:
-        # Through SQLAlchemy it costs as much as the query that follows.
-        driver.execute(statement)
+        driver.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:  # locked for too long, or damaged: a 503, not a 500
-        raise DatabaseError(statement, None, error) from error
+        raise DatabaseError("BEGIN IMMEDIATE", None, error) from error
 
 
 def _postgresql_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> Engine:

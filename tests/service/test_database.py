@@ -3,7 +3,7 @@ import shutil
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -109,14 +109,37 @@ def test_a_transaction_that_fails_is_undone(database):
 
 
 @pytest.mark.parametrize("outer", ["reading", "writing"])
-@pytest.mark.parametrize("inner", ["reading", "writing"])
-def test_a_transaction_within_another_is_refused(database, outer, inner):
-    with getattr(database, outer)():
-        for _ in range(2):
-            with pytest.raises(RuntimeError, match="already open"), getattr(database, inner)():
-                pass
-    with getattr(database, inner)():
-        pass
+def test_a_transaction_that_reads_within_another_is_a_part_of_it(database, outer):
+    with getattr(database, outer)() as whole, database.reading() as part:
+        assert part is whole
+
+
+def test_a_transaction_that_writes_within_another_is_a_part_of_it(database):
+    with pytest.raises(ZeroDivisionError), database.writing():
+        add(database, "a")
+        _ = 1 / 0
+    assert names(database) == []
+    with database.writing():
+        add(database, "b")
+        add(database, "c")
+        database.after_commit(lambda: add(database, "d"))
+    assert names(database) == ["b", "c", "d"]
+
+
+def test_a_transaction_that_only_reads_has_no_part_that_writes(database):
+    with database.reading():
+        with pytest.raises(RuntimeError, match="only reads"), database.writing():
+            pass
+        assert names(database) == []
+    add(database, "a")
+
+
+def test_a_transaction_with_a_part_that_failed_is_undone(database):
+    with pytest.raises(RuntimeError, match="part of the transaction"), database.writing():
+        add(database, "a")
+        with suppress(ZeroDivisionError), database.writing():
+            _ = 1 / 0
+    assert names(database) == []
 
 
 def test_what_follows_a_commit_is_never_done_without_it(database):
@@ -131,6 +154,14 @@ def test_what_follows_a_commit_is_never_done_without_it(database):
     for transaction in (database.reading(), closing(database)):
         with transaction, pytest.raises(RuntimeError, match="no writing transaction"):
             database.after_commit(done.clear)
+
+
+def test_what_follows_a_reading_transaction_may_write(database):
+    with database.reading():
+        database.after_reading(lambda: add(database, "a"))
+    assert names(database) == ["a"]
+    with pytest.raises(RuntimeError, match="no transaction is open"):
+        database.after_reading(lambda: add(database, "b"))
 
 
 def test_many_threads_write_at_once_and_nothing_is_lost(database):
