@@ -18,6 +18,7 @@ from flask_service import (
     security_headers,
     session_cookie,
 )
+from flask_service.application import Application
 from flask_service.client_address import trust_proxies
 from flask_service.database import Database
 
@@ -40,7 +41,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     """
     logs.init_logs("server2")
     config = config or Config.from_environment()
-    app = Flask(__name__, instance_path=str(config.instance))
+    app = Application(__name__, instance_path=str(config.instance))
     app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters
     app.url_map.merge_slashes = False  # a path that begins with two slashes is no page here
     app.config.update(config.handoff)
@@ -53,7 +54,8 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
 
     access_log.init_app(app)
     limit_bodies(app)
-    handoff.init_app(app, replay_store=SQLReplayStore(database.engine), clock=clock)
+    store = SQLReplayStore(database.engine, transaction=database.writing)
+    handoff.init_app(app, replay_store=store, clock=clock)
     trust_proxies(app, config.serving.trusted_proxies)
     https = config.base_url.startswith("https://")
     security_headers.init_app(app, https=https, files=("static", "pages.favicon"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, UniqueConstraint, func
 
 from flask_handoff.claims import HandoffClaims
+from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, insert_in
 
 from .db import current_time, metadata
@@ -64,13 +64,11 @@ def remember_account(connection: Connection, claims: HandoffClaims) -> int:
         "email": claims.email,
         "created_at": current_time(),
     }
-    account_id: int = connection.execute(_upsert(connection.dialect.name), said).scalar_one()
+    account_id: int = _UPSERT.row(connection, **said).id
     return account_id
 
 
-@cache
 def _upsert(dialect: str) -> Any:
-    # Built once for each kind of database: building it takes longer than running it.
     statement = insert_in(dialect, accounts)
     said = statement.excluded
     kept = {
@@ -79,3 +77,6 @@ def _upsert(dialect: str) -> Any:
     }
     keyed = statement.on_conflict_do_update(index_elements=["issuer", "subject"], set_=kept)
     return keyed.returning(accounts.c.id)
+
+
+_UPSERT = Statement(_upsert)

@@ -23,7 +23,8 @@ def sign_in(arrival: Arrival) -> str:
     with database().writing() as connection:
         account_id = remember_account(connection, arrival.claims)
         session_id, handle = start_session(connection, account_id, arrival)
-    give_session_id(session_id)
+        # The token is claimed in the same transaction, and no browser gets a cookie without it.
+        database().after_commit(lambda: give_session_id(session_id))
     return handle
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, database
 
 from .accounts import accounts
@@ -42,7 +43,7 @@ class NoteTextError(ValueError):
 
 
 # Built once: building a statement takes longer than running it.
-_NEWEST = (
+_NEWEST = Statement(
     sa.select(notes.c.id, notes.c.text, notes.c.created_at)
     .where(notes.c.account_id == sa.bindparam("owner"), notes.c.id < sa.bindparam("before"))
     .order_by(notes.c.id.desc())
@@ -53,7 +54,11 @@ _NEWEST = (
 @blueprint.get("/notes")
 def list_notes() -> tuple[str, int]:
     """Show the notes of the person who is signed in, newest first."""
-    return _page(required_session())
+    before = _before()
+    with database().reading():
+        session = required_session()
+        found = _newest(session, before)
+    return _page(session, found)
 
 
 @blueprint.post("/notes")
@@ -65,7 +70,7 @@ def add_note() -> Response | tuple[str, int]:
     try:
         note_text = check_text(unverified_text)
     except NoteTextError as error:
-        return _page(session, typed=unverified_text, problem=str(error))
+        return _page(session, _newest(session), typed=unverified_text, problem=str(error))
     values = {"account_id": session.account.id, "text": note_text, "created_at": current_time()}
     added = sa.insert(notes).values(values).returning(notes.c.id)
     with database().writing() as connection:
@@ -103,13 +108,17 @@ def check_text(unverified_text: str) -> str:
     return text
 
 
-def _page(session: Session, *, typed: str = "", problem: str | None = None) -> tuple[str, int]:
+def _newest(session: Session, before: int = HIGHEST_ID) -> Sequence[Any]:
+    if READ not in session.scope:
+        return ()
+    with database().reading() as connection:
+        return _NEWEST.rows(connection, owner=session.account.id, before=before)
+
+
+def _page(
+    session: Session, found: Sequence[Any], *, typed: str = "", problem: str | None = None
+) -> tuple[str, int]:
     may_read = READ in session.scope
-    found: Sequence[sa.Row[int, str, datetime]] = ()
-    if may_read:
-        place = {"owner": session.account.id, "before": _before()}
-        with database().reading() as connection:
-            found = connection.execute(_NEWEST, place).all()
     html = render_template(
         "notes.html",
         notes=found[:PAGE],

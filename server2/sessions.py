@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import g
 
 from flask_handoff.claims import Arrival, LiveSession, Logout
+from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, database
 from flask_service.session_cookie import held_session_id
 
@@ -43,7 +44,7 @@ sessions = sa.Table(
     sa.Column("last_seen_at", Instant, nullable=False, index=True),
 )
 
-_FIND = (
+_FIND = Statement(
     sa.select(sessions, accounts.c.issuer, accounts.c.subject, accounts.c.name, accounts.c.email)
     .join_from(sessions, accounts)
     .where(
@@ -52,13 +53,20 @@ _FIND = (
         sessions.c.last_seen_at > sa.bindparam("idle_since"),
     )
 )
-_SWEEP = sa.delete(sessions).where(
-    sessions.c.id_sha256.in_(
-        sa.select(sessions.c.id_sha256)
-        .where(sessions.c.last_seen_at <= sa.bindparam("idle_since"))
-        .order_by(sessions.c.last_seen_at)
-        .limit(SWEPT)
-        .with_for_update(skip_locked=True)
+_INSERT = Statement(sa.insert(sessions))
+# With the one that this browser held, ended sessions go as well: two for one, so that none pile up.
+_END_AND_SWEEP = Statement(
+    sa.delete(sessions).where(
+        sa.or_(
+            sessions.c.id_sha256 == sa.bindparam("held_sha256"),
+            sessions.c.id_sha256.in_(
+                sa.select(sessions.c.id_sha256)
+                .where(sessions.c.last_seen_at <= sa.bindparam("idle_since"))
+                .order_by(sessions.c.last_seen_at)
+                .limit(SWEPT)
+                .with_for_update(skip_locked=True)
+            ),
+        )
     )
 )
 
@@ -112,24 +120,23 @@ def start_session(connection: sa.Connection, account_id: int, arrival: Arrival) 
     """
     now = current_time()
     session_id, handle = secrets.token_urlsafe(32), secrets.token_hex(8)
-    end_session(connection)
-    connection.execute(_SWEEP, {"idle_since": now - IDLE})
-    connection.execute(
-        sa.insert(sessions),
-        {
-            "id_sha256": _sha256(session_id),
-            "handle": handle,
-            "account_id": account_id,
-            "scope": " ".join(sorted(arrival.claims.scope)),
-            "issuer_session_id": arrival.claims.session_id,
-            "token_issued_at": arrival.claims.issued_at,
-            "token_sha256": arrival.token_sha256,
-            "kid": arrival.claims.kid,
-            "target": arrival.target,
-            "auth_time": arrival.claims.auth_time,
-            "started_at": now,
-            "last_seen_at": now,
-        },
+    g.pop("session", None)
+    held_sha256 = _sha256(held_session_id() or "")
+    _END_AND_SWEEP.rows(connection, held_sha256=held_sha256, idle_since=now - IDLE)
+    _INSERT.rows(
+        connection,
+        id_sha256=_sha256(session_id),
+        handle=handle,
+        account_id=account_id,
+        scope=" ".join(sorted(arrival.claims.scope)),
+        issuer_session_id=arrival.claims.session_id,
+        token_issued_at=arrival.claims.issued_at,
+        token_sha256=arrival.token_sha256,
+        kid=arrival.claims.kid,
+        target=arrival.target,
+        auth_time=arrival.claims.auth_time,
+        started_at=now,
+        last_seen_at=now,
     )
     return session_id, handle
 
@@ -194,13 +201,11 @@ def _find(held_sha256: str) -> Session | None:
     now = current_time()
     limits = {"oldest_start": now - ABSOLUTE, "idle_since": now - IDLE}
     with database().reading() as connection:
-        row = connection.execute(_FIND, {"held_sha256": held_sha256, **limits}).one_or_none()
-    if row is None:
-        return None
-    if now - row.last_seen_at >= SEEN_EVERY:
-        seen = sa.update(sessions).where(sessions.c.id_sha256 == held_sha256)
-        with database().writing() as connection:
-            connection.execute(seen.values(last_seen_at=now))
+        row = _FIND.row(connection, held_sha256=held_sha256, **limits)
+        if row is None:
+            return None
+        if now - row.last_seen_at >= SEEN_EVERY:
+            database().after_reading(lambda: _note_seen(held_sha256, now))
     return Session(
         Account(row.account_id, row.issuer, row.subject, row.name, row.email),
         frozenset(row.scope.split()),
@@ -208,6 +213,12 @@ def _find(held_sha256: str) -> Session | None:
         row.auth_time,
         row.started_at,
     )
+
+
+def _note_seen(held_sha256: str, now: datetime) -> None:
+    seen = sa.update(sessions).where(sessions.c.id_sha256 == held_sha256)
+    with database().writing() as connection:
+        connection.execute(seen.values(last_seen_at=now))
 
 
 def _sha256(session_id: str) -> str:

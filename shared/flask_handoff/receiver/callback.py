@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from flask import redirect, request, url_for
+from flask import request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import Arrival, UnverifiedToken
@@ -19,9 +19,10 @@ from flask_handoff.errors import (
     ResponseIssuerError,
 )
 from flask_handoff.signals import handoff_accepted
+from flask_handoff.tokens.handoff_verifier import HandoffVerification
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, sent_values, unverified_parameters
-from flask_handoff.web.responses import landing_page, post_page
+from flask_handoff.web.responses import landing_page, post_page, see_other
 
 from .attempts import Attempt
 from .backchannel import check_arrival
@@ -94,20 +95,39 @@ def _judge(fields: Mapping[str, str]) -> Response:
         if attempt is None:
             receiver.leaked_tokens.invalidate(token)
         receiver.leaked_tokens.catch_up()
-        claims = receiver.verifier.verify(
+        case = receiver.verifier.inspect(
             token,
             nonce=attempt.nonce,
             authenticated_after=attempt.authenticated_after,
             remember_until=attempt.ends_at,
         )
-        handle = receiver.sign_in(Arrival(claims, attempt.target, token_sha256))
-        check_arrival(receiver, claims)
-        send(handoff_accepted, claims=claims, handle=handle)
+        handle = _arrive(receiver, case, attempt.target, token_sha256)
+        send(handoff_accepted, claims=case.claims, handle=handle)
     except HandoffRejectedError as error:
         return rejected(error, attempt)
     response = _redirect_to(attempt.target, receiver)
     receiver.attempts.forget(response, attempt)
     return response
+
+
+def _arrive(
+    receiver: ReceiverContext, case: HandoffVerification, target: str, token_sha256: str
+) -> str:
+    """Spend the token and sign its user in: both or neither, where the store has transactions."""
+    transaction = getattr(receiver.verifier.replay_store, "transaction", None)
+    if transaction is None:
+        claims = receiver.verifier.redeem(case)
+        handle = receiver.sign_in(Arrival(claims, target, token_sha256))
+        check_arrival(receiver, claims)
+        return handle
+    with transaction():
+        try:
+            claims = receiver.verifier.redeem(case)
+        except HandoffRejectedError as error:
+            refusal = error  # and what has leaked stays spent: this is committed
+        else:
+            return receiver.sign_in(Arrival(claims, target, token_sha256))
+    raise refusal
 
 
 @contextmanager
@@ -149,4 +169,4 @@ def _redirect_to(target: str, receiver: ReceiverContext) -> Response:
     # After our own /sso/finish a redirect does carry a Strict cookie.
     if receiver.config.landing == "refresh" and request.method == "GET":
         return landing_page(target)
-    return redirect(target, 303)
+    return see_other(target)

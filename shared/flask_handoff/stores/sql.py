@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -15,8 +16,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    TextClause,
-    text,
 )
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
@@ -30,16 +29,21 @@ from flask_handoff.errors import (
     TokenReplayedError,
 )
 
+from .statements import Statement
+
+Begin = Callable[[], AbstractContextManager[Connection]]
+
 _LONGEST_CLAIM = 255  # characters
 _LONGEST_JWT_ID = 261  # characters: a nonce of 255 behind the word that tells it from a jti
 
 # The row that comes back is the proof. ``rowcount`` is -1 on some drivers, win or lose.
-_CLAIM = text(
+_CLAIM = Statement(
     "INSERT INTO handoff_replay (issuer, jwt_id, expires_at) "
     "VALUES (:issuer, :jwt_id, :expires_at) "
-    "ON CONFLICT DO NOTHING RETURNING jwt_id"
+    "ON CONFLICT DO NOTHING RETURNING jwt_id",
+    "jwt_id",
 )
-_NOTE_LOGOUT = text(
+_NOTE_LOGOUT = Statement(
     "INSERT INTO handoff_logouts (issuer, claim, value, ended_at, expires_at) "
     "VALUES (:issuer, :claim, :value, :ended_at, :expires_at) "
     "ON CONFLICT (issuer, claim, value) DO UPDATE SET "
@@ -48,21 +52,27 @@ _NOTE_LOGOUT = text(
     "expires_at = CASE WHEN excluded.expires_at > handoff_logouts.expires_at "
     "THEN excluded.expires_at ELSE handoff_logouts.expires_at END"
 )
-_ENDED_AT = text(
+_ENDED_AT = Statement(
     "SELECT max(ended_at) FROM handoff_logouts WHERE issuer = :issuer "
     "AND (claim = 'sid' AND value = :session_id "
-    "OR claim = 'sub' AND value = :subject AND ended_at >= :issued_at)"
+    "OR claim = 'sub' AND value = :subject AND ended_at >= :issued_at)",
+    "ended_at",
 )
+# A sign-in that is being written and a logout that is being noted wait for each other, so that one
+# of them sees the other. SQLite's writers do so by themselves.
+_LOCK = 0x68616E646F6666  # "handoff"
+_LOCK_FOR_SIGN_IN = Statement(f"SELECT pg_advisory_xact_lock_shared({_LOCK})", "locked")
+_LOCK_FOR_LOGOUT = Statement(f"SELECT pg_advisory_xact_lock({_LOCK})", "locked")
 
 
-def _sweeps(table: str, key: str) -> dict[str, TextClause]:
+def _sweeps(table: str, key: str) -> dict[str, Statement]:
     # Two rows go for one that comes, so that none pile up; many at once would be a long wait.
     expired = f"FROM {table} WHERE expires_at < :now ORDER BY expires_at LIMIT 2"
     return {
-        "sqlite": text(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {expired})"),  # noqa: S608 - constants
+        "sqlite": Statement(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {expired})"),  # noqa: S608 - constants
         # Claims at once sweep different rows: none waits for another, or for one that waits for it.
         # The array is made once; a plain IN may ask for two rows again and again.
-        "postgresql": text(
+        "postgresql": Statement(
             f"DELETE FROM {table} WHERE ctid = ANY "  # noqa: S608 - constants
             f"(ARRAY(SELECT ctid {expired} FOR UPDATE SKIP LOCKED))"
         ),
@@ -104,21 +114,24 @@ def logout_table(metadata: MetaData) -> Table:
 class SQLReplayStore:
     """Remembers in two tables, ``handoff_replay`` and ``handoff_logouts``.
 
-    Each claim is one short transaction of its own. What it costs does not grow with the table: each
-    one that is won removes two expired rows. So it is with logouts, where the receiver is
-    notified of them.
+    Each claim is one short transaction, of its own or of the application's. What it costs does not
+    grow with the table: each one that is won removes two expired rows. So it is with logouts, where
+    the receiver is notified of them.
 
     Args:
         engine: SQLAlchemy's engine of a SQLite file, 3.35 or newer, for the processes of one
             machine, or of a PostgreSQL database for several machines. Any pool but StaticPool.
             Where it begins SQLite's transactions itself, by ``BEGIN IMMEDIATE``: those that only
             read have the execution option ``reading=True``, and need no lock.
+        transaction: Begins the application's own transaction that writes, or lends the one which
+            this thread has open: then a token is claimed in the one that ``sign_in`` writes in. On
+            SQLite it begins with ``BEGIN IMMEDIATE``; on PostgreSQL it is ``READ COMMITTED``.
 
     Raises:
         ConfigurationError: The engine is of another kind, or could not keep a claim.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, transaction: Begin | None = None) -> None:
         sweep = _SWEEPS.get(engine.dialect.name)
         if sweep is None:
             raise ConfigurationError(
@@ -133,6 +146,7 @@ class SQLReplayStore:
             # A stricter isolation fails honest claims that happen at once; no pool is made anew.
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
         self._reader = self._engine.execution_options(reading=True)
+        self.transaction = transaction
 
     def create_tables(self) -> None:
         """Create the tables that are missing; several processes may do so at once.
@@ -150,9 +164,9 @@ class SQLReplayStore:
         """Win this token, once, see ``ReplayStore.claim``."""
         token = {"issuer": issuer, "jwt_id": jwt_id, "expires_at": expires_at}
         with self._transaction() as connection:
-            won = connection.execute(_CLAIM, token).first()
+            won = _CLAIM.row(connection, **token)
             if won is not None:
-                connection.execute(self._sweep, {"now": now})
+                self._sweep.rows(connection, now=now)
         if won is None:
             raise TokenReplayedError("the token was used before")
 
@@ -167,8 +181,10 @@ class SQLReplayStore:
             "expires_at": expires_at,
         }
         with self._transaction() as connection:
-            connection.execute(_NOTE_LOGOUT, row)
-            connection.execute(self._logout_sweep, {"now": now})
+            if connection.dialect.name == "postgresql":
+                _LOCK_FOR_LOGOUT.rows(connection)
+            _NOTE_LOGOUT.rows(connection, **row)
+            self._logout_sweep.rows(connection, now=now)
 
     def check_session(self, claims: HandoffClaims) -> None:
         """Check that the session has not ended, see ``LogoutStore.check_session``."""
@@ -179,7 +195,9 @@ class SQLReplayStore:
             "issued_at": int(claims.issued_at.timestamp()),
         }
         with self._transaction(self._reader) as connection:
-            seconds = connection.execute(_ENDED_AT, handoff).scalar_one()
+            if self.transaction is not None:
+                _meet_logouts(connection)
+            seconds = _ENDED_AT.row(connection, **handoff).ended_at
         if seconds is not None:
             raise SessionEndedError(
                 "the session at the issuer has ended",
@@ -190,7 +208,7 @@ class SQLReplayStore:
         """Return when the table is there and can be written to, see ``ReplayStore.ready``."""
         with self._transaction() as connection:
             # Nothing expired before 1970: this changes no row, yet fails where a claim would.
-            connection.execute(self._sweep, {"now": 0})
+            self._sweep.rows(connection, now=0)
 
     def _create_tables(self) -> None:
         metadata = MetaData()
@@ -202,8 +220,9 @@ class SQLReplayStore:
 
     @contextmanager
     def _transaction(self, engine: Engine | None = None) -> Iterator[Connection]:
+        begin = self.transaction or (engine or self._engine).begin
         try:
-            with (engine or self._engine).begin() as connection:
+            with begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             if isinstance(error, StatementError):
@@ -211,6 +230,18 @@ class SQLReplayStore:
             raise ReplayStoreUnavailableError(
                 f"the replay store failed ({type(error).__name__})"
             ) from error
+
+
+def _meet_logouts(connection: Connection) -> None:
+    """Let no logout be noted until this transaction has ended."""
+    if connection.dialect.name == "postgresql":
+        _LOCK_FOR_SIGN_IN.rows(connection)
+    elif not cast(Any, connection.connection.driver_connection).in_transaction:
+        # Python's sqlite3 would begin with the first change, after the look-up that follows.
+        raise ConfigurationError(
+            "The transaction that SQLReplayStore was lent has not begun in SQLite yet.",
+            'Begin it with "BEGIN IMMEDIATE", in SQLAlchemy\'s event "begin".',
+        )
 
 
 def _check_keeps_claims(engine: Engine) -> None:

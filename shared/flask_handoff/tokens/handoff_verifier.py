@@ -135,17 +135,10 @@ class TokenVerifier(Verifier):
 
     default_profile = HANDOFF
     verification_class = HandoffVerification
+    inspections = (*UP_TO_THE_CLAIMS, check_claims, check_lifetime, check_time)
     # What this browser asked for comes last: a genuine token in the wrong browser is spent first.
-    checks = (
-        *UP_TO_THE_CLAIMS,
-        check_claims,
-        check_lifetime,
-        check_time,
-        check_session,
-        check_one_use,
-        check_browser,
-        check_authentication,
-    )
+    redemptions = (check_session, check_one_use, check_browser, check_authentication)
+    checks = inspections + redemptions
 
     def verify(
         self,
@@ -157,8 +150,7 @@ class TokenVerifier(Verifier):
     ) -> HandoffClaims:
         """Check the token completely, claim it, and return what it proves.
 
-        A token that is genuine but was meant for another browser has leaked: it is claimed, so
-        that it is dead, and then refused. So it is if its time begins soon.
+        It is ``inspect``, then ``redeem``.
 
         Args:
             unverified_token: Compact JWS as it came from the browser, at most 4,096 characters.
@@ -168,16 +160,40 @@ class TokenVerifier(Verifier):
             remember_until: A token without ``jti`` is remembered until then at least.
 
         Raises:
+            HandoffRejectedError, DependencyUnavailableError: As these two do.
+        """
+        return self.redeem(
+            self.inspect(
+                unverified_token,
+                nonce=nonce,
+                authenticated_after=authenticated_after,
+                remember_until=remember_until,
+            )
+        )
+
+    def inspect(
+        self,
+        unverified_token: UnverifiedToken,
+        *,
+        nonce: str | None,
+        authenticated_after: datetime | None = None,
+        remember_until: datetime | None = None,
+    ) -> HandoffVerification:
+        """Check that the token is genuine, meant for this receiver, and of this time.
+
+        It takes no part in any transaction, and spends nothing. Only a token without its attempt,
+        whose time begins soon, is claimed: it has leaked, and an attacker would only have to wait.
+
+        Args:
+            unverified_token, nonce, authenticated_after, remember_until: See ``verify``.
+
+        Raises:
             TokenMalformedError: Not a compact JWS of this kind, or not strict JSON inside.
             TokenKeyUnknownError: The issuer publishes no key of this ``kid``.
             TokenSignatureError: Not signed by that key, or changed since.
             TokenClaimError: A claim is missing, of the wrong type or value; its subclasses
                 TokenExpiredError and TokenNotYetValidError where only the time is wrong.
-            SessionEndedError: Genuine, but its session at the issuer has ended since.
-            AttemptUnknownError: Genuine, but ``nonce`` is None.
-            TokenReplayedError: Genuine, and used before.
             JWKSUnavailableError: No key is held and none can be fetched.
-            ReplayStoreUnavailableError: It is not known whether the token was used before.
 
         Sources: RFC 7515, section 5.2; RFC 7519, section 7.2; RFC 8725, section 3;
         OpenID Connect Core 1.0, section 3.1.3.7.
@@ -186,11 +202,29 @@ class TokenVerifier(Verifier):
             self, unverified_token, nonce, authenticated_after, remember_until
         )
         try:
-            run_checks(case, self.checks)
+            run_checks(case, self.inspections)
         except TokenNotYetValidError:
-            # It has leaked as well, and an attacker would only have to wait for its time.
             if nonce is None and case.claims.issued_at - self.clock() < _SOON:
                 with suppress(TokenReplayedError):
                     check_one_use(case)
             raise
+        return case
+
+    def redeem(self, case: HandoffVerification) -> HandoffClaims:
+        """Claim a token that was inspected, for this browser, and return what it proves.
+
+        One that was meant for another browser has leaked: it is claimed, so that it is dead, and
+        then refused.
+
+        Raises:
+            SessionEndedError: Its session at the issuer has ended since.
+            TokenReplayedError: It was used before.
+            AttemptUnknownError: There is no ``nonce``.
+            TokenClaimError: It is bound to another ``nonce``, or the user's authentication is
+                older than was asked for.
+            ReplayStoreUnavailableError: It cannot be told whether the token was used before.
+
+        Source: OpenID Connect Core 1.0, section 3.1.3.7.
+        """
+        run_checks(case, self.redemptions)
         return case.claims
