@@ -17,6 +17,7 @@ from flask_service import (
     security_headers,
     session_cookie,
 )
+from flask_service.application import Application
 from flask_service.client_address import trust_proxies
 from flask_service.command_line import plain_refusals
 from flask_service.database import Database
@@ -49,7 +50,7 @@ def create_app(
     logs.init_logs("server1")
     with plain_refusals():
         config = config or Config.from_environment()
-        app = Flask(__name__)
+        app = Application(__name__)
         app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters
         app.url_map.merge_slashes = False  # it would redirect //host/path, and name the Host it got
         secret_key.init_app(

@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 
 from flask_handoff import request_id
+from flask_handoff.stores.statements import Statement
 from flask_service.client_address import client_address
 from flask_service.database import Instant, database
 from flask_service.logs import escape, utc_milliseconds
@@ -97,8 +98,7 @@ audit = Table(
     Index("audit_by_subject", "subject", "at"),
 )
 
-# Built once: building a statement takes longer than running it.
-_INSERT = insert(audit).inline().returning(audit.c.id)
+_INSERT = Statement(insert(audit).returning(audit.c.id))
 # The oldest have the lowest numbers: one index less to write with each handoff.
 _SWEEP = delete(audit).where(
     audit.c.id.in_(
@@ -149,7 +149,7 @@ def record(
         "client_id": _one_line(client_id, LONGEST_CLIENT_ID),
         "detail": _one_line(detail, LONGEST_DETAIL),
     }
-    number = connection.execute(_INSERT, {"at": now, **about}).scalar_one()
+    number = _INSERT.row(connection, at=now, **about).id
     if number % SWEPT_EVERY == 0:
         connection.execute(_SWEEP, {"kept_from": now - _kept()})
     line = as_json(now, about)

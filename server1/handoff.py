@@ -1,7 +1,10 @@
 """What the handoff asks of this server: who is signed in, and what may they do over there?"""
 
+from contextlib import AbstractContextManager, nullcontext
+
 from flask_handoff import AccessDeniedError, Client, HandoffIssuer, SignedInUser
 from flask_service.database import database
+from flask_service.session_cookie import held_session_id
 
 from .accounts.grants import scope_of
 from .config import config
@@ -34,6 +37,14 @@ def granted_scope(
     return scope & requested_scope
 
 
+def transaction() -> AbstractContextManager[object]:
+    """Begin the transaction in which both are asked; none for a browser without a session."""
+    return nullcontext() if held_session_id() is None else database().writing()
+
+
 handoff = HandoffIssuer(
-    signed_in_user=signed_in_user, granted_scope=granted_scope, login_endpoint="login.login"
+    signed_in_user=signed_in_user,
+    granted_scope=granted_scope,
+    login_endpoint="login.login",
+    transaction=transaction,
 )

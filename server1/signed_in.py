@@ -121,10 +121,14 @@ def _find_session() -> Session | None:
     now = clock.now()
     with database().reading() as connection:
         found = _held_session(connection, now)
-    if found is not None and now - found.last_seen_at >= sessions.LAST_SEEN_INTERVAL:
-        with database().writing() as connection:
-            sessions.note_seen(connection, found, now)
+        if found is not None and now - found.last_seen_at >= sessions.LAST_SEEN_INTERVAL:
+            database().after_reading(lambda: _note_seen(found, now))
     return found
+
+
+def _note_seen(session: Session, now: datetime) -> None:
+    with database().writing() as connection:
+        sessions.note_seen(connection, session, now)
 
 
 def _held_session(connection: Connection, now: datetime) -> Session | None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -27,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, insert_in, sweep
 from server1.db import metadata
 
@@ -67,9 +66,7 @@ _OF_SESSIONS = select(
 ).join_from(client_sessions, sessions)
 
 
-@cache  # building a statement takes longer than running it
-def _insert(dialect: str) -> Any:
-    return insert_in(dialect, client_sessions).on_conflict_do_nothing()
+_INSERT = Statement(lambda dialect: insert_in(dialect, client_sessions).on_conflict_do_nothing())
 
 
 def note_client_session(connection: Connection, sid: str, client_id: str, now: datetime) -> None:
@@ -78,9 +75,8 @@ def note_client_session(connection: Connection, sid: str, client_id: str, now: d
     Raises:
         SessionExpiredError: The session has ended; the transaction is to be undone then.
     """
-    values = {"sid": sid, "client_id": client_id, "entered_at": now}
     try:
-        connection.execute(_insert(connection.dialect.name), values)
+        _INSERT.rows(connection, sid=sid, client_id=client_id, entered_at=now)
     except IntegrityError:
         # Nothing else can be wrong with these values. Looking first would cost every handoff.
         raise SessionExpiredError from None

@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
 )
 
+from flask_handoff.stores.statements import Statement
 from server1.db import metadata
 
 from .users import User, users
@@ -38,10 +39,11 @@ grants = Table(
 )
 
 
-# Built once: building a statement takes longer than running it.
-_SCOPE_OF = select(grants.c.scope).where(
-    grants.c.subject == bindparam("wanted_subject"),
-    grants.c.client_id == bindparam("wanted_client"),
+_SCOPE_OF = Statement(
+    select(grants.c.scope).where(
+        grants.c.subject == bindparam("wanted_subject"),
+        grants.c.client_id == bindparam("wanted_client"),
+    )
 )
 
 
@@ -51,9 +53,8 @@ class ScopeError(ValueError):
 
 def scope_of(connection: Connection, subject: str, client_id: str) -> frozenset[str]:
     """Return what a user may do at a client; empty when they may not enter it."""
-    key = {"wanted_subject": subject, "wanted_client": client_id}
-    scope = connection.execute(_SCOPE_OF, key).scalar_one_or_none()
-    return DEFAULT_SCOPE if scope is None else frozenset(scope.split())
+    grant = _SCOPE_OF.row(connection, wanted_subject=subject, wanted_client=client_id)
+    return DEFAULT_SCOPE if grant is None else frozenset(grant.scope.split())
 
 
 def set_grant(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -18,7 +19,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from flask_service.database import Instant, insert_into
@@ -73,7 +73,7 @@ class User:
     created_at: datetime
 
 
-def from_row(row: RowMapping) -> User:
+def from_row(row: Mapping[Any, Any]) -> User:
     """Read a user from a row with the columns of ``users``, perhaps among others."""
     return User(**{column: row[column] for column in User.__dataclass_fields__})
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, Flask, redirect, request, url_for
+from flask import Blueprint, Flask, request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
@@ -30,7 +31,7 @@ from flask_handoff.web.parameters import (
     unverified_parameters,
 )
 from flask_handoff.web.request_guards import answer_only_to
-from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
+from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head, see_other
 
 from .authorization import AuthorizationRequest, RequestCarrier, ReturnAddress
 from .authorization_response import deliver, refused, return_error, unavailable
@@ -52,6 +53,8 @@ class HandoffIssuer:
         granted_scope: Asked what this user may do at that client, of what is requested. Raises
             ``AccessDeniedError`` when they may not enter it at all.
         login_endpoint: The Flask endpoint of the sign-in page.
+        transaction: Makes the context in which both are asked; as a rule none. What they read and
+            write is one transaction then, which has ended before a token is made.
 
     Sources: OpenID Connect Core 1.0, section 3.2.2; OpenID Connect Discovery 1.0, section 3.
     """
@@ -62,10 +65,12 @@ class HandoffIssuer:
         signed_in_user: SignedInUserHook,
         granted_scope: GrantedScopeHook,
         login_endpoint: str,
+        transaction: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._signed_in_user = signed_in_user
         self._granted_scope = granted_scope
         self._login_endpoint = login_endpoint
+        self._transaction = transaction
 
     def init_app(
         self,
@@ -202,34 +207,38 @@ class HandoffIssuer:
             return return_error(address, error)
         if request.method == "POST":
             # A Lax session cookie stays away from a cross-site POST, but comes with this redirect.
-            return redirect(_resume_url(issuer.carrier.pack(pending)), 303)
+            return see_other(_resume_url(issuer.carrier.pack(pending)))
         return self._answer(pending)
 
     def _answer(self, pending: AuthorizationRequest) -> Response:
-        user = self._signed_in_user()
         try:
-            if user is not None and not pending.needs_sign_in(user):
-                return deliver(pending.address, {"id_token": self._mint(pending, user)})
+            with self._transaction():
+                user = self._signed_in_user()
+                scope = None if user is None else self._scope(pending, user)
+            if user is not None and scope is not None:
+                return deliver(pending.address, {"id_token": _mint(pending, user, scope)})
             if pending.prompt == "none":
                 raise AuthorizationReturnedError("nobody is signed in", error="login_required")
         except AuthorizationReturnedError as error:
             return return_error(pending.address, error)
         carried = issuer_context().carrier.pack(pending)
-        return redirect(with_parameters(url_for(self._login_endpoint), {"continue": carried}), 303)
+        return see_other(with_parameters(url_for(self._login_endpoint), {"continue": carried}))
 
-    def _mint(self, pending: AuthorizationRequest, user: SignedInUser) -> str:
-        client = pending.address.client
-        granted = self._granted_scope(user, client, pending.scope)
-        scope = (granted & pending.scope) | {"openid"}
-        token = issuer_context().minter.mint(
-            PROFILES[client.policy],
-            user,
-            audience=client.client_id,
-            nonce=pending.nonce,
-            scope=scope,
-        )
-        send(handoff_issued, user=user, client=client, scope=scope)
-        return token
+    def _scope(self, pending: AuthorizationRequest, user: SignedInUser) -> frozenset[str] | None:
+        """Return what the user may do at the client; None when they must sign in first."""
+        if pending.needs_sign_in(user):
+            return None
+        granted = self._granted_scope(user, pending.address.client, pending.scope)
+        return (granted & pending.scope) | {"openid"}
+
+
+def _mint(pending: AuthorizationRequest, user: SignedInUser, scope: frozenset[str]) -> str:
+    client = pending.address.client
+    token = issuer_context().minter.mint(
+        PROFILES[client.policy], user, audience=client.client_id, nonce=pending.nonce, scope=scope
+    )
+    send(handoff_issued, user=user, client=client, scope=scope)
+    return token
 
 
 def _resume_url(carried: str) -> str:
