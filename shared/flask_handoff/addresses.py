@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlencode, urlsplit
 
 _URI = re.compile(
@@ -15,6 +16,7 @@ _URI = re.compile(
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
+@lru_cache(1024)
 def is_loopback(host: str) -> bool:
     """Tell whether a name or an address means this very machine, so that nobody else reaches it.
 

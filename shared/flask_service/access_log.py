@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from functools import lru_cache
 from urllib.parse import quote
 
 from flask import Flask, Response, g, request, request_finished, request_started
@@ -21,26 +22,31 @@ LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_-]{32,}")
 
 def init_app(app: Flask) -> None:
     """Write a line for each response of *app*, through the logger ``<the app's name>.access``."""
-    request_started.connect(_begin, app)
-    request_finished.connect(_write, app)
+    log = logging.getLogger(f"{app.name}.access")
+
+    def begin(_app: Flask, **_: object) -> None:
+        g.request_began = time.perf_counter()
+
+    def write(_app: Flask, response: Response, **_: object) -> None:
+        log.info(
+            "%s %s %s %d %.1fms request_id=%s",
+            client_address(),
+            _method(request.method),
+            _path(request.path),
+            response.status_code,
+            (time.perf_counter() - g.request_began) * 1000,
+            request_id(),
+        )
+
+    request_started.connect(begin, app, weak=False)
+    request_finished.connect(write, app, weak=False)
 
 
-def _begin(_app: Flask, **_: object) -> None:
-    g.request_began = time.perf_counter()
+@lru_cache(64)
+def _method(unverified_method: str) -> str:
+    return quote(unverified_method, safe="")[:LONGEST_METHOD]
 
 
-def _write(app: Flask, response: Response, **_: object) -> None:
-    logging.getLogger(f"{app.name}.access").info(
-        "%s %s %s %d %.1fms request_id=%s",
-        client_address(),
-        quote(request.method, safe="")[:LONGEST_METHOD],
-        _written(request.path),
-        response.status_code,
-        (time.perf_counter() - g.request_began) * 1000,
-        request_id(),
-    )
-
-
-def _written(unverified_path: str) -> str:
+def _path(unverified_path: str) -> str:
     shown = LIKE_A_SECRET.sub("(cut)", unverified_path)
     return quote(shown, safe="/~:@!$&'()*+,;=")[:LONGEST_PATH]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -13,7 +14,11 @@ def client_address() -> str:
 
     It is the connection's, unless ``trust_proxies`` was given proxies in front.
     """
-    unverified_address = request.remote_addr or ""
+    return _shortest(request.remote_addr or "")
+
+
+@lru_cache(1024)
+def _shortest(unverified_address: str) -> str:
     try:
         return str(ipaddress.ip_address(unverified_address.partition("%")[0]))
     except ValueError:
@@ -27,6 +32,7 @@ def trust_proxies(app: Flask, count: int) -> None:
         app: The whole application.
         count: How many proxies stand in front and append to that header; 0 believes nobody.
     """
-    app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-        app.wsgi_app, x_for=count, x_proto=0, x_host=0
-    )
+    if count:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=0, x_host=0
+        )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from datetime import UTC, datetime
-from typing import TextIO, cast
-
-from flask.logging import wsgi_errors_stream
+from typing import TextIO
 
 _OF_LIBRARIES = ("flask_handoff", "flask_service")
 # Nobody means to log a token; an exception's text may quote one all the same.
@@ -33,9 +32,21 @@ class OneLineFormatter(logging.Formatter):
         )
 
 
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what is stderr at the moment, which a server or a test may replace."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """Where the lines go."""
+        return sys.stderr
+
+
 def init_logs(*names: str) -> None:
     """Send the log lines of these loggers, of this package and of the library to stderr, once."""
-    handler = logging.StreamHandler(cast(TextIO, wsgi_errors_stream))
+    handler = StderrHandler()
     handler.setFormatter(OneLineFormatter())
     for name in (*names, *_OF_LIBRARIES):
         logger = logging.getLogger(name)

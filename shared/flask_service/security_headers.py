@@ -36,12 +36,15 @@ def init_app(app: Flask, *, https: bool, files: Collection[str] = ("static",)) -
     }
     if https:
         defaults["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"
+    personal = {**defaults, "Cache-Control": "no-store"}
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in defaults.items():
-            response.headers.setdefault(name, value)
-        if request.endpoint not in files or response.status_code >= _FIRST_ERROR:
-            # Every page says who is signed in, or that nobody is.
-            response.headers.setdefault("Cache-Control", "no-store")
+        # Every page says who is signed in, or that nobody is.
+        is_file = request.endpoint in files and response.status_code < _FIRST_ERROR
+        wanted = defaults if is_file else personal
+        there = {name.title() for name, _value in response.headers}
+        response.headers.extend(
+            {name: value for name, value in wanted.items() if name not in there}
+        )
         return response

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 
 from flask import Flask, Request, g, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_wtf.csrf import generate_csrf
+from itsdangerous import URLSafeTimedSerializer
 
 _ID = "id"
 
@@ -15,6 +16,12 @@ class SessionCookie(SecureCookieSessionInterface):
     """Reads and writes the session cookie."""
 
     digest_method = staticmethod(hashlib.sha256)
+    _serializer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return what signs: made once, since the keys stay as they are while the server runs."""
+        self._serializer = self._serializer or super().get_signing_serializer(app)
+        return self._serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read the cookie; nobody's session when there are two of it, or one under a like name."""
@@ -65,7 +72,7 @@ def replace_cookie() -> None:
     """
     g.pop("csrf_token", None)  # Flask-WTF's, for the forms of this response
     session.clear()
-    generate_csrf()
+    session["csrf_token"] = secrets.token_hex(20)  # which Flask-WTF signs into the next form
 
 
 def _is_sent_once(unverified_header: str, name: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import redirect
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
@@ -19,7 +18,7 @@ from flask_handoff.errors import (
 from flask_handoff.signals import handoff_refused
 from flask_handoff.web import request_id
 from flask_handoff.web.events import send
-from flask_handoff.web.responses import error_page, post_page, unavailable_page
+from flask_handoff.web.responses import error_page, post_page, see_other, unavailable_page
 
 from .authorization import ReturnAddress
 from .clients import Client
@@ -41,8 +40,7 @@ def deliver(address: ReturnAddress, answer: Mapping[str, str]) -> Response:
         fields["state"] = address.state
     if address.response_mode == "form_post":
         return post_page(address.redirect_uri, fields)
-    # 303 and never 307, which would post the password on (RFC 9700, section 4.12).
-    return redirect(with_parameters(address.redirect_uri, fields), 303)
+    return see_other(with_parameters(address.redirect_uri, fields))
 
 
 def refused(error: AuthorizationRequestError) -> Response:

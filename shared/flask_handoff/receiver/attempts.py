@@ -54,7 +54,13 @@ class Attempt:
         value = f"{secrets.token_urlsafe(32)}.{started_at}.{encoded_target}"
         if max_age is not None:
             value += f".{int(max_age.total_seconds())}"
-        return cls.read(secrets.token_urlsafe(32), value, now)
+        return cls(
+            state=secrets.token_urlsafe(32),
+            value=value,
+            started_at=datetime.fromtimestamp(started_at, UTC),
+            target=target,
+            max_age=max_age,
+        )
 
     @classmethod
     def read(cls, state: str, unverified_value: str, now: datetime) -> Attempt:

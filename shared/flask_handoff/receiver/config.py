@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from flask_handoff.addresses import with_parameters
 from flask_handoff.profiles import PROFILES, RESPONSE_MODES
 from flask_handoff.settings import RECEIVER_SETTINGS, SettingReader
 
@@ -39,3 +40,16 @@ class ReceiverConfig:
         self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")
         # Where SERVER1 sends the user back to; registered there, character by character.
         self.redirect_uri = f"{self.base_url}/sso/callback"
+        self.authorization_request = self._authorization_request()
+
+    def _authorization_request(self) -> str:
+        """Return the address at SERVER1, with what each request asks; more parameters follow."""
+        parameters = {
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "response_type": "id_token",
+            # Without a mode the standard means ``fragment``, which no server ever sees.
+            "response_mode": self.response_mode,
+            "scope": " ".join(sorted(self.scope)),
+        }
+        return with_parameters(self.authorization_endpoint, parameters)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Flask, redirect, request, url_for
+from flask import Blueprint, Flask, request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
@@ -22,7 +22,7 @@ from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
 from flask_handoff.web.parameters import unverified_parameters
 from flask_handoff.web.request_guards import answer_only_to
-from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
+from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head, see_other
 
 from .attempts import Attempt, AttemptCookies
 from .backchannel import backchannel_logout
@@ -197,7 +197,7 @@ def _login() -> Response:
     login = LoginRequest.read(unverified_parameters(), receiver.config)
     receiver.verifier.keys.ready()
     attempt = Attempt.begin(login.target, login.max_age, receiver.verifier.clock())
-    response = redirect(login.authorization_url(receiver.config, attempt), 303)
+    response = see_other(login.authorization_url(receiver.config, attempt))
     receiver.attempts.keep(request, response, attempt)
     return response
 

@@ -57,19 +57,13 @@ class LoginRequest:
         Sources: OpenID Connect Core 1.0, sections 3.1.2.1 and 3.2.2.1.
         """
         parameters = {
-            "client_id": config.client_id,
-            "redirect_uri": config.redirect_uri,
-            "response_type": "id_token",
-            # Without a mode the standard means ``fragment``, which no server ever sees.
-            "response_mode": config.response_mode,
-            "scope": " ".join(sorted(config.scope)),
             "state": attempt.state,
             "nonce": attempt.nonce,
             "prompt": self.prompt,
             "max_age": None if self.max_age is None else str(int(self.max_age.total_seconds())),
             "login_hint": self.login_hint,
         }
-        return with_parameters(config.authorization_endpoint, parameters)
+        return with_parameters(config.authorization_request, parameters)
 
 
 def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, abort, g, redirect, request
@@ -19,7 +20,7 @@ MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
 _EXTENSION = "handoff_request_guards"
 _INTERNAL_FOLDER = "/.well-known/"
 _INTERNAL_PATHS = ("/healthz", "/readyz", "/sso/backchannel-logout")
-_DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
+_DATES = {"HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"}
 _HIGHEST_PORT = 65535
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 # A name and a port: no user, no path, and nothing that a lenient reader of URLs leaves out.
@@ -65,11 +66,12 @@ def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) ->
         if isinstance(request.routing_exception, BadHost):
             text = "This server is not known by that name.\n"
             abort(Response(text, 400, mimetype="text/plain"))
-        _drop_impossible_dates()
-        _check_query()
-        right_address = _check_host(base_url, internal_hosts)
+        environ = request.environ
+        _drop_impossible_dates(environ)
+        _check_query(environ)
+        right_address = _check_host(environ.get("HTTP_HOST", "").lower(), base_url, internal_hosts)
         # Werkzeug finds "/page" under "//page" as well: a proxy that guards paths does not.
-        if right_address is None and request.environ.get("PATH_INFO", "").startswith("//"):
+        if right_address is None and environ.get("PATH_INFO", "").startswith("//"):
             abort(404)
         return right_address
 
@@ -118,16 +120,18 @@ def check_body(maximum: int = MAXIMUM_BODY) -> None:
         LengthRequired: ``Transfer-Encoding`` is used (HTTP 411).
         RequestEntityTooLarge: ``Content-Length`` is above *maximum* (HTTP 413).
     """
-    if "Transfer-Encoding" in request.headers:
+    environ = request.environ
+    if "HTTP_TRANSFER_ENCODING" in environ:
         raise LengthRequired
-    if (request.content_length or 0) > maximum:
+    if "CONTENT_LENGTH" in environ and (request.content_length or 0) > maximum:
         raise RequestEntityTooLarge
 
 
-def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | None:
+def _check_host(
+    unverified_host: str, base_url: str, internal_hosts: frozenset[str]
+) -> Response | None:
     base = urlsplit(base_url)
     default_port = _DEFAULT_PORTS[base.scheme]
-    unverified_host = request.environ.get("HTTP_HOST", "").lower()
     if unverified_host.removesuffix(default_port) == base.netloc.lower().removesuffix(default_port):
         return None
     is_for_machines = request.path in _INTERNAL_PATHS or request.path.startswith(_INTERNAL_FOLDER)
@@ -142,18 +146,18 @@ def _check_host(base_url: str, internal_hosts: frozenset[str]) -> Response | Non
     abort(400)
 
 
-def _drop_impossible_dates() -> None:
-    for name in _DATES:
+def _drop_impossible_dates(environ: dict[str, Any]) -> None:
+    for name in _DATES & environ.keys():
         try:
-            parse_date(request.environ.get(name))
+            parse_date(environ[name])
         except OverflowError:
             # Werkzeug would fail with a 500 (RFC 9110, section 13.1.3: ignore what is no date).
-            del request.environ[name]
+            del environ[name]
 
 
-def _check_query() -> None:
+def _check_query(environ: dict[str, Any]) -> None:
     try:
-        request.query_string.decode()
+        environ.get("QUERY_STRING", "").encode("latin-1").decode()
     except UnicodeDecodeError:
         # Browsers send ASCII. A reader of raw octets would fail with a 500.
         abort(400)

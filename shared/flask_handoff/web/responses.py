@@ -24,6 +24,16 @@ PAGE_POLICY = (
 """The Content-Security-Policy of an ordinary page."""
 
 
+def see_other(url: str) -> Response:
+    """Lead the browser to *url*, with no page on the way, which would repeat a token.
+
+    303 and never 307, which would post a password on.
+
+    Sources: RFC 9110, section 15.4.4; RFC 9700, section 4.12.
+    """
+    return current_app.response_class(status=303, headers={"Location": url})
+
+
 def error_page(
     template: str,
     status: int,
