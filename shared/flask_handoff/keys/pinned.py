@@ -43,36 +43,23 @@ class PinnedKeys(FixedKeys):
 
         Source: RFC 7468, section 13 (PEM).
         """
-        unverified_document = _read(path)
         try:
-            if unverified_document.lstrip().startswith(b"{"):
-                return cls(_keys_of_jwks(path, unverified_document))
-            return cls(_keys_of_pem(path, unverified_document))
+            return cls(_read_keys(path))
+        except OSError as error:
+            raise _refusal(path, f"cannot be read: {error.strerror}") from None
         except KeyMaterialError as error:
-            problem = f"The pinned key file {shown(path)} cannot be used: {error}."
-            raise ConfigurationError(problem, _REMEDY) from error
+            raise _refusal(path, f"cannot be used: {error}") from error
 
 
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            unverified_document = file.read(MAXIMUM_FILE_BYTES + 1)
-    except OSError as error:
-        problem = f"The pinned key file {shown(path)} cannot be read: {error.strerror}."
-        raise ConfigurationError(problem, _REMEDY) from None
+def _read_keys(path: Path) -> Iterable[VerificationKey]:
+    with path.open("rb") as file:
+        unverified_document = file.read(MAXIMUM_FILE_BYTES + 1)
     if len(unverified_document) > MAXIMUM_FILE_BYTES:
-        problem = f"The pinned key file {shown(path)} is longer than {MAXIMUM_FILE_BYTES} bytes."
-        raise ConfigurationError(problem, _REMEDY)
-    return unverified_document
-
-
-def _keys_of_jwks(path: Path, unverified_document: bytes) -> Iterable[VerificationKey]:
-    if any(holds_a_secret(jwk) for jwk in jwks_entries(unverified_document)):
-        raise _private_key_pinned(path, "Keep only the public members")
-    return parse_jwks(unverified_document).values()
-
-
-def _keys_of_pem(path: Path, unverified_document: bytes) -> Iterable[VerificationKey]:
+        raise _refusal(path, f"is longer than {MAXIMUM_FILE_BYTES} bytes")
+    if unverified_document.lstrip().startswith(b"{"):
+        if any(holds_a_secret(jwk) for jwk in jwks_entries(unverified_document)):
+            raise _private_key_pinned(path, "Keep only the public members")
+        return parse_jwks(unverified_document).values()
     if b"PRIVATE KEY-----" in unverified_document:
         command = f"openssl pkey -in {shlex.quote(shown(path))} -pubout"
         raise _private_key_pinned(path, f"Put there what this prints: {command}")
@@ -93,7 +80,12 @@ def _public_key(pem: bytes) -> rsa.RSAPublicKey:
 
 
 def _private_key_pinned(path: Path, remedy: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The pinned key file {shown(path)} holds a private key, which only the issuer may have.",
+    return _refusal(
+        path,
+        "holds a private key, which only the issuer may have",
         f"{remedy}; and have the issuer replace the key, for it has been seen.",
     )
+
+
+def _refusal(path: Path, problem: str, remedy: str = _REMEDY) -> ConfigurationError:
+    return ConfigurationError(f"The pinned key file {shown(path)} {problem}.", remedy)
