@@ -74,7 +74,7 @@ def test_nobody_is_handed_on_whose_address_is_not_verified(accounts):
     assert "id_token" not in answer
     page = visitor.get("/").text
     assert "Confirm your e-mail address" in page
-    assert "You can go on to Notes when your e-mail address is confirmed." in page
+    assert "You can continue to Notes when your e-mail address is confirmed." in page
     assert "/sso/login" not in page
 
 
