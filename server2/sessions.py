@@ -54,21 +54,19 @@ _FIND = Statement(
     )
 )
 _INSERT = Statement(sa.insert(sessions))
-# With the one that this browser held, ended sessions go as well: two for one, so that none pile up.
-_END_AND_SWEEP = Statement(
-    sa.delete(sessions).where(
-        sa.or_(
-            sessions.c.id_sha256 == sa.bindparam("held_sha256"),
-            sessions.c.id_sha256.in_(
-                sa.select(sessions.c.id_sha256)
-                .where(sessions.c.last_seen_at <= sa.bindparam("idle_since"))
-                .order_by(sessions.c.last_seen_at)
-                .limit(SWEPT)
-                .with_for_update(skip_locked=True)
-            ),
-        )
-    )
+_EXPIRED = (
+    sa.select(sessions.c.id_sha256)
+    .where(sessions.c.last_seen_at <= sa.bindparam("idle_since"))
+    .order_by(sessions.c.last_seen_at)
+    .limit(SWEPT)
+    .with_for_update(skip_locked=True)
+    .subquery()
 )
+# Joined by OR, PostgreSQL would read the whole table.
+_HELD_OR_EXPIRED = sa.union_all(
+    sa.select(sa.bindparam("held_sha256", type_=sa.String)), sa.select(_EXPIRED.c.id_sha256)
+)
+_END_AND_SWEEP = Statement(sa.delete(sessions).where(sessions.c.id_sha256.in_(_HELD_OR_EXPIRED)))
 
 
 class SignedOutError(Exception):
