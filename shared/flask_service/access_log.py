@@ -47,6 +47,7 @@ def _method(unverified_method: str) -> str:
     return quote(unverified_method, safe="")[:LONGEST_METHOD]
 
 
+@lru_cache(256)
 def _path(unverified_path: str) -> str:
     shown = LIKE_A_SECRET.sub("(cut)", unverified_path)
     return quote(shown, safe="/~:@!$&'()*+,;=")[:LONGEST_PATH]

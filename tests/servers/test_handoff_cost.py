@@ -4,9 +4,10 @@ The bounds are what was counted last: they are lowered, never raised. ``-rP`` sh
 """
 
 import gc
+import io
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from urllib.parse import urlsplit
 
 import pytest
@@ -131,13 +132,14 @@ def counter(accounts, notes_app, hand_off):
 
 @contextmanager
 def undisturbed():
-    """Keep out pytest's log handlers, and what garbage collection calls."""
+    """Keep out pytest's log handlers and streams, and what garbage collection calls."""
     root = logging.getLogger()
     handlers = [*root.handlers]
     root.handlers.clear()
     gc.disable()
     try:
-        yield
+        with redirect_stderr(io.StringIO()):
+            yield
     finally:
         gc.enable()
         root.handlers.extend(handlers)
