@@ -1,4 +1,4 @@
-"""Threads in which a server process works its outbox off, so that no request waits for it."""
+"""Threads in which a server process does the jobs of its outbox, so that no request waits."""
 
 from __future__ import annotations
 
