@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from flask_handoff import ConfigurationError
 from flask_service.database import Database, Instant, database_of, insert_into
 from flask_service.schema import Schema
+from tests.stopwatch import without_waiting
 
 metadata = MetaData()
 things = Table(
@@ -298,8 +299,9 @@ def test_a_locked_sqlite_is_waited_for_no_longer_than_asked(sqlite_database, sql
 
 @pytest.mark.parametrize("place", ["/proc/no/such/place", "/proc/version"])
 def test_a_file_that_cannot_be_made_or_used_is_told(schema, place):
+    url, hour = make_url(f"sqlite:///{place}"), timedelta(hours=1)
     with pytest.raises(ConfigurationError, match=f"{place}' cannot be used") as refusal:
-        opened(make_url(f"sqlite:///{place}"), schema)
+        without_waiting(lambda: opened(url, schema, timeout=hour))
     remedy = "Start it, or correct SMALL_DATABASE_URL or SMALL_INSTANCE."
     assert refusal.value.remedy == remedy
 
