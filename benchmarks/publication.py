@@ -43,8 +43,11 @@ def chart(result: Mapping[str, Any]) -> str:
     bars = []
     for kind, figures in result["measured"].items():
         if figures.get("CPU"):
+            whole = _median(figures["CPU"])
             parts = [_median(figures[request]) for request in REQUESTS if request in figures]
-            bars.append(Bar(named[kind], tuple(parts or [_median(figures["CPU"])])))
+            # Medians do not add up to the median of the whole.
+            scaled = tuple(part / sum(parts) * whole for part in parts)
+            bars.append(Bar(named[kind], scaled or (whole,)))
     legend = tuple(text.replace("`", "") for text in REQUESTS.values())
     return draw("CPU time of one handoff at both servers, ms", bars, legend)
 
@@ -57,7 +60,7 @@ def _about(result: Mapping[str, Any]) -> Iterator[str]:
 def _rows(result: Mapping[str, Any]) -> Iterator[str]:
     yield "| row | what | divided by | before | now | spread | must | aim | |"
     yield "|---|---|---|---|---|---|---|---|---|"
-    for row in result["rows"]:
+    for row in sorted(result["rows"], key=lambda row: int(row["number"])):
         begin = f"| {row['number']} | {row['name']} | {row['peer']} | {_ratio(row['before'])}"
         bounds = f"{_ratio(row['must'])} | {_ratio(row['aim'])}"
         if row["skipped"]:
