@@ -1,8 +1,8 @@
 import re
 
 import pytest
-from sqlalchemy import Engine, event
 
+from tests.servers import statements
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, running_accounts
 from tests.stopwatch import ratio_of_quickest
 
@@ -84,20 +84,12 @@ def test_no_form_tells_whether_there_is_an_account(accounts, path, known):
 
 @pytest.mark.parametrize("path", ["/forgot-password", "/verify-email/again"])
 def test_a_form_that_sends_mail_asks_the_database_the_same_for_everybody(accounts, path):
-    def statements(email):
-        asked = []
-
-        def note(_connection, _cursor, statement, *_more):
-            asked.append(statement)
-
-        event.listen(Engine, "before_cursor_execute", note)
-        try:
+    def asked(email):
+        with statements.noted(accounts.database) as noted:
             answers(accounts, path, email)
-        finally:
-            event.remove(Engine, "before_cursor_execute", note)
-        return asked
+        return noted
 
-    assert statements(EMAIL) == statements(NOBODY) == statements(DISABLED)
+    assert asked(EMAIL) == asked(NOBODY) == asked(DISABLED) != []
 
 
 def test_the_time_does_not_tell_whether_there_is_an_account(accounts_environment, clock):

@@ -146,7 +146,8 @@ class SQLReplayStore:
             # A stricter isolation fails honest claims that happen at once; no pool is made anew.
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
         self._reader = self._engine.execution_options(reading=True)
-        self.transaction = transaction
+        self._lent = transaction
+        self.transaction = None if transaction is None else self._shared
 
     def create_tables(self) -> None:
         """Create the tables that are missing; several processes may do so at once.
@@ -195,7 +196,7 @@ class SQLReplayStore:
             "issued_at": int(claims.issued_at.timestamp()),
         }
         with self._transaction(self._reader) as connection:
-            if self.transaction is not None:
+            if self._lent is not None:
                 _meet_logouts(connection)
             seconds = _ENDED_AT.row(connection, **handoff).ended_at
         if seconds is not None:
@@ -220,16 +221,31 @@ class SQLReplayStore:
 
     @contextmanager
     def _transaction(self, engine: Engine | None = None) -> Iterator[Connection]:
-        begin = self.transaction or (engine or self._engine).begin
+        begin = self._lent or (engine or self._engine).begin
         try:
             with begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            if isinstance(error, StatementError):
-                error.hide_parameters = True  # its text, in a log, would name issuer and token
-            raise ReplayStoreUnavailableError(
-                f"the replay store failed ({type(error).__name__})"
-            ) from error
+            raise _unavailable(error) from error
+
+    @contextmanager
+    def _shared(self) -> Iterator[Connection]:
+        is_ours = True  # what fails is the transaction, and not what is done in it
+        try:
+            with cast(Begin, self._lent)() as connection:
+                is_ours = False
+                yield connection
+                is_ours = True
+        except SQLAlchemyError as error:
+            if is_ours:
+                raise _unavailable(error) from error
+            raise
+
+
+def _unavailable(error: SQLAlchemyError) -> ReplayStoreUnavailableError:
+    if isinstance(error, StatementError):
+        error.hide_parameters = True  # its text, in a log, would name issuer and token
+    return ReplayStoreUnavailableError(f"the replay store failed ({type(error).__name__})")
 
 
 def _meet_logouts(connection: Connection) -> None:
