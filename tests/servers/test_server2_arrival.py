@@ -1,5 +1,5 @@
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from server2.accounts import accounts
 from server2.sessions import sessions
@@ -130,3 +130,29 @@ def test_account_and_session_are_written_together_or_not_at_all(visitor, notes_a
 def test_a_signed_in_page_says_who_is_signed_in(visitor, page):
     visitor.arrive(name="Ada Lovelace")
     assert "Ada Lovelace" in visitor.get(page).text
+
+
+# A row that refers to nothing, which SQLite notices when the transaction is committed.
+FAIL_AT_COMMIT = """
+CREATE TABLE lost (account INTEGER REFERENCES accounts (id) DEFERRABLE INITIALLY DEFERRED);
+CREATE TRIGGER refer_to_nothing AFTER INSERT ON sessions BEGIN INSERT INTO lost VALUES (-1); END
+"""
+
+
+def run(app, *statements):
+    with app.extensions["database"].writing() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def test_an_arrival_that_cannot_be_committed_leaves_nothing_behind(visitor, notes_app):
+    run(notes_app, *FAIL_AT_COMMIT.split(";\n", 1))
+    begun = visitor.get("/sso/login?target_link_uri=/notes")
+    callback = visitor.callback(begun)
+    answer = visitor.get(callback)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "s2_session" not in visitor.cookies()
+    assert (count(notes_app, accounts), count(notes_app, sessions)) == (0, 0)
+    run(notes_app, "DROP TRIGGER refer_to_nothing")
+    assert visitor.get(callback).location == "/notes"
+    assert visitor.is_signed_in()
