@@ -19,20 +19,8 @@ from enum import StrEnum
 from typing import Any, cast
 
 import click
+import sqlalchemy as sa
 from flask import Flask, current_app, has_request_context
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Index,
-    Integer,
-    String,
-    Table,
-    bindparam,
-    delete,
-    insert,
-    select,
-)
 
 from flask_handoff import request_id
 from flask_handoff.stores.statements import Statement
@@ -82,32 +70,32 @@ class Event(StrEnum):
     HANDOFF_REFUSED = "handoff_refused"
 
 
-audit = Table(
+audit = sa.Table(
     "audit",
     metadata,
     # SQLite counts by itself in a column of exactly this type.
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("at", Instant, nullable=False),
-    Column("event", String(40), nullable=False),
-    Column("request_id", String(16)),
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("event", sa.String(40), nullable=False),
+    sa.Column("request_id", sa.String(16)),
     # No foreign key: what happened to an account is kept when it is deleted.
-    Column("subject", String(64)),
-    Column("address", String(64), nullable=False),
-    Column("client_id", String(LONGEST_CLIENT_ID)),
-    Column("detail", String(LONGEST_DETAIL)),
-    Index("audit_by_subject", "subject", "at"),
+    sa.Column("subject", sa.String(64)),
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Column("client_id", sa.String(LONGEST_CLIENT_ID)),
+    sa.Column("detail", sa.String(LONGEST_DETAIL)),
+    sa.Index("audit_by_subject", "subject", "at"),
 )
 
-_INSERT = Statement(insert(audit).returning(audit.c.id))
+_INSERT = Statement(sa.insert(audit).returning(audit.c.id))
 # The oldest have the lowest numbers: one index less to write with each handoff.
-_SWEEP = delete(audit).where(
+_SWEEP = sa.delete(audit).where(
     audit.c.id.in_(
-        select(audit.c.id)
+        sa.select(audit.c.id)
         .order_by(audit.c.id)
         .limit(SWEPT_AT_ONCE)
         .with_for_update(skip_locked=True)
     ),
-    audit.c.at < bindparam("kept_from"),
+    audit.c.at < sa.bindparam("kept_from"),
 )
 
 
@@ -117,7 +105,7 @@ def init_app(app: Flask, *, kept: timedelta) -> None:
 
 
 def record(
-    connection: Connection,
+    connection: sa.Connection,
     event: Event,
     *,
     subject: str | None = None,

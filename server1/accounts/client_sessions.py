@@ -10,20 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    ForeignKey,
-    Index,
-    String,
-    Table,
-    delete,
-    insert,
-    literal,
-    select,
-)
-from sqlalchemy.exc import IntegrityError
+import sqlalchemy as sa
 
 from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, insert_in, sweep
@@ -33,22 +20,24 @@ from .sessions import SessionExpiredError, sessions
 
 EXPIRED_KEPT_FOR = timedelta(days=30)  # longer than a session at a service is likely to last
 
-client_sessions = Table(
+client_sessions = sa.Table(
     "client_sessions",
     metadata,
-    Column("sid", ForeignKey("sessions.sid", ondelete="CASCADE"), primary_key=True),
-    Column("client_id", String(128), primary_key=True),
-    Column("entered_at", Instant, nullable=False),
+    sa.Column("sid", sa.ForeignKey("sessions.sid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("client_id", sa.String(128), primary_key=True),
+    sa.Column("entered_at", Instant, nullable=False),
 )
 
-expired_client_sessions = Table(
+expired_client_sessions = sa.Table(
     "expired_client_sessions",
     metadata,
-    Column("sid", String(64), primary_key=True),
-    Column("client_id", String(128), primary_key=True),
-    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False, index=True),
-    Column("noted_at", Instant, nullable=False),
-    Index("expired_client_sessions_by_noted_at", "noted_at"),
+    sa.Column("sid", sa.String(64), primary_key=True),
+    sa.Column("client_id", sa.String(128), primary_key=True),
+    sa.Column(
+        "subject", sa.ForeignKey("users.subject", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    sa.Column("noted_at", Instant, nullable=False),
+    sa.Index("expired_client_sessions_by_noted_at", "noted_at"),
 )
 
 
@@ -61,7 +50,7 @@ class ClientSession:
     subject: str
 
 
-_OF_SESSIONS = select(
+_OF_SESSIONS = sa.select(
     client_sessions.c.sid, client_sessions.c.client_id, sessions.c.subject
 ).join_from(client_sessions, sessions)
 
@@ -69,7 +58,7 @@ _OF_SESSIONS = select(
 _INSERT = Statement(lambda dialect: insert_in(dialect, client_sessions).on_conflict_do_nothing())
 
 
-def note_client_session(connection: Connection, sid: str, client_id: str, now: datetime) -> None:
+def note_client_session(connection: sa.Connection, sid: str, client_id: str, now: datetime) -> None:
     """Note that a session enters a client; the first time counts.
 
     Raises:
@@ -77,13 +66,13 @@ def note_client_session(connection: Connection, sid: str, client_id: str, now: d
     """
     try:
         _INSERT.rows(connection, sid=sid, client_id=client_id, entered_at=now)
-    except IntegrityError:
+    except sa.exc.IntegrityError:
         # Nothing else can be wrong with these values. Looking first would cost every handoff.
         raise SessionExpiredError from None
 
 
 def client_sessions_of(
-    connection: Connection, which: ColumnElement[bool]
+    connection: sa.Connection, which: sa.ColumnElement[bool]
 ) -> Sequence[ClientSession]:
     """Return which clients some sessions entered, in the order in which they were entered.
 
@@ -97,18 +86,18 @@ def client_sessions_of(
     ]
 
 
-def keep_expired(connection: Connection, sids: Collection[str], now: datetime) -> None:
+def keep_expired(connection: sa.Connection, sids: Collection[str], now: datetime) -> None:
     """Keep the client sessions of expired sessions, and remove a few that were kept for long."""
-    expired = _OF_SESSIONS.add_columns(literal(now, Instant)).where(sessions.c.sid.in_(sids))
+    expired = _OF_SESSIONS.add_columns(sa.literal(now, Instant)).where(sessions.c.sid.in_(sids))
     names = ["sid", "client_id", "subject", "noted_at"]
-    connection.execute(insert(expired_client_sessions).from_select(names, expired))
+    connection.execute(sa.insert(expired_client_sessions).from_select(names, expired))
     long_ago = expired_client_sessions.c.noted_at <= now - EXPIRED_KEPT_FOR
     sweep(connection, expired_client_sessions, long_ago)
 
 
-def take_expired(connection: Connection, subject: str) -> Sequence[ClientSession]:
+def take_expired(connection: sa.Connection, subject: str) -> Sequence[ClientSession]:
     """Remove the expired client sessions of an account, and return them: they end everywhere."""
     columns = [expired_client_sessions.c[name] for name in ClientSession.__dataclass_fields__]
     of_account = expired_client_sessions.c.subject == subject
-    taken = delete(expired_client_sessions).where(of_account).returning(*columns)
+    taken = sa.delete(expired_client_sessions).where(of_account).returning(*columns)
     return [ClientSession(*row) for row in connection.execute(taken)]

@@ -5,17 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    ForeignKey,
-    String,
-    Table,
-    bindparam,
-    delete,
-    insert,
-    select,
-)
+import sqlalchemy as sa
 
 from flask_handoff.stores.statements import Statement
 from server1.db import metadata
@@ -29,20 +19,20 @@ LONGEST_SCOPE = 1000  # characters, all values of one grant together
 
 _SCOPE_VALUE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)  # RFC 6749, section 3.3
 
-grants = Table(
+grants = sa.Table(
     "grants",
     metadata,
-    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), primary_key=True),
-    Column("client_id", String(128), primary_key=True),
+    sa.Column("subject", sa.ForeignKey("users.subject", ondelete="CASCADE"), primary_key=True),
+    sa.Column("client_id", sa.String(128), primary_key=True),
     # Values separated by blanks; empty: this user may not enter this client.
-    Column("scope", String(LONGEST_SCOPE), nullable=False),
+    sa.Column("scope", sa.String(LONGEST_SCOPE), nullable=False),
 )
 
 
 _SCOPE_OF = Statement(
-    select(grants.c.scope).where(
-        grants.c.subject == bindparam("wanted_subject"),
-        grants.c.client_id == bindparam("wanted_client"),
+    sa.select(grants.c.scope).where(
+        grants.c.subject == sa.bindparam("wanted_subject"),
+        grants.c.client_id == sa.bindparam("wanted_client"),
     )
 )
 
@@ -51,14 +41,14 @@ class ScopeError(ValueError):
     """Not a list of scope values; the message may be shown."""
 
 
-def scope_of(connection: Connection, subject: str, client_id: str) -> frozenset[str]:
+def scope_of(connection: sa.Connection, subject: str, client_id: str) -> frozenset[str]:
     """Return what a user may do at a client; empty when they may not enter it."""
     grant = _SCOPE_OF.row(connection, wanted_subject=subject, wanted_client=client_id)
     return DEFAULT_SCOPE if grant is None else frozenset(grant.scope.split())
 
 
 def set_grant(
-    connection: Connection, user: User, client_id: str, unverified_scope: Iterable[str] | None
+    connection: sa.Connection, user: User, client_id: str, unverified_scope: Iterable[str] | None
 ) -> frozenset[str]:
     """Set what a user may do at a client, and return it.
 
@@ -73,19 +63,19 @@ def set_grant(
         ScopeError: A value is not of the form of RFC 6749, section 3.3, or they are too long.
     """
     of_user = (grants.c.subject == user.subject) & (grants.c.client_id == client_id)
-    connection.execute(delete(grants).where(of_user))
+    connection.execute(sa.delete(grants).where(of_user))
     if unverified_scope is None:
         return DEFAULT_SCOPE
     scope = _check_scope(unverified_scope)
     values = {"subject": user.subject, "client_id": client_id, "scope": " ".join(sorted(scope))}
-    connection.execute(insert(grants).values(values))
+    connection.execute(sa.insert(grants).values(values))
     return scope
 
 
-def all_grants(connection: Connection) -> Sequence[tuple[str, str, frozenset[str]]]:
+def all_grants(connection: sa.Connection) -> Sequence[tuple[str, str, frozenset[str]]]:
     """Return e-mail address, client and scope of every grant that was set, in this order."""
     query = (
-        select(users.c.email, grants.c.client_id, grants.c.scope)
+        sa.select(users.c.email, grants.c.client_id, grants.c.scope)
         .join_from(grants, users)
         .order_by(users.c.email_folded, grants.c.client_id)
     )

@@ -12,8 +12,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.engine import RowMapping
+import sqlalchemy as sa
 
 from flask_service.database import sweep
 
@@ -33,7 +32,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # 256 bits in base64url
 
 
 def make(
-    connection: Connection,
+    connection: sa.Connection,
     *,
     purpose: Purpose,
     user: User,
@@ -58,12 +57,12 @@ def make(
     _lock(connection, user)
     older = (mail_links.c.subject == user.subject) & (mail_links.c.purpose == purpose)
     connection.execute(
-        update(mail_links)
+        sa.update(mail_links)
         .where(older, mail_links.c.replaced_by.is_(None))
         .values(replaced_by=_sha256(token))
     )
     connection.execute(
-        insert(mail_links).values(
+        sa.insert(mail_links).values(
             token_sha256=_sha256(token),
             purpose=purpose,
             subject=user.subject,
@@ -78,10 +77,10 @@ def make(
 
 
 def was_issued_to(
-    connection: Connection, browser_sha256: str, purpose: Purpose, user: User
+    connection: sa.Connection, browser_sha256: str, purpose: Purpose, user: User
 ) -> bool:
     """Tell whether a link of an account and purpose, valid or not, was issued to this browser."""
-    query = select(mail_links.c.token_sha256).where(
+    query = sa.select(mail_links.c.token_sha256).where(
         mail_links.c.subject == user.subject,
         mail_links.c.purpose == purpose,
         mail_links.c.browser_sha256 == browser_sha256,
@@ -89,27 +88,27 @@ def was_issued_to(
     return connection.execute(query.limit(1)).one_or_none() is not None
 
 
-def undo(connection: Connection, token: str) -> None:
+def undo(connection: sa.Connection, token: str) -> None:
     """Undo a link whose mail was not sent: the one before it is valid again."""
     this_one = mail_links.c.token_sha256 == _sha256(token)
     connection.execute(
-        select(users.c.subject)
+        sa.select(users.c.subject)
         .join_from(mail_links, users)
         .where(this_one)
         .with_for_update(of=users)
     )
-    undone = delete(mail_links).where(this_one).returning(mail_links.c.replaced_by)
+    undone = sa.delete(mail_links).where(this_one).returning(mail_links.c.replaced_by)
     row = connection.execute(undone).one_or_none()
     if row is not None:
         # It may have been replaced itself meanwhile; then so is the one before it.
         connection.execute(
-            update(mail_links)
+            sa.update(mail_links)
             .where(mail_links.c.replaced_by == _sha256(token))
             .values(replaced_by=row.replaced_by)
         )
 
 
-def find(connection: Connection, unverified_token: str, purpose: Purpose, now: datetime) -> Link:
+def find(connection: sa.Connection, unverified_token: str, purpose: Purpose, now: datetime) -> Link:
     """Find the link of a token, and leave it as it is.
 
     Raises:
@@ -120,7 +119,7 @@ def find(connection: Connection, unverified_token: str, purpose: Purpose, now: d
     """
     row = _row(connection, unverified_token, purpose)
     if row["replaced_by"] is not None:
-        newest = select(mail_links.c.made_at).where(
+        newest = sa.select(mail_links.c.made_at).where(
             mail_links.c.subject == row["subject"],
             mail_links.c.purpose == purpose,
             mail_links.c.replaced_by.is_(None),
@@ -134,7 +133,7 @@ def find(connection: Connection, unverified_token: str, purpose: Purpose, now: d
     return Link(purpose=purpose, user=from_row(row), **{name: row[name] for name in columns})
 
 
-def consume(connection: Connection, link: Link) -> None:
+def consume(connection: sa.Connection, link: Link) -> None:
     """Use a link up, and with it all others of its account and purpose.
 
     Of any number that use it at once, one does.
@@ -148,7 +147,7 @@ def consume(connection: Connection, link: Link) -> None:
     """
     _lock(connection, link.user)
     consumed = (
-        delete(mail_links)
+        sa.delete(mail_links)
         .where(mail_links.c.token_sha256 == link.token_sha256, mail_links.c.replaced_by.is_(None))
         .returning(mail_links.c.token_sha256)
     )
@@ -157,21 +156,21 @@ def consume(connection: Connection, link: Link) -> None:
     revoke(connection, link.user, [link.purpose])
 
 
-def revoke(connection: Connection, user: User, purposes: Iterable[Purpose]) -> None:
+def revoke(connection: sa.Connection, user: User, purposes: Iterable[Purpose]) -> None:
     """Revoke every link of an account for these purposes."""
     _lock(connection, user)
     connection.execute(
-        delete(mail_links).where(
+        sa.delete(mail_links).where(
             mail_links.c.subject == user.subject, mail_links.c.purpose.in_(list(purposes))
         )
     )
 
 
-def _row(connection: Connection, unverified_token: str, purpose: Purpose) -> RowMapping:
+def _row(connection: sa.Connection, unverified_token: str, purpose: Purpose) -> sa.RowMapping:
     if _TOKEN.fullmatch(unverified_token) is None:
         raise LinkUnknownError
     query = (
-        select(users, mail_links)
+        sa.select(users, mail_links)
         .join_from(mail_links, users)
         .where(
             mail_links.c.token_sha256 == _sha256(unverified_token),
@@ -188,11 +187,11 @@ def _row(connection: Connection, unverified_token: str, purpose: Purpose) -> Row
     return row
 
 
-def _lock(connection: Connection, user: User) -> None:
+def _lock(connection: sa.Connection, user: User) -> None:
     # On PostgreSQL two links made at once would both be the newest. Every change of links takes
     # this lock first, so that no two wait for each other.
     connection.execute(
-        select(users.c.subject).where(users.c.subject == user.subject).with_for_update()
+        sa.select(users.c.subject).where(users.c.subject == user.subject).with_for_update()
     )
 
 

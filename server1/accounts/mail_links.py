@@ -6,28 +6,28 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table
+import sqlalchemy as sa
 
 from flask_service.database import Instant
 from server1.db import metadata
 
 from .users import User
 
-mail_links = Table(
+mail_links = sa.Table(
     "mail_links",
     metadata,
     # Only the hash: a reader of the database cannot set anybody's password.
-    Column("token_sha256", String(64), primary_key=True),
-    Column("purpose", String(32), nullable=False),
-    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False),
-    Column("address", String(254), nullable=False),
-    Column("browser_sha256", String(64)),
-    Column("made_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False),
+    sa.Column("token_sha256", sa.String(64), primary_key=True),
+    sa.Column("purpose", sa.String(32), nullable=False),
+    sa.Column("subject", sa.ForeignKey("users.subject", ondelete="CASCADE"), nullable=False),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("browser_sha256", sa.String(64)),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
     # The hash of the link that came next; the newest has none.
-    Column("replaced_by", String(64)),
-    Index("mail_links_by_subject", "subject", "purpose"),
-    Index("mail_links_by_expires_at", "expires_at"),
+    sa.Column("replaced_by", sa.String(64)),
+    sa.Index("mail_links_by_subject", "subject", "purpose"),
+    sa.Index("mail_links_by_expires_at", "expires_at"),
 )
 
 

@@ -21,13 +21,7 @@ from .client_sessions import (
     keep_expired,
     take_expired,
 )
-from .sessions import (
-    ABSOLUTE_LIMIT,
-    IDLE_LIMIT,
-    Session,
-    id_sha256_of,
-    sessions,
-)
+from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
 from .users import User, users
 
 SWEPT_AT_ONCE = 20  # rows; a sign-in removes a few sessions that have expired

@@ -9,18 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    String,
-    Table,
-    bindparam,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa
 
 from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant
@@ -34,30 +23,32 @@ IDLE_LIMIT = timedelta(minutes=30)
 ABSOLUTE_LIMIT = timedelta(hours=12)
 LAST_SEEN_INTERVAL = timedelta(minutes=1)  # a row is not written for every click
 
-sessions = Table(
+sessions = sa.Table(
     "sessions",
     metadata,
     # Only the hash: a reader of the database cannot take over a session.
-    Column("id_sha256", String(64), primary_key=True),
+    sa.Column("id_sha256", sa.String(64), primary_key=True),
     # The public reference, sent to receivers: neither the cookie's value nor its hash.
-    Column("sid", String(64), nullable=False, unique=True),
-    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), nullable=False, index=True),
-    Column("auth_time", Instant, nullable=False),
-    Column("last_seen_at", Instant, nullable=False),
-    Column("address", String(64), nullable=False),
-    Column("user_agent", String(200), nullable=False),
-    Index("sessions_by_last_seen_at", "last_seen_at"),
+    sa.Column("sid", sa.String(64), nullable=False, unique=True),
+    sa.Column(
+        "subject", sa.ForeignKey("users.subject", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    sa.Column("auth_time", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Column("user_agent", sa.String(200), nullable=False),
+    sa.Index("sessions_by_last_seen_at", "last_seen_at"),
 )
 
 _COLUMNS = ("id_sha256", "sid", "auth_time", "last_seen_at", "address", "user_agent")
 
 _FIND = Statement(
-    select(users, *(sessions.c[column] for column in _COLUMNS))
+    sa.select(users, *(sessions.c[column] for column in _COLUMNS))
     .join_from(sessions, users)
     .where(
-        sessions.c.id_sha256 == bindparam("wanted"),
-        sessions.c.last_seen_at > bindparam("seen_after"),
-        sessions.c.auth_time > bindparam("opened_after"),
+        sessions.c.id_sha256 == sa.bindparam("wanted"),
+        sessions.c.last_seen_at > sa.bindparam("seen_after"),
+        sessions.c.auth_time > sa.bindparam("opened_after"),
         users.c.disabled.is_(False),
     )
 )
@@ -88,21 +79,20 @@ class Session:
     user_agent: str
 
 
-def open_session(connection: Connection, user: User, browser: Browser, now: datetime) -> str:
+def open_session(connection: sa.Connection, user: User, browser: Browser, now: datetime) -> str:
     """Open a session for someone who has just proved who they are.
 
     Returns:
         The session's identifier for the cookie, 256 random bits. Only its hash is kept.
     """
     session_id, sid = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
-    connection.execute(
-        insert(sessions).values(sid=sid, subject=user.subject, **_opened(session_id, browser, now))
-    )
+    values = _opened(session_id, browser, now)
+    connection.execute(sa.insert(sessions).values(sid=sid, subject=user.subject, **values))
     audit.record(connection, Event.SIGNED_IN, subject=user.subject, detail=f"session {sid}")
     return session_id
 
 
-def find_session(connection: Connection, unverified_session_id: str, now: datetime) -> Session:
+def find_session(connection: sa.Connection, unverified_session_id: str, now: datetime) -> Session:
     """Find the session of a cookie.
 
     Raises:
@@ -121,7 +111,7 @@ def find_session(connection: Connection, unverified_session_id: str, now: dateti
 
 
 def reopen_session(
-    connection: Connection, session: Session, browser: Browser, now: datetime
+    connection: sa.Connection, session: Session, browser: Browser, now: datetime
 ) -> str:
     """Renew a session for someone who has proved again who they are.
 
@@ -137,15 +127,15 @@ def reopen_session(
     return session_id
 
 
-def note_seen(connection: Connection, session: Session, now: datetime) -> None:
+def note_seen(connection: sa.Connection, session: Session, now: datetime) -> None:
     """Note that the session was used just now."""
     _update(connection, session, last_seen_at=now)
 
 
-def sessions_of(connection: Connection, user: User, now: datetime) -> Sequence[Session]:
+def sessions_of(connection: sa.Connection, user: User, now: datetime) -> Sequence[Session]:
     """Return the live sessions of an account, the one that was seen last first."""
     query = (
-        select(*(sessions.c[column] for column in _COLUMNS))
+        sa.select(*(sessions.c[column] for column in _COLUMNS))
         .where(
             sessions.c.subject == user.subject,
             sessions.c.last_seen_at > now - IDLE_LIMIT,
@@ -156,7 +146,7 @@ def sessions_of(connection: Connection, user: User, now: datetime) -> Sequence[S
     return [_session(row, user) for row in connection.execute(query).mappings()]
 
 
-def renew_session(connection: Connection, session: Session) -> str:
+def renew_session(connection: sa.Connection, session: Session) -> str:
     """Give a session another identifier and another public reference; the old ones are void.
 
     Returns:
@@ -178,9 +168,9 @@ def _opened(session_id: str, browser: Browser, now: datetime) -> dict[str, str |
     return {"id_sha256": id_sha256_of(session_id), **times, **asdict(browser)}
 
 
-def _update(connection: Connection, session: Session, **values: str | datetime) -> None:
+def _update(connection: sa.Connection, session: Session, **values: str | datetime) -> None:
     this_one = sessions.c.id_sha256 == session.id_sha256
-    connection.execute(update(sessions).where(this_one).values(**values))
+    connection.execute(sa.update(sessions).where(this_one).values(**values))
 
 
 def _session(row: Mapping[Any, Any], user: User) -> Session:

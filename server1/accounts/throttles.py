@@ -25,23 +25,10 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    String,
-    Table,
-    case,
-    delete,
-    select,
-    update,
-)
+import sqlalchemy as sa
 
 from flask_service.database import Instant, insert_into, sweep
 from server1.db import metadata
@@ -67,22 +54,22 @@ ACCOUNT = Limit("account", 100, timedelta(hours=1))
 MAILS_TO_ACCOUNT = Limit("mails to account", 3, timedelta(hours=1))
 MAILS_FROM_ADDRESS = Limit("mails from address", 120, timedelta(hours=1))
 
-throttles = Table(
+throttles = sa.Table(
     "throttles",
     metadata,
     # A hash of the limit's name and what it counts: no list of who tried to sign in where.
-    Column("key_sha256", String(64), primary_key=True),
-    Column("count", Integer, nullable=False),
-    Column("resets_at", Instant, nullable=False),
-    Index("throttles_by_resets_at", "resets_at"),
+    sa.Column("key_sha256", sa.String(64), primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("resets_at", Instant, nullable=False),
+    sa.Index("throttles_by_resets_at", "resets_at"),
 )
 
-known_addresses = Table(
+known_addresses = sa.Table(
     "known_addresses",
     metadata,
-    Column("subject", ForeignKey("users.subject", ondelete="CASCADE"), primary_key=True),
-    Column("network", String(64), primary_key=True),
-    Column("last_signed_in_at", Instant, nullable=False),
+    sa.Column("subject", sa.ForeignKey("users.subject", ondelete="CASCADE"), primary_key=True),
+    sa.Column("network", sa.String(64), primary_key=True),
+    sa.Column("last_signed_in_at", Instant, nullable=False),
 )
 
 
@@ -134,7 +121,7 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
-def count_failure(connection: Connection, attempt: Attempt, now: datetime) -> None:
+def count_failure(connection: sa.Connection, attempt: Attempt, now: datetime) -> None:
     """Count an attempt as failed before it is checked, so that guesses side by side all count.
 
     Raises:
@@ -146,7 +133,7 @@ def count_failure(connection: Connection, attempt: Attempt, now: datetime) -> No
     sweep(connection, throttles, throttles.c.resets_at <= now)
 
 
-def count_mail(connection: Connection, kind: str, attempt: Attempt, now: datetime) -> None:
+def count_mail(connection: sa.Connection, kind: str, attempt: Attempt, now: datetime) -> None:
     """Count a mail of a kind that somebody asks for, whether there is such an account or not.
 
     Raises:
@@ -157,7 +144,7 @@ def count_mail(connection: Connection, kind: str, attempt: Attempt, now: datetim
     count_request(connection, MAILS_TO_ACCOUNT, kind, attempt.account, now=now)
 
 
-def count_request(connection: Connection, limit: Limit, *what: str, now: datetime) -> None:
+def count_request(connection: sa.Connection, limit: Limit, *what: str, now: datetime) -> None:
     """Count a request towards a limit.
 
     Raises:
@@ -167,17 +154,17 @@ def count_request(connection: Connection, limit: Limit, *what: str, now: datetim
     sweep(connection, throttles, throttles.c.resets_at <= now)
 
 
-def take_back(connection: Connection, attempt: Attempt, now: datetime) -> None:
+def take_back(connection: sa.Connection, attempt: Attempt, now: datetime) -> None:
     """Take the count back: the attempt did not fail, or was never checked."""
     for _limit, key in _counts(connection, attempt, now):
         connection.execute(
-            update(throttles)
+            sa.update(throttles)
             .where(throttles.c.key_sha256 == key, throttles.c.count > 0)
             .values(count=throttles.c.count - 1)
         )
 
 
-def note_known(connection: Connection, attempt: Attempt, user: User, now: datetime) -> None:
+def note_known(connection: sa.Connection, attempt: Attempt, user: User, now: datetime) -> None:
     """Note that the account was signed in to from this address, which is known to it from now."""
     connection.execute(
         insert_into(connection, known_addresses)
@@ -188,22 +175,22 @@ def note_known(connection: Connection, attempt: Attempt, user: User, now: dateti
         )
     )
     connection.execute(
-        delete(known_addresses).where(
+        sa.delete(known_addresses).where(
             known_addresses.c.subject == user.subject,
             known_addresses.c.last_signed_in_at <= now - KNOWN_FOR,
         )
     )
 
 
-def forget_known(connection: Connection, user: User) -> None:
+def forget_known(connection: sa.Connection, user: User) -> None:
     """Forget from where an account was signed in to, perhaps with a password that is replaced.
 
     Somebody who knew the old one could guess from there, past the limit for the account.
     """
-    connection.execute(delete(known_addresses).where(known_addresses.c.subject == user.subject))
+    connection.execute(sa.delete(known_addresses).where(known_addresses.c.subject == user.subject))
 
 
-def _counts(connection: Connection, attempt: Attempt, now: datetime) -> Sequence[tuple[Limit, str]]:
+def _counts(connection: sa.Connection, attempt: Attempt, now: datetime) -> list[tuple[Limit, str]]:
     # Always in this order: two transactions that lock these rows cannot wait for each other.
     counts = [
         (ACCOUNT_AT_ADDRESS, _key(ACCOUNT_AT_ADDRESS, attempt.account, attempt.network)),
@@ -218,9 +205,9 @@ def _key(limit: Limit, *parts: str) -> str:
     return hashlib.sha256("\0".join([limit.name, *parts]).encode()).hexdigest()
 
 
-def _is_known(connection: Connection, attempt: Attempt, now: datetime) -> bool:
+def _is_known(connection: sa.Connection, attempt: Attempt, now: datetime) -> bool:
     query = (
-        select(known_addresses.c.subject)
+        sa.select(known_addresses.c.subject)
         .join_from(known_addresses, users)
         .where(
             users.c.email_folded == attempt.account,
@@ -231,7 +218,7 @@ def _is_known(connection: Connection, attempt: Attempt, now: datetime) -> bool:
     return connection.execute(query).one_or_none() is not None
 
 
-def _count(connection: Connection, limit: Limit, key: str, now: datetime) -> None:
+def _count(connection: sa.Connection, limit: Limit, key: str, now: datetime) -> None:
     resets_at = now + limit.period
     begins_anew = throttles.c.resets_at <= now
     counted = connection.execute(
@@ -240,8 +227,8 @@ def _count(connection: Connection, limit: Limit, key: str, now: datetime) -> Non
         .on_conflict_do_update(
             index_elements=[throttles.c.key_sha256],
             set_={
-                "count": case((begins_anew, 1), else_=throttles.c.count + 1),
-                "resets_at": case((begins_anew, resets_at), else_=throttles.c.resets_at),
+                "count": sa.case((begins_anew, 1), else_=throttles.c.count + 1),
+                "resets_at": sa.case((begins_anew, resets_at), else_=throttles.c.resets_at),
             },
             where=begins_anew | (throttles.c.count < limit.most),
         )
@@ -249,5 +236,5 @@ def _count(connection: Connection, limit: Limit, key: str, now: datetime) -> Non
     )
     if counted.one_or_none() is None:
         # The INSERT has locked the row, so it is still there.
-        of_key = select(throttles.c.resets_at).where(throttles.c.key_sha256 == key)
+        of_key = sa.select(throttles.c.resets_at).where(throttles.c.key_sha256 == key)
         raise TooManyAttemptsError(connection.execute(of_key).scalar_one() - now, limit, key)

@@ -8,18 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    Connection,
-    String,
-    Table,
-    Text,
-    select,
-    update,
-)
-from sqlalchemy.exc import IntegrityError
+import sqlalchemy as sa
 
 from flask_service.database import Instant, insert_into
 from server1 import clock
@@ -29,18 +18,18 @@ from .email_addresses import check_address, fold
 
 LONGEST_NAME = 100  # characters
 
-users = Table(
+users = sa.Table(
     "users",
     metadata,
     # Random, 128 bits, never used again: receivers know the person by it.
-    Column("subject", String(64), primary_key=True),
-    Column("email", String(254), nullable=False),
-    Column("email_folded", String(254), nullable=False, unique=True),
-    Column("email_verified", Boolean, nullable=False),
-    Column("name", String(LONGEST_NAME), nullable=False),
-    Column("password_hash", Text, nullable=False),
-    Column("disabled", Boolean, nullable=False),
-    Column("created_at", Instant, nullable=False),
+    sa.Column("subject", sa.String(64), primary_key=True),
+    sa.Column("email", sa.String(254), nullable=False),
+    sa.Column("email_folded", sa.String(254), nullable=False, unique=True),
+    sa.Column("email_verified", sa.Boolean, nullable=False),
+    sa.Column("name", sa.String(LONGEST_NAME), nullable=False),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
 )
 
 
@@ -79,7 +68,7 @@ def from_row(row: Mapping[Any, Any]) -> User:
 
 
 def create(
-    connection: Connection,
+    connection: sa.Connection,
     *,
     email: str,
     name: str,
@@ -119,7 +108,7 @@ def create(
     return user
 
 
-def by_email(connection: Connection, unverified_email: str) -> User:
+def by_email(connection: sa.Connection, unverified_email: str) -> User:
     """Find the account of an e-mail address, in whatever case it is written.
 
     Raises:
@@ -132,7 +121,7 @@ def by_email(connection: Connection, unverified_email: str) -> User:
     return _one(connection, users.c.email_folded == email, f"There is no account for {shown}.")
 
 
-def by_subject(connection: Connection, subject: str) -> User:
+def by_subject(connection: sa.Connection, subject: str) -> User:
     """Find an account by the identifier that receivers know it by.
 
     Raises:
@@ -141,7 +130,7 @@ def by_subject(connection: Connection, subject: str) -> User:
     return _one(connection, users.c.subject == subject, "There is no such account.")
 
 
-def lock(connection: Connection, user: User) -> None:
+def lock(connection: sa.Connection, user: User) -> None:
     """Make sure that an account is still as it was read, and keep it so until the transaction ends.
 
     What follows from a password that was right a moment ago must not survive a new one. The name
@@ -150,24 +139,24 @@ def lock(connection: Connection, user: User) -> None:
     Raises:
         UserChangedError: It was changed, disabled or deleted meanwhile.
     """
-    query = select(users).where(users.c.subject == user.subject).with_for_update()
+    query = sa.select(users).where(users.c.subject == user.subject).with_for_update()
     row = connection.execute(query).mappings().one_or_none()
     if row is None or replace(from_row(row), name=user.name) != user:
         raise UserChangedError
 
 
-def all_users(connection: Connection) -> Sequence[User]:
+def all_users(connection: sa.Connection) -> Sequence[User]:
     """Return all accounts by e-mail address."""
-    rows = connection.execute(select(users).order_by(users.c.email_folded)).mappings()
+    rows = connection.execute(sa.select(users).order_by(users.c.email_folded)).mappings()
     return [from_row(row) for row in rows]
 
 
-def change(connection: Connection, user: User, **values: str | bool) -> None:
+def change(connection: sa.Connection, user: User, **values: str | bool) -> None:
     """Change columns of an account. With a new password, or disabled, revoke its sessions."""
-    connection.execute(update(users).where(users.c.subject == user.subject).values(**values))
+    connection.execute(sa.update(users).where(users.c.subject == user.subject).values(**values))
 
 
-def set_email(connection: Connection, user: User, address: str) -> None:
+def set_email(connection: sa.Connection, user: User, address: str) -> None:
     """Give an account another address, which is known to be its owner's.
 
     Raises:
@@ -177,7 +166,7 @@ def set_email(connection: Connection, user: User, address: str) -> None:
     values = {"email": check_address(address), "email_folded": fold(address)}
     try:
         change(connection, user, email_verified=True, **values)
-    except IntegrityError:
+    except sa.exc.IntegrityError:
         raise UserExistsError(f"There is an account for {address} already.") from None
 
 
@@ -193,8 +182,8 @@ def check_name(unverified_name: str) -> str:
     return name
 
 
-def _one(connection: Connection, which: ColumnElement[bool], refusal: str) -> User:
-    row = connection.execute(select(users).where(which)).mappings().one_or_none()
+def _one(connection: sa.Connection, which: sa.ColumnElement[bool], refusal: str) -> User:
+    row = connection.execute(sa.select(users).where(which)).mappings().one_or_none()
     if row is None:
         raise UserUnknownError(refusal)
     return from_row(row)
