@@ -80,10 +80,8 @@ def client_sessions_of(
         which: A condition on the columns of ``sessions``.
     """
     order = (client_sessions.c.entered_at, client_sessions.c.client_id)
-    return [
-        ClientSession(*row)
-        for row in connection.execute(_OF_SESSIONS.where(which).order_by(*order))
-    ]
+    found = connection.execute(_OF_SESSIONS.where(which).order_by(*order))
+    return [ClientSession(*row) for row in found]
 
 
 def keep_expired(connection: sa.Connection, sids: Collection[str], now: datetime) -> None:

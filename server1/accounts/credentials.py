@@ -23,11 +23,9 @@ from .users import User, UserChangedError, UserUnknownError
 def authenticated(
     unverified_email: str, unverified_password: str, *, address: str
 ) -> Iterator[tuple[Connection, User]]:
-    """Compare a password with the account's, and open the transaction of what follows.
+    """Compare what was typed with the account's password, and open the transaction that follows.
 
     Args:
-        unverified_email: Of the account, as it was typed.
-        unverified_password: As it was typed.
         address: The client's.
 
     Yields:

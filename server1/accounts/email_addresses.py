@@ -11,9 +11,6 @@ from __future__ import annotations
 
 LONGEST_ADDRESS = 254  # characters: RFC 5321, section 4.5.3.1.3, less the angle brackets
 
-# RFC 2047, section 2: a mail's reader decodes it into another address.
-_ENCODED_WORD = "=?"
-
 
 class EmailAddressError(ValueError):
     """The text is not an e-mail address that can be used here."""
@@ -30,9 +27,8 @@ def fold(unverified_address: str) -> str:
         EmailAddressError: No account can have it: empty, too long, or not printable ASCII.
     """
     address = unverified_address.strip(" ")
-    if not address or len(address) > LONGEST_ADDRESS:
-        raise EmailAddressError
-    if not (address.isascii() and address.isprintable()):
+    printable = address.isascii() and address.isprintable()
+    if not printable or not 1 <= len(address) <= LONGEST_ADDRESS:
         raise EmailAddressError
     return address.lower()
 
@@ -48,7 +44,8 @@ def check_address(unverified_address: str) -> str:
 
     fold(unverified_address)
     address = unverified_address.strip(" ")
-    if _ENCODED_WORD in address:
+    # RFC 2047, section 2: a mail's reader decodes such a word into another address.
+    if "=?" in address:
         raise EmailAddressError
     try:
         validate_email(

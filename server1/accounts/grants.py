@@ -53,9 +53,6 @@ def set_grant(
     """Set what a user may do at a client, and return it.
 
     Args:
-        connection: Of a writing transaction.
-        user: Whose grant it is.
-        client_id: A registered client's.
         unverified_scope: Scope values; none of them keeps the user out. ``openid`` is added.
             None returns to the default.
 
@@ -66,7 +63,13 @@ def set_grant(
     connection.execute(sa.delete(grants).where(of_user))
     if unverified_scope is None:
         return DEFAULT_SCOPE
-    scope = _check_scope(unverified_scope)
+    scope = frozenset(unverified_scope)
+    if not all(_SCOPE_VALUE.fullmatch(value) for value in scope):
+        raise ScopeError('A scope value is 1 to 64 visible ASCII characters without " and \\.')
+    if len(" ".join(scope)) > LONGEST_SCOPE - len(" openid"):
+        raise ScopeError(f"A grant has at most {LONGEST_SCOPE} characters.")
+    if scope:
+        scope |= {"openid"}
     values = {"subject": user.subject, "client_id": client_id, "scope": " ".join(sorted(scope))}
     connection.execute(sa.insert(grants).values(values))
     return scope
@@ -81,13 +84,3 @@ def all_grants(connection: sa.Connection) -> Sequence[tuple[str, str, frozenset[
     )
     rows = connection.execute(query)
     return [(email, client_id, frozenset(scope.split())) for email, client_id, scope in rows]
-
-
-def _check_scope(unverified_scope: Iterable[str]) -> frozenset[str]:
-    scope = frozenset(unverified_scope)
-    for value in scope:
-        if _SCOPE_VALUE.fullmatch(value) is None:
-            raise ScopeError('A scope value is 1 to 64 visible ASCII characters without " and \\.')
-    if len(" ".join(scope)) > LONGEST_SCOPE - len(" openid"):
-        raise ScopeError(f"A grant has at most {LONGEST_SCOPE} characters.")
-    return scope | {"openid"} if scope else scope

@@ -43,12 +43,8 @@ def make(
     """Make the newest link of an account and purpose; from the commit on, older ones are void.
 
     Args:
-        connection: Of a writing transaction.
-        purpose: What it is for.
-        user: Whose it is.
         address: Where its mail goes.
         browser_sha256: The browser that asked for it, if that matters.
-        now: When its life begins.
 
     Returns:
         The token, 256 random bits. Only its hash is kept.
@@ -117,7 +113,23 @@ def find(connection: sa.Connection, unverified_token: str, purpose: Purpose, now
         LinkReplacedError: A newer one is valid.
         LinkExpiredError: It has expired, and so have newer ones.
     """
-    row = _row(connection, unverified_token, purpose)
+    if _TOKEN.fullmatch(unverified_token) is None:
+        raise LinkUnknownError
+    query = (
+        sa.select(users, mail_links)
+        .join_from(mail_links, users)
+        .where(
+            mail_links.c.token_sha256 == _sha256(unverified_token),
+            mail_links.c.purpose == purpose,
+            users.c.disabled.is_(False),
+        )
+    )
+    if purpose is not Purpose.CHANGE_EMAIL:
+        # A mail to an address that the account has left proves nothing about the new one.
+        query = query.where(mail_links.c.address == users.c.email)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise LinkUnknownError
     if row["replaced_by"] is not None:
         newest = sa.select(mail_links.c.made_at).where(
             mail_links.c.subject == row["subject"],
@@ -137,10 +149,6 @@ def consume(connection: sa.Connection, link: Link) -> None:
     """Use a link up, and with it all others of its account and purpose.
 
     Of any number that use it at once, one does.
-
-    Args:
-        connection: Of the writing transaction that does what the link is for.
-        link: As ``find`` returned it.
 
     Raises:
         LinkUnknownError: It was used, revoked or replaced meanwhile. Nothing was changed.
@@ -164,27 +172,6 @@ def revoke(connection: sa.Connection, user: User, purposes: Iterable[Purpose]) -
             mail_links.c.subject == user.subject, mail_links.c.purpose.in_(list(purposes))
         )
     )
-
-
-def _row(connection: sa.Connection, unverified_token: str, purpose: Purpose) -> sa.RowMapping:
-    if _TOKEN.fullmatch(unverified_token) is None:
-        raise LinkUnknownError
-    query = (
-        sa.select(users, mail_links)
-        .join_from(mail_links, users)
-        .where(
-            mail_links.c.token_sha256 == _sha256(unverified_token),
-            mail_links.c.purpose == purpose,
-            users.c.disabled.is_(False),
-        )
-    )
-    if purpose is not Purpose.CHANGE_EMAIL:
-        # A mail to an address that the account has left proves nothing about the new one.
-        query = query.where(mail_links.c.address == users.c.email)
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        raise LinkUnknownError
-    return row
 
 
 def _lock(connection: sa.Connection, user: User) -> None:

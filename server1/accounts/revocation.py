@@ -6,7 +6,7 @@ All in one transaction: no session ends here without its services ever hearing o
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select
@@ -94,7 +94,7 @@ def sweep(connection: Connection, now: datetime) -> None:
     )
     sids = connection.execute(expired).scalars().all()
     keep_expired(connection, sids, now)
-    _delete(connection, sids)
+    connection.execute(delete(sessions).where(sessions.c.sid.in_(sids)))
 
 
 def _revoke_others(connection: Connection, user: User, kept: Session) -> Sequence[ClientSession]:
@@ -111,14 +111,13 @@ def _revoke(connection: Connection, which: ColumnElement[bool]) -> Sequence[Clie
     sids = [row.sid for row in ended]
     entered = client_sessions_of(connection, sessions.c.sid.in_(sids))
     _notify(connection, entered)
-    _delete(connection, sids)
+    connection.execute(delete(sessions).where(sessions.c.sid.in_(sids)))
     now = clock.now()
     for row in ended:
         # An expired one had ended before.
         if row.last_seen_at > now - IDLE_LIMIT and row.auth_time > now - ABSOLUTE_LIMIT:
-            audit.record(
-                connection, Event.SESSION_ENDED, subject=row.subject, detail=f"session {row.sid}"
-            )
+            detail = f"session {row.sid}"
+            audit.record(connection, Event.SESSION_ENDED, subject=row.subject, detail=detail)
     return entered
 
 
@@ -131,7 +130,3 @@ def _notify_of_account(connection: Connection, user: User, ended: Iterable[Clien
     entered = (*ended, *take_expired(connection, user.subject))
     for client_id in sorted({one.client_id for one in entered}):
         logouts.enqueue(connection, client_id, subject=user.subject, sid=None)
-
-
-def _delete(connection: Connection, sids: Collection[str]) -> None:
-    connection.execute(delete(sessions).where(sessions.c.sid.in_(sids)))

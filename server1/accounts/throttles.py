@@ -77,9 +77,7 @@ class TooManyAttemptsError(Exception):
     """A limit is reached.
 
     Args:
-        retry_after: How long to wait.
-        limit: Which limit it is.
-        key: The hash of what it counts.
+        key: The hash of what the limit counts.
     """
 
     def __init__(self, retry_after: timedelta, limit: Limit, key: str) -> None:
@@ -196,17 +194,7 @@ def _counts(connection: sa.Connection, attempt: Attempt, now: datetime) -> list[
         (ACCOUNT_AT_ADDRESS, _key(ACCOUNT_AT_ADDRESS, attempt.account, attempt.network)),
         (ADDRESS, _key(ADDRESS, attempt.network)),
     ]
-    if not _is_known(connection, attempt, now):
-        counts.append((ACCOUNT, _key(ACCOUNT, attempt.account)))
-    return counts
-
-
-def _key(limit: Limit, *parts: str) -> str:
-    return hashlib.sha256("\0".join([limit.name, *parts]).encode()).hexdigest()
-
-
-def _is_known(connection: sa.Connection, attempt: Attempt, now: datetime) -> bool:
-    query = (
+    known = (
         sa.select(known_addresses.c.subject)
         .join_from(known_addresses, users)
         .where(
@@ -215,7 +203,13 @@ def _is_known(connection: sa.Connection, attempt: Attempt, now: datetime) -> boo
             known_addresses.c.last_signed_in_at > now - KNOWN_FOR,
         )
     )
-    return connection.execute(query).one_or_none() is not None
+    if connection.execute(known).one_or_none() is None:
+        counts.append((ACCOUNT, _key(ACCOUNT, attempt.account)))
+    return counts
+
+
+def _key(limit: Limit, *parts: str) -> str:
+    return hashlib.sha256("\0".join([limit.name, *parts]).encode()).hexdigest()
 
 
 def _count(connection: sa.Connection, limit: Limit, key: str, now: datetime) -> None:
