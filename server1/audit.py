@@ -16,7 +16,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 import click
 import sqlalchemy as sa
@@ -116,9 +116,7 @@ def record(
 
     Args:
         connection: Of the writing transaction that does what is recorded.
-        event: What happens.
         subject: Whose account it is about; None where there is none.
-        client_id: A registered client's.
         detail: Our own words, or values that were checked: nothing secret, nothing typed by a
             stranger.
 
@@ -139,7 +137,7 @@ def record(
     }
     number = _INSERT.row(connection, at=now, **about).id
     if number % SWEPT_EVERY == 0:
-        connection.execute(_SWEEP, {"kept_from": now - _kept()})
+        connection.execute(_SWEEP, {"kept_from": now - current_app.extensions[_EXTENSION]})
     line = as_json(now, about)
     level = logging.DEBUG if address == COMMAND_LINE else logging.INFO
     database().after_commit(lambda: _log.log(level, "%s", line))
@@ -158,10 +156,6 @@ def as_json(at: datetime, about: Mapping[str, Any]) -> str:
             "detail": about["detail"],
         }
     )
-
-
-def _kept() -> timedelta:
-    return cast(timedelta, current_app.extensions[_EXTENSION])
 
 
 def _place() -> str:

@@ -37,15 +37,9 @@ def init_app(app: Flask) -> None:
 def record_issued(
     connection: Connection, user: SignedInUser, client: Client, scope: frozenset[str]
 ) -> None:
-    """Record a handoff before its token is made.
+    """Record a handoff in the writing transaction that grants it, before its token is made.
 
     No token may be made where this fails: a logout could not notify that service.
-
-    Args:
-        connection: Of the writing transaction in which it is granted.
-        user: The user who is signed in.
-        client: The service that they enter.
-        scope: What they may do there.
 
     Raises:
         AuthorizationReturnedError: The session has ended meanwhile.

@@ -63,8 +63,8 @@ def sign_in(connection: Connection, user: User) -> None:
     knows nothing of the new one.
     """
     now = clock.now()
-    before = _session_of(connection, user, now)
-    if before is None:
+    before = _held_session(connection, now)
+    if before is None or before.user.subject != user.subject:
         sign_out(connection)
         give_session_id(sessions.open_session(connection, user, _browser(), now))
     else:
@@ -107,12 +107,6 @@ def browser_fingerprint() -> str:
 def _clear_cookie() -> None:
     g.pop("current_session", None)
     replace_cookie()
-
-
-def _session_of(connection: Connection, user: User, now: datetime) -> Session | None:
-    """Return the session that this browser holds, if it is live and this user's."""
-    held = _held_session(connection, now)
-    return held if held is not None and held.user.subject == user.subject else None
 
 
 def _find_session() -> Session | None:

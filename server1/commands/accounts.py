@@ -25,7 +25,11 @@ from server1.accounts.users import UserExistsError, UserNameError, UserUnknownEr
 from server1.audit import Event
 from server1.handoff import handoff
 
-_REFUSALS = (
+users_group = AppGroup("users", help="Create, list, disable and enable accounts.")
+grants_group = AppGroup("grants", help="Say which users may enter which clients.")
+
+plain_refusals = partial(
+    command_line.plain_refusals,
     EmailAddressError,
     HasherBusyError,
     PasswordUnusableError,
@@ -34,12 +38,6 @@ _REFUSALS = (
     UserNameError,
     UserUnknownError,
 )
-
-users_group = AppGroup("users", help="Create, list, disable and enable accounts.")
-grants_group = AppGroup("grants", help="Say which users may enter which clients.")
-
-
-plain_refusals = partial(command_line.plain_refusals, *_REFUSALS)
 
 
 @users_group.command("create")
@@ -145,7 +143,11 @@ def enable_user(email: str) -> None:
 @plain_refusals()
 def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) -> None:
     """Say what the user EMAIL may do at CLIENT_ID, as SCOPE values in place of the default."""
-    _check_client(client_id)
+    known = [client.client_id for client in handoff.clients()]
+    if client_id not in known:
+        raise click.UsageError(
+            f"There is no client {shown(client_id)}. There are: {', '.join(known)}."
+        )
     if bool(scope) == none:
         raise click.UsageError("Give scope values, for example notes:read, or --none.")
     click.echo(f"{_change_grant(email, client_id, scope)}.")
@@ -186,14 +188,6 @@ def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
     except UnicodeDecodeError:
         raise PasswordUnusableError("The password on standard input is not UTF-8.") from None
     return check_new_password(line.removesuffix("\n").removesuffix("\r"))
-
-
-def _check_client(client_id: str) -> None:
-    known = [client.client_id for client in handoff.clients()]
-    if client_id not in known:
-        raise click.UsageError(
-            f"There is no client {shown(client_id)}. There are: {', '.join(known)}."
-        )
 
 
 def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> str:

@@ -160,18 +160,9 @@ def _hashing(read: SettingReader, elsewhere: str) -> HashingConfig:
 def _handoff(
     read: SettingReader, issuer: str, demo: bool
 ) -> Mapping[str, str | list[dict[str, object]]]:
-    return {
-        "HANDOFF_KEYS_DIRECTORY": "instance/keys",
-        "HANDOFF_CLIENTS": [_notes(read, demo)],
-        **read.given("HANDOFF_"),
-        "HANDOFF_ISSUER": issuer,
-    }
-
-
-def _notes(read: SettingReader, demo: bool) -> dict[str, object]:
     server2 = f"http://127.0.0.1:{read.port('SERVER2_PORT', SERVER2_DEFAULT_PORT)}"
     base_url = read.given().get("HANDOFF_BASE_URL", server2)
-    return {
+    notes: dict[str, object] = {
         "client_id": "server2",
         "name": "Notes",
         "redirect_uris": [f"{base_url}/sso/callback"],
@@ -179,4 +170,10 @@ def _notes(read: SettingReader, demo: bool) -> dict[str, object]:
         "response_modes": ["query", "form_post"] if demo else ["form_post"],
         "initiate_login_uri": f"{base_url}/sso/login",
         "backchannel_logout_uri": f"{base_url}/sso/backchannel-logout",
+    }
+    return {
+        "HANDOFF_KEYS_DIRECTORY": "instance/keys",
+        "HANDOFF_CLIENTS": [notes],
+        **read.given("HANDOFF_"),
+        "HANDOFF_ISSUER": issuer,
     }

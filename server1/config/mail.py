@@ -74,29 +74,40 @@ def _sender(read: SettingReader) -> Address:
             )
         return Address(addr_spec="no-reply@localhost")
     found = _SENDER.fullmatch(text)
+    name, boxed, bare = found.groups("") if found else ("", "", "")
     try:
-        address = check_address((found["boxed"] or found["bare"]) if found else "")
+        address = check_address(boxed or bare)
     except EmailAddressError:
         raise ConfigurationError(
             f"SERVER1_MAIL_FROM: {shown(text)} is not one e-mail address.",
             "For example: accounts@example.com or: Accounts <accounts@example.com>",
         ) from None
-    name = (found["name"] or "").strip() if found else ""
-    return Address(display_name=name, addr_spec=address)
+    return Address(display_name=name.strip(), addr_spec=address)
 
 
 def _smtp(read: SettingReader) -> SMTPConfig | None:
     host = read.text("SERVER1_SMTP_HOST")
     username, password = _credentials(read)
     if not host:
-        _refuse_without_host(read)
+        for name in ("PORT", "USERNAME", "PASSWORD", "PASSWORD_FILE"):
+            if read.text(f"SERVER1_SMTP_{name}"):
+                raise ConfigurationError(
+                    f"SERVER1_SMTP_{name} is set, but SERVER1_SMTP_HOST is not.",
+                    "Set SERVER1_SMTP_HOST to the mail server, or remove both.",
+                )
         return None
     if not _is_host(host):
         raise ConfigurationError(
             f"SERVER1_SMTP_HOST: {shown(host)} is no host.",
             "Use a name or an address, without a port.",
         )
-    tls = _tls(read, host)
+    tls = TLS(read.choice("SERVER1_SMTP_TLS", list(TLS)))
+    if tls is TLS.NONE and not is_loopback(host):
+        raise ConfigurationError(
+            "SERVER1_SMTP_TLS is none, and SERVER1_SMTP_HOST is another machine: an attacker on"
+            " the way could read the links in mails, and set anybody's password.",
+            "Use starttls or tls.",
+        )
     return SMTPConfig(host, read.port("SERVER1_SMTP_PORT", _PORTS[tls]), tls, username, password)
 
 
@@ -106,17 +117,6 @@ def _is_host(host: str) -> bool:
     except ValueError:
         return _HOST.fullmatch(host) is not None
     return True
-
-
-def _tls(read: SettingReader, host: str) -> TLS:
-    tls = TLS(read.choice("SERVER1_SMTP_TLS", list(TLS)))
-    if tls is TLS.NONE and not is_loopback(host):
-        raise ConfigurationError(
-            "SERVER1_SMTP_TLS is none, and SERVER1_SMTP_HOST is another machine: an attacker on"
-            " the way could read the links in mails, and set anybody's password.",
-            "Use starttls or tls.",
-        )
-    return tls
 
 
 def _credentials(read: SettingReader) -> tuple[str | None, str | None]:
@@ -156,12 +156,3 @@ def _read_password(path: Path) -> str:
             "It is a file with one line, the password.",
         )
     return password
-
-
-def _refuse_without_host(read: SettingReader) -> None:
-    for name in ("PORT", "USERNAME", "PASSWORD", "PASSWORD_FILE"):
-        if read.text(f"SERVER1_SMTP_{name}"):
-            raise ConfigurationError(
-                f"SERVER1_SMTP_{name} is set, but SERVER1_SMTP_HOST is not.",
-                "Set SERVER1_SMTP_HOST to the mail server, or remove both.",
-            )

@@ -16,13 +16,7 @@ Deliver = Callable[[EmailMessage], None]
 
 
 def make_delivery(config: MailConfig, host: str, clock: Clock) -> Deliver:
-    """Return the delivery that the settings name.
-
-    Args:
-        config: The settings of mail.
-        host: What this server is called.
-        clock: Tells the time.
-    """
+    """Return the delivery that the settings name; *host* is what this server is called."""
     if config.smtp is None:
         return Mailbox(config.outbox, clock).deliver
     return SMTPServer(config.smtp, host).deliver

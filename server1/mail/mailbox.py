@@ -28,7 +28,6 @@ class Mailbox:
 
     Args:
         directory: Made when the first mail is written.
-        clock: Tells the time.
     """
 
     def __init__(self, directory: Path, clock: Clock) -> None:

@@ -43,7 +43,6 @@ class SMTPServer:
     the connect timeout.
 
     Args:
-        config: Where it is, and how it is spoken to.
         host: What this server is called, in the address of its pages.
         deadline: For one mail.
     """
@@ -64,14 +63,17 @@ class SMTPServer:
         (sender,) = message["From"].addresses
         (recipient,) = message["To"].addresses
         content = message.as_bytes()
-        with _in_our_words(), self._conversation() as session:
-            code, _text = session.mail(sender.addr_spec)
-            if not _is_good(code):
-                raise OutOfReachError(f"the mail server refuses the sender ({code})")
-            code, _text = session.rcpt(recipient.addr_spec)
-            if not _is_good(code):
-                raise _refusal("the address", code)
-            _hand_over(session, content)
+        try:
+            with self._conversation() as session:
+                code, _text = session.mail(sender.addr_spec)
+                if not _is_good(code):
+                    raise OutOfReachError(f"the mail server refuses the sender ({code})")
+                code, _text = session.rcpt(recipient.addr_spec)
+                if not _is_good(code):
+                    raise _refusal("the address", code)
+                _hand_over(session, content)
+        except (OSError, ValueError) as error:  # smtplib's own errors are OSErrors
+            raise OutOfReachError(_reason(error)) from None
 
     @contextmanager
     def _conversation(self) -> Iterator[_Session]:
@@ -195,14 +197,6 @@ def _refusal(what: str, code: int) -> DeliveryError:
     if code >= 500:
         return RefusedError(f"the mail server refuses {what} ({code})")
     return DeliveryError(f"the mail server does not take {what} yet ({code})")
-
-
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError) as error:  # smtplib's own errors are OSErrors
-        raise OutOfReachError(_reason(error)) from None
 
 
 def _reason(error: Exception) -> str:

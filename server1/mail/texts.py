@@ -37,7 +37,6 @@ def write(
     """Write an e-mail.
 
     Args:
-        kind: What it says.
         address: To whom, one address.
         asked_at: When it was requested, or when the event happened that it reports.
         link: That it is about, where there is one, with the token.

@@ -16,11 +16,7 @@ from server1.accounts.password_rules import check_new_password
 from server1.accounts.users import User, UserExistsError, UserUnknownError
 from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
-from server1.signed_in import (
-    is_signed_in,
-    renew_session,
-    session_here,
-)
+from server1.signed_in import is_signed_in, renew_session, session_here
 
 from .account import say_done
 from .forms import (

@@ -16,11 +16,7 @@ from server1 import audit, clock
 from server1.accounts import passwords, throttles, users
 from server1.accounts.email_addresses import check_address, fold
 from server1.accounts.password_rules import check_new_password, strength
-from server1.accounts.throttles import (
-    MAILS_FROM_ADDRESS,
-    MAILS_TO_ACCOUNT,
-    TooManyAttemptsError,
-)
+from server1.accounts.throttles import MAILS_FROM_ADDRESS, MAILS_TO_ACCOUNT, TooManyAttemptsError
 from server1.accounts.users import UserExistsError, check_name
 from server1.audit import Event
 from server1.config import config
@@ -90,9 +86,8 @@ def _create(connection: Connection, email: str, name: str, password_hash: str) -
     except UserExistsError:
         pass  # its owner gets a mail
     try:
-        throttles.count_request(
-            connection, MAILS_TO_ACCOUNT, "sign-up", fold(email), now=clock.now()
-        )
+        account = fold(email)
+        throttles.count_request(connection, MAILS_TO_ACCOUNT, "sign-up", account, now=clock.now())
     except TooManyAttemptsError:
         return  # said aloud, this would tell that there is an account
     kind = EmailKind.VERIFY_EMAIL if subject else EmailKind.ACCOUNT_EXISTS

@@ -82,16 +82,10 @@ def again() -> Response:
     session = current_session()
     email = session.user.email if session else check_address(request.form.get("email", ""))
     subject = session.user.subject if session else None
-    kind = EmailKind.VERIFY_EMAIL
+    kind, browser = EmailKind.VERIFY_EMAIL, browser_fingerprint()
     with database().writing() as connection:
         throttles.count_mail(connection, kind, attempt_here(email), clock.now())
-        enqueue(
-            connection,
-            kind,
-            address=email,
-            subject=subject,
-            browser_sha256=browser_fingerprint(),
-        )
+        enqueue(connection, kind, address=email, subject=subject, browser_sha256=browser)
         audit.record(connection, Event.VERIFICATION_REQUESTED, subject=subject)
     return redirect(url_for(".sent_again"), 303)
 
