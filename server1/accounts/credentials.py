@@ -51,7 +51,12 @@ def authenticated(
                 _record(connection, attempt, Event.SIGN_IN_FAILED)
             raise
         except TooManyAttemptsError as refusal:
-            _record_throttled(attempt, refusal, now)
+            # Once a period: refused attempts have no limit, and must not fill the database.
+            once = Limit("recorded", 1, refusal.limit.period)
+            with suppress(TooManyAttemptsError), database().writing() as connection:
+                throttles.count_request(connection, once, refusal.key, now=now)
+                detail = f"limit: {refusal.limit.name}"
+                _record(connection, attempt, Event.SIGN_IN_THROTTLED, detail)
             raise
 
 
@@ -101,15 +106,6 @@ def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
         with database().writing() as connection:
             throttles.take_back(connection, attempt, clock.now())
         raise
-
-
-def _record_throttled(attempt: Attempt, refusal: TooManyAttemptsError, now: datetime) -> None:
-    # Once a period: refused attempts are not limited in number, and must not fill the database.
-    once = Limit("recorded", 1, refusal.limit.period)
-    with suppress(TooManyAttemptsError), database().writing() as connection:
-        throttles.count_request(connection, once, refusal.key, now=now)
-        detail = f"limit: {refusal.limit.name}"
-        _record(connection, attempt, Event.SIGN_IN_THROTTLED, detail)
 
 
 def _record(
