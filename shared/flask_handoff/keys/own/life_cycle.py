@@ -1,6 +1,7 @@
 """The steps of a signing key's life: stage, activate, retire; and revoke, in an emergency.
 
-Each step is one new ``ring.json``, written under a lock. Running issuers follow by themselves.
+Each step is one new ``ring.json``, written under a lock. Running issuers follow by themselves. A
+step raises ``ConfigurationError`` where there is no good ring, or its directory cannot be written.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -
     Args:
         directory: Mode 0700, or not there yet.
         bits: 2,048 to 4,096. Each step of 1,024 makes every token 171 characters longer.
-        clock: Tells when the key was made.
 
     Raises:
         ConfigurationError: The directory cannot be written, or what lies there is no good ring.
@@ -42,7 +42,11 @@ def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -
     """
     key = SigningKey.generate(bits)
     with _changing(directory, clock, make=True) as (ring, now):
-        _check_room(ring)
+        if sum(entry.is_published for entry in ring) >= MAXIMUM_JWKS_KEYS:
+            raise KeyLifeCycleError(
+                f"{MAXIMUM_JWKS_KEYS} keys are published, and receivers take no more. "
+                "Retire those that were replaced."
+            )
         entry = _new_entry(key, now, signs=not any(entry.signs for entry in ring))
         # The PEM comes first: a ring that is read in between must not list a key without its file.
         key.write(directory)
@@ -53,13 +57,7 @@ def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -
 def stage_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> RingEntry:
     """Make a key and publish it, so that every receiver has seen it before it signs.
 
-    Args:
-        directory: Holds a ring.
-        bits: 2,048 to 4,096.
-        clock: Tells when the key was made.
-
     Raises:
-        ConfigurationError: There is no good ring, or the directory cannot be written.
         KeyLifeCycleError: No key signs, or as many are published as receivers take.
     """
     if not any(entry.signs for entry in read_ring(directory)):
@@ -73,36 +71,46 @@ def stage_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock)
 def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> None:
     """Let a staged key sign from now on. The one that signed until now stays published.
 
-    Args:
-        directory: Holds the ring.
-        kid: A staged key, published for ``PUBLICATION_TIME``.
-        clock: Tells the time.
-
     Raises:
-        ConfigurationError: There is no good ring, or the directory cannot be written.
-        KeyLifeCycleError: There is no such key, it is not staged, or a receiver may not have seen
-            it yet.
+        KeyLifeCycleError: There is no such key, it is not staged, or it is not published for
+            ``PUBLICATION_TIME`` yet: a receiver may not have seen it.
     """
     with _changing(directory, clock) as (ring, now):
-        _check_activation(_find_key(ring, kid), ring, now)
+        entry = _find_key(ring, kid)
+        if entry.state != "staged":
+            raise KeyLifeCycleError(f"Key {kid} is {entry.state}, not staged.")
+        # Where no key signs nobody waits: no handoff is possible meanwhile.
+        if any(other.signs for other in ring):
+            _check_date(
+                activation_allowed_at(entry),
+                now,
+                f"Key {kid} is published since {utc(entry.created_at)}: "
+                "a receiver may not have seen it yet.",
+            )
         _write(directory, _activated(ring, kid, now))
 
 
 def retire_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> None:
     """Stop publishing a key that does not sign any longer, and delete its private half.
 
-    Args:
-        directory: Holds the ring.
-        kid: A key that was replaced ``RETENTION_TIME`` ago, or one that never signed.
-        clock: Tells the time.
-
     Raises:
-        ConfigurationError: There is no good ring, or the directory cannot be written.
-        KeyLifeCycleError: There is no such key, it signs, or one of its tokens may still live.
+        KeyLifeCycleError: There is no such key, it signs, or it was replaced less than
+            ``RETENTION_TIME`` ago: one of its tokens may still live.
     """
     with _changing(directory, clock) as (ring, now):
         (entry,) = find_published_keys(ring, [kid])
-        _check_retirement(entry, now)
+        if entry.signs:
+            raise KeyLifeCycleError(
+                f"Key {kid} signs: activate another one first. "
+                "If it has been seen by somebody, revoke it."
+            )
+        if entry.replaced_at is not None:
+            _check_date(
+                retirement_allowed_at(entry),
+                now,
+                f"Key {kid} signed until {utc(entry.replaced_at)}: "
+                "its tokens have to be checked for a while yet.",
+            )
         retired = replace(entry, state="retired", removed_at=now)
         _write(directory, [retired if each is entry else each for each in ring])
 
@@ -116,17 +124,10 @@ def revoke_keys(
     without one a new key. A key that was replaced never signs again: it may have been seen with the
     other one.
 
-    Args:
-        directory: Holds the ring.
-        kids: At least one key that is staged or active.
-        bits: Of a new key, 2,048 to 4,096.
-        clock: Tells the time.
-
     Returns:
         The key that signs now.
 
     Raises:
-        ConfigurationError: There is no good ring, or the directory cannot be written.
         KeyLifeCycleError: There is no such key, or it is retired or revoked already.
     """
     with _changing(directory, clock) as (ring, now):
@@ -163,42 +164,6 @@ def _find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
     raise KeyLifeCycleError(
         f"There is no key {named} in the ring. flask handoff-keys list shows those that are."
     )
-
-
-def _check_room(ring: Sequence[RingEntry]) -> None:
-    if sum(entry.is_published for entry in ring) >= MAXIMUM_JWKS_KEYS:
-        raise KeyLifeCycleError(
-            f"{MAXIMUM_JWKS_KEYS} keys are published, and receivers take no more. "
-            "Retire those that were replaced."
-        )
-
-
-def _check_activation(entry: RingEntry, ring: Sequence[RingEntry], now: datetime) -> None:
-    if entry.state != "staged":
-        raise KeyLifeCycleError(f"Key {entry.kid} is {entry.state}, not staged.")
-    # Where no key signs nobody waits: no handoff is possible meanwhile.
-    if any(other.signs for other in ring):
-        _check_date(
-            activation_allowed_at(entry),
-            now,
-            f"Key {entry.kid} is published since {utc(entry.created_at)}: "
-            "a receiver may not have seen it yet.",
-        )
-
-
-def _check_retirement(entry: RingEntry, now: datetime) -> None:
-    if entry.signs:
-        raise KeyLifeCycleError(
-            f"Key {entry.kid} signs: activate another one first. "
-            "If it has been seen by somebody, revoke it."
-        )
-    if entry.replaced_at is not None:
-        _check_date(
-            retirement_allowed_at(entry),
-            now,
-            f"Key {entry.kid} signed until {utc(entry.replaced_at)}: "
-            "its tokens have to be checked for a while yet.",
-        )
 
 
 def _check_date(allowed_at: datetime, now: datetime, reason: str) -> None:
