@@ -25,7 +25,6 @@ from .pinned import PinnedKeys as PinnedKeys
 from .remote.client import JWKSClient as JWKSClient
 from .signer import IssuerKeys as IssuerKeys
 from .signer import Signer as Signer
-from .signer import SigningKeySource as SigningKeySource
 from .source import KeySource as KeySource
 from .verification_key import VerificationKey as VerificationKey
 from .verification_key import thumbprint as thumbprint

@@ -24,17 +24,13 @@ class Signer(Protocol):
         ...
 
 
-class SigningKeySource(Protocol):
-    """Where a minter finds the key to sign with, such as a ``WatchedKeyRing``."""
+class IssuerKeys(Protocol):
+    """Everything that an issuer asks of its keys."""
 
     @property
     def signing_key(self) -> Signer:
         """The key with which tokens are signed now."""
         ...
-
-
-class IssuerKeys(SigningKeySource, Protocol):
-    """Everything that an issuer asks of its keys."""
 
     @property
     def jwks_json(self) -> bytes:

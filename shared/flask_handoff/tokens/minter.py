@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from flask_handoff.claims import Clock, SignedInUser, system_clock
-from flask_handoff.keys import SigningKeySource
+from flask_handoff.keys import IssuerKeys
 from flask_handoff.profiles import LOGOUT, LOGOUT_EVENT, TokenProfile
 
 from .strict_jwt import sign_token
@@ -20,12 +20,9 @@ class TokenMinter:
         issuer: The ``iss`` of every token: SERVER1's public base URL.
         key_ring: Where the signing key comes from: a ``KeyRing``, a ``WatchedKeyRing``, or
             ``ExternalKeys``.
-        clock: Tells the time.
     """
 
-    def __init__(
-        self, *, issuer: str, key_ring: SigningKeySource, clock: Clock = system_clock
-    ) -> None:
+    def __init__(self, *, issuer: str, key_ring: IssuerKeys, clock: Clock = system_clock) -> None:
         self._issuer = issuer
         self._key_ring = key_ring
         self._clock = clock
