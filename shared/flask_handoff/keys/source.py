@@ -58,11 +58,7 @@ class FixedKeys:
         return json.dumps(document, separators=(",", ":")).encode("ascii")
 
     def key(self, kid: str) -> VerificationKey:
-        """Find the key of this name.
-
-        Raises:
-            TokenKeyUnknownError: It is not among them.
-        """
+        """Find the key of this name, see ``KeySource.key``."""
         try:
             return self._keys[kid]
         except KeyError:

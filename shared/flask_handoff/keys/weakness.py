@@ -106,9 +106,8 @@ def _product_of_small_primes() -> int:
     return prod(_primes_up_to(LARGEST_SMALL_FACTOR))
 
 
-def _powers_modulo(prime: int) -> frozenset[int]:
-    return frozenset(pow(PUBLIC_EXPONENT, exponent, prime) for exponent in range(prime - 1))
-
-
 # 2 * 3 * 5 * ... * 167 divides the M of every key length that the flawed generator offered.
-_POWERS_OF_65537 = {prime: _powers_modulo(prime) for prime in _primes_up_to(167)}
+_POWERS_OF_65537 = {
+    prime: {pow(PUBLIC_EXPONENT, exponent, prime) for exponent in range(prime - 1)}
+    for prime in _primes_up_to(167)
+}

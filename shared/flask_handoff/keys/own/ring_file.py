@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import shown
@@ -31,23 +31,14 @@ _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingEntry:
-    """What ``ring.json`` says of one key.
+    """What ``ring.json`` says of one key; a date is None until it has come."""
 
-    Args:
-        kid: The key's RFC 7638 thumbprint.
-        state: Where it is in its life.
-        created_at: When it was made, and published by the issuers that run.
-        activated_at: When it became active; None before.
-        replaced_at: When another key began to sign in its place; None before.
-        removed_at: When it was retired or revoked; None before.
-    """
-
-    kid: str
+    kid: str  # the RFC 7638 thumbprint
     state: KeyState
-    created_at: datetime
+    created_at: datetime  # and published by the issuers that run
     activated_at: datetime | None = None
-    replaced_at: datetime | None = None
-    removed_at: datetime | None = None
+    replaced_at: datetime | None = None  # when another key began to sign in its place
+    removed_at: datetime | None = None  # when it was retired or revoked
 
     @property
     def is_published(self) -> bool:
@@ -62,7 +53,7 @@ class RingEntry:
     @property
     def is_replaced(self) -> bool:
         """Whether this key is only published any longer, for the tokens that it signed."""
-        return self.state == "active" and self.replaced_at is not None
+        return self.state == "active" and not self.signs
 
 
 def ring_path(directory: Path) -> Path:
@@ -143,27 +134,20 @@ def _from_json(unverified_entry: object) -> RingEntry:
     names = [field.name for field in fields(RingEntry)]
     if not isinstance(unverified_entry, dict) or set(unverified_entry) != set(names):
         raise ValueError(f"expected a key's members to be {', '.join(names)}")
-    kid, state, *dates = (unverified_entry[name] for name in names)
+    kid, state = unverified_entry["kid"], unverified_entry["state"]
     if not isinstance(kid, str) or _THUMBPRINT.fullmatch(kid) is None:
         raise ValueError("expected the key's thumbprint as kid")
     if state not in get_args(KeyState):
         raise ValueError(f"expected a state out of {', '.join(get_args(KeyState))}")
-    created_at, activated_at, replaced_at, removed_at = map(_instant, dates)
-    if created_at is None:
+    dates = {name: _instant(unverified_entry[name]) for name in names if name.endswith("_at")}
+    if dates["created_at"] is None:
         raise ValueError("expected the date when the key was made")
-    entry = RingEntry(
-        kid=kid,
-        state=cast(KeyState, state),
-        created_at=created_at,
-        activated_at=activated_at,
-        replaced_at=replaced_at,
-        removed_at=removed_at,
-    )
+    entry = RingEntry(kid=kid, state=state, **cast(dict[str, Any], dates))
     if not (
-        (state != "staged" or activated_at is None)
-        and (state != "active" or activated_at is not None)
-        and (replaced_at is None or activated_at is not None)
-        and entry.is_published == (removed_at is None)
+        (state != "staged" or entry.activated_at is None)
+        and (state != "active" or entry.activated_at is not None)
+        and (entry.replaced_at is None or entry.activated_at is not None)
+        and entry.is_published == (entry.removed_at is None)
     ):
         raise ValueError("the dates do not fit the state")
     return entry

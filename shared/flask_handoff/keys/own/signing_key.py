@@ -35,11 +35,8 @@ class SigningKey:
     def generate(cls, bits: int) -> Self:
         """Make a new key.
 
-        Args:
-            bits: 2,048 to 4,096.
-
         Raises:
-            ConfigurationError: It would be weak, or slow to verify with.
+            ConfigurationError: Not 2,048 to 4,096 bits: it would be weak, or slow to verify with.
         """
         if not MINIMUM_KEY_BITS <= bits <= MAXIMUM_KEY_BITS:
             raise ConfigurationError(
@@ -74,18 +71,11 @@ class SigningKey:
         return self.verification_key.kid
 
     def sign(self, octets: bytes) -> bytes:
-        """Sign by RSASSA-PKCS1-v1_5 with SHA-256.
-
-        Source: RFC 7518, section 3.3.
-        """
+        """Sign by RSASSA-PKCS1-v1_5 with SHA-256, see ``Signer.sign``."""
         return self.private_key.sign(octets, padding.PKCS1v15(), hashes.SHA256())
 
     def write(self, directory: Path) -> None:
-        """Write the key to its file.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Write the key to its file, see ``write_private_file``."""
         pem = self.private_key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,

@@ -121,17 +121,10 @@ class JWKSClient:
         return frozenset() if held is None else frozenset(held.keys)
 
     def key(self, kid: str) -> VerificationKey:
-        """Find the key of this name.
+        """Find the key of this name, see ``KeySource.key``.
 
         Waits at most the deadline, only where a fetch can change the answer, and only beside fewer
         than ``MOST_WAITING`` others: a later caller is answered at once with what is known.
-
-        Args:
-            kid: As the token names it, of the form that a ``kid`` has; it only chooses.
-
-        Raises:
-            TokenKeyUnknownError: Keys are held, this one is not among them.
-            JWKSUnavailableError: No usable key is held, so nothing can be said about the token.
         """
         self._follow_flush_file()
         key = self._renewal.keys().get(kid)
@@ -143,11 +136,7 @@ class JWKSClient:
         return key
 
     def ready(self) -> None:
-        """Make sure that a usable key is held or available within one fetch.
-
-        Raises:
-            JWKSUnavailableError: There is none.
-        """
+        """Make sure that a key is held or available within one fetch, see ``KeySource.ready``."""
         self._follow_flush_file()
         self._renewal.keys()
 

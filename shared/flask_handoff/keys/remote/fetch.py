@@ -30,11 +30,6 @@ def fetch_jwks(
 ) -> tuple[bytes, datetime | None]:
     """Fetch a JWK Set once, within the bounds of ``bounded_request``.
 
-    Args:
-        jwks_uri: https, or http on loopback.
-        deadline: From the request until the last byte of the answer.
-        ca_file: PEM file of the authorities to trust in place of the public ones.
-
     Returns:
         The unverified body, and the ``Date`` header if there is one that can be read.
 

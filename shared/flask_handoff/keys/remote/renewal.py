@@ -30,19 +30,12 @@ _logger = logging.getLogger("flask_handoff")
 
 @dataclass(frozen=True, slots=True)
 class HeldKeys:
-    """The usable keys of the last good answer.
+    """The usable keys of the last good answer."""
 
-    Args:
-        keys: By ``kid``, at least one.
-        clock_difference: The issuer's clock minus ours, to a second or two; None if unknown.
-        expires_at: Until when the set is used without a question.
-        serves_until: Until when it is used while attempts to renew it fail.
-    """
-
-    keys: Mapping[str, VerificationKey]
-    clock_difference: timedelta | None
-    expires_at: float
-    serves_until: float
+    keys: Mapping[str, VerificationKey]  # by ``kid``, at least one
+    clock_difference: timedelta | None  # see ``JWKSClient.clock_difference``
+    expires_at: float  # until then the set is used without a question
+    serves_until: float  # until then it is used while attempts to renew it fail
 
 
 class KeyRenewal:
@@ -54,9 +47,7 @@ class KeyRenewal:
     Args:
         obtain: Gets the keys and the difference between the clocks; raises whatever it likes.
         source: What the log calls the issuer's endpoint.
-        lifetime: How long a set is used without a question.
-        deadline: How long an attempt is waited for, counted from its start.
-        monotonic: Tells seconds that never run backwards, in every process alike.
+        lifetime, deadline, monotonic: See ``JWKSClient``.
     """
 
     def __init__(
