@@ -6,7 +6,7 @@ Nothing is spent: the token is not claimed, and can still be used by the browser
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from flask_handoff.errors import (
     HandoffError,
     JWKSUnavailableError,
 )
-from flask_handoff.keys import KeySource
+from flask_handoff.keys import KeySource, utc
 
 from .claim_reader import LATEST_DATE
 from .handoff_verifier import TokenVerifier
@@ -42,19 +42,12 @@ _LEFT_TO_OTHERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What became of one check.
-
-    Args:
-        name: The check's name.
-        outcome: ``ok``, ``refused``, or why there is no answer.
-        reason: In words; empty for ``ok`` and ``not reached``.
-        code: Of the error that refused the token, else None.
-    """
+    """What became of one check."""
 
     name: str
     outcome: Outcome
-    reason: str = ""
-    code: str | None = None
+    reason: str = ""  # in words; empty for ``ok`` and ``not reached``
+    code: str | None = None  # of the error that refused the token
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +100,7 @@ def explain(
             "audience": _shown(verifier.audience),
             "kind": f"{verifier.profile.name}, at most {verifier.maximum_lifetime:.0f} s long",
             "keys": keys,
-            "this clock": f"{_date(now)}, {verifier.leeway:.0f} s of difference are allowed",
+            "this clock": f"{utc(now)}, {verifier.leeway:.0f} s of difference are allowed",
             "issuer's clock": _describe_clock(verifier.keys),
         },
         said=dict(_say(case, now)),
@@ -119,29 +112,23 @@ def _run_checks(
     verifier: TokenVerifier | LogoutTokenVerifier, case: Verification
 ) -> Iterator[CheckResult]:
     refused = False
-    for check in verifier.checks:
+    checks: Sequence[Callable[[Any], None]] = verifier.checks
+    for check in checks:
         name = name_of(check)
         if refused:
             yield CheckResult(name, "not reached")
         elif name in _LEFT_TO_OTHERS:
             yield CheckResult(name, "not checked", _LEFT_TO_OTHERS[name])
         else:
-            result = _run(check, case)
-            refused = result.outcome != "ok"
-            yield result
-
-
-def _run(check: Callable[[Any], None], case: Verification) -> CheckResult:
-    try:
-        check(case)
-    except HandoffError as error:
-        return CheckResult(
-            name_of(check),
-            "cannot be told" if isinstance(error, DependencyUnavailableError) else "refused",
-            _shown(str(error), longest=300),
-            error.code,
-        )
-    return CheckResult(name_of(check), "ok")
+            try:
+                check(case)
+            except HandoffError as error:
+                refused = True
+                unavailable = isinstance(error, DependencyUnavailableError)
+                outcome: Outcome = "cannot be told" if unavailable else "refused"
+                yield CheckResult(name, outcome, _shown(str(error), longest=300), error.code)
+            else:
+                yield CheckResult(name, "ok")
 
 
 def _describe_keys(keys: KeySource) -> str:
@@ -189,11 +176,7 @@ def _relative(name: str, value: object, now: datetime) -> str:
         relation = f"expired {seconds} s ago" if seconds >= 0 else f"in {-seconds} s"
     else:
         relation = f"{abs(seconds)} s {'before' if seconds >= 0 else 'ahead of'} this clock"
-    return f"{_date(instant)}, {relation}"
-
-
-def _date(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{utc(instant)}, {relation}"
 
 
 def _shown(value: object, *, longest: int = LONGEST_SHOWN) -> str:
