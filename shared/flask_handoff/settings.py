@@ -78,7 +78,12 @@ class SettingReader:
             for name, value in source.items()
             if name.startswith("HANDOFF_")
         }
-        _check_spelling(given.keys() - known, known)
+        # A name that resembles none of ours is of something else, such as a container platform.
+        for name in sorted(given.keys() - known):
+            for meant in get_close_matches(name, known, n=1, cutoff=0.85):
+                raise ConfigurationError(
+                    f"There is no setting {name}.", f"Perhaps {meant} was meant."
+                )
         check_settings({name: value for name, value in given.items() if name in known})
         self._values = {**defaults, **given}
 
@@ -221,10 +226,3 @@ def check_public_url(url: str, *, setting: str) -> str:
     if not is_safe_from_others(url):
         raise ConfigurationError(f"{setting}: {shown(url)} may not be used.", remedy)
     return url
-
-
-def _check_spelling(unknown: Iterable[str], known: Iterable[str]) -> None:
-    # A name that resembles none of ours belongs to somebody else, such as a container platform.
-    for name in sorted(unknown):
-        for meant in get_close_matches(name, known, n=1, cutoff=0.85):
-            raise ConfigurationError(f"There is no setting {name}.", f"Perhaps {meant} was meant.")

@@ -40,10 +40,7 @@ class ReceiverConfig:
         self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")
         # Where SERVER1 sends the user back to; registered there, character by character.
         self.redirect_uri = f"{self.base_url}/sso/callback"
-        self.authorization_request = self._authorization_request()
-
-    def _authorization_request(self) -> str:
-        """Return the address at SERVER1, with what each request asks; more parameters follow."""
+        # The address at SERVER1, with what each request asks; more parameters follow.
         parameters = {
             "client_id": self.client_id,
             "redirect_uri": self.redirect_uri,
@@ -52,4 +49,4 @@ class ReceiverConfig:
             "response_mode": self.response_mode,
             "scope": " ".join(sorted(self.scope)),
         }
-        return with_parameters(self.authorization_endpoint, parameters)
+        self.authorization_request = with_parameters(self.authorization_endpoint, parameters)

@@ -43,19 +43,16 @@ class Statement:
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = _Compiled(
-                self._described(dialect.name), dialect, values
-            )
+            described = self._description
+            if not isinstance(described, ClauseElement):
+                described = described(dialect.name)
+            compiled = self._compiled[dialect.name] = _Compiled(described, dialect, values)
         return compiled.run(connection, values)
 
     def row(self, connection: Connection, **values: Any) -> Any:
         """Run it, see ``rows``, and return its first row; None where there is none."""
         rows = self.rows(connection, **values)
         return rows[0] if rows else None
-
-    def _described(self, dialect: str) -> Any:
-        described = self._description
-        return described if isinstance(described, ClauseElement) else described(dialect)
 
 
 class _Compiled:
