@@ -18,11 +18,7 @@ from .clients import Client, ClientRegistry
 
 
 class IssuerConfig:
-    """SERVER1's side, checked.
-
-    Args:
-        app: The application.
-        keys_elsewhere: The keys lie in no directory.
+    """SERVER1's side, checked; with ``keys_elsewhere``, the keys lie in no directory.
 
     Raises:
         ConfigurationError: A setting is missing, unknown or wrong.

@@ -82,9 +82,7 @@ class HandoffIssuer:
         """Check the settings, load the keys, and add the endpoints to *app*.
 
         Args:
-            app: The application.
             keys: In place of the setting ``HANDOFF_KEYS_DIRECTORY``, such as ``ExternalKeys``.
-            clock: Tells the time.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
@@ -112,7 +110,6 @@ class HandoffIssuer:
         It begins at the client, because only the client can bind the handoff to this browser.
 
         Args:
-            client: A registered client.
             target: A path at the client; None for the client's own choice.
 
         Source: OpenID Connect Core 1.0, section 4.
@@ -137,9 +134,7 @@ class HandoffIssuer:
 
         Args:
             client: One with a ``backchannel_logout_uri``.
-            ended_at: When they ended. A later session of the same account is not meant.
-            session_id: The ``sid`` of the one session that ended; None for all of the account's.
-            subject: The account; it may be left out where the session is named.
+            ended_at, session_id, subject: See ``TokenMinter.mint_logout``.
 
         Raises:
             LogoutNotDeliveredError: The token cannot be signed, or the client cannot be reached, or

@@ -79,12 +79,10 @@ class HandoffReceiver:
         """Check the settings and add the endpoints to *app*. Nothing is fetched yet.
 
         Args:
-            app: The application.
             replay_store: Remembers used tokens; there is no default, because one that forgets at
                 a restart, or is not shared by all processes, lets tokens in twice. With
                 ``end_sessions`` it is a ``LogoutStore`` as well.
             keys: The issuer's public keys; as a rule left to the settings.
-            clock: Tells the time.
 
         Raises:
             ConfigurationError: A setting is missing or wrong.
@@ -182,10 +180,7 @@ def _blueprint(*, listens: bool) -> Blueprint:
     blueprint.add_url_rule("/finish", "finish", finish, methods=["POST"])
     if listens:
         blueprint.add_url_rule(
-            "/backchannel-logout",
-            "backchannel_logout",
-            backchannel_logout,
-            methods=["POST"],
+            "/backchannel-logout", view_func=backchannel_logout, methods=["POST"]
         )
     blueprint.register_error_handler(HandoffRejectedError, rejected)
     blueprint.register_error_handler(DependencyUnavailableError, unavailable)
