@@ -71,7 +71,6 @@ class TokenClaimError(HandoffRejectedError, code="token_claim"):
     """A claim is missing, of the wrong type, or not the expected value.
 
     Args:
-        message: What was expected and what came.
         claim: The claim's short name, for example ``aud``.
     """
 
@@ -96,7 +95,6 @@ class SessionEndedError(HandoffRejectedError, code="session_ended"):
     """The session at the issuer that the handoff came from has ended since.
 
     Args:
-        message: What came, in our words.
         ended_at: When it ended, by the issuer's clock.
     """
 
@@ -117,7 +115,6 @@ class AuthorizationFailedError(HandoffRejectedError, code="authorization_failed"
     """SERVER1 sent the user back with an error instead of a token.
 
     Args:
-        message: What came, in our words.
         error: The error code, one that is known, else ``server_error``.
     """
 
@@ -161,7 +158,6 @@ class AuthorizationReturnedError(AuthorizationRequestError, code="authorization_
     """The request is refused and the client is told, by redirect.
 
     Args:
-        message: What was expected and what came.
         error: An error code of RFC 6749, section 4.1.2.1, or OpenID Connect Core, section 3.1.2.6.
     """
 
@@ -192,7 +188,6 @@ class KeyLifeCycleError(HandoffError, code="key_life_cycle"):
     """A signing key may not take this step of its life, or not yet.
 
     Args:
-        message: Why, and what to do.
         again_at: When it will be allowed; None if time does not help.
     """
 
@@ -213,7 +208,6 @@ class JWKSMalformedError(KeyMaterialError, code="jwks_malformed"):
     """A document is not a JWK Set, or one that must not be trusted as a whole.
 
     Args:
-        message: What was expected and what came.
         holds_no_key: It is a JWK Set, and its issuer has removed every key that could be used.
     """
 

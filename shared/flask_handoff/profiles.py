@@ -12,30 +12,19 @@ from datetime import timedelta
 class TokenProfile:
     """The rules of one kind of token. Another kind is refused, whatever key signed it.
 
-    Args:
-        name: What the kind is called in messages.
-        typ: The header's ``typ`` when minted.
-        accepted_types: The values of ``typ`` that are accepted, lower case, without
-            ``application/``; ``None`` among them accepts its absence.
-        header_parameters: All that a header may hold; ``alg`` and ``kid`` are always required.
-        lifetime: From ``iat`` to ``exp`` when minted.
-        maximum_lifetime: The longest from ``iat`` to ``exp`` that is accepted.
-        leeway: How far the two clocks may differ.
-        required_claims: All that must be there, in the order in which they are looked for.
-        strict_jwt_id: Whether ``jti`` has to be of the form in which it is minted here.
-
     Sources: RFC 8725, sections 3.11 and 3.12; RFC 7515, section 4.1.9.
     """
 
-    name: str
-    typ: str
+    name: str  # of the kind, in messages
+    typ: str  # the header's, when minted
+    # Lower case, without ``application/``; None among them accepts that ``typ`` is absent.
     accepted_types: frozenset[str | None]
-    header_parameters: frozenset[str]
-    lifetime: timedelta
-    maximum_lifetime: timedelta
-    leeway: timedelta
-    required_claims: tuple[str, ...]
-    strict_jwt_id: bool
+    header_parameters: frozenset[str]  # all that are allowed; ``alg`` and ``kid`` are required
+    lifetime: timedelta  # from ``iat`` to ``exp`` when minted
+    maximum_lifetime: timedelta  # the longest from ``iat`` to ``exp`` that is accepted
+    leeway: timedelta  # how far the two clocks may differ
+    required_claims: tuple[str, ...]  # in the order in which they are looked for
+    strict_jwt_id: bool  # whether ``jti`` has to be of the form in which it is minted here
 
 
 _ID_TOKEN_CLAIMS = ("iss", "aud", "sub", "exp", "iat", "nonce")

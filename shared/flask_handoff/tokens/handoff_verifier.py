@@ -128,7 +128,6 @@ class TokenVerifier(Verifier):
         keys: The issuer's public keys; never those of another issuer.
         replay_store: Remembers what was used.
         profile: ``HANDOFF``, or ``OIDC`` for a foreign issuer.
-        clock: Tells the time.
         logout_store: Remembers which of the issuer's sessions have ended; None where the receiver
             is not notified.
     """
@@ -184,8 +183,7 @@ class TokenVerifier(Verifier):
         It takes no part in any transaction, and spends nothing. Only a token without its attempt,
         whose time begins soon, is claimed: it has leaked, and an attacker would only have to wait.
 
-        Args:
-            unverified_token, nonce, authenticated_after, remember_until: See ``verify``.
+        The arguments are those of ``verify``.
 
         Raises:
             TokenMalformedError: Not a compact JWS of this kind, or not strict JSON inside.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from flask_handoff.claims import Logout, UnverifiedToken
 from flask_handoff.errors import TokenClaimError
@@ -49,21 +48,16 @@ def check_claims(case: LogoutVerification) -> None:
     subject, session_id = read.text("sub"), read.text("sid")
     if subject is None and session_id is None:
         raise TokenClaimError('claims "sid" and "sub": both are missing', claim="sid")
-    ended_at = _read_end(read)
+    issued_at = read.required_date("iat")
+    ended_at = read.date("toe") or issued_at
+    if ended_at > issued_at:
+        raise not_of_its_form("toe", 'an instant that is not after "iat"')
     if session_id is None:
         # Of two machines of the issuer, one may be ahead of us by the leeway, the other behind.
         with suppress(OverflowError):  # at the end of all dates; the check of the time refuses it
             ended_at += 2 * HANDOFF.leeway
     read.required_date("exp")
     case.logout = Logout(case.expected.issuer, subject, session_id, ended_at)
-
-
-def _read_end(read: ClaimReader) -> datetime:
-    issued_at = read.required_date("iat")
-    ended_at = read.date("toe") or issued_at
-    if ended_at > issued_at:
-        raise not_of_its_form("toe", 'an instant that is not after "iat"')
-    return ended_at
 
 
 def check_one_use(case: LogoutVerification) -> None:
@@ -92,9 +86,6 @@ class LogoutTokenVerifier(Verifier):
 
     def verify(self, unverified_token: UnverifiedToken) -> Logout:
         """Check the token completely, claim it, and return which sessions have ended.
-
-        Args:
-            unverified_token: Compact JWS as it came, at most 4,096 characters.
 
         Raises:
             HandoffRejectedError, DependencyUnavailableError: As ``TokenVerifier.verify`` does.

@@ -85,10 +85,6 @@ def read_header(header_segment: str) -> Mapping[str, Any]:
 def read_segment(segment: str, part: str) -> Mapping[str, Any]:
     """Read one segment of a compact JWS, strictly; nothing in it is verified.
 
-    Args:
-        segment: Of the base64url alphabet.
-        part: What the segment is called in messages.
-
     Raises:
         TokenMalformedError: Not base64url, or not one strict JSON object.
 
@@ -105,9 +101,7 @@ def read_segment(segment: str, part: str) -> Mapping[str, Any]:
 def verify_signature(unverified_token: str, key: VerificationKey) -> bytes:
     """Verify the signature of a compact JWS and return the payload's octets, which it covers.
 
-    Args:
-        unverified_token: Three segments of the base64url alphabet.
-        key: The issuer's, by the ``kid`` that the token names.
+    The token is three segments of the base64url alphabet.
 
     Raises:
         TokenMalformedError: A segment is not canonical base64url, or the header is not for us.
