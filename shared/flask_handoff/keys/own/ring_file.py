@@ -114,8 +114,12 @@ def write_ring(directory: Path, entries: Sequence[RingEntry]) -> None:
     Raises:
         OSError: It cannot be written; the old ring is still there.
     """
-    document = {"keys": [_to_json(entry) for entry in entries]}
-    write_private_file(ring_path(directory), json.dumps(document, indent=2).encode("ascii") + b"\n")
+    document = json.dumps(
+        {"keys": [asdict(entry) for entry in entries]},
+        indent=2,
+        default=lambda instant: f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    )
+    write_private_file(ring_path(directory), document.encode("ascii") + b"\n")
 
 
 def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:
@@ -151,15 +155,6 @@ def _from_json(unverified_entry: object) -> RingEntry:
     ):
         raise ValueError("the dates do not fit the state")
     return entry
-
-
-def _to_json(entry: RingEntry) -> dict[str, str | None]:
-    return {
-        name: f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        if isinstance(value, datetime)
-        else value
-        for name, value in asdict(entry).items()
-    }
 
 
 def _instant(unverified_date: object) -> datetime | None:
