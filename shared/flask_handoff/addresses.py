@@ -47,11 +47,7 @@ def is_plain_address(uri: str) -> bool:
 
 
 def is_safe_from_others(uri: str) -> bool:
-    """Tell whether nobody on the way can read or alter what is sent: https, or this very machine.
-
-    Args:
-        uri: One that ``is_plain_address``.
-    """
+    """Tell whether nobody can read or alter what is sent to a plain address: https, or loopback."""
     parts = urlsplit(uri)
     return parts.scheme == "https" or is_loopback(parts.hostname or "")
 

@@ -63,7 +63,6 @@ def bounded_request(
     the connect timeout: call it where nobody waits longer than they want to.
 
     Args:
-        method: ``GET`` or ``POST``.
         uri: One that ``is_plain_address``.
         headers: Beside those that every request has.
         longest_body: Bytes that may be read of the answer's body.

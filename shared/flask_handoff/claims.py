@@ -116,8 +116,7 @@ class LiveSession:
 
     Args:
         handle: The session's public reference, fit for a log.
-        token_sha256: From the ``Arrival`` that opened it.
-        target: From the ``Arrival`` that opened it.
+        token_sha256, target: From the ``Arrival`` that opened it.
     """
 
     handle: str

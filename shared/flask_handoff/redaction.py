@@ -76,10 +76,6 @@ def check_settings(settings: Mapping[str, object]) -> None:
 def check_path(name: str, value: str | os.PathLike[str]) -> None:
     """Refuse what cannot be meant as a path, before the file system quotes it in an error.
 
-    Args:
-        name: The setting, or the option of a command.
-        value: What it holds.
-
     Raises:
         ConfigurationError: It is a PEM or JSON text, a URL, several lines, or too long.
     """

@@ -49,7 +49,6 @@ def target_path(unverified_target: str, *, base_url: str, excluded: tuple[str, .
     """Return the path and query of *unverified_target*, which may begin with this site's base URL.
 
     Args:
-        unverified_target: A path, or the base URL and a path.
         base_url: Scheme, host and port of this site, without a slash at the end.
         excluded: Paths that are no place to land, nor is anything below them; ``/sso``.
 

@@ -44,12 +44,7 @@ def report_signer(kid: str, ring: Sequence[RingEntry], directory: Path) -> None:
 
 
 def report_revocation(revoked: Sequence[RingEntry], *, signer: RingEntry) -> None:
-    """Say what a revocation did, and who is affected.
-
-    Args:
-        revoked: The keys as they were before.
-        signer: The key that signs now.
-    """
+    """Say what a revocation did to keys, given as they were before it, and who is affected."""
     for entry in revoked:
         click.echo(f"Key {entry.kid} is revoked: published no more, its private half deleted.")
     if any(entry.signs for entry in revoked):

@@ -26,7 +26,6 @@ from .key_texts import report_new_key, report_revocation, report_signer, table
 
 _KEYS_DIRECTORY = "HANDOFF_KEYS_DIRECTORY"
 _FLUSH_FILE = "HANDOFF_JWKS_FLUSH_FILE"
-_PINNED_KEYS = "HANDOFF_PINNED_KEYS"
 
 # A kid may begin with a dash, and is no option then.
 _TAKES_KIDS = {"ignore_unknown_options": True}
@@ -188,7 +187,7 @@ def _flush(context: click.Context) -> None:
     Each of its processes fetches them anew before it accepts the next token: tokens of a revoked
     key are refused at once.
     """
-    if pinned := _setting(context, _PINNED_KEYS):
+    if pinned := _setting(context, "HANDOFF_PINNED_KEYS"):
         raise ConfigurationError(
             f"The keys are pinned in {shown(pinned)}: nothing is fetched.",
             "Put the new keys there, and start the receiver again.",

@@ -165,8 +165,7 @@ class HandoffIssuer:
     def after_sign_in(self, default: str) -> str:
         """Return where to redirect to, with status 303, when the user has signed in.
 
-        Args:
-            default: Where to go when no handoff is waiting.
+        That is *default* when no handoff is waiting.
         """
         try:
             carried = _carried(request.values.to_dict(flat=False))

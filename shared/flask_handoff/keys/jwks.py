@@ -18,13 +18,10 @@ _logger = logging.getLogger("flask_handoff")
 
 
 def parse_jwks(unverified_document: bytes) -> dict[str, VerificationKey]:
-    """Read a JWK Set and keep what can verify RS256.
+    """Read a JWK Set, whose length the caller bounds, and keep what can verify RS256.
 
     Keys of another kind or purpose are left aside. An entry with private or symmetric material is
     dropped with an error in the log, a weak or misspelt one with a warning.
-
-    Args:
-        unverified_document: UTF-8 JSON. The caller bounds its length.
 
     Returns:
         The usable keys by ``kid``, at least one.

@@ -32,10 +32,8 @@ class PinnedKeys(FixedKeys):
     def from_file(cls, path: Path) -> Self:
         """Read public keys from a file: PEM blocks of the kind ``PUBLIC KEY``, or a JWK Set.
 
-        A PEM key is named by its RFC 7638 thumbprint, as ``flask handoff-keys new`` names it.
-
-        Args:
-            path: At most 64 KiB.
+        The file has at most 64 KiB. A PEM key is named by its RFC 7638 thumbprint, as
+        ``flask handoff-keys new`` names it.
 
         Raises:
             ConfigurationError: The file cannot be read, holds a private key or no key, or a key

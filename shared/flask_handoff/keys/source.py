@@ -34,11 +34,7 @@ class KeySource(Protocol):
 
 
 class FixedKeys:
-    """Public keys that never change: a ``KeySource`` that needs no network.
-
-    Args:
-        keys: At least one.
-    """
+    """Public keys that never change, at least one: a ``KeySource`` that needs no network."""
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
         self._keys = {key.kid: key for key in keys}

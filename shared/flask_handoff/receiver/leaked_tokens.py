@@ -18,9 +18,6 @@ class LeakedTokens:
     Such a token stands in a URL that others may have read, and the browser that holds the
     attempt's cookie could still use it. The process that refused it invalidates it before it
     accepts another one.
-
-    Args:
-        verifier: Judges every token of this receiver.
     """
 
     def __init__(self, verifier: TokenVerifier) -> None:

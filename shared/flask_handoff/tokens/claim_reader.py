@@ -21,10 +21,7 @@ _NEVER_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class ClaimReader:
-    """Reads the claims of one payload.
-
-    Args:
-        payload: Of a token whose signature is good.
+    """Reads the claims of one payload, of a token whose signature is good.
 
     Every method raises ``TokenClaimError`` when the claim is not of the type or form it asks for.
 

@@ -161,14 +161,13 @@ class TokenVerifier(Verifier):
         Raises:
             HandoffRejectedError, DependencyUnavailableError: As these two do.
         """
-        return self.redeem(
-            self.inspect(
-                unverified_token,
-                nonce=nonce,
-                authenticated_after=authenticated_after,
-                remember_until=remember_until,
-            )
+        case = self.inspect(
+            unverified_token,
+            nonce=nonce,
+            authenticated_after=authenticated_after,
+            remember_until=remember_until,
         )
+        return self.redeem(case)
 
     def inspect(
         self,

@@ -79,9 +79,7 @@ def unavailable_page(
 def post_page(action: str, fields: Mapping[str, str]) -> Response:
     """Render a page that posts *fields* to *action* by itself, or by a button without script.
 
-    Args:
-        action: An absolute URL, or a path of this site.
-        fields: Escaped by the template.
+    The action is an absolute URL, or a path of this site.
 
     Source: OAuth 2.0 Form Post Response Mode, section 2.
     """
@@ -96,13 +94,10 @@ def post_page(action: str, fields: Mapping[str, str]) -> Response:
 
 
 def landing_page(target: str) -> Response:
-    """Render a page that leads to *target* by itself.
+    """Render a page that leads to *target* by itself, a path that ``check_return_to`` has passed.
 
     A SameSite=Strict cookie is not sent along a redirect chain that began on another site, but it
     is sent from a page of this site.
-
-    Args:
-        target: A path of this site that ``check_return_to`` has passed.
     """
     policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     return _page(render_template("handoff/landing.html", target=target), 200, policy)

@@ -122,10 +122,7 @@ def revoke_keys(
 
     If none of the others signs, the staged key that is published the longest takes over, and
     without one a new key. A key that was replaced never signs again: it may have been seen with the
-    other one.
-
-    Returns:
-        The key that signs now.
+    other one. The key that signs now is returned.
 
     Raises:
         KeyLifeCycleError: There is no such key, or it is retired or revoked already.

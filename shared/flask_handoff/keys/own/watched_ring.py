@@ -32,7 +32,6 @@ class WatchedKeyRing:
 
     Args:
         directory: Mode 0700, with a good ring.
-        monotonic: Tells seconds that never run backwards.
 
     Raises:
         ConfigurationError: As ``KeyRing.open``.

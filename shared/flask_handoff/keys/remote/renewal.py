@@ -142,8 +142,7 @@ class KeyRenewal:
     def stop(self, *, wait: bool = False) -> None:
         """Forget the keys for good, and end the thread. Harmless when there is none.
 
-        Args:
-            wait: Whether to wait for the end of the attempt in flight, at most the deadline.
+        With *wait* it waits for the end of the attempt in flight, at most the deadline.
         """
         with self._changed:
             self._stopped = True
