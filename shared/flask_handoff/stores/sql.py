@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    text,
 )
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
@@ -65,22 +66,21 @@ _LOCK_FOR_SIGN_IN = Statement(f"SELECT pg_advisory_xact_lock_shared({_LOCK})", "
 _LOCK_FOR_LOGOUT = Statement(f"SELECT pg_advisory_xact_lock({_LOCK})", "locked")
 
 
-def _sweeps(table: str, key: str) -> dict[str, Statement]:
+def _sweep(table: str, key: str) -> Statement:
     # Two rows go for one that comes, so that none pile up; many at once would be a long wait.
     expired = f"FROM {table} WHERE expires_at < :now ORDER BY expires_at LIMIT 2"
-    return {
-        "sqlite": Statement(f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {expired})"),  # noqa: S608 - constants
+    deletions = {
+        "sqlite": f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {expired})",  # noqa: S608 - constants
         # Claims at once sweep different rows: none waits for another, or for one that waits for it.
         # The array is made once; a plain IN may ask for two rows again and again.
-        "postgresql": Statement(
-            f"DELETE FROM {table} WHERE ctid = ANY "  # noqa: S608 - constants
-            f"(ARRAY(SELECT ctid {expired} FOR UPDATE SKIP LOCKED))"
-        ),
+        "postgresql": f"DELETE FROM {table} WHERE ctid = ANY "  # noqa: S608 - constants
+        f"(ARRAY(SELECT ctid {expired} FOR UPDATE SKIP LOCKED))",
     }
+    return Statement(lambda dialect: text(deletions[dialect]).columns())
 
 
-_SWEEPS = _sweeps("handoff_replay", "issuer, jwt_id")
-_LOGOUT_SWEEPS = _sweeps("handoff_logouts", "issuer, claim, value")
+_SWEEP = _sweep("handoff_replay", "issuer, jwt_id")
+_SWEEP_LOGOUTS = _sweep("handoff_logouts", "issuer, claim, value")
 
 
 def replay_table(metadata: MetaData) -> Table:
@@ -132,16 +132,13 @@ class SQLReplayStore:
     """
 
     def __init__(self, engine: Engine, *, transaction: Begin | None = None) -> None:
-        sweep = _SWEEPS.get(engine.dialect.name)
-        if sweep is None:
+        if engine.dialect.name not in ("sqlite", "postgresql"):
             raise ConfigurationError(
                 f"SQLReplayStore does not know {engine.dialect.name}.",
                 "Use a SQLite or PostgreSQL database.",
             )
         _check_keeps_claims(engine)
         self._engine = engine
-        self._sweep = sweep
-        self._logout_sweep = _LOGOUT_SWEEPS[engine.dialect.name]
         if engine.dialect.name == "postgresql":
             # A stricter isolation fails honest claims that happen at once; no pool is made anew.
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
@@ -167,7 +164,7 @@ class SQLReplayStore:
         with self._transaction() as connection:
             won = _CLAIM.row(connection, **token)
             if won is not None:
-                self._sweep.rows(connection, now=now)
+                _SWEEP.rows(connection, now=now)
         if won is None:
             raise TokenReplayedError("the token was used before")
 
@@ -185,7 +182,7 @@ class SQLReplayStore:
             if connection.dialect.name == "postgresql":
                 _LOCK_FOR_LOGOUT.rows(connection)
             _NOTE_LOGOUT.rows(connection, **row)
-            self._logout_sweep.rows(connection, now=now)
+            _SWEEP_LOGOUTS.rows(connection, now=now)
 
     def check_session(self, claims: HandoffClaims) -> None:
         """Check that the session has not ended, see ``LogoutStore.check_session``."""
@@ -209,7 +206,7 @@ class SQLReplayStore:
         """Return when the table is there and can be written to, see ``ReplayStore.ready``."""
         with self._transaction() as connection:
             # Nothing expired before 1970: this changes no row, yet fails where a claim would.
-            self._sweep.rows(connection, now=0)
+            _SWEEP.rows(connection, now=0)
 
     def _create_tables(self) -> None:
         metadata = MetaData()
