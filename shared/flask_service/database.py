@@ -11,20 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import sqlalchemy as sa
 from flask import Flask, current_app
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    DateTime,
-    Dialect,
-    Table,
-    delete,
-    select,
-    tuple_,
-)
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.types import TypeDecorator
 
 from flask_handoff import ConfigurationError, shown
 
@@ -39,19 +28,19 @@ _EXTENSION = "database"
 _log = logging.getLogger(__name__)
 
 
-class Instant(TypeDecorator[datetime]):
+class Instant(sa.TypeDecorator[datetime]):
     """A column of aware instants in UTC, on databases that keep time zones and on others."""
 
-    impl = DateTime(timezone=True)
+    impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Turn an aware instant into UTC; refuse one without a zone, which would be another one."""
         if value is not None and value.tzinfo is None:
             raise ValueError("an instant without a time zone")
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Return the instant aware, in UTC."""
         if value is None:
             return None
@@ -59,25 +48,19 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Database:
-    """One engine, and the two kinds of transactions that are used on it.
+    """One engine, for a SQLite file or PostgreSQL, and the two kinds of transactions used on it.
 
-    Nothing is connected until the first transaction.
-
-    Args:
-        url: A SQLite file or a PostgreSQL database.
-        schema: What its tables should be.
-        timeout: How long to wait for a lock, a connection or an answer, in whole milliseconds.
+    Nothing is connected until the first transaction. The timeout is how long to wait for a lock,
+    a connection or an answer, in whole milliseconds.
     """
 
-    def __init__(self, url: URL, schema: Schema, *, timeout: timedelta = TIMEOUT) -> None:
+    def __init__(self, url: sa.URL, schema: Schema, *, timeout: timedelta = TIMEOUT) -> None:
         self.url = url
         self.schema = schema
         self.engine = make_engine(url, timeout)
-        self._sqlite = (
-            SQLiteTransactions(self.engine, Path(url.database or ""))
-            if url.get_backend_name() == "sqlite"
-            else None
-        )
+        is_sqlite = url.get_backend_name() == "sqlite"
+        file = Path(url.database or "")
+        self._sqlite = SQLiteTransactions(self.engine, file) if is_sqlite else None
         self._refusal: ConfigurationError | None = None
         self._thread = threading.local()
 
@@ -86,10 +69,7 @@ class Database:
         app.extensions[_EXTENSION] = self
 
     def prepare(self, *, upgrade: bool = False) -> None:
-        """Make the tables of an empty database.
-
-        Args:
-            upgrade: Whether an older database is brought to the newest version, or refused.
+        """Make the tables of an empty database; refuse an older one, or upgrade it if asked.
 
         Raises:
             DatabaseVersionError: It is at another version.
@@ -124,8 +104,7 @@ class Database:
     def migrate(self) -> str:
         """Bring the database to the newest version in one transaction: wholly, or not at all.
 
-        Returns:
-            The version that it is at now; one that this code does not know is left alone.
+        Return the version that it is at now; one that this code does not know is left alone.
 
         Raises:
             ConfigurationError: That failed, and the database is as it was.
@@ -144,7 +123,7 @@ class Database:
         """Raise *refusal* in the place of every ``reading`` and ``writing`` from now on."""
         self._refusal = refusal
 
-    def reading(self) -> AbstractContextManager[Connection]:
+    def reading(self) -> AbstractContextManager[sa.Connection]:
         """Open a transaction that only reads. It sees one state of the database throughout.
 
         Inside of another transaction of this thread it is a part of that one.
@@ -154,7 +133,7 @@ class Database:
         """
         return self._transaction(writes=False)
 
-    def writing(self) -> AbstractContextManager[Connection]:
+    def writing(self) -> AbstractContextManager[sa.Connection]:
         """Open a transaction that writes; it is undone when an exception leaves it.
 
         On SQLite it takes the one write lock at once: a transaction that reads first and wants
@@ -197,10 +176,16 @@ class Database:
         return getattr(self._thread, "transaction", None)
 
     @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+    def _transaction(self, *, writes: bool) -> Iterator[sa.Connection]:
         if (outer := self._open()) is not None:
-            with outer.part(writes=writes):
+            if writes and not outer.writes:
+                # On SQLite it would wait for a lock, or be refused.
+                raise RuntimeError("this thread has a transaction open that only reads")
+            try:
                 yield outer.connection
+            except BaseException:
+                outer.is_broken |= writes
+                raise
             return
         if self._refusal is not None:
             raise self._refusal
@@ -208,40 +193,25 @@ class Database:
             opened = self._thread.transaction = _Transaction(connection, writes)
             try:
                 yield connection
-                opened.check_whole()
+                if opened.is_broken:  # and the exception was caught: half of it must not be kept
+                    raise RuntimeError("a part of the transaction has failed")
             finally:
                 self._thread.transaction = None
         for act in opened.afterwards:
             act()
 
-    def _begin(self, *, writes: bool) -> AbstractContextManager[Connection]:
-        sqlite = self._sqlite
-        return self.engine.begin() if sqlite is None else sqlite.begin(writes=writes)
+    def _begin(self, *, writes: bool) -> AbstractContextManager[sa.Connection]:
+        return self._sqlite.begin(writes=writes) if self._sqlite else self.engine.begin()
 
 
 @dataclass(slots=True)
 class _Transaction:
     """A transaction that is open in one thread."""
 
-    connection: Connection
+    connection: sa.Connection
     writes: bool
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     is_broken: bool = False
-
-    @contextmanager
-    def part(self, *, writes: bool) -> Iterator[None]:
-        if writes and not self.writes:
-            # On SQLite it would wait for a lock, or be refused.
-            raise RuntimeError("this thread has a transaction open that only reads")
-        try:
-            yield
-        except BaseException:
-            self.is_broken |= writes
-            raise
-
-    def check_whole(self) -> None:
-        if self.is_broken:  # and somebody has caught the exception: half of it must not be kept
-            raise RuntimeError("a part of the transaction has failed")
 
 
 def database() -> Database:
@@ -254,19 +224,19 @@ def database_of(app: Flask) -> Database:
     return cast(Database, app.extensions[_EXTENSION])
 
 
-def sweep(connection: Connection, table: Table, old: ColumnElement[bool]) -> None:
+def sweep(connection: sa.Connection, table: sa.Table, old: sa.ColumnElement[bool]) -> None:
     """Delete a few old rows of a table, but for those that another transaction has locked."""
     key = table.primary_key.columns
-    some = select(*key).where(old).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
-    connection.execute(delete(table).where(tuple_(*key).in_(some)))
+    some = sa.select(*key).where(old).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
+    connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(some)))
 
 
-def insert_into(connection: Connection, table: Table) -> Any:
+def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """Begin an INSERT that knows ON CONFLICT and RETURNING, in the database's own dialect."""
     return insert_in(connection.dialect.name, table)
 
 
-def insert_in(dialect: str, table: Table) -> Any:
+def insert_in(dialect: str, table: sa.Table) -> Any:
     """Begin such an INSERT without a connection, in the dialect of this name."""
     # A process uses one of the two, and importing either takes its time.
     if dialect == "postgresql":
@@ -278,9 +248,9 @@ def insert_in(dialect: str, table: Table) -> Any:
     return sqlite.insert(table)
 
 
-def _shown(url: URL) -> str:
+def _shown(url: sa.URL) -> str:
     # Without the query, which may hold a password as well.
-    bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
+    bare = sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
     return shown(bare.render_as_string())
 
 

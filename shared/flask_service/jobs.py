@@ -35,19 +35,13 @@ class JobUnknownError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long a job that fails is tried again.
+    """How often and how long a job that fails is tried again."""
 
-    Args:
-        first_delay: After the first failure; doubled after each further one.
-        longest_delay: Between two tries.
-        tried_for: After it was enqueued; then it is marked failed.
-        lease: A little longer than a try takes: another process takes a job over when its lease
-            has expired. Clocks of two machines may differ by as much.
-    """
-
-    first_delay: timedelta
-    longest_delay: timedelta
-    tried_for: timedelta
+    first_delay: timedelta  # after the first failure; doubled after each further one
+    longest_delay: timedelta  # between two tries
+    tried_for: timedelta  # after it was enqueued; then it is marked failed
+    # A little longer than a try takes: another process takes a job over when its lease has
+    # expired. Clocks of two machines may differ by as much.
     lease: timedelta
 
 
@@ -88,8 +82,6 @@ class JobKind:
     """One kind of jobs, and how they are done.
 
     Args:
-        name: As it stands in the table.
-        policy: How a job that fails is tried again.
         run: Does a job in no transaction, in an application context; returns SENT or SKIPPED.
             What it raises beside a ``JobError`` is a fault of this server, and tried again.
         describe: What an operator sees of a job beside its topic.

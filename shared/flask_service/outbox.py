@@ -52,13 +52,9 @@ def outbox_table(metadata: sa.MetaData) -> sa.Table:
 
 
 class Outbox:
-    """The jobs of one table.
+    """The jobs of one table, made by ``outbox_table``.
 
-    Args:
-        table: Made by ``outbox_table``.
-        kinds: What this version of the server can do; jobs of other kinds are left alone.
-        database: Where the table is.
-        clock: Tells the time.
+    Jobs of other kinds than *kinds*, which this version of the server can do, are left alone.
     """
 
     def __init__(
@@ -92,9 +88,7 @@ class Outbox:
     ) -> None:
         """Enqueue a job, due at once; this process looks for it when the transaction is committed.
 
-        Args:
-            connection: Of the writing transaction that makes the change.
-            payload: A dataclass of texts: no secret, and no text of an anonymous visitor.
+        The payload is a dataclass of texts: no secret, and no text of an anonymous visitor.
 
         Raises:
             RuntimeError: No writing transaction is open in this thread.
@@ -111,9 +105,7 @@ class Outbox:
     ) -> Counter[Outcome]:
         """Do the jobs of a kind that are due, one after another; count what became of them.
 
-        Args:
-            kind: Of which kind.
-            stopping: Asked before each job; none is begun once it returns True.
+        None is begun once *stopping*, which is asked before each, returns True.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The database is out of reach. A job that was being done
@@ -127,11 +119,7 @@ class Outbox:
         return outcomes
 
     def process_one(self, kind: JobKind) -> Outcome | None:
-        """Do the job of a kind that is due for the longest time; return None when none is due.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: As above.
-        """
+        """Do the job of a kind that is due longest, or return None; raise as above."""
         busy = self._busy[kind.name]
         with self._lock:  # of two threads that look at once, the second sees the first one's topic
             job = self.claim(kind, busy)
@@ -148,12 +136,21 @@ class Outbox:
     def claim(self, kind: JobKind, busy: Collection[str] = ()) -> Job | None:
         """Lease the job that is due for the longest time. Of any number that ask, one gets it.
 
-        Args:
-            kind: Of which kind.
-            busy: Topics whose jobs are left alone.
+        The jobs of *busy* topics are left alone.
         """
         columns, now = self._table.c, self.clock()
-        due = [*self._claimable(kind, now), columns.topic.not_in(list(busy))]
+        due = (
+            columns.kind == kind.name,
+            sa.true() if kind.topics is None else columns.topic.in_(list(kind.topics)),
+            columns.topic.not_in(list(busy)),
+            columns.failed.is_(False),
+            self._is_due(kind, now),
+            sa.or_(
+                columns.leased_until.is_(None),
+                columns.leased_until <= now,
+                columns.leased_until > now + 2 * kind.policy.lease,  # by a clock that was ahead
+            ),
+        )
         with self._database.reading() as connection:  # takes no lock to find out
             if connection.execute(sa.select(columns.id).where(*due).limit(1)).first() is None:
                 return None
@@ -247,20 +244,6 @@ class Outbox:
             columns.due_at <= at,
             columns.due_at == columns.enqueued_at,  # never tried: due, whenever that was
             columns.due_at > at + policy.longest_delay + policy.lease,
-        )
-
-    def _claimable(self, kind: JobKind, now: datetime) -> Sequence[sa.ColumnElement[bool]]:
-        columns = self._table.c
-        return (
-            columns.kind == kind.name,
-            sa.true() if kind.topics is None else columns.topic.in_(list(kind.topics)),
-            columns.failed.is_(False),
-            self._is_due(kind, now),
-            sa.or_(
-                columns.leased_until.is_(None),
-                columns.leased_until <= now,
-                columns.leased_until > now + 2 * kind.policy.lease,  # by a clock that was ahead
-            ),
         )
 
     def _still_leased(self, job: Job) -> Sequence[sa.ColumnElement[bool]]:

@@ -16,13 +16,7 @@ from dotenv import dotenv_values
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from flask_handoff import (
-    ConfigurationError,
-    check_public_url,
-    check_settings,
-    is_loopback,
-    shown,
-)
+from flask_handoff import ConfigurationError, check_public_url, check_settings, is_loopback, shown
 
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 DRIVERS = {
@@ -39,25 +33,15 @@ _HOST = re.compile(r"[A-Za-z0-9._:%-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where a server listens, and how much it does at once.
+    """Where a server listens, and how much it does at once."""
 
-    Args:
-        bind: The IP address.
-        port: The port.
-        workers: Processes.
-        threads: Requests that one process works on at once.
-        connections: Connections that one process holds at once, idle ones included.
-        trusted_proxies: How many proxies stand in front and append to ``X-Forwarded-For``.
-        published_on_loopback: Whether it is in a container whose port only this machine has.
-    """
-
-    bind: str
+    bind: str  # an IP address
     port: int
-    workers: int
-    threads: int
-    connections: int
-    trusted_proxies: int
-    published_on_loopback: bool
+    workers: int  # processes
+    threads: int  # requests that one process works on at once
+    connections: int  # that one process holds at once, idle ones included
+    trusted_proxies: int  # that stand in front and append to X-Forwarded-For
+    published_on_loopback: bool  # whether it is in a container whose port only this machine has
 
 
 def read_environment() -> dict[str, str]:
@@ -207,11 +191,7 @@ class SettingReader:
         return ""
 
     def demo(self, elsewhere: str) -> bool:
-        """Read whether this is the demo, which is refused where other machines reach it.
-
-        Args:
-            elsewhere: As ``reached_from_elsewhere`` says.
-        """
+        """Read whether this is the demo; refuse one that is reached from *elsewhere*."""
         name = f"{self._prefix}_DEMO"
         demo = self.switch(name)
         if demo and elsewhere:
