@@ -30,11 +30,9 @@ from .handoff import handoff, handoff_state
 
 @command_line.plain_refusals()
 def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> Flask:
-    """Build the application.
+    """Build the application, by default as the environment and ``.env`` say.
 
-    Args:
-        config: In place of the environment's and ``.env``'s.
-        clock: Tells the time to sessions, rows and handoffs.
+    The clock tells the time to sessions, rows and handoffs.
 
     Raises:
         ConfigurationError: A setting is wrong, or the database cannot be reached or worked with.

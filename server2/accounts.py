@@ -29,21 +29,13 @@ accounts = Table(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One person as this server knows them.
+    """One person as this server knows them; name and e-mail address as the issuer said last."""
 
-    Args:
-        id: This server's own number, never shown.
-        issuer: Who vouched for them.
-        subject: What the issuer calls them; with ``issuer``, the key of the account.
-        name: As the issuer said last, if it ever did.
-        email: As the issuer said last, if it ever did; it says nothing about who they are.
-    """
-
-    id: int
-    issuer: str
-    subject: str
+    id: int  # this server's own number, never shown
+    issuer: str  # who vouched for them
+    subject: str  # what the issuer calls them; with ``issuer``, the key of the account
     name: str | None
-    email: str | None
+    email: str | None  # says nothing about who they are
 
     @property
     def label(self) -> str:

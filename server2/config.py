@@ -29,31 +29,19 @@ SETTINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What SERVER2 runs with. Exists only when every value was found good.
+    """What SERVER2 runs with. Exists only when every value was found good."""
 
-    Args:
-        instance: Directory of what this server makes for itself: secret key and SQLite database.
-        database_url: SQLite (a file) or PostgreSQL.
-        base_url: Scheme, host and port by which browsers reach this server; no slash at the end.
-        session_samesite: ``Lax`` or ``Strict``.
-        demo: Whether this is the demonstration on one machine.
-        handoff: The library's settings, for ``app.config``.
-    """
-
-    instance: Path
-    database_url: URL
-    base_url: str
-    session_samesite: str
-    demo: bool
+    instance: Path  # of what this server makes for itself: secret key and SQLite database
+    database_url: URL  # SQLite (a file) or PostgreSQL
+    base_url: str  # scheme, host and port by which browsers reach it; no slash at the end
+    session_samesite: str  # Lax or Strict
+    demo: bool  # whether this is the demonstration on one machine
     serving: Serving
-    handoff: Mapping[str, object]
+    handoff: Mapping[str, object]  # the library's settings, for ``app.config``
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Config:
-        """Read all settings, and check each of them.
-
-        Args:
-            environment: In place of the process's environment, which overrides ``.env``.
+        """Read all settings, and check each: those of *environment*, or the process's and ``.env``.
 
         Raises:
             ConfigurationError: A value is wrong; the text says which one and what to do.

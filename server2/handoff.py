@@ -2,13 +2,7 @@
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_handoff import (
-    Arrival,
-    DependencyUnavailableError,
-    HandoffReceiver,
-    LiveSession,
-    Logout,
-)
+from flask_handoff import Arrival, DependencyUnavailableError, HandoffReceiver, LiveSession, Logout
 from flask_handoff.errors import JWKSUnavailableError, ReplayStoreUnavailableError
 from flask_service.database import database
 from flask_service.health import OK, UNAVAILABLE

@@ -79,21 +79,13 @@ class ScopeMissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One live session.
-
-    Args:
-        account: Who is signed in.
-        scope: What the issuer granted for it.
-        live: What the library asks for: a reference fit for a log, and from which token it is.
-        auth_time: When this person last proved to the issuer who they are, if it said so.
-        started_at: When they arrived here.
-    """
+    """One live session."""
 
     account: Account
-    scope: frozenset[str]
-    live: LiveSession
-    auth_time: datetime | None
-    started_at: datetime
+    scope: frozenset[str]  # what the issuer granted for it
+    live: LiveSession  # for the library: a reference fit for a log, and from which token it is
+    auth_time: datetime | None  # when the person last proved to the issuer who they are
+    started_at: datetime  # when they arrived here
 
     @property
     def ends_at(self) -> datetime:

@@ -25,11 +25,8 @@ def init_app(app: Flask, *, base_url: str, exempt: str) -> None:
 
     @app.before_request
     def check_sender() -> None:
-        if (
-            request.method in _SAFE_METHODS
-            or request.endpoint is None
-            or request.blueprint == exempt
-        ):
+        is_exempt = request.endpoint is None or request.blueprint == exempt
+        if is_exempt or request.method in _SAFE_METHODS:
             return
         # The CSRF token alone would do; this also stops a page that has learnt one.
         if (

@@ -11,22 +11,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 MOST_THREADS = 68  # of one process, 64 for requests; each holds at most one connection
-FILE = "flask_service_file"
-"""Where the info of a connection to SQLite keeps which file it has open."""
+FILE = "flask_service_file"  # where the info of a connection keeps which SQLite file it has open
 
 
 def make_engine(url: URL, timeout: timedelta) -> Engine:
     """Return an engine for a SQLite file or a PostgreSQL database.
 
-    Args:
-        url: Which one.
-        timeout: How long to wait for a lock, a connection or an answer, in whole milliseconds.
+    The timeout is for a lock, a connection or an answer, in whole milliseconds.
     """
     seconds = timeout.total_seconds()
     options = {

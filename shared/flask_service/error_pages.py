@@ -36,9 +36,7 @@ _TEXTS = {
 def init_app(app: Flask, *, template: str) -> None:
     """Answer every error of *app* with a page, and one of its database with status 503.
 
-    Args:
-        app: The whole application.
-        template: Gets ``status``, ``title``, ``sentence`` and ``request_id``.
+    The template gets ``status``, ``title``, ``sentence`` and ``request_id``.
     """
     app.extensions[_EXTENSION] = template
     app.register_error_handler(HTTPException, _http_error)

@@ -16,22 +16,16 @@ OK, UNAVAILABLE = "ok", "unavailable"
 _State = Mapping[str, str | float | None]
 
 
-def init_app(
-    app: Flask,
-    *,
-    tables: Iterable[Table],
-    others: Callable[[], _State] = dict,
-) -> None:
+def init_app(app: Flask, *, tables: Iterable[Table], others: Callable[[], _State] = dict) -> None:
     """Add ``/healthz``, which answers as long as the process lives, and ``/readyz``.
 
-    The latter answers a JSON object: what the work depends on, each ``ok`` or ``unavailable``. Its
-    status is 503 when one is unavailable, else 200.
+    The latter answers a JSON object: what the work depends on, each ``ok`` or ``unavailable``, and
+    what else a supervisor may want to know. Its status is 503 when one is unavailable, else 200.
 
     Args:
         app: One with a database.
         tables: Those of the database that have to be there.
-        others: Tells what the work depends on beside the database, and how each is; and what else
-            a supervisor may want to know.
+        others: Returns what that object holds beside the database.
     """
     checked = [select(literal(1)).select_from(table).limit(1) for table in tables]
 

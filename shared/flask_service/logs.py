@@ -22,14 +22,11 @@ class OneLineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line = (
-            f"{utc_milliseconds(datetime.fromtimestamp(record.created, UTC))}"
-            f" {record.levelname} {record.name} {record.getMessage()}"
-        )
+        at = utc_milliseconds(datetime.fromtimestamp(record.created, UTC))
+        line = f"{at} {record.levelname} {record.name} {record.getMessage()}"
         traceback = self.formatException(record.exc_info) if record.exc_info else ""
-        return "\n  | ".join(
-            escape(_JWT.sub("(cut)", each)) for each in (line, *traceback.splitlines())
-        )
+        lines = (line, *traceback.splitlines())
+        return "\n  | ".join(escape(_JWT.sub("(cut)", each)) for each in lines)
 
 
 class StderrHandler(logging.StreamHandler[TextIO]):

@@ -44,17 +44,11 @@ class DatabaseVersionError(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What the tables of a database should be.
+    """What the tables of a database should be."""
 
-    Args:
-        metadata: The tables of the newest version.
-        migrations: The directory whose ``versions`` are the steps from one version to the next.
-        package: The server's, as ``flask --app`` and in capitals its settings are named.
-    """
-
-    metadata: sa.MetaData
-    migrations: Path
-    package: str
+    metadata: sa.MetaData  # the tables of the newest version
+    migrations: Path  # the directory whose ``versions`` lead from one version to the next
+    package: str  # the server's, as ``flask --app`` and in capitals its settings are named
 
     @property
     def settings(self) -> str:
@@ -114,8 +108,7 @@ class Schema:
     def migrate(self, connection: sa.Connection) -> str:
         """Bring a database to the newest version, as ``Database.migrate`` does.
 
-        Args:
-            connection: One that may write, without a transaction.
+        The connection may write, and has no transaction open.
 
         Raises:
             ConfigurationError: Rows would refer to others that are not there.

@@ -23,11 +23,7 @@ class Workers:
     """The threads of a process: each kind of jobs has its own, so that none delays another.
 
     Start them in each process that serves requests, after the last fork. A database out of reach
-    only makes them wait.
-
-    Args:
-        app: An application with an outbox.
-        look_every: How often to look when this process has enqueued nothing.
+    only makes them wait. They look every *look_every* when this process has enqueued nothing.
     """
 
     def __init__(self, app: Flask, *, look_every: timedelta = LOOK_EVERY) -> None:
