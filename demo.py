@@ -62,7 +62,7 @@ class Demo:
         self._stopping = False
 
     def run(self, greeting: str) -> None:
-        """Start both, print *greeting* when both answer, and stay until a signal ends it.
+        """Start both, print *greeting* when both answer, and stay until a signal comes.
 
         Raises:
             DemoError: A server has ended by itself, or does not answer in time.
@@ -74,7 +74,13 @@ class Demo:
         pipe_end, lifeline = os.pipe()
         try:
             for place in self._places:
-                self._children[place] = self._start(place, pipe_end)
+                self._children[place] = subprocess.Popen(
+                    [sys.executable, __file__, place.package, str(pipe_end)],
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(pipe_end,),
+                    start_new_session=True,
+                )
             self._watch(greeting)
         finally:
             self._end_children()
@@ -84,15 +90,6 @@ class Demo:
     def _stop(self, _signal: int, _frame: object) -> None:
         self._stopping = True
 
-    def _start(self, place: Place, pipe_end: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, __file__, place.package, str(pipe_end)],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            pass_fds=(pipe_end,),
-            start_new_session=True,
-        )
-
     def _watch(self, greeting: str) -> None:
         # Asked one after the other: SERVER2 is ready when it has SERVER1's keys, and when it asked
         # too early, it does not ask again at once.
@@ -100,10 +97,8 @@ class Demo:
         deadline = time.monotonic() + STARTS_WITHIN
         while not self._stopping:
             for place, child in self._children.items():
-                if child.poll() is not None:
-                    raise DemoError(
-                        f"{place.name} has ended by itself, with status {child.returncode}."
-                    )
+                if (status := child.poll()) is not None:
+                    raise DemoError(f"{place.name} has ended by itself, with status {status}.")
             if awaited and _answers(awaited[0]):
                 del awaited[0]
                 if not awaited:
@@ -133,8 +128,8 @@ def main() -> int:
     password = environment.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
     environment["DEMO_PASSWORD"] = password
     try:
-        first, second = _places(environment)
-        for place in (first, second):
+        first, second = places = _places(environment)
+        for place in places:
             _check_port(place)
         greeting = f"""
   SERVER1 knows the passwords       {first.url}
@@ -145,7 +140,7 @@ def main() -> int:
 
   Ctrl-C ends both.
 """
-        Demo(environment, (first, second)).run(greeting)
+        Demo(environment, places).run(greeting)
     except (ConfigurationError, DemoError) as error:
         _say(f"The demo has ended. {error}")
         return 1

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 
 from flask import Flask
 from granian import Granian
@@ -86,7 +87,9 @@ def in_worker(create: Callable[[], Flask]) -> Flask:
     The application's database is closed when the process ends, after what is registered with
     ``atexit`` later.
     """
-    _end_with_main_process()
+    if (main_process := multiprocessing.parent_process()) is not None:
+        # A worker whose main process was killed would continue, and hold the port.
+        threading.Thread(target=_end_after, args=[main_process], daemon=True).start()
     app = create()
     atexit.register(database_of(app).close)
     # What was made by now lives as long as the process. To look through it for garbage, as each
@@ -96,14 +99,6 @@ def in_worker(create: Callable[[], Flask]) -> Flask:
     return app
 
 
-def _end_with_main_process() -> None:
-    # A worker whose main process was killed would continue, and hold the port.
-    main_process = multiprocessing.parent_process()
-    if main_process is None:
-        return
-
-    def wait() -> None:
-        main_process.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+def _end_after(main_process: BaseProcess) -> None:
+    main_process.join()
+    os._exit(1)
