@@ -31,7 +31,7 @@ SETTINGS: Mapping[str, str] = {
 class Config:
     """What SERVER2 runs with. Exists only when every value was found good."""
 
-    instance: Path  # of what this server makes for itself: secret key and SQLite database
+    instance: Path  # directory of what this server makes: secret key, SQLite database
     database_url: URL  # SQLite (a file) or PostgreSQL
     base_url: str  # scheme, host and port by which browsers reach it; no slash at the end
     session_samesite: str  # Lax or Strict
@@ -41,7 +41,7 @@ class Config:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Config:
-        """Read all settings, and check each: those of *environment*, or the process's and ``.env``.
+        """Read and check all settings: those of *environment*, or the process's over ``.env``.
 
         Raises:
             ConfigurationError: A value is wrong; the text says which one and what to do.

@@ -191,7 +191,7 @@ class SettingReader:
         return ""
 
     def demo(self, elsewhere: str) -> bool:
-        """Read whether this is the demo; refuse one that is reached from *elsewhere*."""
+        """Read whether this is the demo; refuse it where ``reached_from_elsewhere`` says how."""
         name = f"{self._prefix}_DEMO"
         demo = self.switch(name)
         if demo and elsewhere:
