@@ -11,7 +11,7 @@ from flask.cli import ScriptInfo
 
 from flask_handoff.claims import UnverifiedToken
 from flask_handoff.errors import ConfigurationError
-from flask_handoff.receiver.context import context_of
+from flask_handoff.receiver.context import EXTENSION, ReceiverContext
 from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
 from flask_handoff.tokens.explain import CheckResult, Explanation, Verdict, explain
 from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH
@@ -60,7 +60,7 @@ def _receiver_of_the_application(
         application = context.ensure_object(ScriptInfo).load_app()
     except ConfigurationError as error:
         raise _CannotTell(str(error)) from error
-    receiver = context_of(application)
+    receiver: ReceiverContext | None = application.extensions.get(EXTENSION)
     if receiver is None:
         raise _CannotTell(
             "This application receives no handoffs. "

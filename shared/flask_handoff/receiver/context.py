@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Flask, current_app
+from flask import current_app
 
 from flask_handoff.claims import Arrival, LiveSession, Logout
 from flask_handoff.stores import LogoutStore
@@ -43,11 +43,6 @@ class ReceiverContext:
     logouts: Logouts | None
     sign_in: SignInHook
     live_session: LiveSessionHook
-
-
-def context_of(app: Flask) -> ReceiverContext | None:
-    """Return that of *app*; None where it receives no handoffs."""
-    return cast(ReceiverContext | None, app.extensions.get(EXTENSION))
 
 
 def receiver_context() -> ReceiverContext:

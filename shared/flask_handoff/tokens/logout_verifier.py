@@ -87,6 +87,8 @@ class LogoutTokenVerifier(Verifier):
     def verify(self, unverified_token: UnverifiedToken) -> Logout:
         """Check the token completely, claim it, and return which sessions have ended.
 
+        The token is a compact JWS as it came, at most 4,096 characters.
+
         Raises:
             HandoffRejectedError, DependencyUnavailableError: As ``TokenVerifier.verify`` does.
 

@@ -58,7 +58,6 @@ class ParameterReader:
     """Reads the parameters of one request, each at most once: of two values neither is taken.
 
     Args:
-        unverified: All parameters of the request.
         refusal: Makes the error that each method raises: a parameter is sent twice, or is not of
             its form.
 

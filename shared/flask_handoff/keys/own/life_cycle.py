@@ -2,6 +2,7 @@
 
 Each step is one new ``ring.json``, written under a lock. Running issuers follow by themselves. A
 step raises ``ConfigurationError`` where there is no good ring, or its directory cannot be written.
+A new key has 2,048 to 4,096 *bits*.
 """
 
 from __future__ import annotations
