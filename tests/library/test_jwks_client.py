@@ -453,6 +453,57 @@ def test_a_client_serves_on_in_a_forked_process(question, fetches, endpoint):
     assert endpoint.count == fetches
 
 
+NO_MORE_THREADS = """
+    import os, sys, threading, warnings
+    from flask_handoff.errors import JWKSUnavailableError
+    from flask_handoff.keys import JWKSClient
+
+    warnings.simplefilter("ignore", DeprecationWarning)
+    more_than_there_are_addresses = 1 << 47
+"""
+
+
+@pytest.mark.processes
+def test_without_a_thread_the_keys_are_unavailable_and_no_crash(endpoint):
+    script = (
+        NO_MORE_THREADS
+        + """
+    client = JWKSClient(sys.argv[1])
+    usual = threading.stack_size(more_than_there_are_addresses)
+    try:
+        client.ready()
+    except JWKSUnavailableError as error:
+        assert "no thread could be started" in str(error)
+    else:
+        sys.exit("keys from nowhere")
+    threading.stack_size(usual)
+    client.ready()
+    """
+    )
+    run_script(script, endpoint.uri)
+
+
+@pytest.mark.processes
+def test_held_keys_serve_without_a_thread(endpoint):
+    script = (
+        NO_MORE_THREADS
+        + """
+    client = JWKSClient(sys.argv[1])
+    client.key("one")
+    child = os.fork()
+    if child == 0:
+        threading.stack_size(more_than_there_are_addresses)
+        client.key("one")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    client.close()
+    sys.exit(os.waitstatus_to_exitcode(status))
+    """
+    )
+    run_script(script, endpoint.uri)
+    assert endpoint.count == 1
+
+
 @pytest.mark.processes
 def test_a_process_ends_although_its_client_was_not_closed(endpoint):
     script = """

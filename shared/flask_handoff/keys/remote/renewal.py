@@ -114,8 +114,8 @@ class KeyRenewal:
             now = self._monotonic()
             if self._stopped:
                 return
-            if not self._in_flight and now >= self._begun_at + self._interval:
-                self._wake()
+            is_due = not self._in_flight and now >= self._begun_at + self._interval
+            if is_due and self._wake():
                 self._begin()
             if not self._in_flight or self._waiting >= MOST_WAITING:
                 return
@@ -152,12 +152,18 @@ class KeyRenewal:
         if self._thread is not None and wait:
             self._thread.join(self._deadline)
 
-    def _wake(self) -> None:
+    def _wake(self) -> bool:
         if self._thread is None and not self._stopped:
             thread = threading.Thread(target=self._renew, name="jwks-renewal", daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                # The system gives no more threads: held keys still serve, nobody waits in vain.
+                self._failure = "no thread could be started"
+                return False
             self._thread = thread
         self._changed.notify_all()
+        return True
 
     def _renew(self) -> None:
         while self._wait_until_due():
