@@ -78,7 +78,7 @@ class Database:
         try:
             version = self.version()
             if version is None or upgrade:
-                before, version = version, self.migrate()
+                before, version = version, self.migrate(upgrade=upgrade)
                 if before not in {None, version}:
                     _log.info("upgraded the database to version %s", version)
             self.schema.check(version)
@@ -101,17 +101,19 @@ class Database:
                 f"Start it, or correct {self.schema.settings}.",
             ) from None
 
-    def migrate(self) -> str:
+    def migrate(self, *, upgrade: bool = True) -> str:
         """Bring the database to the newest version in one transaction: wholly, or not at all.
 
-        Return the version that it is at now; one that this code does not know is left alone.
+        Without *upgrade* only an empty one gets its tables: another process may have made them
+        meanwhile, with older code. Return the version that it is at now; one that this code does
+        not know is left alone.
 
         Raises:
             ConfigurationError: That failed, and the database is as it was.
         """
         try:
             with self.engine.connect() as connection:
-                return self.schema.migrate(connection)
+                return self.schema.migrate(connection, upgrade=upgrade)
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 f"The database could not be brought to version {self.schema.newest} "

@@ -105,7 +105,7 @@ class Schema:
             "demo's data of an earlier checkout: make clean",
         )
 
-    def migrate(self, connection: sa.Connection) -> str:
+    def migrate(self, connection: sa.Connection, *, upgrade: bool) -> str:
         """Bring a database to the newest version, as ``Database.migrate`` does.
 
         The connection may write, and has no transaction open.
@@ -120,7 +120,7 @@ class Schema:
                 self.metadata.create_all(connection)
                 _version.create(connection, checkfirst=True)
                 connection.execute(sa.insert(_version).values(version_num=self.newest))
-            elif version in self.versions and version != self.newest:
+            elif upgrade and version in self.versions and version != self.newest:
                 from alembic import command
 
                 command.upgrade(self.alembic_config(connection), "head")

@@ -1,4 +1,8 @@
 import pytest
+from sqlalchemy import func, insert, select
+
+from server2 import sessions
+from tests.servers import statements
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -48,6 +52,23 @@ def test_of_several_keys_all_sessions_are_ended(visitor, kid, run):
     visitor.arrive()
     assert run("--kid", "another-key", "--kid", kid).output == "Ended 1 session.\n"
     assert not is_signed_in(visitor)
+
+
+def test_many_sessions_are_ended_in_several_transactions(visitor, kid, run, notes_app):
+    visitor.arrive()
+    database = notes_app.extensions["database"]
+    copies = 2 * sessions.ENDED_AT_ONCE
+    with database.writing() as connection:
+        row = dict(connection.execute(select(sessions.sessions)).mappings().one())
+        connection.execute(
+            insert(sessions.sessions),
+            [{**row, "id_sha256": f"copy {n}", "handle": f"copy {n}"} for n in range(copies)],
+        )
+    with statements.noted(database) as noted:
+        assert run("--kid", kid).output == f"Ended {copies + 1} sessions.\n"
+    assert sum(statement.startswith("DELETE") for statement in noted) == 3
+    with database.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(sessions.sessions)) == 0
 
 
 def test_a_key_has_to_be_named(visitor, run):

@@ -1,6 +1,7 @@
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -145,6 +146,14 @@ def assert_upgraded_once(server, with_step):
         list(pool.map(ask, range(start.parties)))
     assert rows_of(server.url, ["of_a_test"]) == {"of_a_test": [{"id": 1}]}
     assert server.version() == "9999"
+
+
+def test_what_another_process_made_meanwhile_is_not_upgraded(filled, with_step):
+    before = state(filled.url)
+    with closing(filled.database(with_step("pass"))) as database:
+        version = database.migrate(upgrade=False)
+    assert version == filled.db.SCHEMA.newest
+    assert state(filled.url) == before
 
 
 def test_an_older_database_is_refused_with_the_upgrade_command(filled, with_step):
