@@ -22,7 +22,7 @@ from .db import current_time, metadata
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)  # how often a session in use is written
-ENDED_AT_ONCE = 500  # sessions in one transaction of an operator's: a limit of time ends none
+ENDED_AT_ONCE = 500  # by an operator: all in one statement could exceed its timeout, and end none
 SWEPT = 2  # ended sessions removed with each new one, so that no sign-in pays for many
 
 sessions = sa.Table(

@@ -42,7 +42,7 @@ class SQLiteTransactions:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The file cannot be used, or is locked for too long.
         """
-        connection = self._take()
+        idle, connection = self._idle, self._take()
         driver = cast(sqlite3.Connection, connection.connection.driver_connection)
         try:
             _run(driver, "BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -52,17 +52,22 @@ class SQLiteTransactions:
             else:
                 _run(driver, "COMMIT")
         except BaseException:
-            with suppress(sqlite3.Error, SQLAlchemyError):
+            with suppress(sqlite3.Error):
                 driver.rollback()  # after a COMMIT that failed SQLAlchemy's pool does not
+            with suppress(SQLAlchemyError):
                 connection.close()
             raise
-        self._idle.append(connection)
+        if idle is self._idle:
+            idle.append(connection)
+        else:  # they were closed meanwhile
+            connection.invalidate()
+            connection.close()
 
     def close(self) -> None:
-        """Close the connections that are idle."""
-        with suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+        """Close the connections; one that is in a transaction is closed at its end."""
+        idle, self._idle = self._idle, deque()
+        while idle:
+            idle.pop().close()
 
     def _take(self) -> Connection:
         file = identity_of(self._file)

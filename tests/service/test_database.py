@@ -97,6 +97,18 @@ def in_parallel(act, number):
         return list(pool.map(begin, range(number)))
 
 
+def test_a_connection_in_use_is_closed_at_the_end_of_its_transaction(sqlite_url, schema):
+    database = opened(sqlite_url, schema)
+    with database.writing() as connection:
+        driver = connection.connection.driver_connection
+        connection.execute(insert(things).values(name="a"))
+        database.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        driver.execute("SELECT 1")
+    assert names(database) == ["a"]
+    database.close()
+
+
 def test_what_is_written_stays(database):
     add(database)
     assert names(database) == ["a"]
