@@ -13,6 +13,9 @@ from flask_handoff.claims import HandoffClaims, Logout
 class ReplayStore(Protocol):
     """What a receiver asks of a store. Instants are whole seconds since 1970.
 
+    One that is lent the application's transactions has a function ``transaction`` as well. It makes
+    the context in which a token is claimed and ``sign_in`` is called: both hold, or neither does.
+
     Source: RFC 7519, section 4.1.7.
     """
 
