@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -39,8 +38,7 @@ _UNSUPPORTED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnAddress:
+class ReturnAddress(NamedTuple):
     """Where the answer goes. As long as this is not known, an error is a page, never a redirect."""
 
     client: Client
@@ -81,8 +79,7 @@ class ReturnAddress:
         return cls(client, redirect_uri, response_mode, state)
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
+class AuthorizationRequest(NamedTuple):
     """One checked request for a handoff."""
 
     address: ReturnAddress

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from flask import current_app
 
@@ -17,8 +16,7 @@ from .config import IssuerConfig
 EXTENSION = "handoff_issuer"
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerContext:
+class IssuerContext(NamedTuple):
     """What belongs to one application."""
 
     config: IssuerConfig

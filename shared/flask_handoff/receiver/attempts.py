@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import NamedTuple
 
 from flask import Request
 from werkzeug.wrappers import Response
@@ -104,8 +105,7 @@ class Attempt:
         return None if self.max_age is None else self.started_at - self.max_age
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptCookies:
+class AttemptCookies(NamedTuple):
     """The attempts' cookies of one receiver."""
 
     prefix: str  # of the names, before the state

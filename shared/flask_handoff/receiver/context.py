@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from flask import current_app
 
@@ -23,8 +22,7 @@ LiveSessionHook = Callable[[], LiveSession | None]
 EndSessionsHook = Callable[[Logout], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Logouts:
+class Logouts(NamedTuple):
     """What a receiver needs that is notified of logouts at its issuer."""
 
     verifier: LogoutTokenVerifier
@@ -32,8 +30,7 @@ class Logouts:
     end_sessions: EndSessionsHook
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiverContext:
+class ReceiverContext(NamedTuple):
     """What belongs to one application."""
 
     config: ReceiverConfig

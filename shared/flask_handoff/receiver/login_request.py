@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import RequestMalformedError, UnsafeReturnToError
@@ -16,8 +16,7 @@ from .config import ReceiverConfig
 _NOT_TARGETS = ("/sso", "/logout")  # landing there would begin again, or sign out
 
 
-@dataclass(frozen=True, slots=True)
-class LoginRequest:
+class LoginRequest(NamedTuple):
     """One checked request to begin a handoff."""
 
     target: str  # a path of this site to end on

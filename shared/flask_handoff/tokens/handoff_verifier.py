@@ -33,7 +33,7 @@ from .verification import (
 _SOON = timedelta(minutes=15)  # no browser waits longer for the token that it has asked for
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class HandoffVerification(Verification):
     """One handoff token on its way through the checks; see ``TokenVerifier.verify``."""
 

@@ -20,7 +20,7 @@ from .verification import (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LogoutVerification(Verification):
     """One logout token on its way through the checks."""
 

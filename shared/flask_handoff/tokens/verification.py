@@ -67,7 +67,7 @@ class Verifier:
         self.maximum_lifetime = self.profile.maximum_lifetime.total_seconds()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Verification:
     """One token on its way through the checks; each check leaves here what the next ones need."""
 

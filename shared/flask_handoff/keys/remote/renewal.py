@@ -12,9 +12,9 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import NamedTuple
 
 from flask_handoff.errors import HandoffError, JWKSMalformedError, JWKSUnavailableError
 from flask_handoff.keys.verification_key import VerificationKey
@@ -28,8 +28,7 @@ MOST_WAITING = 16  # callers at once; a flood of unknown keys must not hold ever
 _logger = logging.getLogger("flask_handoff")
 
 
-@dataclass(frozen=True, slots=True)
-class HeldKeys:
+class HeldKeys(NamedTuple):
     """The usable keys of the last good answer."""
 
     keys: Mapping[str, VerificationKey]  # by ``kid``, at least one
@@ -233,7 +232,7 @@ class KeyRenewal:
         _logger.warning("jwks_fetch_failed jwks_uri=%s reason=%s", self._source, self._failure)
         if isinstance(error, JWKSMalformedError) and error.holds_no_key and self.held is not None:
             # An outage says nothing about the keys; a set without any says that none is trusted.
-            self.held = replace(self.held, serves_until=self.held.expires_at)
+            self.held = self.held._replace(serves_until=self.held.expires_at)
 
 
 _renewals: weakref.WeakSet[KeyRenewal] = weakref.WeakSet()
