@@ -95,6 +95,58 @@ class SignedInUser:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeGrant:
+    """What an authorization code stands for, until a client exchanges it.
+
+    Args:
+        client_id, redirect_uri: Who asked for it, and where it was sent.
+        code_challenge: What the client has to know the origin of; None where it sent none.
+        nonce: Goes into the ID Token as it came; None where there was none.
+        subject, session_id: Whose it is, and the ``sid`` of the session that granted it.
+        auth_time: When that user proved who they are.
+        scope: What was requested and granted, both.
+        audience, access_scope: Who the access token is for, and what it allows there.
+        jwt_id: The ``jti`` of that access token, known before it is made.
+    """
+
+    client_id: str
+    redirect_uri: str
+    code_challenge: str | None
+    nonce: str | None
+    subject: str
+    session_id: str
+    auth_time: datetime
+    scope: frozenset[str]
+    audience: str
+    access_scope: frozenset[str]
+    jwt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What an access token proved. It may be presented again until it expires.
+
+    Args:
+        issuer, subject: Whose it is: the account key is the pair of both.
+        audience: The one service that it is for.
+        client_id: The program that holds it.
+        scope: What it allows there.
+        session_id: The ``sid`` of the session that granted it; None without one.
+    """
+
+    issuer: str
+    subject: str
+    audience: str
+    client_id: str
+    scope: frozenset[str]
+    session_id: str | None
+    issued_at: datetime
+    expires_at: datetime
+    jwt_id: str
+    kid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One person arriving at SERVER2: what is proved, and where they wanted to go.
 

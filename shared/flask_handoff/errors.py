@@ -91,6 +91,10 @@ class TokenReplayedError(HandoffRejectedError, code="token_replayed"):
     """The token was good, and has been used before."""
 
 
+class TokenRevokedError(HandoffRejectedError, code="token_revoked"):
+    """The access token is good, and was revoked: its authorization code was used twice."""
+
+
 class SessionEndedError(HandoffRejectedError, code="session_ended"):
     """The session at the issuer that the handoff came from has ended since.
 
@@ -177,6 +181,64 @@ class AccessDeniedError(AuthorizationReturnedError, code="access_denied"):
         super().__init__(message, error="access_denied")
 
 
+class InvalidTargetError(AuthorizationReturnedError, code="invalid_target"):
+    """An access token would be for no service that is registered, or for several."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error="invalid_target")
+
+
+# SERVER1 refuses a program: at /token, or where an access token is presented.
+
+
+class TokenRequestError(HandoffError, code="token_request"):
+    """A request for a token is refused (HTTP 400, JSON).
+
+    Args:
+        error: An error code of RFC 6749, section 5.2, or RFC 8707, section 2.
+    """
+
+    def __init__(self, message: str, *, error: str = "invalid_request") -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class ClientAuthenticationError(TokenRequestError, code="client_authentication"):
+    """The client is not registered, or did not prove who it is (HTTP 401)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error="invalid_client")
+
+
+class CodeInvalidError(TokenRequestError, code="code_invalid"):
+    """The authorization code is unknown, has expired, or was issued for another request."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error="invalid_grant")
+
+
+class CodeVerifierError(CodeInvalidError, code="code_verifier"):
+    """The code is good, the verifier belongs to another: as a rule a user with two tabs."""
+
+
+class CodeReplayedError(CodeInvalidError, code="code_replayed"):
+    """The code was used before: the access token that it was exchanged for is revoked."""
+
+
+class AccessTokenError(HandoffError, code="access_token"):
+    """A request with an access token is refused.
+
+    Args:
+        error: An error code of RFC 6750, section 3.1; None where no token came at all.
+        status: The HTTP status: 400, 401 or 403.
+    """
+
+    def __init__(self, message: str, *, error: str | None, status: int) -> None:
+        super().__init__(message)
+        self.error = error
+        self.status = status
+
+
 class LogoutNotDeliveredError(HandoffError, code="logout_not_delivered"):
     """A client could not be notified of ended sessions, or did not say that it ended them."""
 
@@ -229,6 +291,10 @@ class JWKSUnavailableError(DependencyUnavailableError, code="jwks_unavailable"):
 
 class ReplayStoreUnavailableError(DependencyUnavailableError, code="replay_store_unavailable"):
     """It is not known whether the token was used before."""
+
+
+class CodeStoreUnavailableError(DependencyUnavailableError, code="code_store_unavailable"):
+    """It is not known what an authorization code stands for, or whether a token is revoked."""
 
 
 class SigningUnavailableError(DependencyUnavailableError, code="signing_unavailable"):

@@ -52,6 +52,16 @@ OIDC = replace(
     strict_jwt_id=False,
 )
 
+ACCESS = replace(
+    HANDOFF,
+    name="access token",
+    typ="at+jwt",
+    accepted_types=frozenset({"at+jwt"}),
+    lifetime=timedelta(minutes=10),
+    maximum_lifetime=timedelta(minutes=10),
+    required_claims=("iss", "aud", "sub", "client_id", "exp", "iat", "jti"),
+)
+
 LOGOUT = replace(
     HANDOFF,
     name="logout token",
@@ -84,8 +94,15 @@ NONCE = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*", re.ASCII)
 LONGEST_SCOPE = 1024  # characters
 
+SCOPE_VALUE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
+"""One value of a scope. Source: RFC 6749, section 3.3."""
+
+OPENID_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+"""The scopes that are OpenID Connect's own, and so no service's (Core 1.0, sections 5.4 and 11)."""
+
+RESPONSE_TYPES = frozenset({"id_token", "code"})
 RESPONSE_MODES = frozenset({"query", "form_post"})
-"""How SERVER1's answer may travel. ``query`` puts the token into a URL."""
+"""How SERVER1's answer may travel. ``query`` puts what it holds into a URL."""
 
 PROFILES: Mapping[str, TokenProfile] = {"handoff": HANDOFF, "oidc": OIDC}
 LOGOUT_PROFILES: Mapping[str, TokenProfile] = {"handoff": LOGOUT, "oidc": OIDC_LOGOUT}

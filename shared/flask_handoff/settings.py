@@ -87,10 +87,12 @@ class SettingReader:
         check_settings({name: value for name, value in given.items() if name in known})
         self._values = {**defaults, **given}
 
-    def value(self, name: str) -> Any:
-        """Return a value that has to be given, whatever it is."""
+    def value(self, name: str, *, default: Any = None) -> Any:
+        """Return a value that has to be given where there is no default, whatever it is."""
         value = self._values[name]
         if value is None or value == "":
+            if default is not None:
+                return default
             raise ConfigurationError(f"{name} is not set.", "docs/settings.md says what it holds.")
         return value
 

@@ -10,9 +10,21 @@ from blinker import Namespace
 _signals = Namespace()
 
 handoff_issued = _signals.signal("handoff-issued")
-"""SERVER1 minted a token: ``user``, ``client``, ``scope``, ``request_id``.
+"""SERVER1 issued a token or a code: ``user``, ``client``, ``scope``, ``request_id``.
 
 It is sent before the token leaves: what a receiver of the signal raises keeps the token back.
+"""
+
+tokens_issued = _signals.signal("tokens-issued")
+"""SERVER1 minted tokens for a program: ``user``, ``client``, ``grant``, ``request_id``.
+
+It is sent before they leave: what a receiver of the signal raises keeps them back.
+"""
+
+tokens_refused = _signals.signal("tokens-refused")
+"""SERVER1 refused a program at ``/token``: ``error``, ``client``, ``request_id``.
+
+``client`` is None where the client did not prove who it is.
 """
 
 handoff_refused = _signals.signal("handoff-refused")

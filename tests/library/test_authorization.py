@@ -14,13 +14,12 @@ from flask_handoff.errors import (
     StateError,
 )
 from flask_handoff.issuer.authorization import (
-    LIFETIME,
     LONGEST_STATE,
     AuthorizationRequest,
-    RequestCarrier,
     ReturnAddress,
 )
 from flask_handoff.issuer.clients import ClientRegistry
+from flask_handoff.issuer.request_carrier import LIFETIME, RequestCarrier
 from tests.minimal_pair import CALLBACK, CLIENT
 
 ASKED = {
@@ -63,7 +62,7 @@ def test_a_request_is_read_as_it_was_sent(read, clients, clock):
         clients.client("notes"), CALLBACK, "form_post", "s" * 43
     )
     assert request.scope == {"openid", "profile", "notes:read"}
-    assert (request.nonce, request.prompt) == ("a-nonce", "login")
+    assert (request.nonce, request.prompts) == ("a-nonce", {"login"})
     assert request.max_age == timedelta(seconds=90)
     assert request.login_hint == "ada@example.com"
     assert request.arrived_at == clock()
@@ -71,14 +70,14 @@ def test_a_request_is_read_as_it_was_sent(read, clients, clock):
 
 def test_what_is_optional_may_be_left_out(read):
     request = read()
-    assert (request.prompt, request.max_age, request.login_hint) == (None, None, None)
+    assert (request.prompts, request.max_age, request.login_hint) == (set(), None, None)
 
 
-@pytest.mark.parametrize("name", ["prompt", "max_age", "login_hint"])
+@pytest.mark.parametrize("name", ["prompts", "max_age", "login_hint"])
 def test_a_parameter_without_a_value_counts_as_absent(clients, clock, name):
-    unverified = {**ASKED, name: [""]}
+    unverified = {**ASKED, name.removesuffix("s"): [""]}
     address = ReturnAddress.read(unverified, clients)
-    assert getattr(AuthorizationRequest.read(unverified, address, clock()), name) is None
+    assert not getattr(AuthorizationRequest.read(unverified, address, clock()), name)
 
 
 # The return address: until it is known, an error is a page.
@@ -174,7 +173,7 @@ RETURNED_FAULTS = {
     "scope with two spaces": ("scope", "openid  profile", "invalid_scope"),
     "scope with a quote": ("scope", 'openid "', "invalid_scope"),
     "scope too long": ("scope", "openid " + "s" * 1024, "invalid_scope"),
-    "prompt unknown": ("prompt", "consent", "invalid_request"),
+    "prompt unknown": ("prompt", "create", "invalid_request"),
     "prompt none and more": ("prompt", "none login", "invalid_request"),
     "max_age negative": ("max_age", "-1", "invalid_request"),
     "max_age a fraction": ("max_age", "1.5", "invalid_request"),

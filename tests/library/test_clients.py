@@ -34,6 +34,7 @@ def address(client=ENTRY, **changed):
     asked = {
         "client_id": "notes",
         "redirect_uri": CALLBACK,
+        "response_type": "id_token",
         "response_mode": "form_post",
         "state": "s" * 43,
         **changed,
@@ -159,7 +160,6 @@ WRONG_FIELDS = {
     "redirect_uri of a script": {"redirect_uris": ["javascript:alert(1)"]},
     "redirect_uri without a host": {"redirect_uris": ["/sso/callback"]},
     "initiate_login_uri relative": {"initiate_login_uri": "/sso/login"},
-    "initiate_login_uri null": {"initiate_login_uri": None},
     "no response_mode": {"response_modes": []},
     "response_mode fragment": {"response_modes": ["fragment"]},
     "response_mode unknown beside a known": {"response_modes": ["form_post", "x"]},
@@ -196,7 +196,7 @@ def test_a_client_that_is_registered_wrongly_is_refused_with_a_remedy(changed):
     assert refused.value.remedy.endswith(".")
 
 
-@pytest.mark.parametrize("field", ["client_id", "name", "redirect_uris", "initiate_login_uri"])
+@pytest.mark.parametrize("field", ["client_id", "name", "redirect_uris"])
 def test_a_client_without_a_field_is_refused_by_the_field_s_name(field):
     entry = {name: value for name, value in ENTRY.items() if name != field}
     with pytest.raises(ConfigurationError, match=rf"missing \['{field}'\]"):

@@ -1,36 +1,34 @@
-"""The request for a handoff: SERVER1 checks it, and carries it through a sign-in."""
+"""What a client asks of SERVER1 when it sends a user there: read and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
-
-from itsdangerous import BadData, URLSafeSerializer
+import re
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from flask_handoff.claims import SignedInUser
 from flask_handoff.errors import (
-    AuthorizationExpiredError,
     AuthorizationRequestError,
     AuthorizationReturnedError,
     RedirectURIMismatchError,
     ResponseModeError,
     StateError,
 )
-from flask_handoff.profiles import LONGEST_SCOPE, NONCE, SCOPE, STATE
+from flask_handoff.profiles import LONGEST_SCOPE, NONCE, RESPONSE_MODES, SCOPE, STATE
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
-from .clients import Client, ClientRegistry
+from .clients import Client, ClientSource
+from .clients.services import read_resource
 
-LONGEST_STATE = 1024  # characters
-LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
-
-_LONGEST_CARRIED = 8192  # characters of the signed value
+LONGEST_STATE = 4096  # characters
 
 _PARAMETERS = (
     *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
-    *("prompt", "max_age", "login_hint"),
+    *("prompt", "max_age", "login_hint", "code_challenge", "code_challenge_method", "resource"),
 )
+_PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # a SHA-256 in base64url
 _UNSUPPORTED = {
     "request": "request_not_supported",
     "request_uri": "request_uri_not_supported",
@@ -47,7 +45,7 @@ class ReturnAddress(NamedTuple):
     state: str | None
 
     @classmethod
-    def read(cls, unverified: UnverifiedParameters, clients: ClientRegistry) -> ReturnAddress:
+    def read(cls, unverified: UnverifiedParameters, clients: ClientSource) -> ReturnAddress:
         """Read the address from a request; redirect URIs are compared character by character.
 
         A client of policy ``handoff`` finds its attempt by the state. Without one, or with one that
@@ -65,11 +63,11 @@ class ReturnAddress(NamedTuple):
         read = ParameterReader(unverified, AuthorizationRequestError)
         client = clients.client(read.text("client_id") or "")
         redirect_uri = read.text("redirect_uri") or ""
-        if redirect_uri not in client.redirect_uris:
+        if not client.may_redirect_to(redirect_uri):
             raise RedirectURIMismatchError(f"not registered for client {client.client_id!r}")
-        # A request that names no mode means ``fragment``, which no client here may use.
-        response_mode = read.text("response_mode") or "fragment"
-        if response_mode not in client.response_modes:
+        default, allowed = _response_modes(unverified, client)
+        response_mode = read.text("response_mode") or default
+        if response_mode not in allowed:
             raise ResponseModeError(f"not registered for client {client.client_id!r}")
         state = read.text("state")
         if client.policy == "handoff" and STATE.fullmatch(state or "") is None:
@@ -80,12 +78,15 @@ class ReturnAddress(NamedTuple):
 
 
 class AuthorizationRequest(NamedTuple):
-    """One checked request for a handoff."""
+    """One checked request for a handoff, or for a code."""
 
     address: ReturnAddress
-    scope: frozenset[str]  # what is asked for, ``openid`` included
-    nonce: str  # goes into the token as it came
-    prompt: str | None  # ``none`` or ``login``
+    response_type: str  # ``id_token`` or ``code``
+    scope: frozenset[str]  # what is asked for; ``openid`` is in it where an ID Token is
+    nonce: str | None  # goes into the ID Token as it came
+    code_challenge: str | None  # of a code: what the client that redeems it has to know
+    resource: str | None  # of a code: the service that the access token is for
+    prompts: frozenset[str]  # of ``login``, ``consent``, ``select_account``; or ``none`` alone
     max_age: timedelta | None  # of the user's authentication at ``arrived_at``; None for any age
     login_hint: str | None  # what the sign-in page may be filled with
     arrived_at: datetime  # the sign-in has ten minutes from then
@@ -93,34 +94,48 @@ class AuthorizationRequest(NamedTuple):
 
     @classmethod
     def read(
-        cls, unverified: UnverifiedParameters, address: ReturnAddress, now: datetime
+        cls,
+        unverified: UnverifiedParameters,
+        address: ReturnAddress,
+        now: datetime,
+        *,
+        response_types: Collection[str] = frozenset({"id_token"}),
     ) -> AuthorizationRequest:
         """Read the rest of a request whose return address is good.
+
+        Args:
+            response_types: What this issuer can answer with.
 
         Raises:
             AuthorizationReturnedError: With the ``error`` that the client is told.
 
-        Sources: OpenID Connect Core 1.0, sections 3.1.2.1 and 3.2.2.1.
+        Sources: OpenID Connect Core 1.0, sections 3.1.2.1 and 3.2.2.1; RFC 7636, section 4.3.
         """
         for parameter, error in _UNSUPPORTED.items():
-            if parameter in unverified:
+            if any(unverified.get(parameter, ())):
                 raise AuthorizationReturnedError(f"{parameter}: not supported", error=error)
         read = ParameterReader(unverified, _invalid)
         response_type = read.text("response_type")
         if response_type is None:
             raise _invalid("response_type: missing")
-        if response_type != "id_token":
+        if response_type not in response_types:
+            expected = " or ".join(sorted(response_types))
             raise AuthorizationReturnedError(
-                "response_type: expected id_token", error="unsupported_response_type"
+                f"response_type: expected {expected}", error="unsupported_response_type"
             )
-        nonce = read.text("nonce")
-        if nonce is None or NONCE.fullmatch(nonce) is None:
-            raise _invalid("nonce: expected 1 to 255 printable characters")
+        if response_type not in address.client.response_types:
+            raise AuthorizationReturnedError(
+                "response_type: not registered for this client", error="unauthorized_client"
+            )
+        gets_code = response_type == "code"
         return cls(
             address=address,
-            scope=_check_scope(read.text("scope")),
-            nonce=nonce,
-            prompt=read.prompt(),
+            response_type=response_type,
+            scope=_read_scope(read, may_be_without_openid=gets_code),
+            nonce=_read_nonce(read, is_required=not gets_code),
+            code_challenge=_read_challenge(read, address.client) if gets_code else None,
+            resource=read_resource(read),
+            prompts=_read_prompts(read),
             max_age=read.max_age(),
             login_hint=read.login_hint(),
             arrived_at=now,
@@ -130,67 +145,74 @@ class AuthorizationRequest(NamedTuple):
     def needs_sign_in(self, user: SignedInUser) -> bool:
         """Tell whether the user must prove who they are before this request is answered.
 
-        Source: OpenID Connect Core 1.0, section 3.1.2.3.
+        To choose an account is to sign in again: a browser has one account here at a time.
+
+        Source: OpenID Connect Core 1.0, sections 3.1.2.1 and 3.1.2.3.
         """
-        if self.prompt == "login":
+        if self.prompts & {"login", "select_account"}:
             return user.auth_time < self.arrived_at
         return self.max_age is not None and user.auth_time < self.arrived_at - self.max_age
 
 
-class RequestCarrier:
-    """Carries a checked request through the sign-in as a signed value, never as a free URL.
+def _response_modes(
+    unverified: UnverifiedParameters, client: Client
+) -> tuple[str, Collection[str]]:
+    """Return the mode that a request means which names none, and all that it may name.
 
-    Args:
-        secret_keys: The application's secret key, older ones before it; each text or bytes.
-        clients: A request of a client that is no longer registered is dropped.
+    Source: OAuth 2.0 Multiple Response Type Encoding Practices, sections 2.1 and 3.
     """
-
-    def __init__(self, secret_keys: list[Any], clients: ClientRegistry) -> None:
-        self._serializer = URLSafeSerializer(
-            secret_keys, salt="flask_handoff.authorization_request"
-        )
-        self._clients = clients
-
-    def pack(self, request: AuthorizationRequest) -> str:
-        """Sign the request, for a hidden field or a URL."""
-        return str(self._serializer.dumps([request.arrived_at.timestamp(), request.parameters]))
-
-    def unpack(self, unverified_carried: str, now: datetime) -> AuthorizationRequest:
-        """Return the request that was packed here, read again as if it came now.
-
-        Raises:
-            AuthorizationExpiredError: Not signed by this application, or packed over ten minutes
-                ago.
-            AuthorizationRequestError: The registration that the request relied on is gone.
-        """
-        if len(unverified_carried) > _LONGEST_CARRIED:
-            raise AuthorizationExpiredError("the carried request is too long")
-        try:
-            seconds, parameters = self._serializer.loads(unverified_carried)
-            arrived_at = datetime.fromtimestamp(seconds, UTC)
-            carried = {name: [value] for name, value in parameters.items()}
-        except BadData as error:
-            raise AuthorizationExpiredError("the carried request was not signed here") from error
-        except (AttributeError, TypeError, ValueError) as error:
-            # Signed by another version of this library, before or after an update.
-            raise AuthorizationExpiredError("the carried request has another form") from error
-        if now - arrived_at >= LIFETIME:
-            raise AuthorizationExpiredError("the sign-in took longer than ten minutes")
-        address = ReturnAddress.read(carried, self._clients)
-        return AuthorizationRequest.read(carried, address, arrived_at)
+    types = " ".join(unverified.get("response_type", ())).split()
+    if "id_token" in types or "token" in types:
+        return "fragment", client.response_modes  # which no client here may use
+    return "query", RESPONSE_MODES
 
 
-def _check_scope(unverified_scope: str | None) -> frozenset[str]:
+def _read_scope(read: ParameterReader, *, may_be_without_openid: bool) -> frozenset[str]:
+    unverified_scope = read.text("scope") or ""
+    values = frozenset(unverified_scope.split(" "))
     if (
-        unverified_scope is None
-        or len(unverified_scope) > LONGEST_SCOPE
+        len(unverified_scope) > LONGEST_SCOPE
         or SCOPE.fullmatch(unverified_scope) is None
-        or "openid" not in unverified_scope.split(" ")
+        or not ("openid" in values or may_be_without_openid)
     ):
         raise AuthorizationReturnedError(
-            "scope: expected a list of scopes with openid", error="invalid_scope"
+            f"scope: expected a list of scopes{'' if may_be_without_openid else ' with openid'}",
+            error="invalid_scope",
         )
-    return frozenset(unverified_scope.split(" "))
+    return values
+
+
+def _read_nonce(read: ParameterReader, *, is_required: bool) -> str | None:
+    nonce = read.text("nonce")
+    if (nonce is None and is_required) or (nonce and NONCE.fullmatch(nonce) is None):
+        raise _invalid("nonce: expected 1 to 255 printable characters")
+    return nonce
+
+
+def _read_challenge(read: ParameterReader, client: Client) -> str | None:
+    """Read what binds a code to whoever asked for it; a public client has nothing else.
+
+    Sources: RFC 7636, sections 4.3 and 4.4.1; RFC 9700, section 2.1.1.
+    """
+    challenge, method = read.text("code_challenge"), read.text("code_challenge_method")
+    if challenge is None:
+        if method is not None:
+            raise _invalid("code_challenge: missing beside its method")
+        if not client.secret_hashes:
+            raise _invalid("code_challenge: required of a client without a secret")
+        return None
+    if method != "S256":  # none means "plain", which tells the verifier to whoever reads along
+        raise _invalid("code_challenge_method: expected S256")
+    if _CHALLENGE.fullmatch(challenge) is None:
+        raise _invalid("code_challenge: expected 43 characters of base64url")
+    return challenge
+
+
+def _read_prompts(read: ParameterReader) -> frozenset[str]:
+    prompts = frozenset((read.text("prompt") or "").split())
+    if not prompts <= _PROMPTS or ("none" in prompts and len(prompts) > 1):
+        raise _invalid("prompt: expected none alone, or of login, consent and select_account")
+    return prompts
 
 
 def _invalid(message: str) -> AuthorizationReturnedError:

@@ -18,17 +18,25 @@ from .clients import Client, ClientRegistry
 
 
 class IssuerConfig:
-    """SERVER1's side, checked; with ``keys_elsewhere``, the keys lie in no directory.
+    """SERVER1's side, checked.
+
+    Args:
+        keys_elsewhere: The keys lie in no directory.
+        clients_elsewhere: The clients are not, or not all of them, in the settings.
 
     Raises:
         ConfigurationError: A setting is missing, unknown or wrong.
     """
 
-    def __init__(self, app: Flask, *, keys_elsewhere: bool = False) -> None:
+    def __init__(
+        self, app: Flask, *, keys_elsewhere: bool = False, clients_elsewhere: bool = False
+    ) -> None:
         read = SettingReader(app.config, ISSUER_SETTINGS)
         self.issuer = read.origin("HANDOFF_ISSUER")
         self.keys_directory = _keys_directory(read, keys_elsewhere=keys_elsewhere)
-        self.clients = ClientRegistry(_client_entries(read.value("HANDOFF_CLIENTS")))
+        default = () if clients_elsewhere else None
+        entries = read.value("HANDOFF_CLIENTS", default=default)
+        self.clients = ClientRegistry(_client_entries(entries))
         self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")
 
 

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 
 from flask import current_app
 from werkzeug.wrappers import Response
 
 from flask_handoff.keys import JWKS_MAX_AGE
 
+from .clients import Client
+from .clients.authentication import METHODS
 from .context import issuer_context
 
 
 def metadata() -> Response:
     """Answer with the issuer's metadata.
 
-    ``query`` is missing from the response modes on purpose: the standard forbids it for an ID
-    Token, so it is open only to clients that were registered with it.
+    An issuer of ID Tokens only does not announce ``query``: the standard forbids it for them, so it
+    is open only to clients that were registered with it. A code may travel in a query.
 
     Clients that were registered with an address for it are notified of logouts.
 
-    Sources: OpenID Connect Discovery 1.0, sections 3 and 4.2; OpenID Connect Back-Channel Logout
-    1.0, section 2.1.
+    Sources: OpenID Connect Discovery 1.0, sections 3 and 4.2; RFC 8414, sections 2 and 3; OpenID
+    Connect Back-Channel Logout 1.0, section 2.1.
     """
-    config = issuer_context().config
-    issuer = config.issuer
-    notifies_of_logouts = any(client.backchannel_logout_uri for client in config.clients)
+    issuer = issuer_context()
+    base, clients = issuer.config.issuer, list(issuer.clients)
+    notifies_of_logouts = any(client.backchannel_logout_uri for client in clients)
     document = {
-        "issuer": issuer,
-        "authorization_endpoint": f"{issuer}/authorize",
-        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "issuer": base,
+        "authorization_endpoint": f"{base}/authorize",
+        "jwks_uri": f"{base}/.well-known/jwks.json",
         "response_types_supported": ["id_token"],
         "response_modes_supported": ["form_post"],
         "grant_types_supported": ["implicit"],
@@ -40,7 +43,7 @@ def metadata() -> Response:
             *("iss", "sub", "aud", "exp", "iat", "nonce", "jti", "sid", "auth_time"),
             *("scope", "name", "email", "email_verified"),
         ],
-        "prompt_values_supported": ["none", "login"],
+        "prompt_values_supported": ["none", "login", "select_account"],
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
@@ -48,7 +51,25 @@ def metadata() -> Response:
         "backchannel_logout_supported": notifies_of_logouts,
         "backchannel_logout_session_supported": notifies_of_logouts,
     }
+    if issuer.hooks.consent_endpoint is not None:
+        document["prompt_values_supported"] = ["none", "login", "select_account", "consent"]
+    if issuer.codes is not None:
+        document |= _of_codes(base, clients)
     return _public_json(json.dumps(document).encode())
+
+
+def _of_codes(base: str, clients: Iterable[Client]) -> Mapping[str, object]:
+    services = {scope for client in clients for scope in client.scopes}
+    return {
+        "token_endpoint": f"{base}/token",
+        "token_endpoint_auth_methods_supported": list(METHODS),
+        "userinfo_endpoint": f"{base}/userinfo",
+        "response_types_supported": ["code", "id_token"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": ["authorization_code", "implicit"],
+        "code_challenge_methods_supported": ["S256"],
+        "scopes_supported": ["openid", "profile", "email", *sorted(services)],
+    }
 
 
 def jwks() -> Response:

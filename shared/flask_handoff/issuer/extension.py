@@ -1,4 +1,4 @@
-"""The Flask extension of SERVER1: issues a token for one client to the user who is signed in."""
+"""The Flask extension of SERVER1: answers a client with a token or a code for its user."""
 
 from __future__ import annotations
 
@@ -8,41 +8,43 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, Flask, request, url_for
+from flask import Blueprint, Flask, request
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
-from flask_handoff.claims import Clock, SignedInUser, system_clock
+from flask_handoff.claims import Clock, system_clock
 from flask_handoff.errors import (
+    AccessDeniedError,
     AuthorizationExpiredError,
     AuthorizationRequestError,
-    AuthorizationReturnedError,
     ConfigurationError,
-    SigningUnavailableError,
+    DependencyUnavailableError,
 )
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
-from flask_handoff.profiles import PROFILES
-from flask_handoff.signals import handoff_issued
+from flask_handoff.stores import CodeStore
 from flask_handoff.tokens import TokenMinter
-from flask_handoff.web.events import send
-from flask_handoff.web.parameters import (
-    ParameterReader,
-    UnverifiedParameters,
-    unverified_parameters,
-)
 from flask_handoff.web.request_guards import answer_only_to
-from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head, see_other
+from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
 
-from .authorization import AuthorizationRequest, RequestCarrier, ReturnAddress
-from .authorization_response import deliver, refused, return_error, unavailable
-from .clients import Client
+from .authorization import AuthorizationRequest
+from .authorization_endpoint import authorize, carried_request, carried_value, resume_url
+from .authorization_response import refused, return_error, unavailable
+from .clients import Client, ClientSource, CombinedClients
+from .codes import Codes, TokenUserHook
 from .config import IssuerConfig
-from .context import EXTENSION, IssuerContext, issuer_context
+from .context import (
+    EXTENSION,
+    ConsentedAtHook,
+    GrantedScopeHook,
+    Hooks,
+    IssuerContext,
+    SignedInUserHook,
+    issuer_context,
+)
 from .discovery import jwks, metadata
 from .logout import deliver_logout
-
-SignedInUserHook = Callable[[], SignedInUser | None]
-GrantedScopeHook = Callable[[SignedInUser, Client, frozenset[str]], frozenset[str]]
+from .request_carrier import RequestCarrier
+from .token_endpoint import token
 
 
 class HandoffIssuer:
@@ -53,10 +55,19 @@ class HandoffIssuer:
         granted_scope: Asked what this user may do at that client, of what is requested. Raises
             ``AccessDeniedError`` when they may not enter it at all.
         login_endpoint: The Flask endpoint of the sign-in page.
-        transaction: Makes the context in which both are asked; as a rule none. What they read and
-            write is one transaction then, which has ended before a token is made.
+        transaction: Makes the context in which all of them are asked, and a code is kept. What is
+            read and written in it is one transaction then; it has ended before a token is made.
+        consented_at: Asked when this user agreed that the client gets all of that scope; None when
+            they did not. It is not asked of first-party clients.
+        consent_endpoint: The Flask endpoint of the page that asks for consent. When it has noted
+            the answer, it leads to ``after_sign_in``. Given with *consented_at*, or not at all:
+            then every client counts as first-party.
+        token_user: For codes: asked whose session (subject, ``sid``) granted a client its code or
+            access token, as this user is now; None when that session or account has ended, or the
+            user has withdrawn their consent.
 
-    Sources: OpenID Connect Core 1.0, section 3.2.2; OpenID Connect Discovery 1.0, section 3.
+    Sources: OpenID Connect Core 1.0, sections 3.1.2, 3.2.2 and 5.3; OpenID Connect Discovery 1.0,
+    section 3.
     """
 
     def __init__(
@@ -66,43 +77,67 @@ class HandoffIssuer:
         granted_scope: GrantedScopeHook,
         login_endpoint: str,
         transaction: Callable[[], AbstractContextManager[object]] = nullcontext,
+        consented_at: ConsentedAtHook | None = None,
+        consent_endpoint: str | None = None,
+        token_user: TokenUserHook | None = None,
     ) -> None:
-        self._signed_in_user = signed_in_user
-        self._granted_scope = granted_scope
-        self._login_endpoint = login_endpoint
-        self._transaction = transaction
+        if (consented_at is None) != (consent_endpoint is None):
+            raise TypeError("consented_at and consent_endpoint are given together")
+        self._hooks = Hooks(
+            signed_in_user,
+            granted_scope,
+            login_endpoint,
+            transaction,
+            consented_at,
+            consent_endpoint,
+        )
+        self._token_user = token_user
 
     def init_app(
         self,
         app: Flask,
         *,
         keys: IssuerKeys | None = None,
+        clients: ClientSource | None = None,
+        codes: CodeStore | None = None,
         clock: Clock = system_clock,
     ) -> None:
         """Check the settings, load the keys, and add the endpoints to *app*.
 
         Args:
             keys: In place of the setting ``HANDOFF_KEYS_DIRECTORY``, such as ``ExternalKeys``.
+            clients: Clients beside those of ``HANDOFF_CLIENTS``, such as in a database.
+            codes: Keeps authorization codes; with it come the code flow, ``/token`` and
+                ``/userinfo``. One that forgets at a restart, or is not shared by all processes,
+                loses codes that are on their way.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
         """
-        config = IssuerConfig(app, keys_elsewhere=keys is not None)
+        config = IssuerConfig(
+            app, keys_elsewhere=keys is not None, clients_elsewhere=clients is not None
+        )
         if keys is None:
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
+        known = config.clients if clients is None else CombinedClients(config.clients, clients)
         app.extensions[EXTENSION] = IssuerContext(
             config=config,
+            hooks=self._hooks,
+            clients=known,
             keys=keys,
             minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
-            carrier=RequestCarrier(_secret_keys(app), config.clients),
+            carrier=RequestCarrier(
+                _secret_keys(app), known, {"id_token"} if codes is None else {"id_token", "code"}
+            ),
+            codes=None if codes is None else self._codes(codes),
             clock=clock,
         )
         answer_only_to(app, config.issuer, config.internal_hosts)
-        app.register_blueprint(self._blueprint())
+        app.register_blueprint(_blueprint(issues_codes=codes is not None))
 
     def clients(self) -> tuple[Client, ...]:
         """Return the clients that are registered with the current application."""
-        return tuple(issuer_context().config.clients)
+        return tuple(issuer_context().clients)
 
     def continue_url(self, client: Client, target: str | None = None) -> str:
         """Return the address of a link that takes the user to *client*.
@@ -110,10 +145,16 @@ class HandoffIssuer:
         It begins at the client, because only the client can bind the handoff to this browser.
 
         Args:
+            client: One with an ``initiate_login_uri``.
             target: A path at the client; None for the client's own choice.
+
+        Raises:
+            ValueError: The client has no such address.
 
         Source: OpenID Connect Core 1.0, section 4.
         """
+        if client.initiate_login_uri is None:
+            raise ValueError(f"client {client.client_id!r} has no initiate_login_uri")
         return with_parameters(
             client.initiate_login_uri,
             {"iss": issuer_context().config.issuer, "target_link_uri": target},
@@ -152,100 +193,70 @@ class HandoffIssuer:
             subject=subject,
         )
 
+    def pending_request(self) -> AuthorizationRequest | None:
+        """Return what a client asks for, on the page for signing in or for consent; else None."""
+        try:
+            return carried_request(request.values.to_dict(flat=False))
+        except AuthorizationRequestError:
+            return None
+
     def pending_client(self) -> Client | None:
         """Return the client that the user is about to enter, on the sign-in page; else None."""
-        pending = self._pending()
+        pending = self.pending_request()
         return None if pending is None else pending.address.client
 
     def login_hint(self) -> str | None:
         """Return what the client suggests to fill the sign-in page with, not verified."""
-        pending = self._pending()
+        pending = self.pending_request()
         return None if pending is None else pending.login_hint
 
     def after_sign_in(self, default: str) -> str:
-        """Return where to redirect to, with status 303, when the user has signed in.
+        """Return where to redirect to, with status 303, when the user has signed in, or agreed.
 
         That is *default* when no handoff is waiting.
         """
         try:
-            carried = _carried(request.values.to_dict(flat=False))
+            carried = carried_value(request.values.to_dict(flat=False))
         except AuthorizationExpiredError:
             return default
-        return _resume_url(carried) if carried else default
+        return resume_url(carried) if carried else default
 
-    def _pending(self) -> AuthorizationRequest | None:
-        try:
-            return _unpack(request.values.to_dict(flat=False))
-        except AuthorizationRequestError:
-            return None
+    def deny(self) -> Response:
+        """Tell the client that the user does not agree, from the page that asks for consent.
 
-    def _blueprint(self) -> Blueprint:
-        blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
-        blueprint.before_request(refuse_head("handoff_issuer.authorize"))
-        blueprint.after_request(make_private)
-        blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
-        blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
-        blueprint.add_url_rule("/authorize", "authorize", self._authorize, methods=["GET", "POST"])
-        blueprint.register_error_handler(AuthorizationRequestError, refused)
-        blueprint.register_error_handler(SigningUnavailableError, unavailable)
-        return blueprint
+        Raises:
+            AuthorizationRequestError: No request is waiting any more; a page says so.
 
-    def _authorize(self) -> Response:
-        issuer, unverified = issuer_context(), unverified_parameters()
-        if "continue" in unverified:
-            return self._answer(_unpack(unverified))
-        address = ReturnAddress.read(unverified, issuer.config.clients)
-        try:
-            pending = AuthorizationRequest.read(unverified, address, issuer.clock())
-        except AuthorizationReturnedError as error:
-            return return_error(address, error)
-        if request.method == "POST":
-            # A Lax session cookie stays away from a cross-site POST, but comes with this redirect.
-            return see_other(_resume_url(issuer.carrier.pack(pending)))
-        return self._answer(pending)
+        Source: OpenID Connect Core 1.0, section 3.1.2.6.
+        """
+        pending = carried_request(request.values.to_dict(flat=False))
+        error = AccessDeniedError("the user does not agree")
+        return return_error(pending.address, error)
 
-    def _answer(self, pending: AuthorizationRequest) -> Response:
-        try:
-            with self._transaction():
-                user = self._signed_in_user()
-                scope = None if user is None else self._scope(pending, user)
-            if user is not None and scope is not None:
-                return deliver(pending.address, {"id_token": _mint(pending, user, scope)})
-            if pending.prompt == "none":
-                raise AuthorizationReturnedError("nobody is signed in", error="login_required")
-        except AuthorizationReturnedError as error:
-            return return_error(pending.address, error)
-        carried = issuer_context().carrier.pack(pending)
-        return see_other(with_parameters(url_for(self._login_endpoint), {"continue": carried}))
-
-    def _scope(self, pending: AuthorizationRequest, user: SignedInUser) -> frozenset[str] | None:
-        """Return what the user may do at the client; None when they must sign in first."""
-        if pending.needs_sign_in(user):
-            return None
-        granted = self._granted_scope(user, pending.address.client, pending.scope)
-        return (granted & pending.scope) | {"openid"}
+    def _codes(self, store: CodeStore) -> Codes:
+        if self._token_user is None:
+            raise ConfigurationError(
+                "HandoffIssuer was given a store of codes, and cannot tell whose they are.",
+                "Give it the argument token_user.",
+            )
+        return Codes(store, self._token_user)
 
 
-def _mint(pending: AuthorizationRequest, user: SignedInUser, scope: frozenset[str]) -> str:
-    client = pending.address.client
-    token = issuer_context().minter.mint(
-        PROFILES[client.policy], user, audience=client.client_id, nonce=pending.nonce, scope=scope
-    )
-    send(handoff_issued, user=user, client=client, scope=scope)
-    return token
-
-
-def _resume_url(carried: str) -> str:
-    return with_parameters(url_for("handoff_issuer.authorize"), {"continue": carried})
-
-
-def _carried(unverified: UnverifiedParameters) -> str | None:
-    return ParameterReader(unverified, AuthorizationExpiredError).text("continue")
-
-
-def _unpack(unverified: UnverifiedParameters) -> AuthorizationRequest:
-    issuer = issuer_context()
-    return issuer.carrier.unpack(_carried(unverified) or "", issuer.clock())
+def _blueprint(*, issues_codes: bool) -> Blueprint:
+    blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
+    blueprint.before_request(refuse_head("handoff_issuer.authorize"))
+    blueprint.after_request(make_private)
+    blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
+    blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
+    blueprint.add_url_rule("/authorize", "authorize", authorize, methods=["GET", "POST"])
+    if issues_codes:
+        blueprint.add_url_rule(
+            "/.well-known/oauth-authorization-server", "oauth_metadata", metadata
+        )
+        blueprint.add_url_rule("/token", view_func=token, methods=["POST"])
+    blueprint.register_error_handler(AuthorizationRequestError, refused)
+    blueprint.register_error_handler(DependencyUnavailableError, unavailable)
+    return blueprint
 
 
 def _secret_keys(app: Flask) -> list[Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .verification_key import VerificationKey
+
 
 class Signer(Protocol):
     """A key that signs. Where its private half lives is its own business."""
@@ -35,4 +37,12 @@ class IssuerKeys(Protocol):
     @property
     def jwks_json(self) -> bytes:
         """The JWK Set as it is published; the key that signs is in it."""
+        ...
+
+    def key(self, kid: str) -> VerificationKey:
+        """Find a published key by its name, see ``KeySource.key``."""
+        ...
+
+    def ready(self) -> None:
+        """Return when the published keys are there, see ``KeySource.ready``."""
         ...

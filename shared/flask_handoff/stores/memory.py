@@ -1,16 +1,22 @@
-"""Remembers used tokens, and ended sessions, in the memory of one process."""
+"""Stores in the memory of one process."""
 
 from __future__ import annotations
 
 import heapq
 import threading
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
-from flask_handoff.claims import HandoffClaims, Logout
+from flask_handoff.claims import CodeGrant, HandoffClaims, Logout
 from flask_handoff.errors import (
+    CodeInvalidError,
+    CodeReplayedError,
+    CodeStoreUnavailableError,
     ReplayStoreUnavailableError,
     SessionEndedError,
     TokenReplayedError,
+    TokenRevokedError,
 )
 
 _SWEPT_A_CLAIM = 2  # expired entries go for one that comes, so that none pile up
@@ -75,3 +81,64 @@ class MemoryReplayStore:
                 return
             _, token = heapq.heappop(self._by_expiry)
             self._claimed.discard(token)
+
+
+@dataclass(slots=True)
+class _Code:
+    grant: CodeGrant
+    expires_at: int
+    forget_at: int
+    is_redeemed: bool = False
+
+
+class MemoryCodeStore:
+    """Keeps codes in this process only: for tests, and for servers of exactly one process.
+
+    Args:
+        capacity: How many codes it holds, each for eleven minutes. A full store issues none.
+    """
+
+    def __init__(self, *, capacity: int = 100_000) -> None:
+        self._capacity = capacity
+        self._codes: dict[str, _Code] = {}  # in the order in which they are forgotten
+        self._revoked: set[str] = set()
+        self._lock = threading.Lock()
+
+    def keep(
+        self, code_sha256: str, grant: CodeGrant, *, expires_at: int, forget_at: int, now: int
+    ) -> None:
+        """Keep what a code stands for, see ``CodeStore.keep``."""
+        with self._lock:
+            self._sweep(now)
+            if len(self._codes) >= self._capacity:
+                raise CodeStoreUnavailableError(
+                    f"the store in memory is full of {self._capacity} codes"
+                )
+            self._codes[code_sha256] = _Code(grant, expires_at, forget_at)
+
+    def redeem(self, code_sha256: str, *, now: int) -> CodeGrant:
+        """Win a code, once, see ``CodeStore.redeem``."""
+        with self._lock:
+            code = self._codes.get(code_sha256)
+            if code is not None and code.is_redeemed:
+                self._revoked.add(code.grant.jwt_id)
+                raise CodeReplayedError("the code was used before")
+            if code is None or code.expires_at <= now:
+                raise CodeInvalidError("the code is unknown, or has expired")
+            code.is_redeemed = True
+            return code.grant
+
+    def check_not_revoked(self, jwt_id: str) -> None:
+        """Check that an access token lives, see ``CodeStore.check_not_revoked``."""
+        if jwt_id in self._revoked:
+            raise TokenRevokedError("the code of this access token was used twice")
+
+    def ready(self) -> None:
+        """Return: memory is always within reach."""
+
+    def _sweep(self, now: int) -> None:
+        for code_sha256 in list(islice(self._codes, _SWEPT_A_CLAIM)):
+            code = self._codes[code_sha256]
+            if code.forget_at < now:
+                del self._codes[code_sha256]
+                self._revoked.discard(code.grant.jwt_id)

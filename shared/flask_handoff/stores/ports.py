@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from flask_handoff.claims import HandoffClaims, Logout
+from flask_handoff.claims import CodeGrant, HandoffClaims, Logout
 
 
 class ReplayStore(Protocol):
@@ -69,4 +69,55 @@ class LogoutStore(Protocol):
         Raises:
             SessionEndedError: It has.
             ReplayStoreUnavailableError: It is not known; nobody may be signed in.
+        """
+
+
+class CodeStore(Protocol):
+    """What an issuer asks of a store of authorization codes. Instants are seconds since 1970.
+
+    One that is lent the application's transactions has a function ``transaction`` as well, which
+    makes the context in which a code is redeemed and the application is asked whose it is.
+
+    Sources: RFC 6749, sections 4.1.2 and 10.5.
+    """
+
+    def keep(
+        self, code_sha256: str, grant: CodeGrant, *, expires_at: int, forget_at: int, now: int
+    ) -> None:
+        """Keep what a code stands for.
+
+        Args:
+            code_sha256: The code's SHA-256, hexadecimal; the code itself is kept nowhere.
+            expires_at: From this second on it is not redeemed.
+            forget_at: It is remembered up to and including this second, so that a second use is
+                noticed as long as the access token could be used.
+            now: The present second.
+
+        Raises:
+            CodeStoreUnavailableError: It cannot be written.
+        """
+
+    def redeem(self, code_sha256: str, *, now: int) -> CodeGrant:
+        """Win a code, once, and return what it stands for. A second use revokes what came of it.
+
+        Raises:
+            CodeInvalidError: There is no such code, or it has expired.
+            CodeReplayedError: It was redeemed before.
+            CodeStoreUnavailableError: It is not known.
+        """
+        ...
+
+    def check_not_revoked(self, jwt_id: str) -> None:
+        """Check that an access token was not revoked by a second use of its code.
+
+        Raises:
+            TokenRevokedError: It was.
+            CodeStoreUnavailableError: It is not known; nobody may be let in.
+        """
+
+    def ready(self) -> None:
+        """Return when the store can be used.
+
+        Raises:
+            CodeStoreUnavailableError: It is out of reach, or cannot be written to.
         """

@@ -1,4 +1,4 @@
-"""Minting: signs what SERVER1 says of a person or of a logout."""
+"""Minting: signs what SERVER1 says of a person, of a logout, or of what a program may do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from flask_handoff.claims import Clock, SignedInUser, system_clock
 from flask_handoff.keys import IssuerKeys
-from flask_handoff.profiles import LOGOUT, LOGOUT_EVENT, TokenProfile
+from flask_handoff.profiles import ACCESS, LOGOUT, LOGOUT_EVENT, TokenProfile
 
 from .strict_jwt import sign_token
 
@@ -33,7 +33,7 @@ class TokenMinter:
         user: SignedInUser,
         *,
         audience: str,
-        nonce: str,
+        nonce: str | None,
         scope: frozenset[str],
     ) -> str:
         """Mint one token, good for one client, once, for the profile's lifetime.
@@ -43,7 +43,8 @@ class TokenMinter:
             user: Who is signed in. The name goes into the token with scope ``profile``, the address
                 with scope ``email``.
             audience: The receiver's ``client_id``.
-            nonce: From the receiver's request: binds the token to one browser.
+            nonce: From the receiver's request: binds the token to one browser. None where the
+                token travels from server to server, and the receiver sent none.
             scope: What was requested and granted, both.
 
         Raises:
@@ -53,16 +54,49 @@ class TokenMinter:
         """
         claims: dict[str, object] = {
             "sub": user.subject,
-            "nonce": nonce,
             "sid": user.session_id,
             "auth_time": int(user.auth_time.timestamp()),
             "scope": " ".join(sorted(scope)),
         }
+        if nonce is not None:
+            claims["nonce"] = nonce
         if "profile" in scope and user.name:
             claims["name"] = user.name
         if "email" in scope and user.email:
             claims |= {"email": user.email, "email_verified": user.email_verified}
         return self._sign(profile, audience, int(self._clock().timestamp()), claims)
+
+    def mint_access(
+        self,
+        *,
+        subject: str,
+        client_id: str,
+        audience: str,
+        scope: frozenset[str],
+        session_id: str | None,
+        jwt_id: str,
+    ) -> str:
+        """Mint one access token: it lets a program act for a user, at one service.
+
+        Args:
+            subject: Whose it is.
+            client_id: The program.
+            audience: The service: its base URL, or the issuer for ``/userinfo``.
+            scope: What the program may do there.
+            session_id: The ``sid`` of the session that granted it; None without one.
+            jwt_id: What it is known by when it is revoked: 256 random bits in base64url.
+
+        Raises:
+            SigningUnavailableError: The key is elsewhere and gives no signature now.
+
+        Source: RFC 9068, section 2.
+        """
+        claims: dict[str, object] = {"jti": jwt_id, "sub": subject, "client_id": client_id}
+        if scope:
+            claims["scope"] = " ".join(sorted(scope))
+        if session_id is not None:
+            claims["sid"] = session_id
+        return self._sign(ACCESS, audience, int(self._clock().timestamp()), claims)
 
     def mint_logout(
         self,
@@ -99,11 +133,11 @@ class TokenMinter:
         self, profile: TokenProfile, audience: str, issued_at: int, claims: Mapping[str, object]
     ) -> str:
         payload = {
+            "jti": secrets.token_urlsafe(32),
             **claims,
             "iss": self._issuer,
             "aud": audience,
             "iat": issued_at,
             "exp": issued_at + int(profile.lifetime.total_seconds()),
-            "jti": secrets.token_urlsafe(32),
         }
         return sign_token(payload, self._key_ring.signing_key, typ=profile.typ)

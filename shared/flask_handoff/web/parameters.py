@@ -77,6 +77,10 @@ class ParameterReader:
             raise self._refusal(f"{name}: sent twice")
         return values[0] or None if values else None
 
+    def values(self, name: str) -> Sequence[str]:
+        """Return all values of a parameter that may be sent more than once."""
+        return [value for value in self._unverified.get(name, ()) if value]
+
     def prompt(self) -> str | None:
         """Return ``none`` or ``login``; None when neither is asked for."""
         prompt = self.text("prompt")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.keys.file_stamp import file_stamp
+from flask_handoff.keys.verification_key import VerificationKey
 
 from .ring import KeyRing
 from .ring_file import ring_path
@@ -89,6 +90,13 @@ class WatchedKeyRing:
     def jwks_json(self) -> bytes:
         """The JWK Set as it is published."""
         return self.newest().jwks_json
+
+    def key(self, kid: str) -> VerificationKey:
+        """Find a published key by its name, see ``KeySource.key``."""
+        return self.current().key(kid)
+
+    def ready(self) -> None:
+        """Return at once: the keys are here."""
 
     def _open(self, before: KeyRing | None) -> tuple[KeyRing, tuple[int, ...] | None]:
         while True:

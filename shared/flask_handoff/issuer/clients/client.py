@@ -1,0 +1,125 @@
+"""One registered client: who may be sent a token or a code, and where to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flask_handoff.addresses import is_plain_address, is_safe_from_others
+from flask_handoff.errors import ConfigurationError
+from flask_handoff.profiles import (
+    OPENID_SCOPES,
+    PROFILES,
+    RESPONSE_MODES,
+    RESPONSE_TYPES,
+    SCOPE_VALUE,
+)
+from flask_handoff.redaction import shown
+from flask_handoff.settings import check_public_url
+
+from .redirect_uris import check_redirect_uri, form_action_source, is_registered
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
+_SECRET_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One piece of software that SERVER1 signs users in to.
+
+    Args:
+        client_id: Its name on the wire, and the audience of its ID Tokens.
+        name: What people call it; shown on pages.
+        redirect_uris: The addresses that may receive an answer, compared character by character.
+        initiate_login_uri: Where a handoff to it begins; None where it cannot be begun elsewhere.
+        response_types: ``id_token``, ``code`` or both: what it may ask for.
+        response_modes: How an ID Token may travel: ``query``, ``form_post`` or both. ``query`` puts
+            the token into a URL. A code may always travel either way.
+        policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``; with
+            ``code`` it is ``oidc``.
+        secret_hashes: SHA-256 of each secret that it may authenticate with, hexadecimal; two while
+            it changes from one to the other. None at all: a public client, which has to use PKCE.
+        native: Runs on its user's machine: its redirect URIs may have a scheme of its own, and
+            those on a loopback address any port.
+        first_party: Belongs to whoever runs SERVER1: its users are not asked for consent.
+        resource: What its API is named by in access tokens, an absolute URI; None without an API.
+        scopes: What its API knows; no other client's API knows any of these.
+        backchannel_logout_uri: Where it is notified, server to server, that sessions have ended;
+            None if it is not. https, or http on this very machine.
+        backchannel_logout_allow_http: Accept http to another machine for that address. An
+            attacker on the path can suppress logouts.
+
+    Raises:
+        ConfigurationError: A field is not of its form.
+
+    Sources: RFC 6749, sections 2.1 and 3.1.2; RFC 8252, section 7; RFC 8707, section 2; RFC 9700,
+    section 2.1; OpenID Connect Core 1.0, section 4; OpenID Connect Back-Channel Logout 1.0,
+    section 2.2.
+    """
+
+    client_id: str
+    name: str
+    redirect_uris: tuple[str, ...]
+    initiate_login_uri: str | None = None
+    response_types: frozenset[str] = frozenset({"id_token"})
+    response_modes: frozenset[str] = frozenset({"form_post"})
+    policy: str = "handoff"
+    secret_hashes: tuple[str, ...] = field(default=(), repr=False)
+    native: bool = False
+    first_party: bool = False
+    resource: str | None = None
+    scopes: frozenset[str] = frozenset()
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_allow_http: bool = False
+
+    def __post_init__(self) -> None:
+        for name, good, expected in self._rules():
+            if not good:
+                raise ConfigurationError(
+                    f"{name} of client {shown(self.client_id)} is wrong.", f"Give it {expected}."
+                )
+        client = f"client {shown(self.client_id)}"
+        for uri in self.redirect_uris:
+            check_redirect_uri(uri, native=self.native, setting=client)
+        if self.initiate_login_uri is not None:
+            check_public_url(self.initiate_login_uri, setting=client)
+
+    def _rules(self) -> Iterator[tuple[str, object, str]]:
+        yield "client_id", _CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"
+        yield "name", self.name.strip() and self.name.isprintable(), "what people call it"
+        yield "redirect_uris", self.redirect_uris or self.resource, "at least one address"
+        types, modes = self.response_types, self.response_modes
+        yield "response_types", types and types <= RESPONSE_TYPES, "id_token, code or both"
+        yield "response_modes", modes and modes <= RESPONSE_MODES, "query, form_post or both"
+        yield "policy", self.policy in PROFILES, "handoff or oidc"
+        # Other people's libraries refuse the type that policy handoff gives an ID Token.
+        yield "policy", self.policy == "oidc" or "code" not in types, "oidc, as it asks for code"
+        secrets_are_hashed = all(map(_SECRET_HASH.fullmatch, self.secret_hashes))
+        yield "secret_hashes", secrets_are_hashed, "the SHA-256 of each secret, hexadecimal"
+        resource, scopes = self.resource, self.scopes
+        yield "resource", resource is None or is_plain_address(resource), "an absolute http(s) URI"
+        are_its_own = all(map(SCOPE_VALUE.fullmatch, scopes)) and not scopes & OPENID_SCOPES
+        yield "scopes", are_its_own, "scopes that are not OpenID Connect's, each without blanks"
+        yield "scopes", bool(scopes) == (resource is not None), "the scopes of its resource"
+        uri = self.backchannel_logout_uri
+        yield (
+            "backchannel_logout_uri",
+            uri is None
+            or (
+                is_plain_address(uri)
+                and (self.backchannel_logout_allow_http or is_safe_from_others(uri))
+            ),
+            "https://…, without # and user@; http:// only on loopback or, where the network "
+            "itself is trusted, with backchannel_logout_allow_http",
+        )
+
+    def may_redirect_to(self, unverified_redirect_uri: str) -> bool:
+        """Tell whether this address is registered for it, see ``redirect_uris.is_registered``."""
+        return is_registered(unverified_redirect_uri, self.redirect_uris, native=self.native)
+
+    @property
+    def redirect_origins(self) -> tuple[str, ...]:
+        """The origins of its redirect URIs, for ``form-action`` of the sign-in page."""
+        sources = (form_action_source(uri, native=self.native) for uri in self.redirect_uris)
+        return tuple(dict.fromkeys(sources))

@@ -1,0 +1,71 @@
+"""Redirect URIs: which may be registered, and which of a request is the one that was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from flask_handoff.addresses import origin_of
+from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import shown
+from flask_handoff.settings import check_public_url
+
+# A dot makes it a name of somebody's: no scheme that browsers know, such as javascript:, has one.
+_PRIVATE_USE = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+):/(?:/?[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?",
+    re.ASCII,
+)
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?", re.ASCII)
+
+
+def check_redirect_uri(uri: str, *, native: bool, setting: str) -> None:
+    """Check that an answer may be sent to this address.
+
+    Args:
+        native: A scheme of the application's own is allowed, such as ``com.example.app:/callback``.
+        setting: Names, in the error, what it was given for.
+
+    Raises:
+        ConfigurationError: It may not.
+
+    Sources: RFC 6749, section 3.1.2; RFC 8252, sections 7.1 and 8.4.
+    """
+    if native and not uri.lower().startswith(("http:", "https:")):
+        if _PRIVATE_USE.fullmatch(uri) is None:
+            raise ConfigurationError(
+                f"{setting}: {shown(uri)} may not be used.",
+                "A scheme of an application's own is a reversed domain name, such as "
+                "com.example.app:/callback.",
+            )
+        return
+    check_public_url(uri, setting=setting)
+
+
+def is_registered(unverified_uri: str, registered: Collection[str], *, native: bool) -> bool:
+    """Tell whether the address of a request is one of those that are registered.
+
+    They are compared character by character. Only the port of a native application's loopback
+    address is chosen by the system, anew each time.
+
+    Sources: RFC 9700, section 2.1; RFC 8252, section 7.3.
+    """
+    if unverified_uri in registered:
+        return True
+    unverified_form = _LOOPBACK.fullmatch(unverified_uri) if native else None
+    return unverified_form is not None and any(
+        form.groups() == unverified_form.groups()
+        for form in map(_LOOPBACK.fullmatch, registered)
+        if form is not None
+    )
+
+
+def form_action_source(uri: str, *, native: bool) -> str:
+    """Return the source that lets a form end at this address, for a Content-Security-Policy.
+
+    Source: Content Security Policy Level 3, section 2.3.1.
+    """
+    if native and (private := _PRIVATE_USE.fullmatch(uri)):
+        return f"{private['scheme']}:"
+    if native and (loopback := _LOOPBACK.fullmatch(uri)):
+        return f"{loopback[1]}:*"
+    return origin_of(uri)

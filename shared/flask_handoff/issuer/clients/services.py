@@ -1,0 +1,64 @@
+"""Which service an access token is for: one token, one audience."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask_handoff.errors import InvalidTargetError
+from flask_handoff.profiles import OPENID_SCOPES
+from flask_handoff.web.parameters import ParameterReader
+
+from .registry import ClientSource
+
+
+class Audience(NamedTuple):
+    """Who an access token is for, and what of a scope has a meaning there."""
+
+    name: str  # goes into the claim ``aud``
+    scopes: frozenset[str]
+
+
+def read_resource(read: ParameterReader) -> str | None:
+    """Return the one resource that a request names; None where it names none.
+
+    Raises:
+        InvalidTargetError: There are several: a token for both could be used by each at the other.
+
+    Source: RFC 8707, section 2.
+    """
+    resources = set(read.values("resource"))
+    if len(resources) > 1:
+        raise InvalidTargetError("resource: more than one; ask for a token for each")
+    return next(iter(resources), None)
+
+
+def choose_audience(
+    scope: frozenset[str],
+    unverified_resource: str | None,
+    *,
+    issuer: str,
+    clients: ClientSource,
+) -> Audience:
+    """Choose who an access token is for.
+
+    A request that names a resource means that one. Else a scope of OpenID Connect's own values is
+    for the issuer's ``/userinfo``, and any other for the service that knows its values.
+
+    Raises:
+        InvalidTargetError: The resource is not registered, or the scope holds values of several
+            services.
+
+    Sources: RFC 8707, section 2; RFC 9068, section 3; RFC 9700, section 2.3.
+    """
+    own = Audience(issuer, OPENID_SCOPES)
+    if unverified_resource is None and scope <= OPENID_SCOPES:
+        return own
+    services = [Audience(one.resource, one.scopes) for one in clients if one.resource is not None]
+    meant = {one for one in services if one.scopes & scope}
+    if unverified_resource is not None:
+        meant |= {one for one in (own, *services) if one.name == unverified_resource}
+        if unverified_resource not in {one.name for one in meant}:
+            raise InvalidTargetError("resource: no service of this name is registered")
+    if len(meant) > 1:
+        raise InvalidTargetError("scope: its values belong to several services")
+    return meant.pop() if meant else own

@@ -1,0 +1,70 @@
+"""Carries a checked request through a sign-in, and through the question for consent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from flask_handoff.errors import AuthorizationExpiredError
+
+from .authorization import AuthorizationRequest, ReturnAddress
+from .clients import ClientSource
+
+LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
+
+_LONGEST_CARRIED = 32 * 1024  # characters of the signed value
+
+
+class RequestCarrier:
+    """Carries a checked request through the sign-in as a signed value, never as a free URL.
+
+    Args:
+        secret_keys: The application's secret key, older ones before it; each text or bytes.
+        clients: A request of a client that is no longer registered is dropped.
+        response_types: What this issuer can answer with.
+    """
+
+    def __init__(
+        self,
+        secret_keys: list[Any],
+        clients: ClientSource,
+        response_types: Collection[str] = frozenset({"id_token"}),
+    ) -> None:
+        self._serializer = URLSafeSerializer(
+            secret_keys, salt="flask_handoff.authorization_request"
+        )
+        self._clients = clients
+        self.response_types = response_types
+
+    def pack(self, request: AuthorizationRequest) -> str:
+        """Sign the request, for a hidden field or a URL."""
+        return str(self._serializer.dumps([request.arrived_at.timestamp(), request.parameters]))
+
+    def unpack(self, unverified_carried: str, now: datetime) -> AuthorizationRequest:
+        """Return the request that was packed here, read again as if it came now.
+
+        Raises:
+            AuthorizationExpiredError: Not signed by this application, or packed over ten minutes
+                ago.
+            AuthorizationRequestError: The registration that the request relied on is gone.
+        """
+        if len(unverified_carried) > _LONGEST_CARRIED:
+            raise AuthorizationExpiredError("the carried request is too long")
+        try:
+            seconds, parameters = self._serializer.loads(unverified_carried)
+            arrived_at = datetime.fromtimestamp(seconds, UTC)
+            carried = {name: [value] for name, value in parameters.items()}
+        except BadData as error:
+            raise AuthorizationExpiredError("the carried request was not signed here") from error
+        except (AttributeError, TypeError, ValueError) as error:
+            # Signed by another version of this library, before or after an update.
+            raise AuthorizationExpiredError("the carried request has another form") from error
+        if now - arrived_at >= LIFETIME:
+            raise AuthorizationExpiredError("the sign-in took longer than ten minutes")
+        address = ReturnAddress.read(carried, self._clients)
+        return AuthorizationRequest.read(
+            carried, address, arrived_at, response_types=self.response_types
+        )

@@ -1,0 +1,7 @@
+"""Stores in a SQLite or PostgreSQL database that all processes share; needs the extra ``sql``."""
+
+from .codes import SQLCodeStore as SQLCodeStore
+from .codes import code_table as code_table
+from .replay import SQLReplayStore as SQLReplayStore
+from .replay import logout_table as logout_table
+from .replay import replay_table as replay_table

@@ -1,0 +1,128 @@
+"""Keeps what authorization codes stand for, and which of them were used twice."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, String, Table
+
+from flask_handoff.claims import CodeGrant
+from flask_handoff.errors import (
+    CodeInvalidError,
+    CodeReplayedError,
+    CodeStoreUnavailableError,
+    TokenRevokedError,
+)
+from flask_handoff.profiles import LONGEST_SCOPE
+from flask_handoff.stores.statements import Statement
+
+from .store import SQLStore, sweeping
+
+_GRANT = tuple(field.name for field in fields(CodeGrant))
+_INSERTED = ("code_sha256", *_GRANT, "expires_at", "forget_at")
+
+_KEEP = Statement(
+    f"INSERT INTO handoff_codes ({', '.join(_INSERTED)}, redeemed, replayed) "  # noqa: S608
+    f"VALUES ({', '.join(f':{name}' for name in _INSERTED)}, false, false)"
+)
+# One statement decides: of two requests with one code, the second finds it redeemed.
+_REDEEM = Statement(
+    "UPDATE handoff_codes SET redeemed = true "  # noqa: S608 - names of fields
+    "WHERE code_sha256 = :code_sha256 AND NOT redeemed AND expires_at > :now "
+    f"RETURNING {', '.join(_GRANT)}",
+    *_GRANT,
+)
+_REPLAY = Statement(
+    "UPDATE handoff_codes SET replayed = true "
+    "WHERE code_sha256 = :code_sha256 AND redeemed RETURNING jwt_id",
+    "jwt_id",
+)
+_REVOKED = Statement(
+    "SELECT jwt_id FROM handoff_codes WHERE jwt_id = :jwt_id AND replayed", "jwt_id"
+)
+_SWEEP = sweeping("handoff_codes", "code_sha256", "forget_at")
+
+
+def code_table(metadata: MetaData) -> Table:
+    """Describe the table ``handoff_codes``, for an application that creates its own tables."""
+    return Table(
+        "handoff_codes",
+        metadata,
+        Column("code_sha256", String(64), primary_key=True),
+        Column("client_id", String(128), nullable=False),
+        Column("redirect_uri", String(1024), nullable=False),
+        Column("code_challenge", String(43)),
+        Column("nonce", String(255)),
+        Column("subject", String(255), nullable=False),
+        Column("session_id", String(255), nullable=False),
+        Column("auth_time", BigInteger, nullable=False),
+        Column("scope", String(LONGEST_SCOPE), nullable=False),
+        Column("audience", String(1024), nullable=False),
+        Column("access_scope", String(LONGEST_SCOPE), nullable=False),
+        Column("jwt_id", String(64), nullable=False, unique=True),
+        Column("expires_at", BigInteger, nullable=False),
+        Column("forget_at", BigInteger, nullable=False),
+        Column("redeemed", Boolean, nullable=False),
+        Column("replayed", Boolean, nullable=False),
+        Index("handoff_codes_by_forget_at", "forget_at"),
+    )
+
+
+class SQLCodeStore(SQLStore):
+    """Keeps codes in one table, ``handoff_codes``; see ``SQLStore`` and ``CodeStore``.
+
+    With a *transaction*, a code is kept in the one in which the application grants it, and redeemed
+    in the one in which it is asked whose it is.
+    """
+
+    unavailable = CodeStoreUnavailableError
+    tables = (code_table,)
+
+    def keep(
+        self, code_sha256: str, grant: CodeGrant, *, expires_at: int, forget_at: int, now: int
+    ) -> None:
+        """Keep what a code stands for, see ``CodeStore.keep``."""
+        row = {
+            **asdict(grant),
+            "code_sha256": code_sha256,
+            "expires_at": expires_at,
+            "forget_at": forget_at,
+            "auth_time": int(grant.auth_time.timestamp()),
+            "scope": " ".join(sorted(grant.scope)),
+            "access_scope": " ".join(sorted(grant.access_scope)),
+        }
+        with self._writing() as connection:
+            _KEEP.rows(connection, **row)
+            _SWEEP.rows(connection, now=now)
+
+    def redeem(self, code_sha256: str, *, now: int) -> CodeGrant:
+        """Win a code, once, see ``CodeStore.redeem``."""
+        with self._writing() as connection:
+            row = _REDEEM.row(connection, code_sha256=code_sha256, now=now)
+            replayed = row is None and _REPLAY.row(connection, code_sha256=code_sha256)
+        if row is not None:
+            return _grant(row._asdict())
+        if replayed:
+            raise CodeReplayedError("the code was used before")
+        raise CodeInvalidError("the code is unknown, or has expired")
+
+    def check_not_revoked(self, jwt_id: str) -> None:
+        """Check that an access token lives, see ``CodeStore.check_not_revoked``."""
+        with self._reading() as connection:
+            if _REVOKED.row(connection, jwt_id=jwt_id) is not None:
+                raise TokenRevokedError("the code of this access token was used twice")
+
+    def ready(self) -> None:
+        """Return when the table is there and can be written to, see ``CodeStore.ready``."""
+        with self._writing() as connection:
+            # Nothing expired before 1970: this changes no row, yet fails where a code would.
+            _SWEEP.rows(connection, now=0)
+
+
+def _grant(row: dict[str, Any]) -> CodeGrant:
+    row["auth_time"] = datetime.fromtimestamp(row["auth_time"], UTC)
+    for name in ("scope", "access_scope"):
+        row[name] = frozenset(row[name].split())
+    return CodeGrant(**row)

@@ -1,0 +1,137 @@
+"""What the SQL stores have in common: an engine, or the transactions that an application lends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import ClassVar, cast
+
+from sqlalchemy import Connection, Engine, MetaData, Table, text
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from flask_handoff.errors import ConfigurationError, DependencyUnavailableError
+from flask_handoff.stores.statements import Statement
+
+Begin = Callable[[], AbstractContextManager[Connection]]
+
+
+class SQLStore:
+    """A store in a database that all processes share.
+
+    Each step is one short transaction, of its own or of the application's.
+
+    Args:
+        engine: SQLAlchemy's engine of a SQLite file, 3.35 or newer, for the processes of one
+            machine, or of a PostgreSQL database for several machines. Any pool but StaticPool.
+            Where it begins SQLite's transactions itself, by ``BEGIN IMMEDIATE``: those that only
+            read have the execution option ``reading=True``, and need no lock.
+        transaction: Begins the application's own transaction that writes, or lends the one which
+            this thread has open: what the store writes is written in that one. On SQLite it
+            begins with ``BEGIN IMMEDIATE``; on PostgreSQL it is ``READ COMMITTED``.
+
+    Raises:
+        ConfigurationError: The engine is of another kind, or could not keep a claim.
+    """
+
+    unavailable: ClassVar[type[DependencyUnavailableError]]
+    tables: ClassVar[Sequence[Callable[[MetaData], Table]]]
+
+    def __init__(self, engine: Engine, *, transaction: Begin | None = None) -> None:
+        _check_keeps_rows(type(self).__name__, engine)
+        self._engine = engine
+        if engine.dialect.name == "postgresql":
+            # A stricter isolation fails honest claims that happen at once; no pool is made anew.
+            self._engine = engine.execution_options(isolation_level="READ COMMITTED")
+        self._reader = self._engine.execution_options(reading=True)
+        self._lent = transaction
+        self.transaction = None if transaction is None else self._shared
+
+    def create_tables(self) -> None:
+        """Create the tables that are missing; several processes may do so at once.
+
+        Raises:
+            DependencyUnavailableError: The database is out of reach.
+        """
+        try:
+            self._create_tables()
+        except DependencyUnavailableError:
+            # Another process made it first, or this fails again for the same reason.
+            self._create_tables()
+
+    def _create_tables(self) -> None:
+        metadata = MetaData()
+        with self._writing() as connection:
+            for table in (describe(metadata) for describe in self.tables):
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return self._guarded(self._lent or self._engine.begin)
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return self._guarded(self._reader.begin)
+
+    @contextmanager
+    def _guarded(self, begin: Begin) -> Iterator[Connection]:
+        try:
+            with begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+
+    @contextmanager
+    def _shared(self) -> Iterator[Connection]:
+        is_ours = True  # what fails is the transaction, and not what is done in it
+        try:
+            with cast(Begin, self._lent)() as connection:
+                is_ours = False
+                yield connection
+                is_ours = True
+        except SQLAlchemyError as error:
+            if is_ours:
+                raise self._unavailable(error) from error
+            raise
+
+    def _unavailable(self, error: SQLAlchemyError) -> DependencyUnavailableError:
+        if isinstance(error, StatementError):
+            error.hide_parameters = True  # its text, in a log, would name issuer and token
+        return self.unavailable(f"the database failed ({type(error).__name__})")
+
+
+def sweeping(table: str, key: str, expiry: str = "expires_at") -> Statement:
+    """Make the statement that removes two rows of a table which have expired before ``:now``."""
+    # Two rows go for one that comes, so that none pile up; many at once would be a long wait.
+    expired = f"FROM {table} WHERE {expiry} < :now ORDER BY {expiry} LIMIT 2"
+    deletions = {
+        "sqlite": f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {expired})",  # noqa: S608 - constants
+        # Claims at once sweep different rows: none waits for another, or for one that waits for it.
+        # The array is made once; a plain IN may ask for two rows again and again.
+        "postgresql": f"DELETE FROM {table} WHERE ctid = ANY "  # noqa: S608 - constants
+        f"(ARRAY(SELECT ctid {expired} FOR UPDATE SKIP LOCKED))",
+    }
+    return Statement(lambda dialect: text(deletions[dialect]).columns())
+
+
+def _check_keeps_rows(store: str, engine: Engine) -> None:
+    if engine.dialect.name not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            f"{store} does not know {engine.dialect.name}.",
+            "Use a SQLite or PostgreSQL database.",
+        )
+    if isinstance(engine.pool, StaticPool):
+        raise ConfigurationError(
+            f"{store} was given an engine with StaticPool: all threads share one "
+            "transaction, and one that fails takes back what another has written.",
+            "Leave out poolclass, or use QueuePool.",
+        )
+    file = engine.url.database or ":memory:"
+    if engine.dialect.name == "sqlite" and (
+        ":memory:" in file or engine.url.query.get("mode") == "memory"
+    ):
+        raise ConfigurationError(
+            f"{store} was given SQLite in memory: it keeps rows for one connection only.",
+            f"Name a file, or use {store.replace('SQL', 'Memory')} in a server of one process.",
+        )
