@@ -12,7 +12,7 @@ from flask_handoff.settings import check_public_url
 
 # A dot makes it a name of somebody's: no scheme that browsers know, such as javascript:, has one.
 _PRIVATE_USE = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+):/(?:/?[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?",
+    r"(?P<scheme>[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+):/(?:/?[A-Za-z0-9._~!$&'()*+,;=:%-]+)*/?",
     re.ASCII,
 )
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?", re.ASCII)
