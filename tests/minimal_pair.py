@@ -1,5 +1,6 @@
 """Two minimal applications with the extensions in them, and a browser that walks between them."""
 
+import hashlib
 import secrets
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -40,6 +41,23 @@ CLIENT = {
     "response_modes": ["query", "form_post"],
     "initiate_login_uri": f"{RECEIVER}/sso/login",
 }
+CODE_CLIENT_SECRET = "a-secret-of-256-random-bits-in-a-test-only"
+CODE_CLIENT = {
+    "client_id": "reader",
+    "name": "Reader",
+    "redirect_uris": ["http://127.0.0.1:5003/callback"],
+    "response_types": ["code"],
+    "response_modes": ["query", "form_post"],
+    "policy": "oidc",
+    "secret_hashes": [hashlib.sha256(CODE_CLIENT_SECRET.encode()).hexdigest()],
+}
+PUBLIC_CLIENT = {
+    **CODE_CLIENT,
+    "client_id": "single-page",
+    "name": "Single page",
+    "redirect_uris": ["http://127.0.0.1:5004/callback"],
+    "secret_hashes": [],
+}
 
 
 class IssuerHooks:
@@ -48,6 +66,8 @@ class IssuerHooks:
     def __init__(self):
         self.denies = None  # an AccessDeniedError to raise
         self.grants = None  # the scope, where it is not all that was asked for
+        self.agreed_at = datetime(2020, 1, 1, tzinfo=UTC)  # None: consent is asked for
+        self.session_ended = False  # that a code or an access token came from
         self.about: dict[str, Any] = {
             "name": "Ada",
             "email": "ada@example.com",
@@ -65,12 +85,23 @@ class IssuerHooks:
             raise self.denies
         return requested_scope if self.grants is None else self.grants
 
+    def consented_at(self, user, client, requested_scope):
+        return self.agreed_at
 
-def issuer_app(keys, clock, **settings):
+    def token_user(self, client, subject, session_id):
+        if self.session_ended:
+            return None
+        auth_time = datetime(2020, 1, 1, tzinfo=UTC)
+        return SignedInUser(subject, session_id, auth_time, **self.about)
+
+
+def issuer_app(keys, clock, codes=None, **settings):
     """SERVER1: whoever posts a name to /login is signed in as that person.
 
     Args:
         keys: The issuer's keys, or the directory where they lie.
+        codes: Where it keeps codes. With it come two clients that ask for them, and a page for
+            consent: a POST agrees, or refuses with the field ``denies``.
     """
     app = Flask("issuer")
     if isinstance(keys, Path):
@@ -78,7 +109,7 @@ def issuer_app(keys, clock, **settings):
     app.config.update(
         SECRET_KEY="of the issuer in a test",
         HANDOFF_ISSUER=ISSUER,
-        HANDOFF_CLIENTS=[CLIENT],
+        HANDOFF_CLIENTS=[CLIENT] if codes is None else [CLIENT, CODE_CLIENT, PUBLIC_CLIENT],
     )
     app.config.update(settings)
     hooks = app.extensions["hooks"] = IssuerHooks()
@@ -86,8 +117,11 @@ def issuer_app(keys, clock, **settings):
         signed_in_user=hooks.signed_in_user,
         granted_scope=hooks.granted_scope,
         login_endpoint="login",
+        consented_at=None if codes is None else hooks.consented_at,
+        consent_endpoint=None if codes is None else "consent",
+        token_user=hooks.token_user,
     )
-    handoff.init_app(app, keys=keys, clock=clock)
+    handoff.init_app(app, keys=keys, codes=codes, clock=clock)
 
     @app.route("/login", methods=["GET", "POST"])
     def login():
@@ -96,6 +130,16 @@ def issuer_app(keys, clock, **settings):
             return redirect(handoff.after_sign_in(default="/"), 303)
         client = handoff.pending_client()
         return {"client": client and client.name, "login_hint": handoff.login_hint()}
+
+    @app.route("/consent", methods=["GET", "POST"])
+    def consent():
+        if "denies" in request.form:
+            return handoff.deny()
+        if request.method == "POST":
+            hooks.agreed_at = clock()
+            return redirect(handoff.after_sign_in(default="/"), 303)
+        pending = handoff.pending_request()
+        return {"client": pending and pending.address.client.name}
 
     @app.get("/")
     def home():
