@@ -19,7 +19,7 @@ from flask_handoff.profiles import LONGEST_SCOPE, NONCE, RESPONSE_MODES, SCOPE, 
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .clients import Client, ClientSource
-from .clients.services import read_resource
+from .clients.audiences import read_resource
 
 LONGEST_STATE = 4096  # characters
 

@@ -20,7 +20,7 @@ from flask_handoff.web.responses import see_other
 
 from .authorization import AuthorizationRequest, ReturnAddress
 from .authorization_response import deliver, return_error
-from .clients.services import Audience, choose_audience
+from .clients.audiences import Audience, choose_audience
 from .context import Hooks, issuer_context
 
 

@@ -20,7 +20,7 @@ from flask_handoff.web.parameters import ParameterReader
 
 from .authorization import AuthorizationRequest
 from .clients import Client
-from .clients.services import Audience
+from .clients.audiences import Audience
 
 LIFETIME = timedelta(seconds=60)
 REMEMBERED = LIFETIME + ACCESS.lifetime + ACCESS.leeway + timedelta(seconds=60)

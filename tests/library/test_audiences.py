@@ -3,7 +3,7 @@ import pytest
 from flask_handoff import Client
 from flask_handoff.errors import InvalidTargetError
 from flask_handoff.issuer.clients import ClientRegistry
-from flask_handoff.issuer.clients.services import choose_audience
+from flask_handoff.issuer.clients.audiences import choose_audience
 
 ISSUER = "https://accounts.example.com"
 NOTES, FILES = "https://notes.example.com", "https://files.example.com/api"
