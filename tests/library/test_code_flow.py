@@ -169,6 +169,23 @@ def test_a_client_with_a_secret_may_use_pkce_as_well(browser):
     assert exchange(browser, code, code_verifier=VERIFIER).status_code == 200
 
 
+@pytest.mark.parametrize("redirect_uri", ["com.example.app:/x", "http://127.0.0.1:51004/x"])
+def test_an_app_gets_its_code_on_its_own_machine(key_ring, clock, codes, redirect_uri):
+    app = {
+        **PUBLIC_CLIENT,
+        "native": True,
+        "redirect_uris": ["com.example.app:/x", "http://127.0.0.1/x"],
+    }
+    issuer = issuer_app(key_ring, clock, codes, HANDOFF_CLIENTS=[app])
+    browser = Browser(issuer, None)
+    browser.sign_in()
+    answer = ask(browser, app, redirect_uri=redirect_uri)
+    assert answer.location.startswith(f"{redirect_uri}?code=")
+    code = query_of(answer.location)["code"]
+    assert exchange(browser, code, app, redirect_uri=redirect_uri).status_code == 200
+    assert ask(browser, app, response_mode="form_post").status_code == 400
+
+
 def test_without_openid_there_is_no_id_token(browser):
     tokens = exchange(browser, code_of(ask(browser, scope="notes:r"))).get_json()
     assert "id_token" not in tokens

@@ -164,7 +164,8 @@ def _response_modes(
     types = " ".join(unverified.get("response_type", ())).split()
     if "id_token" in types or "token" in types:
         return "fragment", client.response_modes  # which no client here may use
-    return "query", RESPONSE_MODES
+    # An app is called by an address; nobody can post to it.
+    return "query", frozenset({"query"}) if client.native else RESPONSE_MODES
 
 
 def _read_scope(read: ParameterReader, *, may_be_without_openid: bool) -> frozenset[str]:
