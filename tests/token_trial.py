@@ -3,17 +3,19 @@
 import base64
 import json
 from collections.abc import Callable
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from flask_handoff import HANDOFF, MemoryReplayStore, TokenVerifier
 from flask_handoff.errors import HandoffRejectedError, ReplayStoreUnavailableError
-from flask_handoff.profiles import LOGOUT, LOGOUT_EVENT
-from flask_handoff.tokens import LogoutTokenVerifier
+from flask_handoff.profiles import ACCESS, LOGOUT, LOGOUT_EVENT
+from flask_handoff.tokens import AccessTokenVerifier, LogoutTokenVerifier
 
 ISSUER = "https://server1.example.com"
 CLIENT_ID = "server2"
+SERVICE = "https://notes.example.com"
 NONCE = "browser-bound-nonce-of-one-attempt"
 
 
@@ -89,6 +91,7 @@ class TokenTrial:
     """A verifier with its clock, its store and the key that signs for it."""
 
     verifier_class: type[TokenVerifier] | type[LogoutTokenVerifier] = TokenVerifier
+    verifier: Any
 
     def __init__(self, key_ring, clock, profile=HANDOFF, keys=None):
         self.clock = clock
@@ -169,6 +172,38 @@ class LogoutTrial(TokenTrial):
                 "sub": "u-7d9f2c",
                 "toe": self.now - 30,
                 "events": {LOGOUT_EVENT: {}},
+            },
+            self.signing_key.private_key,
+        )
+
+    def verify(self, token, **asked):
+        return self.verifier.verify(token, **asked)
+
+
+class AccessTrial(TokenTrial):
+    """The same for access tokens, of which no use is remembered."""
+
+    def __init__(self, key_ring, clock, revocations=None):
+        self.clock = clock
+        self.profile = ACCESS
+        self.signing_key = key_ring.signing_key
+        self.verifier = AccessTokenVerifier(
+            issuer=ISSUER, audience=SERVICE, keys=key_ring, revocations=revocations, clock=clock
+        )
+
+    def draft(self):
+        return Draft(
+            {"alg": "RS256", "kid": self.signing_key.kid, "typ": "at+jwt"},
+            {
+                "iss": ISSUER,
+                "aud": SERVICE,
+                "sub": "u-7d9f2c",
+                "client_id": "reader",
+                "iat": self.now,
+                "exp": self.now + 600,
+                "jti": "a" * 43,
+                "sid": "a-session-at-server1",
+                "scope": "notes:read notes:write",
             },
             self.signing_key.private_key,
         )

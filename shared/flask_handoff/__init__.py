@@ -1,6 +1,7 @@
 """Sign in on one Flask server, arrive signed in on another."""
 
 from .addresses import is_loopback as is_loopback
+from .claims import AccessClaims as AccessClaims
 from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims
 from .claims import LiveSession as LiveSession
@@ -17,6 +18,7 @@ from .issuer import HandoffIssuer as HandoffIssuer
 from .keys import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing
 from .keys import PinnedKeys as PinnedKeys
+from .profiles import ACCESS as ACCESS
 from .profiles import HANDOFF as HANDOFF
 from .profiles import LOGOUT as LOGOUT
 from .profiles import OIDC as OIDC
@@ -33,6 +35,7 @@ from .signals import logout_accepted as logout_accepted
 from .signals import logout_rejected as logout_rejected
 from .stores import MemoryReplayStore as MemoryReplayStore
 from .stores import ReplayStore as ReplayStore
+from .tokens import AccessTokenVerifier as AccessTokenVerifier
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier

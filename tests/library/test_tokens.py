@@ -19,7 +19,8 @@ from flask_handoff.errors import (
 )
 from flask_handoff.keys import new_key
 from flask_handoff.profiles import LOGOUT, OIDC_LOGOUT
-from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH, REPLAY_MARGIN
+from flask_handoff.tokens.one_use import REPLAY_MARGIN
+from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH
 from tests.token_trial import (
     CLIENT_ID,
     ISSUER,

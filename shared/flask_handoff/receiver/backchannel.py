@@ -24,7 +24,8 @@ from flask_handoff.errors import (
     SessionEndedError,
 )
 from flask_handoff.signals import logout_accepted, logout_rejected
-from flask_handoff.tokens.verification import REPLAY_MARGIN, fit_for_a_log
+from flask_handoff.tokens.one_use import REPLAY_MARGIN
+from flask_handoff.tokens.verification import fit_for_a_log
 from flask_handoff.web import request_id
 from flask_handoff.web.events import report_rejected, send
 from flask_handoff.web.parameters import ParameterReader, unverified_parameters

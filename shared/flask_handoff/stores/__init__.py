@@ -8,3 +8,4 @@ from .memory import MemoryReplayStore as MemoryReplayStore
 from .ports import CodeStore as CodeStore
 from .ports import LogoutStore as LogoutStore
 from .ports import ReplayStore as ReplayStore
+from .ports import RevocationStore as RevocationStore

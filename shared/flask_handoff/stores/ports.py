@@ -72,7 +72,19 @@ class LogoutStore(Protocol):
         """
 
 
-class CodeStore(Protocol):
+class RevocationStore(Protocol):
+    """What a receiver of access tokens asks of a store, where it can ask one."""
+
+    def check_not_revoked(self, jwt_id: str) -> None:
+        """Check that an access token was not revoked, such as by a second use of its code.
+
+        Raises:
+            TokenRevokedError: It was.
+            DependencyUnavailableError: It is not known; nobody may be let in.
+        """
+
+
+class CodeStore(RevocationStore, Protocol):
     """What an issuer asks of a store of authorization codes. Instants are seconds since 1970.
 
     One that is lent the application's transactions has a function ``transaction`` as well, which
@@ -106,14 +118,6 @@ class CodeStore(Protocol):
             CodeStoreUnavailableError: It is not known.
         """
         ...
-
-    def check_not_revoked(self, jwt_id: str) -> None:
-        """Check that an access token was not revoked by a second use of its code.
-
-        Raises:
-            TokenRevokedError: It was.
-            CodeStoreUnavailableError: It is not known; nobody may be let in.
-        """
 
     def ready(self) -> None:
         """Return when the store can be used.

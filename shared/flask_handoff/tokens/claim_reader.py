@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_handoff.errors import TokenClaimError
+from flask_handoff.profiles import LONGEST_SCOPE, SCOPE
 
 LATEST_DATE = 253_402_300_799  # seconds since 1970: the end of the year 9999, datetime's last
 LONGEST_TEXT = 255  # characters
@@ -59,6 +60,14 @@ class ClaimReader:
         if value is not None and strict:
             self.require_form("jti", _JWT_ID)
         return value
+
+    def scope(self) -> frozenset[str]:
+        """Return the values of the claim ``scope``, none when it is absent."""
+        value = self.text("scope", longest=LONGEST_SCOPE)
+        if value is None:
+            return frozenset()
+        self.require_form("scope", SCOPE)
+        return frozenset(value.split(" "))
 
     def name(self, claim: str) -> str | None:
         """Return a claim that is only ever shown to people, None when it is absent.

@@ -17,24 +17,18 @@ from flask_handoff.errors import (
     TokenNotYetValidError,
     TokenReplayedError,
 )
-from flask_handoff.profiles import HANDOFF, LONGEST_SCOPE, NONCE, SCOPE
+from flask_handoff.profiles import HANDOFF, NONCE
 
 from . import verification
 from .claim_reader import ClaimReader, missing
-from .verification import (
-    UP_TO_THE_CLAIMS,
-    Verification,
-    Verifier,
-    check_begun,
-    check_lifetime,
-    run_checks,
-)
+from .one_use import OneUseVerification, OneUseVerifier
+from .verification import UP_TO_THE_CLAIMS, check_begun, check_lifetime, run_checks
 
 _SOON = timedelta(minutes=15)  # no browser waits longer for the token that it has asked for
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class HandoffVerification(Verification):
+class HandoffVerification(OneUseVerification):
     """One handoff token on its way through the checks; see ``TokenVerifier.verify``."""
 
     nonce: str | None = None
@@ -49,9 +43,7 @@ def check_claims(case: HandoffVerification) -> None:
     expected, payload = case.expected, case.payload
     read = ClaimReader(payload)
     jwt_id = read.jwt_id(strict=expected.profile.strict_jwt_id)
-    scope = read.text("scope", longest=LONGEST_SCOPE)
-    if scope is not None:
-        read.require_form("scope", SCOPE)
+    scope = read.scope()
     read.require_form("nonce", NONCE)
     case.claims = HandoffClaims(
         issuer=expected.issuer,
@@ -63,7 +55,7 @@ def check_claims(case: HandoffVerification) -> None:
         jwt_id=jwt_id,
         session_id=read.text("sid"),
         auth_time=read.date("auth_time"),
-        scope=frozenset(scope.split(" ")) if scope else frozenset(),
+        scope=scope,
         name=read.name("name"),
         email=read.text("email"),
         email_verified=read.truth("email_verified"),
@@ -119,7 +111,7 @@ def check_authentication(case: HandoffVerification) -> None:
         )
 
 
-class TokenVerifier(Verifier):
+class TokenVerifier(OneUseVerifier):
     """Turns a token from outside into claims, once, or raises.
 
     Args:

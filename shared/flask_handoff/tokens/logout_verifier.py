@@ -10,18 +10,12 @@ from flask_handoff.errors import TokenClaimError
 from flask_handoff.profiles import HANDOFF, LOGOUT, LOGOUT_EVENT
 
 from .claim_reader import ClaimReader, not_of_its_form
-from .verification import (
-    UP_TO_THE_CLAIMS,
-    Verification,
-    Verifier,
-    check_lifetime,
-    check_time,
-    run_checks,
-)
+from .one_use import OneUseVerification, OneUseVerifier
+from .verification import UP_TO_THE_CLAIMS, check_lifetime, check_time, run_checks
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class LogoutVerification(Verification):
+class LogoutVerification(OneUseVerification):
     """One logout token on its way through the checks."""
 
     logout: Logout = field(init=False)
@@ -65,7 +59,7 @@ def check_one_use(case: LogoutVerification) -> None:
     case.claim(case.payload["jti"])
 
 
-class LogoutTokenVerifier(Verifier):
+class LogoutTokenVerifier(OneUseVerifier):
     """Turns a logout token from outside into what it proves, once, or raises.
 
     The arguments are those of ``TokenVerifier``, but for ``profile``: ``LOGOUT``, or

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 from flask_handoff.claims import Clock, UnverifiedToken, system_clock
@@ -23,13 +22,11 @@ from flask_handoff.errors import (
 )
 from flask_handoff.keys import KeySource, VerificationKey
 from flask_handoff.profiles import TokenProfile
-from flask_handoff.stores import LogoutStore, ReplayStore
 
 from .claim_reader import ClaimReader, missing
 from .strict_jwt import ALGORITHM, read_header, read_object, verify_signature
 
 MAXIMUM_TOKEN_LENGTH = 4096  # characters; a handoff by a key of 2048 bits is about 950
-REPLAY_MARGIN = timedelta(seconds=60)  # remembered this much longer than a token is accepted
 
 _COMPACT_FORM = re.compile(
     r"(?P<header>[A-Za-z0-9_-]{2,1024})\.(?P<payload>[A-Za-z0-9_-]{2,3072})"
@@ -41,7 +38,7 @@ _FIT_FOR_A_LOG = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
 class Verifier:
-    """What one receiver expects of every token of one kind; the arguments of both verifiers."""
+    """What one receiver expects of every token of one kind."""
 
     default_profile: ClassVar[TokenProfile]
 
@@ -51,18 +48,14 @@ class Verifier:
         issuer: str,
         audience: str,
         keys: KeySource,
-        replay_store: ReplayStore,
         profile: TokenProfile | None = None,
         clock: Clock = system_clock,
-        logout_store: LogoutStore | None = None,
     ) -> None:
         self.issuer = issuer
         self.audience = audience
         self.keys = keys
-        self.replay_store = replay_store
         self.profile = profile or self.default_profile
         self.clock = clock
-        self.logout_store = logout_store
         self.leeway = self.profile.leeway.total_seconds()
         self.maximum_lifetime = self.profile.maximum_lifetime.total_seconds()
 
@@ -81,17 +74,6 @@ class Verification:
     signed_octets: bytes = field(init=False)
     payload: Mapping[str, Any] = field(init=False, default_factory=dict)
     now: float = field(init=False)
-
-    def claim(self, identifier: str, *, at_least_until: float = 0) -> None:
-        """Win the token's one use, see ``ReplayStore.claim``."""
-        expected = self.expected
-        forget_at = self.payload["exp"] + expected.leeway + REPLAY_MARGIN.total_seconds()
-        expected.replay_store.claim(
-            expected.issuer,
-            identifier,
-            expires_at=int(max(forget_at, at_least_until)),
-            now=int(self.now),
-        )
 
 
 _Case = TypeVar("_Case", bound=Verification)

@@ -1,0 +1,121 @@
+"""Verifies access tokens: turns one into what it lets a program do here, or raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flask_handoff.claims import AccessClaims, Clock, UnverifiedToken, system_clock
+from flask_handoff.errors import TokenClaimError
+from flask_handoff.keys import KeySource
+from flask_handoff.profiles import ACCESS, TokenProfile
+from flask_handoff.stores import RevocationStore
+
+from .claim_reader import ClaimReader
+from .verification import (
+    UP_TO_THE_CLAIMS,
+    Verification,
+    Verifier,
+    check_lifetime,
+    check_time,
+    run_checks,
+)
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class AccessVerification(Verification):
+    """One access token on its way through the checks."""
+
+    expected: AccessTokenVerifier
+
+    claims: AccessClaims = field(init=False)
+
+
+def check_no_other_kind(case: AccessVerification) -> None:
+    """Is it free of claims that only another kind of token has?"""
+    # An issuer that mixes up its types must not turn a browser's token into a program's.
+    for claim in ("nonce", "events"):
+        if claim in case.payload:
+            raise TokenClaimError(f'claim "{claim}": forbidden in an access token', claim=claim)
+
+
+def check_claims(case: AccessVerification) -> None:
+    """Is each claim of its type and form?"""
+    expected = case.expected
+    read = ClaimReader(case.payload)
+    read.jwt_id(strict=expected.profile.strict_jwt_id)
+    case.claims = AccessClaims(
+        issuer=expected.issuer,
+        subject=read.required_text("sub"),
+        audience=expected.audience,
+        client_id=read.required_text("client_id"),
+        scope=read.scope(),
+        session_id=read.text("sid"),
+        issued_at=read.required_date("iat"),
+        expires_at=read.required_date("exp"),
+        jwt_id=case.payload["jti"],
+        kid=case.key.kid,
+    )
+
+
+def check_not_revoked(case: AccessVerification) -> None:
+    """Was it not revoked?"""
+    if case.expected.revocations is not None:
+        case.expected.revocations.check_not_revoked(case.claims.jwt_id)
+
+
+class AccessTokenVerifier(Verifier):
+    """Turns an access token from outside into claims, as often as it comes, or raises.
+
+    Args:
+        issuer: The only ``iss`` that is accepted, compared character by character.
+        audience: What this service is named by, the only ``aud`` that is accepted: a client's
+            ``resource``, or the issuer itself at its ``/userinfo``.
+        keys: The issuer's public keys; never those of another issuer.
+        revocations: Asked last whether the token was revoked. None where the issuer's store is out
+            of reach: a token is good for ten minutes then, whatever happens.
+    """
+
+    default_profile = ACCESS
+    verification_class = AccessVerification
+    checks = (
+        *UP_TO_THE_CLAIMS,
+        check_no_other_kind,
+        check_claims,
+        check_lifetime,
+        check_time,
+        check_not_revoked,
+    )
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        keys: KeySource,
+        revocations: RevocationStore | None = None,
+        profile: TokenProfile | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        super().__init__(issuer=issuer, audience=audience, keys=keys, profile=profile, clock=clock)
+        self.revocations = revocations
+
+    def verify(self, unverified_token: UnverifiedToken) -> AccessClaims:
+        """Check the token completely, and return what it proves. It is not spent by that.
+
+        The token is a compact JWS as it came, at most 4,096 characters.
+
+        Raises:
+            TokenMalformedError: Not a compact JWS of this kind, or not strict JSON inside.
+            TokenKeyUnknownError: The issuer publishes no key of this ``kid``.
+            TokenSignatureError: Not signed by that key, or changed since.
+            TokenClaimError: A claim is missing, of the wrong type or value; its subclasses
+                TokenExpiredError and TokenNotYetValidError where only the time is wrong.
+            TokenRevokedError: It was revoked.
+            DependencyUnavailableError: No key is available, or it is not known whether the token
+                was revoked.
+
+        Sources: RFC 9068, section 4; RFC 8725, section 3.
+        """
+        case = AccessVerification(self, unverified_token)
+        run_checks(case, self.checks)
+        return case.claims
