@@ -239,6 +239,19 @@ class AccessTokenError(HandoffError, code="access_token"):
         self.status = status
 
 
+class InsufficientScopeError(AccessTokenError, code="insufficient_scope"):
+    """The access token is good, and does not allow what was asked for (HTTP 403).
+
+    Args:
+        scope: All that it has to allow.
+    """
+
+    def __init__(self, scope: frozenset[str]) -> None:
+        needed = " ".join(sorted(scope))
+        super().__init__(f"the scope has to hold: {needed}", error="insufficient_scope", status=403)
+        self.scope = scope
+
+
 class LogoutNotDeliveredError(HandoffError, code="logout_not_delivered"):
     """A client could not be notified of ended sessions, or did not say that it ended them."""
 

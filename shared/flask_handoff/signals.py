@@ -27,6 +27,9 @@ tokens_refused = _signals.signal("tokens-refused")
 ``client`` is None where the client did not prove who it is.
 """
 
+access_token_rejected = _signals.signal("access-token-rejected")
+"""A program was refused where it presented an access token, or none: ``error``, ``request_id``."""
+
 handoff_refused = _signals.signal("handoff-refused")
 """SERVER1 refused a request: ``error``, ``client``, ``request_id``.
 

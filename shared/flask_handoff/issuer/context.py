@@ -11,7 +11,7 @@ from flask import current_app
 
 from flask_handoff.claims import Clock, SignedInUser
 from flask_handoff.keys import IssuerKeys
-from flask_handoff.tokens import TokenMinter
+from flask_handoff.tokens import AccessTokenVerifier, TokenMinter
 
 from .clients import Client, ClientSource
 from .codes import Codes
@@ -44,6 +44,7 @@ class IssuerContext(NamedTuple):
     clients: ClientSource
     keys: IssuerKeys
     minter: TokenMinter
+    access_verifier: AccessTokenVerifier  # of those for this issuer itself
     carrier: RequestCarrier
     codes: Codes | None  # None: this issuer issues none
     clock: Clock

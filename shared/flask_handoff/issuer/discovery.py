@@ -83,5 +83,4 @@ def jwks() -> Response:
 def _public_json(document: bytes) -> Response:
     response = current_app.response_class(document, mimetype="application/json")
     response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE.total_seconds():.0f}"
-    response.headers["Access-Control-Allow-Origin"] = "*"
     return response

@@ -22,7 +22,8 @@ from flask_handoff.errors import (
 )
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
 from flask_handoff.stores import CodeStore
-from flask_handoff.tokens import TokenMinter
+from flask_handoff.tokens import AccessTokenVerifier, TokenMinter
+from flask_handoff.web.cors import allow_every_origin
 from flask_handoff.web.request_guards import answer_only_to
 from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
 
@@ -45,6 +46,7 @@ from .discovery import jwks, metadata
 from .logout import deliver_logout
 from .request_carrier import RequestCarrier
 from .token_endpoint import token
+from .userinfo import userinfo
 
 
 class HandoffIssuer:
@@ -126,6 +128,13 @@ class HandoffIssuer:
             clients=known,
             keys=keys,
             minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
+            access_verifier=AccessTokenVerifier(
+                issuer=config.issuer,
+                audience=config.issuer,
+                keys=keys,
+                revocations=codes,
+                clock=clock,
+            ),
             carrier=RequestCarrier(
                 _secret_keys(app), known, {"id_token"} if codes is None else {"id_token", "code"}
             ),
@@ -246,6 +255,10 @@ def _blueprint(*, issues_codes: bool) -> Blueprint:
     blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
     blueprint.before_request(refuse_head("handoff_issuer.authorize"))
     blueprint.after_request(make_private)
+    open_to_scripts = ("metadata", "jwks", "oauth_metadata", "token", "userinfo")
+    blueprint.after_request(
+        allow_every_origin(*(f"handoff_issuer.{name}" for name in open_to_scripts))
+    )
     blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
     blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
     blueprint.add_url_rule("/authorize", "authorize", authorize, methods=["GET", "POST"])
@@ -254,6 +267,7 @@ def _blueprint(*, issues_codes: bool) -> Blueprint:
             "/.well-known/oauth-authorization-server", "oauth_metadata", metadata
         )
         blueprint.add_url_rule("/token", view_func=token, methods=["POST"])
+        blueprint.add_url_rule("/userinfo", view_func=userinfo, methods=["GET", "POST"])
     blueprint.register_error_handler(AuthorizationRequestError, refused)
     blueprint.register_error_handler(DependencyUnavailableError, unavailable)
     return blueprint

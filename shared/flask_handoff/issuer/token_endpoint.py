@@ -44,8 +44,7 @@ def token() -> Response:
         )
         response: Response = jsonify(_issue(client, read))
     except (TokenRequestError, DependencyUnavailableError) as error:
-        response = _refuse(error, client)
-    response.headers["Access-Control-Allow-Origin"] = "*"  # no cookie is read here
+        return _refuse(error, client)
     return response
 
 

@@ -60,10 +60,7 @@ class TokenMinter:
         }
         if nonce is not None:
             claims["nonce"] = nonce
-        if "profile" in scope and user.name:
-            claims["name"] = user.name
-        if "email" in scope and user.email:
-            claims |= {"email": user.email, "email_verified": user.email_verified}
+        claims |= claims_about(user, scope)
         return self._sign(profile, audience, int(self._clock().timestamp()), claims)
 
     def mint_access(
@@ -141,3 +138,16 @@ class TokenMinter:
             "exp": issued_at + int(profile.lifetime.total_seconds()),
         }
         return sign_token(payload, self._key_ring.signing_key, typ=profile.typ)
+
+
+def claims_about(user: SignedInUser, scope: frozenset[str]) -> dict[str, object]:
+    """Return what a scope tells about a person beside who they are; what is empty is left out.
+
+    Source: OpenID Connect Core 1.0, sections 5.3.2 and 5.4.
+    """
+    claims: dict[str, object] = {}
+    if "profile" in scope and user.name:
+        claims["name"] = user.name
+    if "email" in scope and user.email:
+        claims |= {"email": user.email, "email_verified": user.email_verified}
+    return claims
