@@ -68,6 +68,7 @@ class IssuerHooks:
         self.grants = None  # the scope, where it is not all that was asked for
         self.agreed_at = datetime(2020, 1, 1, tzinfo=UTC)  # None: consent is asked for
         self.session_ended = False  # that a code or an access token came from
+        self.asked_for: list[tuple[str, str, str]] = []  # client, subject and session of a token
         self.about: dict[str, Any] = {
             "name": "Ada",
             "email": "ada@example.com",
@@ -89,6 +90,7 @@ class IssuerHooks:
         return self.agreed_at
 
     def token_user(self, client, subject, session_id):
+        self.asked_for.append((client.client_id, subject, session_id))
         if self.session_ended:
             return None
         auth_time = datetime(2020, 1, 1, tzinfo=UTC)
