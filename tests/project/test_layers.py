@@ -53,7 +53,7 @@ def test_every_import_goes_where_the_layers_allow():
 @pytest.mark.parametrize(
     ("module", "line", "contract_id"),
     [
-        ("shared/flask_handoff/errors.py", "import flask_handoff.claims", "layers"),
+        ("shared/flask_handoff/errors/root.py", "import flask_handoff.claims", "layers"),
         ("shared/flask_handoff/settings.py", "import flask_handoff.keys", "layers"),
         ("shared/flask_handoff/keys/source.py", "import flask_handoff.tokens.minter", "layers"),
         (

@@ -1,0 +1,29 @@
+"""Something needed for an answer is out of reach."""
+
+from __future__ import annotations
+
+from .root import HandoffError
+
+
+class DependencyUnavailableError(HandoffError, code="dependency_unavailable"):
+    """Something needed for a verdict is out of reach: nobody is signed in (HTTP 503)."""
+
+
+class JWKSUnavailableError(DependencyUnavailableError, code="jwks_unavailable"):
+    """The issuer's public keys are unavailable; nothing is known about the token."""
+
+
+class ReplayStoreUnavailableError(DependencyUnavailableError, code="replay_store_unavailable"):
+    """It is not known whether the token was used before."""
+
+
+class CodeStoreUnavailableError(DependencyUnavailableError, code="code_store_unavailable"):
+    """It is not known what an authorization code stands for, or whether a token is revoked."""
+
+
+class SigningUnavailableError(DependencyUnavailableError, code="signing_unavailable"):
+    """The key that signs is elsewhere, for example in a KMS, and gives no signature now."""
+
+
+class LogoutFailedError(DependencyUnavailableError, code="logout_failed"):
+    """The application could not end the sessions that a logout token named (HTTP 400)."""

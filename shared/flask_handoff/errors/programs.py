@@ -1,0 +1,66 @@
+"""SERVER1 refuses a program: at ``/token``, or where an access token is presented."""
+
+from __future__ import annotations
+
+from .root import HandoffError
+
+
+class TokenRequestError(HandoffError, code="token_request"):
+    """A request for a token is refused (HTTP 400, JSON).
+
+    Args:
+        error: An error code of RFC 6749, section 5.2, or RFC 8707, section 2.
+    """
+
+    def __init__(self, message: str, *, error: str = "invalid_request") -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class ClientAuthenticationError(TokenRequestError, code="client_authentication"):
+    """The client is not registered, or did not prove who it is (HTTP 401)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error="invalid_client")
+
+
+class CodeInvalidError(TokenRequestError, code="code_invalid"):
+    """The authorization code is unknown, has expired, or was issued for another request."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error="invalid_grant")
+
+
+class CodeVerifierError(CodeInvalidError, code="code_verifier"):
+    """The code is good, the verifier belongs to another: as a rule a user with two tabs."""
+
+
+class CodeReplayedError(CodeInvalidError, code="code_replayed"):
+    """The code was used before: the access token that it was exchanged for is revoked."""
+
+
+class AccessTokenError(HandoffError, code="access_token"):
+    """A request with an access token is refused.
+
+    Args:
+        error: An error code of RFC 6750, section 3.1; None where no token came at all.
+        status: The HTTP status: 400, 401 or 403.
+    """
+
+    def __init__(self, message: str, *, error: str | None, status: int) -> None:
+        super().__init__(message)
+        self.error = error
+        self.status = status
+
+
+class InsufficientScopeError(AccessTokenError, code="insufficient_scope"):
+    """The access token is good, and does not allow what was asked for (HTTP 403).
+
+    Args:
+        scope: All that it has to allow.
+    """
+
+    def __init__(self, scope: frozenset[str]) -> None:
+        needed = " ".join(sorted(scope))
+        super().__init__(f"the scope has to hold: {needed}", error="insufficient_scope", status=403)
+        self.scope = scope
