@@ -6,6 +6,7 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.keys import IssuerKeys
+from flask_handoff.stores.sql import SQLCodeStore
 from flask_handoff.web import answer_only_this_machine, limit_bodies
 from flask_service import (
     access_log,
@@ -62,8 +63,10 @@ def create_app(
         app.config.update(config.handoff)
         if keys is None:
             make_first_signing_key(config)
-        handoff.init_app(app, keys=keys, clock=clock)
-        Database(config.database_url, SCHEMA).init_app(app)
+        database = Database(config.database_url, SCHEMA)
+        database.init_app(app)
+        codes = SQLCodeStore(database.engine, transaction=database.writing)
+        handoff.init_app(app, keys=keys, codes=codes, clock=clock)
         database_commands.init_app(app, upgrade=config.demo)
     _add_rooms(app, config, clock)
     _add_guards(app, config)

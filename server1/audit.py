@@ -66,8 +66,12 @@ class Event(StrEnum):
     ACCOUNT_DISABLED = "account_disabled"
     ACCOUNT_ENABLED = "account_enabled"
     GRANT_CHANGED = "grant_changed"
+    CONSENT_GIVEN = "consent_given"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
     HANDOFF_ISSUED = "handoff_issued"
     HANDOFF_REFUSED = "handoff_refused"
+    TOKENS_ISSUED = "tokens_issued"
+    TOKENS_REFUSED = "tokens_refused"
 
 
 audit = sa.Table(

@@ -1,45 +1,70 @@
 """What the handoff asks of this server: who is signed in, and what may they do over there?"""
 
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 
-from flask_handoff import AccessDeniedError, Client, HandoffIssuer, SignedInUser
+from flask_handoff import Client, HandoffIssuer, SignedInUser
 from flask_service.database import database
 from flask_service.session_cookie import held_session_id
 
-from .accounts.grants import scope_of
-from .config import config
+from . import clock
+from .accounts.client_sessions import user_of_client_session
+from .accounts.consents import find_consent
+from .accounts.sessions import SessionExpiredError
+from .accounts.users import User
+from .db import unavailable_where_it_fails
 from .handoff_record import record_issued
+from .permissions import permitted_scope
 from .signed_in import current_session
 
 
 def signed_in_user() -> SignedInUser | None:
     """Return the user who is signed in."""
     session = current_session()
-    if session is None:
-        return None
-    user = session.user
-    return SignedInUser(
-        user.subject, session.sid, session.auth_time, user.name, user.email, user.email_verified
-    )
+    return None if session is None else _describe(session.user, session.sid, session.auth_time)
 
 
 def granted_scope(
     user: SignedInUser, client: Client, requested_scope: frozenset[str]
 ) -> frozenset[str]:
     """Return what they may do at the client, and record the handoff."""
-    if config().requires_verified_email and not user.email_verified:
-        raise AccessDeniedError
     with database().writing() as connection:
-        scope = scope_of(connection, user.subject, client.client_id)
-        if not scope:
-            raise AccessDeniedError
-        record_issued(connection, user, client, scope & requested_scope)
-    return scope & requested_scope
+        scope = permitted_scope(connection, user, client, requested_scope, handoff.clients)
+        record_issued(connection, user, client, scope)
+    return scope
+
+
+def consented_at(
+    user: SignedInUser, client: Client, requested_scope: frozenset[str]
+) -> datetime | None:
+    """Return when they agreed to all that the client would get."""
+    with database().reading() as connection:
+        scope = permitted_scope(connection, user, client, requested_scope, handoff.clients)
+        consent = find_consent(connection, user.subject, client.client_id)
+    return consent.given_at if consent is not None and scope <= consent.scope else None
+
+
+def token_user(client: Client, subject: str, session_id: str) -> SignedInUser | None:
+    """Return whose session let a client in that has a code or an access token, if it still may."""
+    with unavailable_where_it_fails(), database().reading() as connection:
+        try:
+            user, auth_time = user_of_client_session(
+                connection, client, sid=session_id, subject=subject, now=clock.now()
+            )
+        except SessionExpiredError:
+            return None
+    return _describe(user, session_id, auth_time)
 
 
 def transaction() -> AbstractContextManager[object]:
-    """Begin the transaction in which both are asked; none for a browser without a session."""
+    """Begin the transaction in which they are asked; none for a browser without a session."""
     return nullcontext() if held_session_id() is None else database().writing()
+
+
+def _describe(user: User, session_id: str, auth_time: datetime) -> SignedInUser:
+    return SignedInUser(
+        user.subject, session_id, auth_time, user.name, user.email, user.email_verified
+    )
 
 
 handoff = HandoffIssuer(
@@ -47,4 +72,7 @@ handoff = HandoffIssuer(
     granted_scope=granted_scope,
     login_endpoint="login.login",
     transaction=transaction,
+    consented_at=consented_at,
+    consent_endpoint="consent.consent",
+    token_user=token_user,
 )

@@ -1,9 +1,10 @@
-"""What is kept of each handoff: an event in the audit log, and the service that was entered."""
+"""What is kept of handoffs and of tokens: events in the audit log, and what a session entered."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from flask import Flask
@@ -11,7 +12,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import Client, SignedInUser, handoff_refused
+from flask_handoff.claims import CodeGrant
 from flask_handoff.errors import AuthorizationReturnedError, HandoffError
+from flask_handoff.signals import tokens_issued, tokens_refused
 from flask_handoff.web import request_id
 from flask_service.client_address import client_address
 from flask_service.database import database
@@ -21,6 +24,7 @@ from .accounts.client_sessions import note_client_session
 from .accounts.sessions import SessionExpiredError
 from .accounts.throttles import Limit, TooManyAttemptsError, count_request, network_of
 from .audit import Event
+from .db import unavailable_where_it_fails
 from .signed_in import current_session
 
 _log = logging.getLogger(__name__)
@@ -30,8 +34,10 @@ RECORDED_REFUSALS = Limit("recorded refusals", 20, timedelta(minutes=1))
 
 
 def init_app(app: Flask) -> None:
-    """Record the handoffs that this application refuses."""
+    """Record what this application refuses, and the tokens that it gives to programs."""
     handoff_refused.connect(_record_refused, app, weak=False)
+    tokens_issued.connect(_record_tokens, app, weak=False)
+    tokens_refused.connect(_record_tokens_refused, app, weak=False)
 
 
 def record_issued(
@@ -56,26 +62,62 @@ def record_issued(
         Event.HANDOFF_ISSUED,
         subject=user.subject,
         client_id=client.client_id,
-        detail=f"session {user.session_id}, scope {' '.join(sorted(scope | {'openid'}))}",
+        detail=f"session {user.session_id}, scope {' '.join(sorted(scope)) or '-'}",
     )
+
+
+def _record_tokens(
+    _app: Flask, *, user: SignedInUser, client: Client, grant: CodeGrant, **_more: object
+) -> None:
+    """Record the tokens that a client is about to get.
+
+    Raises:
+        DependencyUnavailableError: That is not possible, and it gets none.
+    """
+    scope = " ".join(sorted(grant.scope)) or "-"
+    with unavailable_where_it_fails(), database().writing() as connection:
+        audit.record(
+            connection,
+            Event.TOKENS_ISSUED,
+            subject=user.subject,
+            client_id=client.client_id,
+            detail=f"session {grant.session_id}, for {grant.audience}, scope {scope}",
+        )
+
+
+def _record_tokens_refused(
+    _app: Flask, *, error: HandoffError, client: Client | None, **_more: object
+) -> None:
+    """Record that a program got no tokens; a browser's session has no part in it."""
+    with _as_far_as_possible():
+        _record_refusal(Event.TOKENS_REFUSED, client, f"{error.code}: {error}", subject=None)
 
 
 def _record_refused(
     _app: Flask, *, error: HandoffError, client: Client | None, **_more: object
 ) -> None:
-    """Record a refusal. It stays one, in the same words, when it cannot be recorded."""
+    """Record that nobody was handed on."""
     code = error.error if isinstance(error, AuthorizationReturnedError) else error.code
-    network = network_of(client_address())
-    try:
+    with _as_far_as_possible():
         session = current_session()
-        with suppress(TooManyAttemptsError), database().writing() as connection:
-            count_request(connection, RECORDED_REFUSALS, network, now=clock.now())
-            audit.record(
-                connection,
-                Event.HANDOFF_REFUSED,
-                subject=None if session is None else session.user.subject,
-                client_id=None if client is None else client.client_id,
-                detail=f"{code}: {error}",
-            )
+        subject = None if session is None else session.user.subject
+        _record_refusal(Event.HANDOFF_REFUSED, client, f"{code}: {error}", subject=subject)
+
+
+def _record_refusal(
+    event: Event, client: Client | None, detail: str, *, subject: str | None
+) -> None:
+    network = network_of(client_address())
+    with suppress(TooManyAttemptsError), database().writing() as connection:
+        count_request(connection, RECORDED_REFUSALS, network, now=clock.now())
+        client_id = None if client is None else client.client_id
+        audit.record(connection, event, subject=subject, client_id=client_id, detail=detail)
+
+
+@contextmanager
+def _as_far_as_possible() -> Iterator[None]:
+    """Let a refusal stay one, in the same words, when it cannot be recorded."""
+    try:
+        yield
     except SQLAlchemyError as failure:
         _log.error("not recorded: %s request_id=%s", type(failure).__name__, request_id())

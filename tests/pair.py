@@ -226,5 +226,6 @@ def _registration(url2: str, client: Mapping[str, object]) -> str:
         "response_modes": ["query"],
         "initiate_login_uri": f"{url2}/sso/login",
         "backchannel_logout_uri": f"{url2}/sso/backchannel-logout",
+        "first_party": True,
     }
     return json.dumps([{**usual, **client}])

@@ -12,11 +12,14 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from flask_handoff import Client
 from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, insert_in, sweep
 from server1.db import metadata
 
-from .sessions import SessionExpiredError, sessions
+from .consents import consents
+from .sessions import LIVE, SessionExpiredError, limits, sessions
+from .users import User, from_row, users
 
 EXPIRED_KEPT_FOR = timedelta(days=30)  # longer than a session at a service is likely to last
 
@@ -69,6 +72,41 @@ def note_client_session(connection: sa.Connection, sid: str, client_id: str, now
     except sa.exc.IntegrityError:
         # Nothing else can be wrong with these values. Looking first would cost every handoff.
         raise SessionExpiredError from None
+
+
+_FIND = Statement(
+    sa.select(users, sessions.c.auth_time, consents.c.given_at.label("consented_at"))
+    .join_from(client_sessions, sessions)
+    .join(users)
+    .outerjoin(
+        consents,
+        (consents.c.subject == users.c.subject)
+        & (consents.c.client_id == client_sessions.c.client_id),
+    )
+    .where(
+        client_sessions.c.sid == sa.bindparam("of_sid"),
+        client_sessions.c.client_id == sa.bindparam("of_client"),
+        sessions.c.subject == sa.bindparam("of_subject"),
+        *LIVE,
+    )
+)
+
+
+def user_of_client_session(
+    connection: sa.Connection, client: Client, *, sid: str, subject: str, now: datetime
+) -> tuple[User, datetime]:
+    """Return whose session let a client in, and when it was opened.
+
+    Raises:
+        SessionExpiredError: It has expired or ended, here or at this client; its account is
+            disabled or gone; or the user withdrew the consent that the client needs.
+    """
+    found = _FIND.row(
+        connection, of_sid=sid, of_client=client.client_id, of_subject=subject, **limits(now)
+    )
+    if found is None or (found.consented_at is None and not client.first_party):
+        raise SessionExpiredError
+    return from_row(found._asdict()), found.auth_time
 
 
 def client_sessions_of(

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
+from flask_handoff import Client
 from flask_handoff.stores.statements import Statement
 from server1.db import metadata
 
 from .users import User, users
 
 DEFAULT_SCOPE = frozenset({"openid", "profile", "email", "notes:read", "notes:write"})
-"""What every user may do at every registered client, as long as nothing else is set."""
+"""What every user may do at every client, beside what its own API knows, if nothing else is set."""
 
 LONGEST_SCOPE = 1000  # characters, all values of one grant together
 
@@ -41,16 +42,27 @@ class ScopeError(ValueError):
     """Not a list of scope values; the message may be shown."""
 
 
-def scope_of(connection: sa.Connection, subject: str, client_id: str) -> frozenset[str]:
+def scope_of(connection: sa.Connection, subject: str, client: Client) -> frozenset[str]:
     """Return what a user may do at a client; empty when they may not enter it."""
+    granted = find_grant(connection, subject, client.client_id)
+    return default_scope(client) if granted is None else granted
+
+
+def default_scope(client: Client) -> frozenset[str]:
+    """Return what every user may do at a client, as long as nothing else is set."""
+    return DEFAULT_SCOPE | client.scopes
+
+
+def find_grant(connection: sa.Connection, subject: str, client_id: str) -> frozenset[str] | None:
+    """Return what was set for a user at a client; None where the default holds."""
     grant = _SCOPE_OF.row(connection, wanted_subject=subject, wanted_client=client_id)
-    return DEFAULT_SCOPE if grant is None else frozenset(grant.scope.split())
+    return None if grant is None else frozenset(grant.scope.split())
 
 
 def set_grant(
     connection: sa.Connection, user: User, client_id: str, unverified_scope: Iterable[str] | None
-) -> frozenset[str]:
-    """Set what a user may do at a client, and return it.
+) -> frozenset[str] | None:
+    """Set what a user may do at a client, and return it; None for the default.
 
     Args:
         unverified_scope: Scope values; none of them keeps the user out. ``openid`` is added.
@@ -62,7 +74,7 @@ def set_grant(
     of_user = (grants.c.subject == user.subject) & (grants.c.client_id == client_id)
     connection.execute(sa.delete(grants).where(of_user))
     if unverified_scope is None:
-        return DEFAULT_SCOPE
+        return None
     scope = frozenset(unverified_scope)
     if not all(_SCOPE_VALUE.fullmatch(value) for value in scope):
         raise ScopeError('A scope value is 1 to 64 visible ASCII characters without " and \\.')

@@ -21,11 +21,13 @@ from .client_sessions import (
     keep_expired,
     take_expired,
 )
+from .consents import remove_consent
 from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
 from .users import User, users
 
 SWEPT_AT_ONCE = 20  # rows; a sign-in removes a few sessions that have expired
 
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
 
 
@@ -72,6 +74,27 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
     _notify(connection, entered)
     connection.execute(delete(client_sessions).where(client_sessions.c.sid == kept.sid))
     _notify_of_account(connection, user, (*ended, *entered))
+
+
+def withdraw_consent(connection: Connection, user: User, unverified_client_id: str) -> None:
+    """Withdraw what a user agreed to for a client, and end their sessions there.
+
+    Its access tokens are good for nothing from then on: no session is noted that let it in.
+    """
+    # What is no client's name is not looked for: PostgreSQL takes no text with a NUL in it.
+    if _CLIENT_ID.fullmatch(unverified_client_id) is None:
+        return
+    client_id = unverified_client_id
+    if not remove_consent(connection, user.subject, client_id):
+        return
+    here = select(sessions.c.sid).where(sessions.c.subject == user.subject)
+    let_in = (client_sessions.c.client_id == client_id) & client_sessions.c.sid.in_(here)
+    gone = delete(client_sessions).where(let_in).returning(client_sessions.c.sid)
+    for sid in sorted(connection.execute(gone).scalars()):
+        logouts.enqueue(connection, client_id, subject=user.subject, sid=sid)
+    # It may hold one that came from a session of which nothing is known here any more.
+    logouts.enqueue(connection, client_id, subject=user.subject, sid=None)
+    audit.record(connection, Event.CONSENT_WITHDRAWN, subject=user.subject, client_id=client_id)
 
 
 def delete_account(connection: Connection, user: User, *, detail: str | None = None) -> None:

@@ -40,17 +40,19 @@ sessions = sa.Table(
     sa.Index("sessions_by_last_seen_at", "last_seen_at"),
 )
 
+LIVE = (
+    sessions.c.last_seen_at > sa.bindparam("seen_after"),
+    sessions.c.auth_time > sa.bindparam("opened_after"),
+    users.c.disabled.is_(False),
+)
+"""Of a session joined to its user: it has not expired; see ``limits``."""
+
 _COLUMNS = ("id_sha256", "sid", "auth_time", "last_seen_at", "address", "user_agent")
 
 _FIND = Statement(
     sa.select(users, *(sessions.c[column] for column in _COLUMNS))
     .join_from(sessions, users)
-    .where(
-        sessions.c.id_sha256 == sa.bindparam("wanted"),
-        sessions.c.last_seen_at > sa.bindparam("seen_after"),
-        sessions.c.auth_time > sa.bindparam("opened_after"),
-        users.c.disabled.is_(False),
-    )
+    .where(sessions.c.id_sha256 == sa.bindparam("wanted"), *LIVE)
 )
 
 
@@ -98,16 +100,16 @@ def find_session(connection: sa.Connection, unverified_session_id: str, now: dat
     Raises:
         SessionExpiredError: There is none, it has expired, or the account is disabled.
     """
-    found = _FIND.row(
-        connection,
-        wanted=id_sha256_of(unverified_session_id),
-        seen_after=now - IDLE_LIMIT,
-        opened_after=now - ABSOLUTE_LIMIT,
-    )
+    found = _FIND.row(connection, wanted=id_sha256_of(unverified_session_id), **limits(now))
     if found is None:
         raise SessionExpiredError
     row = found._asdict()
     return _session(row, from_row(row))
+
+
+def limits(now: datetime) -> dict[str, datetime]:
+    """Return the values for ``LIVE``."""
+    return {"seen_after": now - IDLE_LIMIT, "opened_after": now - ABSOLUTE_LIMIT}
 
 
 def reopen_session(

@@ -159,7 +159,8 @@ def list_grants() -> None:
     """List the grants that differ from the default."""
     with database().reading() as connection:
         found = grants.all_grants(connection)
-    click.echo(f"Everyone else may do at every client: {_scope(grants.DEFAULT_SCOPE)}.")
+    default = _scope(grants.DEFAULT_SCOPE)
+    click.echo(f"Everyone else may do at every client what its API knows, and: {default}.")
     echo_table(
         ("EMAIL", "CLIENT", "SCOPE"),
         [(email, client_id, _scope(scope)) for email, client_id, scope in found],
@@ -172,7 +173,7 @@ def list_grants() -> None:
 @plain_refusals()
 def clear_grant(email: str, client_id: str) -> None:
     """Return to the default for the user EMAIL at CLIENT_ID."""
-    click.echo(f"{_change_grant(email, client_id, None)}, the default.")
+    click.echo(f"{_change_grant(email, client_id, None)}.")
 
 
 def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
@@ -193,7 +194,7 @@ def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
 def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> str:
     with database().writing() as connection:
         user = users.by_email(connection, email)
-        before = grants.scope_of(connection, user.subject, client_id)
+        before = grants.find_grant(connection, user.subject, client_id)
         after = grants.set_grant(connection, user, client_id, scope)
         if after != before:
             audit.record(
@@ -206,5 +207,5 @@ def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> 
     return f"{user.email} at {client_id}: {_scope(after)}"
 
 
-def _scope(scope: frozenset[str]) -> str:
-    return " ".join(sorted(scope)) or "no access"
+def _scope(scope: frozenset[str] | None) -> str:
+    return "the default" if scope is None else " ".join(sorted(scope)) or "no access"

@@ -170,6 +170,9 @@ def _handoff(
         "response_modes": ["query", "form_post"] if demo else ["form_post"],
         "initiate_login_uri": f"{base_url}/sso/login",
         "backchannel_logout_uri": f"{base_url}/sso/backchannel-logout",
+        "first_party": True,
+        "resource": base_url,
+        "scopes": ["notes:read", "notes:write"],
     }
     return {
         "HANDOFF_KEYS_DIRECTORY": "instance/keys",

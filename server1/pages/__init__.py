@@ -10,6 +10,7 @@ from server1.signed_in import NotSignedInError
 from . import (
     account,
     account_deletion,
+    consent,
     error_pages,
     home,
     link_pages,
@@ -29,6 +30,9 @@ def init_app(app: Flask, config: Config) -> None:
     app.register_error_handler(
         NotSignedInError, lambda _error: redirect(url_for("login.login"), 303)
     )
-    for module in (home, login, signup, verification, recovery, account, profile, account_deletion):
+    for module in (
+        *(home, login, consent, signup, verification, recovery),
+        *(account, profile, account_deletion),
+    ):
         app.register_blueprint(module.blueprint)
     outbox.init_app(app, config)

@@ -9,10 +9,12 @@ from werkzeug.wrappers import Response
 
 from flask_service.database import database
 from server1 import clock
-from server1.accounts import client_sessions, revocation, sessions
+from server1.accounts import client_sessions, consents, revocation, sessions
 from server1.accounts.devices import device
 from server1.handoff import handoff
 from server1.signed_in import session_here
+
+from .scope_words import in_words
 
 blueprint = Blueprint("account", __name__)
 
@@ -21,6 +23,7 @@ _DONE = {
     "password": "Your password is changed. You are signed out in all other browsers and services.",
     "session": "That session has ended.",
     "sessions": "All other sessions have ended.",
+    "consent": "Withdrawn. It can no longer see anything of your account.",
 }
 
 
@@ -33,6 +36,7 @@ def account() -> str:
         found = sessions.sessions_of(connection, here.user, clock.now())
         of_user = sessions.sessions.c.subject == here.user.subject
         entered = client_sessions.client_sessions_of(connection, of_user)
+        agreed = consents.consents_of(connection, here.user.subject)
     services = defaultdict(list)
     for one in entered:
         services[one.sid].append(clients.get(one.client_id, one.client_id))
@@ -41,6 +45,8 @@ def account() -> str:
         here=here,
         sessions=sorted(found, key=lambda session: session.sid != here.sid),
         services=services,
+        agreed=[(clients.get(one.client_id, one.client_id), one) for one in agreed],
+        in_words=in_words,
         device=device,
         done=_DONE.get(request.args.get("done", "")),
     )
@@ -68,3 +74,13 @@ def end_other_sessions() -> Response:
     with database().writing() as connection:
         revocation.revoke_other_sessions(connection, here.user, kept=here)
     return say_done("sessions")
+
+
+@blueprint.post("/account/consents/withdraw")
+def withdraw_consent() -> Response:
+    """Withdraw what the user agreed to for one client, and end their sessions there."""
+    here = session_here()
+    unverified_client_id = request.form.get("client_id", "")
+    with database().writing() as connection:
+        revocation.withdraw_consent(connection, here.user, unverified_client_id)
+    return say_done("consent")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, render_template
 
 from flask_handoff import Client
+from flask_handoff.profiles import OPENID_SCOPES
 from flask_service.database import database
 from server1.accounts.client_sessions import client_sessions_of
 from server1.accounts.grants import scope_of
@@ -17,14 +18,9 @@ from server1.config import config
 from server1.handoff import handoff
 from server1.signed_in import current_session
 
-blueprint = Blueprint("pages", __name__)
+from .scope_words import in_words
 
-_SCOPE_IN_WORDS = {
-    "profile": "see your name",
-    "email": "see your e-mail address",
-    "notes:read": "read your notes there",
-    "notes:write": "write notes there",
-}
+blueprint = Blueprint("pages", __name__)
 
 
 @blueprint.get("/")
@@ -32,9 +28,7 @@ def home() -> str:
     """Show the home page."""
     session = current_session()
     if session is None:
-        return render_template(
-            "pages/welcome.html", clients=handoff.clients(), signup=config().signup
-        )
+        return render_template("pages/welcome.html", clients=_services(), signup=config().signup)
     return render_template(
         "pages/home.html",
         session=session,
@@ -59,19 +53,22 @@ def entered_clients(session: Session) -> Sequence[Client]:
 
 
 def _cards(user: User) -> Sequence[tuple[Client, str, Sequence[str] | None]]:
-    """Return each client with its host and, where this user has access, what it may do in words."""
+    """Return each service with its host and, where this user has access, what it gets in words."""
     cards = []
     with database().reading() as connection:
-        for client in handoff.clients():
-            scope = scope_of(connection, user.subject, client.client_id)
-            words = [
-                _SCOPE_IN_WORDS.get(one, one) for one in sorted(scope - {"openid"}, key=_order)
-            ]
-            host = urlsplit(client.initiate_login_uri).netloc
-            cards.append((client, host, words if scope else None))
+        for client in _services():
+            scope = scope_of(connection, user.subject, client)
+            # What it may ask for of another service's, it asks for by itself.
+            may = scope & (OPENID_SCOPES | client.scopes) if _gets_codes(client) else scope
+            host = urlsplit(client.initiate_login_uri or "").netloc
+            cards.append((client, host, in_words(may) if scope else None))
     return cards
 
 
-def _order(scope_value: str) -> tuple[int, str]:
-    known = list(_SCOPE_IN_WORDS)
-    return (known.index(scope_value) if scope_value in known else len(known), scope_value)
+def _services() -> Sequence[Client]:
+    """Return the clients that a user can continue to from here."""
+    return [client for client in handoff.clients() if client.initiate_login_uri is not None]
+
+
+def _gets_codes(client: Client) -> bool:
+    return "code" in client.response_types

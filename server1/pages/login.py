@@ -7,7 +7,6 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from flask_service.database import database
-from flask_service.security_headers import content_security_policy
 from flask_service.session_cookie import held_session_id
 from server1.config import config
 from server1.demo import DEMO_EMAIL
@@ -15,6 +14,7 @@ from server1.handoff import handoff
 from server1.signed_in import current_session, sign_in, sign_out
 
 from . import error_pages
+from .client_forms import lead_to
 from .forms import FormError, authenticated, form_page, form_view
 from .home import entered_clients
 
@@ -35,10 +35,7 @@ def _login_page(error: FormError | None) -> Response:
         demo_email=DEMO_EMAIL,
         demo_password=config().demo_password,
     )
-    # Chromium applies form-action to every redirect after the form, and the last leads to a client.
-    origins = [origin for client in handoff.clients() for origin in client.redirect_origins]
-    response.headers["Content-Security-Policy"] = content_security_policy("'self'", *origins)
-    return response
+    return lead_to(client, response)
 
 
 # One text for a wrong password, an unknown account and a disabled one.

@@ -41,8 +41,8 @@ def test_who_was_granted_nothing_is_told_so_on_both_sides(grace_may, flask, pair
 def test_who_may_only_read_gets_a_page_to_read_and_cannot_write(grace_may, pair, browser):
     grace_may("notes:read")
     home = browser.sign_in(pair.password, email=GRACE)
-    assert "read your notes there" in home.text
-    assert "write notes there" not in home.text
+    assert "read your notes" in home.text
+    assert "write notes" not in home.text
     notes = browser.arrive()
     assert notes.status_code == 200
     assert "<textarea" not in notes.text

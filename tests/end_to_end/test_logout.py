@@ -303,6 +303,7 @@ def registration(pair, backchannel_logout_uri):
                 "response_modes": ["query"],
                 "initiate_login_uri": f"{pair.server2.base_url}/sso/login",
                 "backchannel_logout_uri": backchannel_logout_uri,
+                "first_party": True,
             }
         ]
     )

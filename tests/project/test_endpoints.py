@@ -21,8 +21,10 @@ ENDPOINTS = {
     "server1": """
         /                                   GET
         /.well-known/jwks.json              GET       kept internal
+        /.well-known/oauth-authorization-server  GET  kept internal
         /.well-known/openid-configuration   GET       kept internal
         /account                            GET
+        /account/consents/withdraw          POST      csrf
         /account/delete                      GET POST  csrf
         /account/deleted                     GET
         /account/email                      GET POST  csrf
@@ -34,6 +36,7 @@ ENDPOINTS = {
         /authorize                          GET POST  exempt
         /change-email                       GET POST  csrf
         /change-email/done                  GET
+        /consent                            GET POST  csrf
         /forgot-password                    GET POST  csrf
         /forgot-password/sent               GET
         /healthz                            GET       internal
@@ -47,6 +50,7 @@ ENDPOINTS = {
         /signup                             GET POST  csrf
         /signup/sent                        GET
         /static/<filename>                  GET       kept
+        /token                              POST      exempt
         /verify-email                       GET POST  csrf
         /verify-email/again                 GET POST  csrf
         /verify-email/done                  GET
@@ -72,6 +76,7 @@ ENDPOINTS = {
 }
 EXEMPT = {
     "/authorize",
+    "/token",
     "/sso/login",
     "/sso/callback",
     "/sso/finish",

@@ -31,6 +31,7 @@ CLIENTS = json.dumps(
             "redirect_uris": ["http://127.0.0.1:5002/sso/callback"],
             "response_modes": ["query", "form_post"],
             "initiate_login_uri": "http://127.0.0.1:5002/sso/login",
+            "first_party": True,
         }
     ]
 )

@@ -209,7 +209,7 @@ def test_operators_are_recorded_by_what_they_change(accounts_on, subject, log):
     assert [(row.client_id, row.detail) for row in rows(accounts_on, Event.GRANT_CHANGED)] == [
         ("server2", "scope notes:read openid"),
         ("server2", "no access"),
-        ("server2", "scope email notes:read notes:write openid profile"),
+        ("server2", "the default"),
     ]
     assert {row.address for row in rows(accounts_on)[1:]} == {"command line"}
     assert texts(log) == []  # a command's stderr is no log
@@ -290,7 +290,7 @@ def test_a_request_that_nobody_is_signed_in_for_is_recorded_without_an_account(a
     assert first.detail == "client_unknown: no client of this client_id is registered"
     assert first.request_id in page
     assert (second.subject, second.client_id) == (None, "server2")
-    assert second.detail == "login_required: nobody is signed in"
+    assert second.detail == "login_required: the user has to be asked first"
 
 
 def test_refusals_of_one_network_are_recorded_twenty_times_a_minute(accounts_on, clock):

@@ -23,7 +23,7 @@ def test_the_card_of_a_client_says_what_it_gets_and_leads_there(browser1):
     browser1.sign_in()
     page = browser1.get("/").text
     assert "<li>see your name</li>" in page
-    assert "<li>write notes there</li>" in page
+    assert "<li>write notes</li>" in page
     link = re.search(r'href="([^"]+)">Continue to Notes</a>', page)[1]
     assert html.unescape(link) == (
         "http://127.0.0.1:5002/sso/login?iss=http%3A%2F%2Flocalhost%3A5001"
@@ -34,7 +34,7 @@ def test_the_card_says_what_little_a_client_gets(accounts, browser1):
     accounts.run("grants", "set", EMAIL, "server2", "notes:read")
     browser1.sign_in()
     page = browser1.get("/").text
-    assert re.findall(r"<li>(.+)</li>", page) == ["read your notes there"]
+    assert re.findall(r"<li>(.+)</li>", page) == ["read your notes"]
     accounts.run("grants", "set", EMAIL, "server2", "openid")
     assert "It receives an identifier of your account" in browser1.get("/").text
     accounts.run("grants", "set", EMAIL, "server2", "reports", "<b>")

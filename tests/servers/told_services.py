@@ -127,6 +127,7 @@ def _clients(endpoints):
             "redirect_uris": [f"http://127.0.0.1:5002/{name}"],
             "response_modes": ["query"],
             "initiate_login_uri": "http://127.0.0.1:5002/sso/login",
+            "first_party": True,
             **more,
         }
         for name, more in {**addresses, "deaf": {}}.items()

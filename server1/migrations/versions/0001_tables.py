@@ -13,6 +13,7 @@ def upgrade(op: Operations) -> None:
     """Make the tables in an empty database."""
     _create_accounts(op)
     _create_sessions(op)
+    _create_codes(op)
     _create_throttles(op)
     _create_audit(op)
     _create_outbox(op)
@@ -35,6 +36,13 @@ def _create_accounts(op: Operations) -> None:
         sa.Column("subject", sa.String(64), _user(), primary_key=True),
         sa.Column("client_id", sa.String(128), primary_key=True),
         sa.Column("scope", sa.String(1000), nullable=False),
+    )
+    op.create_table(
+        "consents",
+        sa.Column("subject", sa.String(64), _user(), primary_key=True),
+        sa.Column("client_id", sa.String(128), primary_key=True),
+        sa.Column("scope", sa.Text, nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_table(
         "mail_links",
@@ -76,6 +84,30 @@ def _create_sessions(op: Operations) -> None:
         sa.Column("subject", sa.String(64), _user(), nullable=False, index=True),
         sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Index("expired_client_sessions_by_noted_at", "noted_at"),
+    )
+
+
+def _create_codes(op: Operations) -> None:
+    """Make the library's table, in SERVER1's database and under SERVER1's versions."""
+    op.create_table(
+        "handoff_codes",
+        sa.Column("code_sha256", sa.String(64), primary_key=True),
+        sa.Column("client_id", sa.String(128), nullable=False),
+        sa.Column("redirect_uri", sa.String(1024), nullable=False),
+        sa.Column("code_challenge", sa.String(43)),
+        sa.Column("nonce", sa.String(255)),
+        sa.Column("subject", sa.String(255), nullable=False),
+        sa.Column("session_id", sa.String(255), nullable=False),
+        sa.Column("auth_time", sa.BigInteger, nullable=False),
+        sa.Column("scope", sa.String(1024), nullable=False),
+        sa.Column("audience", sa.String(1024), nullable=False),
+        sa.Column("access_scope", sa.String(1024), nullable=False),
+        sa.Column("jwt_id", sa.String(64), nullable=False, unique=True),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.Column("forget_at", sa.BigInteger, nullable=False),
+        sa.Column("redeemed", sa.Boolean, nullable=False),
+        sa.Column("replayed", sa.Boolean, nullable=False),
+        sa.Index("handoff_codes_by_forget_at", "forget_at"),
     )
 
 

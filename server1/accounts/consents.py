@@ -1,0 +1,98 @@
+"""Consents: what users agreed that somebody else's software gets, until they withdraw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from flask_handoff.stores.statements import Statement
+from flask_service.database import Instant, insert_in
+from server1 import audit
+from server1.audit import Event
+from server1.db import metadata
+
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("subject", sa.ForeignKey("users.subject", ondelete="CASCADE"), primary_key=True),
+    sa.Column("client_id", sa.String(128), primary_key=True),
+    sa.Column("scope", sa.Text, nullable=False),  # values separated by blanks, perhaps none
+    sa.Column("given_at", Instant, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What one user agreed to for one client, and when they did so last."""
+
+    client_id: str
+    scope: frozenset[str]
+    given_at: datetime
+
+
+# Shared until the transaction ends: who withdraws it meanwhile waits, and then sees what it let in.
+_FIND = Statement(
+    sa.select(consents.c.client_id, consents.c.scope, consents.c.given_at)
+    .where(
+        consents.c.subject == sa.bindparam("of_subject"),
+        consents.c.client_id == sa.bindparam("of_client"),
+    )
+    .with_for_update(read=True)
+)
+
+
+def _put(dialect: str) -> sa.Insert:
+    insert = insert_in(dialect, consents)
+    new = {name: insert.excluded[name] for name in ("scope", "given_at")}
+    keys = [consents.c.subject, consents.c.client_id]
+    changed: sa.Insert = insert.on_conflict_do_update(index_elements=keys, set_=new)
+    return changed
+
+
+_PUT = Statement(_put)
+
+
+def find_consent(connection: sa.Connection, subject: str, client_id: str) -> Consent | None:
+    """Return what a user agreed to for a client; None where they never did, or withdrew it."""
+    row = _FIND.row(connection, of_subject=subject, of_client=client_id)
+    return None if row is None else _consent(row)
+
+
+def give_consent(
+    connection: sa.Connection, subject: str, client_id: str, scope: frozenset[str], now: datetime
+) -> None:
+    """Note that a user agrees to this, beside what they agreed to before."""
+    before = find_consent(connection, subject, client_id)
+    together = " ".join(sorted(scope if before is None else scope | before.scope))
+    _PUT.rows(connection, subject=subject, client_id=client_id, scope=together, given_at=now)
+    detail = f"scope {' '.join(sorted(scope)) or '-'}"
+    audit.record(
+        connection, Event.CONSENT_GIVEN, subject=subject, client_id=client_id, detail=detail
+    )
+
+
+def remove_consent(connection: sa.Connection, subject: str, client_id: str) -> bool:
+    """Remove a consent; tell whether there was one."""
+    this_one = (consents.c.subject == subject) & (consents.c.client_id == client_id)
+    removed = connection.execute(
+        sa.delete(consents).where(this_one).returning(consents.c.client_id)
+    )
+    return removed.one_or_none() is not None
+
+
+def consents_of(connection: sa.Connection, subject: str) -> Sequence[Consent]:
+    """Return what a user agreed to, the newest first."""
+    query = (
+        sa.select(consents.c.client_id, consents.c.scope, consents.c.given_at)
+        .where(consents.c.subject == subject)
+        .order_by(consents.c.given_at.desc(), consents.c.client_id)
+    )
+    return [_consent(row) for row in connection.execute(query)]
+
+
+def _consent(row: Any) -> Consent:
+    return Consent(row.client_id, frozenset(row.scope.split()), row.given_at)

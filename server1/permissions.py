@@ -1,0 +1,49 @@
+"""What a client may do for a user: what is granted there, and never more than the user may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection
+
+from flask_handoff import AccessDeniedError, Client, SignedInUser
+from flask_handoff.profiles import OPENID_SCOPES
+
+from .accounts.grants import default_scope, find_grant, scope_of
+from .accounts.users import User
+from .config import config
+
+
+def permitted_scope(
+    connection: Connection,
+    user: User | SignedInUser,
+    client: Client,
+    requested_scope: frozenset[str],
+    clients: Callable[[], Iterable[Client]],
+) -> frozenset[str]:
+    """Return what a client may do for a user, of what it asks for.
+
+    What only another client's API knows, it may do as far as the user may at that one: who agrees
+    to it can delegate, and gains nothing.
+
+    Args:
+        clients: Returns all clients; called where it matters whose API knows a scope.
+
+    Raises:
+        AccessDeniedError: The user may not enter this client.
+    """
+    if config().requires_verified_email and not user.email_verified:
+        raise AccessDeniedError
+    granted = find_grant(connection, user.subject, client.client_id)
+    foreign = requested_scope - OPENID_SCOPES - client.scopes
+    known, delegated = frozenset[str](), frozenset[str]()
+    # An ID Token says what may be done at its client; only with a code comes a token for others.
+    if foreign and "code" in client.response_types:
+        for service in clients():
+            if asked := service.scopes & foreign:
+                known |= asked
+                delegated |= asked & scope_of(connection, user.subject, service)
+    allowed = default_scope(client) | known if granted is None else granted
+    if not allowed:
+        raise AccessDeniedError
+    return requested_scope & allowed - (known - delegated)
