@@ -86,7 +86,7 @@ def test_a_whole_rotation(tmp_path, ring, kids):
     rewrite(ring, third, created_at=ago(seconds=310))
     assert flask("handoff-keys", "activate", third, "--directory", "x").returncode == 0
     assert KeyRing.open(ring).signing_key.kid == third
-    rewrite(ring, kids[0], replaced_at=ago(seconds=375))
+    rewrite(ring, kids[0], replaced_at=ago(seconds=915))
     assert flask("handoff-keys", "retire", kids[0], "--directory", "x").returncode == 0
     assert states(ring) == ["retired", "staged", "active"]
     KeyRing.open(ring)
@@ -99,7 +99,7 @@ def test_what_comes_too_early_is_refused_with_the_time_that_remains(flask, ring,
     rewrite(ring, kids[1], created_at=ago(hours=1))
     flask("handoff-keys", "activate", kids[1], "--directory", "x")
     too_early = flask("handoff-keys", "retire", kids[0], "--directory", "x")
-    assert 360 < seconds_to_wait(refusal_of(too_early)) <= 375
+    assert 900 < seconds_to_wait(refusal_of(too_early)) <= 915
     assert states(ring) == ["active", "active"]
 
 

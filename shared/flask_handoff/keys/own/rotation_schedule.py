@@ -8,14 +8,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from flask_handoff.keys.jwks import JWKS_MAX_AGE
-from flask_handoff.profiles import PROFILES
+from flask_handoff.profiles import ACCESS, HANDOFF, LOGOUT, OIDC
 
 from .ring_file import RingEntry
 
 PICK_UP_TIME = timedelta(seconds=10)
 """From a change of the ring until every running issuer follows it; as a rule one second."""
 
-LONGEST_TOKEN_LIFE = max(profile.lifetime + profile.leeway for profile in PROFILES.values())
+LONGEST_TOKEN_LIFE = max(
+    profile.lifetime + profile.leeway for profile in (HANDOFF, OIDC, LOGOUT, ACCESS)
+)
 """From the minting of a token until no receiver takes it any more."""
 
 PUBLICATION_TIME = PICK_UP_TIME + JWKS_MAX_AGE
