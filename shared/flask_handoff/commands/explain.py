@@ -11,13 +11,28 @@ from flask.cli import ScriptInfo
 
 from flask_handoff.claims import UnverifiedToken
 from flask_handoff.errors import ConfigurationError
-from flask_handoff.receiver.context import EXTENSION, ReceiverContext
-from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
+from flask_handoff.issuer.context import EXTENSION as ISSUER
+from flask_handoff.issuer.context import IssuerContext
+from flask_handoff.profiles import ACCESS, HANDOFF, LOGOUT, OIDC, OIDC_LOGOUT
+from flask_handoff.receiver.context import EXTENSION as RECEIVER
+from flask_handoff.receiver.context import ReceiverContext
 from flask_handoff.tokens.explain import CheckResult, Explanation, Verdict, explain
-from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH
+from flask_handoff.tokens.kinds import CLIENT_ASSERTION
+from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH, Verifier
 
 _MOST_BYTES = 4 * MAXIMUM_TOKEN_LENGTH  # read from standard input; what is longer is no token
 _EXIT_STATUS: Mapping[Verdict, int] = {"accepted": 0, "refused": 1, "cannot be told": 2}
+_WITHOUT_OPTION = "Explain it without an option, at the application that receives it (aud)."
+_WITH_LOGOUT = "Explain it with --logout, at the application that receives it (aud)."
+_WHERE_TO_EXPLAIN: Mapping[str, str] = {
+    HANDOFF.name: _WITHOUT_OPTION,
+    OIDC.name: _WITHOUT_OPTION,
+    LOGOUT.name: _WITH_LOGOUT,
+    OIDC_LOGOUT.name: _WITH_LOGOUT,
+    ACCESS.name: "Explain it with --access, at the issuer, where aud is the issuer itself.",
+    CLIENT_ASSERTION: "A client sends it to the issuer's /token, and nowhere else.",
+}
+_OF_TWO_POLICIES = ({HANDOFF.name, OIDC.name}, {LOGOUT.name, OIDC_LOGOUT.name})
 
 
 class _CannotTell(click.ClickException):
@@ -26,14 +41,18 @@ class _CannotTell(click.ClickException):
 
 @click.command("handoff-explain", context_settings={"ignore_unknown_options": True})
 @click.argument("unwanted", nargs=-1, metavar="< TOKEN", type=click.UNPROCESSED)
-@click.option("--logout", is_flag=True, help="It is a logout token, not a handoff token.")
+@click.option("--logout", "kind", flag_value="logout", help="Explain it as a logout token.")
+@click.option("--access", "kind", flag_value="access", help="Explain it as an access token.")
 @click.pass_context
-def handoff_explain(context: click.Context, unwanted: tuple[str, ...], logout: bool) -> None:
+def handoff_explain(context: click.Context, unwanted: tuple[str, ...], kind: str | None) -> None:
     """Say why a token is accepted or refused here.
 
     Reads one token from standard input, never from the command line, where other users of the
-    machine could see it. Runs the checks of the application's receiver and shows each outcome.
-    Spends nothing, and never shows the token.
+    machine could see it. Runs the checks of the application and shows each outcome. Spends nothing,
+    and never shows the token.
+
+    Without an option it is explained as a handoff token; where the application receives none, as
+    an access token for its own /userinfo.
 
     Exit status: 0 when every check passes that can be made here, 1 when one refuses, 2 when it
     cannot be told.
@@ -44,7 +63,8 @@ def handoff_explain(context: click.Context, unwanted: tuple[str, ...], logout: b
             "Nothing may stand behind the command: whoever lists processes would see a token there."
             " Give it on standard input."
         )
-    verifier, application = _receiver_of_the_application(context, logout)
+    application = _application(context)
+    verifier = _verifier(application, kind)
     unverified_token = _read_token()
     with application.app_context():
         explanation = explain(verifier, unverified_token)
@@ -53,24 +73,42 @@ def handoff_explain(context: click.Context, unwanted: tuple[str, ...], logout: b
     context.exit(_EXIT_STATUS[explanation.verdict])
 
 
-def _receiver_of_the_application(
-    context: click.Context, logout: bool
-) -> tuple[TokenVerifier | LogoutTokenVerifier, Flask]:
+def _application(context: click.Context) -> Flask:
     try:
-        application = context.ensure_object(ScriptInfo).load_app()
+        return context.ensure_object(ScriptInfo).load_app()
     except ConfigurationError as error:
         raise _CannotTell(str(error)) from error
-    receiver: ReceiverContext | None = application.extensions.get(EXTENSION)
+
+
+def _verifier(application: Flask, kind: str | None) -> Verifier:
+    receiver: ReceiverContext | None = application.extensions.get(RECEIVER)
+    issuer: IssuerContext | None = application.extensions.get(ISSUER)
+    if kind == "access" or (kind is None and receiver is None and issuer is not None):
+        return _access_verifier(issuer)
     if receiver is None:
         raise _CannotTell(
             "This application receives no handoffs. "
             "Give --app with one that calls HandoffReceiver.init_app."
         )
-    if not logout:
-        return receiver.verifier, application
+    if kind is None:
+        return receiver.verifier
     if receiver.logouts is None:
         raise _CannotTell("This application has no end_sessions: it is not told of logouts.")
-    return receiver.logouts.verifier, application
+    return receiver.logouts.verifier
+
+
+def _access_verifier(issuer: IssuerContext | None) -> Verifier:
+    if issuer is None:
+        raise _CannotTell(
+            "This application has no /userinfo. "
+            "Give --app with one that calls HandoffIssuer.init_app."
+        )
+    if issuer.codes is None:
+        raise _CannotTell(
+            "This issuer issues no codes, so it has no /userinfo and takes no token. Give --app "
+            "with the application that received this one, or HandoffIssuer.init_app its codes."
+        )
+    return issuer.access_verifier
 
 
 def _read_token() -> UnverifiedToken:
@@ -88,7 +126,7 @@ def _read_token() -> UnverifiedToken:
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
-    yield "This receiver expects"
+    yield "Expected here"
     yield from _table(explanation.expected)
     yield ""
     yield "Checks"
@@ -98,9 +136,22 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield "The token says (signed by its issuer)"
     else:
         yield "The token says (NOT VERIFIED: anybody can have written this)"
-    yield from _table(explanation.said or {"nothing": "that can be read"})
+    kind = {} if explanation.kind is None else {"kind": explanation.kind}
+    yield from _table({**kind, **explanation.said} or {"nothing": "that can be read"})
     yield ""
     yield _conclusion(explanation)
+    if explanation.verdict == "refused":
+        yield from _mix_up(explanation.expected_kind, explanation.kind)
+
+
+def _mix_up(expected: str, kind: str | None) -> Iterator[str]:
+    if kind is None or kind == expected:
+        return
+    yield f"It is no {expected}. By what it says of itself it is another kind: {kind}."
+    if {expected, kind} in _OF_TWO_POLICIES:
+        yield "Compare HANDOFF_POLICY here with the policy of this client at the issuer."
+    else:
+        yield _WHERE_TO_EXPLAIN[kind]
 
 
 def _table(rows: Mapping[str, str]) -> Iterator[str]:

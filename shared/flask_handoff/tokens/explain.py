@@ -6,7 +6,7 @@ Nothing is spent: the token is not claimed, and can still be used by the browser
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,10 +21,9 @@ from flask_handoff.errors import (
 from flask_handoff.keys import KeySource, utc
 
 from .claim_reader import LATEST_DATE
-from .handoff_verifier import TokenVerifier
-from .logout_verifier import LogoutTokenVerifier
+from .kinds import kind_of
 from .strict_jwt import read_header, read_segment
-from .verification import Verification, name_of
+from .verification import Verification, Verifier, name_of
 
 Outcome = Literal["ok", "refused", "cannot be told", "not checked", "not reached"]
 Verdict = Literal["accepted", "refused", "cannot be told"]
@@ -58,15 +57,20 @@ class Explanation:
 
     Args:
         results: One for each check, in the order in which they run.
-        expected: What the receiver expects, by name.
+        expected: What is expected here, by name.
         said: What the token says of itself, by name; only harmless values.
         is_genuine: Whether its issuer signed it; else anybody can have written what it says.
+        kind: What it is by what it says of itself, in the words of ``TokenProfile.name``, or a
+            ``client assertion``; None where that cannot be told.
+        expected_kind: What is expected here, in the same words.
     """
 
     results: tuple[CheckResult, ...]
     expected: Mapping[str, str]
     said: Mapping[str, str]
     is_genuine: bool
+    kind: str | None
+    expected_kind: str
 
     @property
     def verdict(self) -> Verdict:
@@ -77,13 +81,11 @@ class Explanation:
         return "cannot be told" if "cannot be told" in outcomes else "accepted"
 
 
-def explain(
-    verifier: TokenVerifier | LogoutTokenVerifier, unverified_token: UnverifiedToken
-) -> Explanation:
+def explain(verifier: Verifier, unverified_token: UnverifiedToken) -> Explanation:
     """Run the checks that ``verifier.verify`` runs, but for those that need the browser.
 
     Args:
-        verifier: The receiver's own, with its keys and its clock.
+        verifier: The application's own, with its keys and its clock; one for each kind of token.
         unverified_token: Compact JWS, as it was refused.
 
     Source: RFC 7519, section 7.2.
@@ -93,6 +95,7 @@ def explain(
     case = verifier.verification_class(verifier, unverified_token)
     results = tuple(_run_checks(verifier, case))
     now = verifier.clock()
+    header, payload = _read(case)
     return Explanation(
         results=results,
         expected={
@@ -103,17 +106,16 @@ def explain(
             "this clock": f"{utc(now)}, {verifier.leeway:.0f} s of difference are allowed",
             "issuer's clock": _describe_clock(verifier.keys),
         },
-        said=dict(_say(case, now)),
+        said=dict(_say(header, payload, now)),
         is_genuine=case.is_genuine,
+        kind=kind_of(header, payload, verifier.profile),
+        expected_kind=verifier.profile.name,
     )
 
 
-def _run_checks(
-    verifier: TokenVerifier | LogoutTokenVerifier, case: Verification
-) -> Iterator[CheckResult]:
+def _run_checks(verifier: Verifier, case: Verification) -> Iterator[CheckResult]:
     refused = False
-    checks: Sequence[Callable[[Any], None]] = verifier.checks
-    for check in checks:
+    for check in verifier.checks:
         name = name_of(check)
         if refused:
             yield CheckResult(name, "not reached")
@@ -150,7 +152,7 @@ def _describe_clock(keys: KeySource) -> str:
     return f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} this one"
 
 
-def _say(case: Verification, now: datetime) -> Iterator[tuple[str, str]]:
+def _read(case: Verification) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     header: Mapping[str, Any] = {}
     payload = case.payload
     # Only what the form check let through is decoded, and only by the strict reader.
@@ -158,6 +160,12 @@ def _say(case: Verification, now: datetime) -> Iterator[tuple[str, str]]:
         with suppress(HandoffError):
             header = read_header(segments["header"])
             payload = payload or read_segment(segments["payload"], "payload")
+    return header, payload
+
+
+def _say(
+    header: Mapping[str, Any], payload: Mapping[str, Any], now: datetime
+) -> Iterator[tuple[str, str]]:
     yield from ((name, _shown(header[name])) for name in SHOWN_HEADER if name in header)
     for name in (name for name in SHOWN_CLAIMS if name in payload):
         value = payload[name]

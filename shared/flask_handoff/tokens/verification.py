@@ -41,6 +41,8 @@ class Verifier:
     """What one receiver expects of every token of one kind."""
 
     default_profile: ClassVar[TokenProfile]
+    verification_class: ClassVar[type[Verification]]
+    checks: ClassVar[Sequence[Callable[[Any], None]]]  # all of them, in their order
 
     def __init__(
         self,
@@ -132,7 +134,7 @@ def check_header(case: Verification) -> None:
         raise TokenMalformedError("header: a parameter other than alg, kid and typ")
     if header.get("alg") != ALGORITHM:
         raise TokenMalformedError(f'header "alg" (algorithm): expected {ALGORITHM}')
-    if _plain_type(header) not in profile.accepted_types:
+    if plain_type(header) not in profile.accepted_types:
         raise TokenMalformedError(f'header "typ" (type): not that of a {profile.name}')
     kid = header.get("kid")
     if type(kid) is not str or _KID.fullmatch(kid) is None:
@@ -140,7 +142,7 @@ def check_header(case: Verification) -> None:
     case.unverified_kid = kid
 
 
-def _plain_type(header: Mapping[str, Any]) -> str | None:
+def plain_type(header: Mapping[str, Any]) -> str | None:
     """Return the header's type as profiles write it, None where it has none."""
     if "typ" not in header:
         return None

@@ -91,6 +91,11 @@ class WatchedKeyRing:
         """The JWK Set as it is published."""
         return self.newest().jwks_json
 
+    @property
+    def kids(self) -> frozenset[str]:
+        """The names of the keys that are published."""
+        return self.current().kids
+
     def key(self, kid: str) -> VerificationKey:
         """Find a published key by its name, see ``KeySource.key``."""
         return self.current().key(kid)
