@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from textwrap import dedent
+from typing import Any
 
 import jwt
 import pytest
@@ -73,7 +74,7 @@ def tokens(key_ring):
     minter = TokenMinter(issuer=ISSUER, key_ring=key_ring)
     user = SignedInUser("ada", "a-session", datetime.now(UTC))
     scope = frozenset({"openid"})
-    asked = {"audience": "notes", "nonce": "n" * 43, "scope": scope}
+    asked: dict[str, Any] = {"audience": "notes", "nonce": "n" * 43, "scope": scope}
     key = key_ring.signing_key
     now = int(datetime.now(UTC).timestamp())
     assertion = {"iss": "reader", "sub": "reader", "aud": ISSUER, "jti": "j" * 43, "exp": now + 60}
