@@ -1,0 +1,215 @@
+"""Every kind of token, presented wherever another kind is expected.
+
+Each is genuine, of this second, and names whoever it is presented to, as if the issuer had been
+talked into that: nothing but its kind is wrong.
+"""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+
+from flask_handoff import (
+    HANDOFF,
+    OIDC,
+    AccessTokenVerifier,
+    HandoffRejectedError,
+    SignedInUser,
+    TokenMinter,
+)
+from flask_handoff.profiles import LOGOUT_EVENT
+from flask_handoff.stores import MemoryCodeStore
+from tests.minimal_pair import (
+    CODE_CLIENT,
+    CODE_CLIENT_SECRET,
+    ISSUER,
+    RECEIVER,
+    Browser,
+    issuer_app,
+    query_of,
+    receiver_app,
+)
+from tests.token_trial import RecordingStore
+
+SERVICE = "https://notes.example.com"
+
+
+class Mint:
+    """Mints each kind of token for whatever audience."""
+
+    def __init__(self, key_ring, clock):
+        self._minter = TokenMinter(issuer=ISSUER, key_ring=key_ring, clock=clock)
+        self._key = key_ring.signing_key
+        self._clock = clock
+        self._user = SignedInUser("ada", "a-session", clock() - timedelta(seconds=30))
+        self._asked: dict[str, Any] = {"scope": frozenset({"openid"})}
+
+    def handoff(self, audience, nonce):
+        return self._minter.mint(HANDOFF, self._user, audience=audience, nonce=nonce, **self._asked)
+
+    def id_token(self, audience, nonce):
+        return self._minter.mint(OIDC, self._user, audience=audience, nonce=nonce, **self._asked)
+
+    def access(self, audience, nonce):
+        return self._minter.mint_access(
+            subject="ada",
+            client_id=CODE_CLIENT["client_id"],
+            audience=audience,
+            session_id="a-session",
+            jwt_id="j" * 43,
+            **self._asked,
+        )
+
+    def logout(self, audience, nonce):
+        return self._minter.mint_logout(
+            audience=audience, ended_at=self._clock(), session_id="a-session", subject="ada"
+        )
+
+    def oidc_logout(self, audience, nonce):
+        """As other issuers mint it: of the plain type that ID Tokens have."""
+        now = int(self._clock().timestamp())
+        claims = {
+            "iss": ISSUER,
+            "aud": audience,
+            "sub": "ada",
+            "sid": "a-session",
+            "iat": now,
+            "exp": now + 60,
+            "jti": "j" * 43,
+            "events": {LOGOUT_EVENT: {}},
+        }
+        headers = {"kid": self._key.kid}
+        return jwt.encode(claims, self._key.private_key, algorithm="RS256", headers=headers)
+
+
+class Places:
+    """Presents a token at one place, and returns the check that refused it, or ``accepted``."""
+
+    def __init__(self, key_ring, clock, caplog):
+        self._key_ring, self._clock, self._caplog = key_ring, clock, caplog
+        self._mint = Mint(key_ring, clock)
+        self._issuer = issuer_app(key_ring, clock, MemoryCodeStore()).test_client()
+        self.store = RecordingStore()
+
+    def present(self, kind, place):
+        return getattr(self, place)(getattr(self._mint, kind))
+
+    def callback(self, mint, policy="handoff"):
+        browser = Browser.at_receiver(self._receiver(policy))
+        asked = query_of(browser.begin())
+        token = mint("notes", asked["nonce"])
+        query = {"id_token": token, "state": asked["state"], "iss": ISSUER}
+        answer = browser.get(f"{RECEIVER}/sso/callback", query_string=query)
+        return self._check(answer, 303, 403)
+
+    def oidc_callback(self, mint):
+        return self.callback(mint, "oidc")
+
+    def back_channel(self, mint, policy="handoff"):
+        answer = (
+            self._receiver(policy)
+            .test_client()
+            .post(
+                "/sso/backchannel-logout",
+                base_url=RECEIVER,
+                data={"logout_token": mint("notes", None)},
+            )
+        )
+        return self._check(answer, 200, 400)
+
+    def oidc_back_channel(self, mint):
+        return self.back_channel(mint, "oidc")
+
+    def userinfo(self, mint):
+        headers = {"Authorization": f"Bearer {mint(ISSUER, 'n' * 43)}"}
+        answer = self._issuer.get("/userinfo", base_url=ISSUER, headers=headers)
+        return self._check(answer, 200, 401)
+
+    def service(self, mint):
+        verifier = AccessTokenVerifier(
+            issuer=ISSUER, audience=SERVICE, keys=self._key_ring, clock=self._clock
+        )
+        try:
+            verifier.verify(mint(SERVICE, "n" * 43))
+        except HandoffRejectedError as error:
+            return error.check
+        return "accepted"
+
+    def token_endpoint(self, mint):
+        """As a code: that is no token at all."""
+        body = {
+            "grant_type": "authorization_code",
+            "code": mint(ISSUER, "n" * 43),
+            "redirect_uri": CODE_CLIENT["redirect_uris"][0],
+            "client_id": CODE_CLIENT["client_id"],
+            "client_secret": CODE_CLIENT_SECRET,
+        }
+        answer = self._issuer.post("/token", base_url=ISSUER, data=body)
+        assert (answer.status_code, answer.json["error"]) == (400, "invalid_grant")
+        return re.findall(r"code=(\S+)", self._caplog.text)[-1]
+
+    def _receiver(self, policy):
+        return receiver_app(self._key_ring, self.store, self._clock, HANDOFF_POLICY=policy)
+
+    def _check(self, answer, accepted, refused):
+        if answer.status_code == accepted:
+            return "accepted"
+        assert answer.status_code == refused
+        return re.findall(r"check=(\S+)", self._caplog.text)[-1]
+
+
+PLACES = (
+    *("callback", "oidc_callback", "back_channel", "oidc_back_channel"),
+    *("userinfo", "service", "token_endpoint"),
+)
+REFUSED_BY = {
+    "handoff": ("accepted", "header", "header", "header", "header", "header", "code_invalid"),
+    "id_token": (
+        *("header", "accepted", "header", "required_claims"),
+        *("header", "header", "code_invalid"),
+    ),
+    "access": ("header", "header", "header", "header", "accepted", "accepted", "code_invalid"),
+    "logout": ("header", "header", "accepted", "accepted", "header", "header", "code_invalid"),
+    "oidc_logout": (
+        *("header", "required_claims", "header", "accepted"),
+        *("header", "header", "code_invalid"),
+    ),
+}
+
+
+@pytest.fixture
+def places(key_ring, clock, caplog):
+    return Places(key_ring, clock, caplog)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "check"),
+    [
+        pytest.param(kind, place, check, id=f"{kind} at {place}")
+        for kind, checks in REFUSED_BY.items()
+        for place, check in zip(PLACES, checks, strict=True)
+    ],
+)
+def test_each_kind_is_accepted_in_its_own_place_alone(places, kind, place, check):
+    assert places.present(kind, place) == check
+    assert len(places.store.claimed) == (check == "accepted" and place in PLACES[:4])
+
+
+@pytest.mark.parametrize("kind", ["handoff", "id_token", "logout", "oidc_logout"])
+def test_an_issuer_that_mixes_up_its_types_lets_no_program_in(key_ring, clock, kind):
+    """The type alone says that it is an access token."""
+    token = getattr(Mint(key_ring, clock), kind)(SERVICE, "n" * 43)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    key = key_ring.signing_key
+    renamed = jwt.encode(
+        {**claims, "client_id": "reader"},
+        key.private_key,
+        algorithm="RS256",
+        headers={"kid": key.kid, "typ": "at+jwt"},
+    )
+    verifier = AccessTokenVerifier(issuer=ISSUER, audience=SERVICE, keys=key_ring, clock=clock)
+    with pytest.raises(HandoffRejectedError) as refusal:
+        verifier.verify(renamed)
+    assert refusal.value.check == "no_other_kind"
