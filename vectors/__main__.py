@@ -85,7 +85,7 @@ def _cell(text: str) -> str:
 
 
 def _by_number(attack: str) -> tuple[int, int]:
-    return "TCKRL".index(attack[0]), int(attack[1:])
+    return "TCKRLB".index(attack[0]), int(attack[1:])
 
 
 def main() -> None:

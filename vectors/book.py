@@ -79,6 +79,7 @@ class Kind:
         bound_to: What its receiver expects beside issuer and audience.
         leeway: Seconds by which the clocks may differ.
         claims: From a ``jti`` to the claims of a good token.
+        maximum_lifetime: Seconds from ``iat`` to ``exp``.
     """
 
     format: int
@@ -86,6 +87,7 @@ class Kind:
     bound_to: Mapping[str, str]
     leeway: int
     claims: Callable[[str], dict[str, Any]]
+    maximum_lifetime: int = 120
 
 
 class Group:
@@ -160,7 +162,7 @@ class Group:
                 "algorithm": "RS256",
                 "typ": self.kind.typ,
                 "leeway": self.kind.leeway,
-                "maximum_lifetime": 120,
+                "maximum_lifetime": self.kind.maximum_lifetime,
                 "maximum_length": 4096,
             },
             "key_sets": {name: text for name, text in self._key_sets.items() if name in used},
@@ -222,8 +224,24 @@ def good_logout(jwt_id: str) -> dict[str, Any]:
     }
 
 
+def good_access(jwt_id: str) -> dict[str, Any]:
+    """Return the claims of a good access token."""
+    return {
+        "iss": ISSUER_URL,
+        "sub": "account-5f3a9c",
+        "aud": AUDIENCE,
+        "client_id": "reader",
+        "iat": NOW,
+        "exp": NOW + 600,
+        "jti": jwt_id,
+        "sid": "session-71be04",
+        "scope": "read write",
+    }
+
+
 HANDOFF = Kind(1, "handoff+jwt", {"nonce": NONCE}, 5, good_handoff)
 LOGOUT = Kind(2, "logout+jwt", {}, 10, good_logout)
+ACCESS = Kind(3, "at+jwt", {}, 5, good_access, maximum_lifetime=600)
 
 
 def jwks(*keys: Mapping[str, object]) -> str:

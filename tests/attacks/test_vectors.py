@@ -3,14 +3,14 @@ import re
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 import pytest
 
 from flask_handoff import MemoryReplayStore, PinnedKeys, TokenVerifier, UnverifiedToken
 from flask_handoff.errors import HandoffError, JWKSMalformedError, TokenClaimError
 from flask_handoff.keys import parse_jwks
-from flask_handoff.tokens import LogoutTokenVerifier
+from flask_handoff.tokens import AccessTokenVerifier, LogoutTokenVerifier
 from flask_handoff.tokens.explain import explain
 from tests.documents import DOCS, codes, prose, rows
 from tests.stopwatch import slowdown
@@ -38,12 +38,15 @@ def keys_of(document):
 
 def receiver(document, vector):
     """Build the receiver that the file describes, with a replay store of its own."""
-    kinds = {"handoff+jwt": TokenVerifier, "logout+jwt": LogoutTokenVerifier}
+    kinds = {
+        "handoff+jwt": partial(TokenVerifier, replay_store=MemoryReplayStore()),
+        "logout+jwt": partial(LogoutTokenVerifier, replay_store=MemoryReplayStore()),
+        "at+jwt": AccessTokenVerifier,
+    }
     return kinds[document["receiver"]["typ"]](
         issuer=document["receiver"]["issuer"],
         audience=document["receiver"]["audience"],
         keys=keys_of(document["key_sets"][vector["keys"]]),
-        replay_store=MemoryReplayStore(),
         clock=lambda: datetime.fromtimestamp(vector["now"], UTC),
     )
 

@@ -1,5 +1,6 @@
 """The vectors, one module a file of them."""
 
+from .access import access as access
 from .algorithms import algorithms as algorithms
 from .claims import claims as claims
 from .dates import dates as dates
@@ -11,4 +12,4 @@ from .keys import keys as keys
 from .logout import logout as logout
 from .signature import signature as signature
 
-GROUPS = (good, form, header, algorithms, signature, json_text, claims, dates, keys, logout)
+GROUPS = (good, form, header, algorithms, signature, json_text, claims, dates, keys, logout, access)
