@@ -18,6 +18,7 @@ from flask_handoff import (
     HandoffRejectedError,
     SignedInUser,
     TokenMinter,
+    UnverifiedToken,
 )
 from flask_handoff.profiles import LOGOUT_EVENT
 from flask_handoff.stores import MemoryCodeStore
@@ -55,7 +56,7 @@ class Mint:
     def access(self, audience, nonce):
         return self._minter.mint_access(
             subject="ada",
-            client_id=CODE_CLIENT["client_id"],
+            client_id="reader",
             audience=audience,
             session_id="a-session",
             jwt_id="j" * 43,
@@ -211,5 +212,5 @@ def test_an_issuer_that_mixes_up_its_types_lets_no_program_in(key_ring, clock, k
     )
     verifier = AccessTokenVerifier(issuer=ISSUER, audience=SERVICE, keys=key_ring, clock=clock)
     with pytest.raises(HandoffRejectedError) as refusal:
-        verifier.verify(renamed)
+        verifier.verify(UnverifiedToken(renamed))
     assert refusal.value.check == "no_other_kind"

@@ -1,9 +1,11 @@
 import ast
 import re
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
+from typing import Any
 
 import pytest
 
@@ -38,7 +40,7 @@ def keys_of(document):
 
 def receiver(document, vector):
     """Build the receiver that the file describes, with a replay store of its own."""
-    kinds = {
+    kinds: dict[str, Callable[..., Any]] = {
         "handoff+jwt": partial(TokenVerifier, replay_store=MemoryReplayStore()),
         "logout+jwt": partial(LogoutTokenVerifier, replay_store=MemoryReplayStore()),
         "at+jwt": AccessTokenVerifier,

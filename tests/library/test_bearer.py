@@ -3,6 +3,7 @@
 import pytest
 from flask import Flask
 
+from flask_handoff.claims import AccessClaims
 from flask_handoff.errors import (
     AccessTokenError,
     CodeStoreUnavailableError,
@@ -14,7 +15,7 @@ from flask_handoff.errors import (
     TokenSignatureError,
 )
 from flask_handoff.signals import access_token_rejected
-from flask_handoff.web.bearer import bearer_token, refuse
+from flask_handoff.web.bearer import bearer_token, check_scope, refuse
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -160,6 +161,23 @@ def test_a_scope_that_is_too_small_is_named(service, client):
     challenge = answer.headers["WWW-Authenticate"]
     assert challenge.startswith('Bearer realm="notes", error="insufficient_scope", ')
     assert challenge.endswith(', scope="notes:read notes:write"')
+
+
+def test_a_scope_has_to_hold_all_that_is_asked_for(clock):
+    claims = AccessClaims(
+        *("https://issuer.example", "ada", "https://notes.example", "reader"),
+        scope=frozenset({"notes:read", "openid"}),
+        session_id=None,
+        issued_at=clock(),
+        expires_at=clock(),
+        jwt_id="j" * 43,
+        kid="a-key",
+    )
+    check_scope(claims, "notes:read", "openid")
+    with pytest.raises(InsufficientScopeError) as refusal:
+        check_scope(claims, "notes:read", "notes:write")
+    assert refusal.value.scope == {"notes:read", "notes:write"}
+    assert (refusal.value.jwt_id, refusal.value.kid) == ("j" * 43, "a-key")
 
 
 def test_what_is_out_of_reach_says_nothing_of_the_token(service, client):

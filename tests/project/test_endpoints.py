@@ -51,6 +51,7 @@ ENDPOINTS = {
         /signup/sent                        GET
         /static/<filename>                  GET       kept
         /token                              POST      exempt
+        /userinfo                           GET POST  exempt
         /verify-email                       GET POST  csrf
         /verify-email/again                 GET POST  csrf
         /verify-email/done                  GET
@@ -77,6 +78,7 @@ ENDPOINTS = {
 EXEMPT = {
     "/authorize",
     "/token",
+    "/userinfo",
     "/sso/login",
     "/sso/callback",
     "/sso/finish",
