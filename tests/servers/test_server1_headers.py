@@ -5,20 +5,21 @@ import pytest
 from tests.servers.accounts_visitor import Visitor, running_accounts
 
 
-def test_the_form_of_the_sign_in_page_may_lead_to_every_client(accounts_environment, clock):
+def test_the_form_of_the_sign_in_page_leads_to_the_client_that_waits(accounts_environment, clock):
     settings = {**accounts_environment, "HANDOFF_CLIENTS": CLIENTS}
     with running_accounts(settings, clock) as accounts:
         visitor = Visitor(accounts)
-        for answer in (visitor.get("/login"), visitor.sign_in(password="a wrong password")):
-            policy = answer.headers["Content-Security-Policy"]
-            assert policy.endswith(
-                "form-action 'self' https://a.example https://b.example:8443 https://c.example"
-            )
+        waits = visitor.authorize(client_id="a", redirect_uri="https://a.example/1").location
+        for page, sources in (("/login", ""), (waits, " https://a.example https://b.example:8443")):
+            for answer in (visitor.get(page), visitor.sign_in(password="wrong", page=page)):
+                policy = answer.headers["Content-Security-Policy"]
+                assert policy.endswith(f"form-action 'self'{sources}")
 
 
 CLIENTS = """[
     {"client_id": "a", "name": "A", "initiate_login_uri": "https://login.example/",
-     "redirect_uris": ["https://a.example/1", "https://a.example/2", "https://b.example:8443/"]},
+     "redirect_uris": ["https://a.example/1", "https://a.example/2", "https://b.example:8443/"],
+     "response_modes": ["query"]},
     {"client_id": "c", "name": "C", "initiate_login_uri": "https://login.example/",
      "redirect_uris": ["https://c.example/"]}
 ]"""
