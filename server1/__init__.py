@@ -26,6 +26,7 @@ from flask_service.database import Database
 from . import audit, clock, commands, handoff_record, outbox, pages
 from . import config as settings
 from .accounts import passwords
+from .clients.registry import RegisteredClients
 from .config import Config
 from .db import SCHEMA, metadata
 from .demo import make_first_signing_key
@@ -66,7 +67,7 @@ def create_app(
         database = Database(config.database_url, SCHEMA)
         database.init_app(app)
         codes = SQLCodeStore(database.engine, transaction=database.writing)
-        handoff.init_app(app, keys=keys, codes=codes, clock=clock)
+        handoff.init_app(app, keys=keys, clients=RegisteredClients(), codes=codes, clock=clock)
         database_commands.init_app(app, upgrade=config.demo)
     _add_rooms(app, config, clock)
     _add_guards(app, config)

@@ -66,6 +66,10 @@ class Event(StrEnum):
     ACCOUNT_DISABLED = "account_disabled"
     ACCOUNT_ENABLED = "account_enabled"
     GRANT_CHANGED = "grant_changed"
+    CLIENT_ADDED = "client_added"
+    CLIENT_SECRET_ROTATED = "client_secret_rotated"  # noqa: S105
+    CLIENT_DISABLED = "client_disabled"
+    CLIENT_ENABLED = "client_enabled"
     CONSENT_GIVEN = "consent_given"
     CONSENT_WITHDRAWN = "consent_withdrawn"
     HANDOFF_ISSUED = "handoff_issued"

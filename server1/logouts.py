@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from flask_handoff import HandoffIssuer
-from flask_handoff.errors import LogoutNotDeliveredError
+from flask_handoff import DependencyUnavailableError, HandoffIssuer
+from flask_handoff.errors import ClientUnknownError, LogoutNotDeliveredError
 from flask_service.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
 from flask_service.outbox import outbox
 
@@ -55,9 +55,13 @@ def logout_jobs(issuer: HandoffIssuer) -> JobKind:
 
 def _notify(issuer: HandoffIssuer, job: Job) -> Outcome:
     logout = job.read(Logout)
-    registered = {client.client_id: client for client in issuer.clients()}
-    client = registered.get(job.topic)
-    if client is None or client.backchannel_logout_uri is None:
+    try:
+        client = issuer.client(job.topic)
+    except ClientUnknownError:
+        return Outcome.SKIPPED
+    except DependencyUnavailableError as error:
+        raise JobError(str(error)) from None
+    if client.backchannel_logout_uri is None:
         return Outcome.SKIPPED
     ended_at = job.enqueued_at
     if logout.sid is None:

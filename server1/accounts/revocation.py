@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
+from flask_handoff.profiles import CLIENT_ID
 from server1 import audit, clock, logouts
 from server1.audit import Event
 
@@ -27,7 +28,6 @@ from .users import User, users
 
 SWEPT_AT_ONCE = 20  # rows; a sign-in removes a few sessions that have expired
 
-_CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
 
 
@@ -82,7 +82,7 @@ def withdraw_consent(connection: Connection, user: User, unverified_client_id: s
     Its access tokens are good for nothing from then on: no session is noted that let it in.
     """
     # What is no client's name is not looked for: PostgreSQL takes no text with a NUL in it.
-    if _CLIENT_ID.fullmatch(unverified_client_id) is None:
+    if CLIENT_ID.fullmatch(unverified_client_id) is None:
         return
     client_id = unverified_client_id
     if not remove_consent(connection, user.subject, client_id):

@@ -87,6 +87,8 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 Source: OpenID Connect Back-Channel Logout 1.0, section 2.4.
 """
 
+CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
+
 STATE = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
 """The form of ``state`` under policy ``handoff``; it becomes part of a cookie's name."""
 

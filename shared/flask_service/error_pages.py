@@ -9,7 +9,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlche
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from flask_handoff import request_id
+from flask_handoff import DependencyUnavailableError, request_id
 
 RETRY_AFTER = 5  # seconds
 
@@ -41,6 +41,7 @@ def init_app(app: Flask, *, template: str) -> None:
     app.extensions[_EXTENSION] = template
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, database_error)
+    app.register_error_handler(DependencyUnavailableError, _unavailable)
 
 
 def error_page(status: int, *, title: str = "", sentence: str = "") -> Response:
@@ -60,14 +61,23 @@ def error_page(status: int, *, title: str = "", sentence: str = "") -> Response:
 def database_error(error: SQLAlchemyError) -> Response:
     """Log an error of the database, and return the page for it."""
     log_database_error(error)
-    response = error_page(_UNAVAILABLE)
-    response.headers["Retry-After"] = str(RETRY_AFTER)
-    return response
+    return _unavailable_page()
 
 
 def log_database_error(error: SQLAlchemyError) -> None:
     """Log an error of the database, without the data that it may quote."""
     _log.error("database error: %s request_id=%s", _describe(error), request_id())
+
+
+def _unavailable(error: DependencyUnavailableError) -> Response:
+    _log.error("unavailable: %s request_id=%s", error, request_id())
+    return _unavailable_page()
+
+
+def _unavailable_page() -> Response:
+    response = error_page(_UNAVAILABLE)
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:

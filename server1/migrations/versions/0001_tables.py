@@ -13,6 +13,7 @@ def upgrade(op: Operations) -> None:
     """Make the tables in an empty database."""
     _create_accounts(op)
     _create_sessions(op)
+    _create_clients(op)
     _create_codes(op)
     _create_throttles(op)
     _create_audit(op)
@@ -84,6 +85,26 @@ def _create_sessions(op: Operations) -> None:
         sa.Column("subject", sa.String(64), _user(), nullable=False, index=True),
         sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Index("expired_client_sessions_by_noted_at", "noted_at"),
+    )
+
+
+def _create_clients(op: Operations) -> None:
+    op.create_table(
+        "clients",
+        sa.Column("client_id", sa.String(128), primary_key=True),
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("redirect_uris", sa.Text, nullable=False),
+        sa.Column("initiate_login_uri", sa.String(1024)),
+        sa.Column("backchannel_logout_uri", sa.String(1024)),
+        sa.Column("resource", sa.String(1024)),
+        sa.Column("scopes", sa.Text, nullable=False),
+        sa.Column("first_party", sa.Boolean, nullable=False),
+        sa.Column("secret_sha256", sa.String(64)),
+        sa.Column("previous_secret_sha256", sa.String(64)),
+        sa.Column("previous_secret_until", sa.DateTime(timezone=True)),
+        sa.Column("disabled", sa.Boolean, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     )
 
 

@@ -148,6 +148,14 @@ class HandoffIssuer:
         """Return the clients that are registered with the current application."""
         return tuple(issuer_context().clients)
 
+    def client(self, client_id: str) -> Client:
+        """Return the client of this name.
+
+        Raises:
+            ClientUnknownError: None is registered with the current application.
+        """
+        return issuer_context().clients.client(client_id)
+
     def continue_url(self, client: Client, target: str | None = None) -> str:
         """Return the address of a link that takes the user to *client*.
 

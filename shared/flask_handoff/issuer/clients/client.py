@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from flask_handoff.addresses import is_plain_address, is_safe_from_others
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.profiles import (
+    CLIENT_ID,
     OPENID_SCOPES,
     PROFILES,
     RESPONSE_MODES,
@@ -20,7 +21,6 @@ from flask_handoff.settings import check_public_url
 
 from .redirect_uris import check_redirect_uri, form_action_source, is_registered
 
-_CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)
 _SECRET_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -86,7 +86,7 @@ class Client:
             check_public_url(self.initiate_login_uri, setting=client)
 
     def _rules(self) -> Iterator[tuple[str, object, str]]:
-        yield "client_id", _CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"
+        yield "client_id", CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"
         yield "name", self.name.strip() and self.name.isprintable(), "what people call it"
         yield "redirect_uris", self.redirect_uris or self.resource, "at least one address"
         types, modes = self.response_types, self.response_modes

@@ -87,8 +87,11 @@ class CombinedClients:
         return self._sources[-1].client(unverified_client_id)
 
     def __iter__(self) -> Iterator[Client]:
-        """Go through them, source by source."""
-        return chain(*self._sources)
+        """Go through them, source by source; of two with one name, the first."""
+        by_name: dict[str, Client] = {}
+        for client in chain(*self._sources):
+            by_name.setdefault(client.client_id, client)
+        return iter(by_name.values())
 
 
 def _read_client(entry: Mapping[str, Any]) -> Client:

@@ -1,0 +1,155 @@
+"""Registration: clients are added, get new secrets, and are disabled; all of it is recorded."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from flask_handoff import Client, shown
+from flask_handoff.issuer.clients.authentication import secret_hash
+from flask_service.database import insert_into
+from server1 import audit, clock
+from server1.audit import Event
+
+from .registry import LONGEST_NAME, LONGEST_URI, clients, registrations
+
+PREVIOUS_SECRET_KEPT = timedelta(days=1)
+"""How long the secret before works beside a new one, for the client to change over."""
+
+
+class ClientRefusedError(ValueError):
+    """A client cannot be registered like this, or changed; the message may be shown."""
+
+
+def new_client_id() -> str:
+    """Return a name that no client has: 128 random bits, none of which looks like an option."""
+    return secrets.token_hex(16)
+
+
+def add_client(
+    connection: sa.Connection, client: Client, kind: str, *, others: Iterable[Client]
+) -> str | None:
+    """Register a client.
+
+    Args:
+        client: As it is to be, without a secret.
+        kind: One of ``KINDS``.
+        others: Those that are registered elsewhere.
+
+    Returns:
+        Its secret, 256 random bits, of which only the hash is kept; None for a kind without one.
+
+    Raises:
+        ClientRefusedError: A name, an address or a scope is another client's, or too long.
+    """
+    disabled_too = [each.client for each in registrations(connection)]
+    _check_lengths(client)
+    _check_is_its_own(client, [*others, *disabled_too])
+    secret = secrets.token_urlsafe(32) if kind == "web" else None
+    values = {
+        **{name: getattr(client, name) for name in ("client_id", "name", "first_party")},
+        "kind": kind,
+        "redirect_uris": " ".join(client.redirect_uris),
+        "initiate_login_uri": client.initiate_login_uri,
+        "backchannel_logout_uri": client.backchannel_logout_uri,
+        "resource": client.resource,
+        "scopes": " ".join(sorted(client.scopes)),
+        "secret_sha256": None if secret is None else secret_hash(secret),
+        "disabled": False,
+        "created_at": clock.now(),
+    }
+    made = connection.execute(
+        insert_into(connection, clients)
+        .values(values)
+        .on_conflict_do_nothing()
+        .returning(clients.c.client_id)
+    )
+    if made.one_or_none() is None:  # another command was first
+        raise ClientRefusedError(_taken("client_id", client.client_id))
+    detail = f"{kind}{', first-party' if client.first_party else ''}, {client.name}"
+    audit.record(connection, Event.CLIENT_ADDED, client_id=client.client_id, detail=detail)
+    return secret
+
+
+def rotate_secret(
+    connection: sa.Connection, client_id: str, *, at_once: bool
+) -> tuple[str, datetime | None]:
+    """Give a client another secret.
+
+    Args:
+        at_once: The one before is void now, and not in a day.
+
+    Returns:
+        The secret, and until when the one before is good; None where it is void.
+
+    Raises:
+        ClientRefusedError: There is no such client, or it has no secret.
+    """
+    before = _lock(connection, client_id)
+    if before.secret_sha256 is None:
+        raise ClientRefusedError(f"{before.name} is a public client: it has no secret.")
+    secret = secrets.token_urlsafe(32)
+    until = None if at_once else clock.now() + PREVIOUS_SECRET_KEPT
+    _update(
+        connection,
+        client_id,
+        secret_sha256=secret_hash(secret),
+        previous_secret_sha256=None if at_once else before.secret_sha256,
+        previous_secret_until=until,
+    )
+    detail = "the one before is void" if at_once else "the one before works for a day"
+    audit.record(connection, Event.CLIENT_SECRET_ROTATED, client_id=client_id, detail=detail)
+    return secret, until
+
+
+def set_disabled(connection: sa.Connection, client_id: str, disabled: bool) -> str:
+    """Disable a client, or enable it again, and return its name. A disabled one is unknown.
+
+    Raises:
+        ClientRefusedError: There is no such client.
+    """
+    before = _lock(connection, client_id)
+    if before.disabled != disabled:
+        _update(connection, client_id, disabled=disabled)
+        event = Event.CLIENT_DISABLED if disabled else Event.CLIENT_ENABLED
+        audit.record(connection, event, client_id=client_id)
+    return str(before.name)
+
+
+def _check_lengths(client: Client) -> None:
+    if len(client.name) > LONGEST_NAME:
+        raise ClientRefusedError(f"A name has at most {LONGEST_NAME} characters.")
+    addresses = (client.initiate_login_uri, client.backchannel_logout_uri, client.resource)
+    if any(len(uri or "") > LONGEST_URI for uri in (*client.redirect_uris, *addresses)):
+        raise ClientRefusedError(f"An address has at most {LONGEST_URI} characters.")
+
+
+def _check_is_its_own(client: Client, others: Collection[Client]) -> None:
+    if client.client_id in {other.client_id for other in others}:
+        raise ClientRefusedError(_taken("client_id", client.client_id))
+    if client.resource is not None and client.resource in {other.resource for other in others}:
+        raise ClientRefusedError(_taken("resource", client.resource))
+    for other in others:
+        if known := client.scopes & other.scopes:
+            # Else a token for the one could be used at the other, RFC 9700, section 2.3.
+            scopes = ", ".join(sorted(known))
+            raise ClientRefusedError(f"The API of {other.name} knows the scope {scopes} already.")
+
+
+def _taken(what: str, value: str) -> str:
+    return f"Another client has the {what} {shown(value)}."
+
+
+def _lock(connection: sa.Connection, client_id: str) -> sa.Row[tuple[object, ...]]:
+    query = sa.select(clients).where(clients.c.client_id == client_id).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise ClientRefusedError(f"No client {shown(client_id)} is registered here.")
+    return row
+
+
+def _update(connection: sa.Connection, client_id: str, **values: object) -> None:
+    connection.execute(sa.update(clients).where(clients.c.client_id == client_id).values(**values))

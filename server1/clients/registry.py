@@ -1,0 +1,116 @@
+"""The registry: one row for each client. A client of ``HANDOFF_CLIENTS`` wins over its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from flask_handoff import Client
+from flask_handoff.errors import ClientUnknownError
+from flask_handoff.profiles import CLIENT_ID
+from flask_handoff.stores.statements import Statement
+from flask_service.database import Instant, database
+from server1 import clock
+from server1.db import metadata, unavailable_where_it_fails
+
+LONGEST_NAME = 100  # characters
+LONGEST_URI = 1024  # characters
+
+_CODE: Mapping[str, Any] = {"response_types": frozenset({"code"}), "policy": "oidc"}
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "web": _CODE,
+    "native": {**_CODE, "native": True},
+    "browser": _CODE,
+    "receiver": {},
+}
+"""What each kind of client is to the library; ``web`` alone can keep a secret."""
+
+clients = sa.Table(
+    "clients",
+    metadata,
+    sa.Column("client_id", sa.String(128), primary_key=True),
+    sa.Column("name", sa.String(LONGEST_NAME), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("redirect_uris", sa.Text, nullable=False),  # separated by blanks, as scopes are
+    sa.Column("initiate_login_uri", sa.String(LONGEST_URI)),
+    sa.Column("backchannel_logout_uri", sa.String(LONGEST_URI)),
+    sa.Column("resource", sa.String(LONGEST_URI)),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("first_party", sa.Boolean, nullable=False),
+    sa.Column("secret_sha256", sa.String(64)),
+    sa.Column("previous_secret_sha256", sa.String(64)),
+    sa.Column("previous_secret_until", Instant),
+    sa.Column("disabled", sa.Boolean, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+_FIND = Statement(
+    sa.select(clients).where(
+        clients.c.client_id == sa.bindparam("wanted"), clients.c.disabled.is_(False)
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One row: a client, and what only its operator sees."""
+
+    client: Client
+    kind: str
+    disabled: bool
+    created_at: datetime
+    previous_secret_until: datetime | None  # None where there is one secret, or none
+
+
+class RegisteredClients:
+    """The clients of the current application's database; a ``ClientSource``."""
+
+    def client(self, unverified_client_id: str) -> Client:
+        """Return the client of this name, see ``ClientSource.client``.
+
+        Raises:
+            DependencyUnavailableError: The database cannot say.
+        """
+        # What is no name is not looked for: PostgreSQL takes no text with a NUL in it.
+        if CLIENT_ID.fullmatch(unverified_client_id) is not None:
+            with unavailable_where_it_fails(), database().reading() as connection:
+                row = _FIND.row(connection, wanted=unverified_client_id)
+            if row is not None:
+                return _registration(row, clock.now()).client
+        raise ClientUnknownError("no client of this client_id is registered")
+
+    def __iter__(self) -> Iterator[Client]:
+        """Go through those that are not disabled, the oldest first."""
+        with unavailable_where_it_fails(), database().reading() as connection:
+            found = registrations(connection)
+        return (each.client for each in found if not each.disabled)
+
+
+def registrations(connection: sa.Connection) -> Sequence[Registration]:
+    """Return all that are registered, the disabled ones too, the oldest first."""
+    query = sa.select(clients).order_by(clients.c.created_at, clients.c.client_id)
+    now = clock.now()
+    return [_registration(row, now) for row in connection.execute(query)]
+
+
+def _registration(row: Any, now: datetime) -> Registration:
+    until = row.previous_secret_until
+    until = until if until is not None and now < until else None
+    secrets = (row.secret_sha256, None if until is None else row.previous_secret_sha256)
+    client = Client(
+        client_id=row.client_id,
+        name=row.name,
+        redirect_uris=tuple(row.redirect_uris.split()),
+        initiate_login_uri=row.initiate_login_uri,
+        backchannel_logout_uri=row.backchannel_logout_uri,
+        resource=row.resource,
+        scopes=frozenset(row.scopes.split()),
+        first_party=row.first_party,
+        secret_hashes=tuple(secret for secret in secrets if secret is not None),
+        **KINDS[row.kind],
+    )
+    return Registration(client, row.kind, row.disabled, row.created_at, until)

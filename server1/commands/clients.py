@@ -1,0 +1,186 @@
+"""The command line: who may sign users in with this server, as ``flask --app server1 clients``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import click
+from flask.cli import AppGroup
+
+from flask_handoff import Client
+from flask_service import command_line
+from flask_service.command_line import echo_table, to_the_minute
+from flask_service.database import database
+from server1.clients.registration import (
+    ClientRefusedError,
+    add_client,
+    new_client_id,
+    rotate_secret,
+    set_disabled,
+)
+from server1.clients.registry import KINDS, Registration, registrations
+from server1.config import config
+from server1.handoff import handoff
+
+clients_group = AppGroup("clients", help="Register the software that users sign in to.")
+
+plain_refusals = partial(command_line.plain_refusals, ClientRefusedError)
+
+_AUTHENTICATION = {
+    "web": "client_secret_basic or client_secret_post",
+    "native": "none, with PKCE (S256)",
+    "browser": "none, with PKCE (S256)",
+    "receiver": "none: it gets no code",
+}
+
+
+@clients_group.command("add")
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(list(KINDS)),
+    required=True,
+    help="web: runs on a server and keeps a secret. native: an app, or a program at a terminal. "
+    "browser: a script in a page. receiver: built with flask-handoff.",
+)
+@click.option(
+    "--redirect-uri", "redirect_uris", multiple=True, help="Where answers go; may be repeated."
+)
+@click.option("--first-party", is_flag=True, help="It is ours: users are not asked for consent.")
+@click.option("--initiate-login-uri", help="Where a sign-in to it begins; shown on the home page.")
+@click.option("--backchannel-logout-uri", help="Where it is notified of logouts.")
+@click.option("--resource", help="The base URL of its API, the audience of access tokens.")
+@click.option("--scope", "scopes", multiple=True, help="What its API knows; may be repeated.")
+@click.option("--client-id", help="Its name on the wire.  [default: a random one]")
+@plain_refusals()
+def add(
+    name: str,
+    kind: str,
+    redirect_uris: tuple[str, ...],
+    first_party: bool,
+    initiate_login_uri: str | None,
+    backchannel_logout_uri: str | None,
+    resource: str | None,
+    scopes: tuple[str, ...],
+    client_id: str | None,
+) -> None:
+    """Register NAME, as people call it, and print what to configure there.
+
+    A secret is printed this once.
+    """
+    if resource == config().issuer:
+        raise click.UsageError("This server itself has that address; give --resource the API's.")
+    client = Client(
+        client_id=client_id or new_client_id(),
+        name=name,
+        redirect_uris=redirect_uris,
+        first_party=first_party,
+        initiate_login_uri=initiate_login_uri,
+        backchannel_logout_uri=backchannel_logout_uri,
+        resource=resource,
+        scopes=frozenset(scopes),
+        **KINDS[kind],
+    )
+    with database().writing() as connection:
+        secret = add_client(connection, client, kind, others=handoff.clients())
+    click.echo(f"Registered {name}. Configure there:")
+    issuer = config().issuer
+    facts = [
+        ("client_id", client.client_id),
+        ("client_secret", secret),
+        ("issuer", issuer),
+        ("discovery URL", f"{issuer}/.well-known/openid-configuration"),
+        *(("redirect URI", uri) for uri in client.redirect_uris),
+        ("authentication", _AUTHENTICATION[kind]),
+        ("response type", " ".join(sorted(client.response_types))),
+    ]
+    for label, value in facts:
+        if value is not None:
+            click.echo(f"  {label:<15} {value}")
+    if secret is not None:
+        click.echo("The secret is not shown again: only its hash is kept here.")
+
+
+@clients_group.command("list")
+@plain_refusals()
+def list_clients() -> None:
+    """List all clients, those of HANDOFF_CLIENTS first."""
+    with database().reading() as connection:
+        found = registrations(connection)
+    known = handoff.clients()
+    active = {each.client.client_id: each.client for each in found if not each.disabled}
+    settings = [client for client in known if active.get(client.client_id) != client]
+    overridden = {client.client_id for client in settings}
+    echo_table(
+        ("CLIENT", "NAME", "KIND", "STATE", "SECRET", "REGISTERED", "REDIRECT URIS"),
+        [
+            *(_cells(client, _kind(client), "enabled", "HANDOFF_CLIENTS") for client in settings),
+            *(_registered(each, overridden) for each in found),
+        ],
+    )
+
+
+@clients_group.command("rotate")
+@click.argument("client_id")
+@click.option("--at-once", is_flag=True, help="The secret before is void now, not in 24 hours.")
+@plain_refusals()
+def rotate(client_id: str, at_once: bool) -> None:
+    """Give CLIENT_ID a new secret, and print it this once; the one before works 24 hours more."""
+    with database().writing() as connection:
+        secret, until = rotate_secret(connection, client_id, at_once=at_once)
+    click.echo(f"client_secret: {secret}")
+    before = "is void" if until is None else f"works until {to_the_minute(until)}"
+    click.echo(f"The one before {before}. This one is not shown again.")
+
+
+@clients_group.command("disable")
+@click.argument("client_id")
+@plain_refusals()
+def disable(client_id: str) -> None:
+    """Disable CLIENT_ID: nobody is signed in there any more, and its access tokens end."""
+    with database().writing() as connection:
+        name = set_disabled(connection, client_id, True)
+    click.echo(f"Disabled {name}.")
+
+
+@clients_group.command("enable")
+@click.argument("client_id")
+@plain_refusals()
+def enable(client_id: str) -> None:
+    """Enable CLIENT_ID again."""
+    with database().writing() as connection:
+        name = set_disabled(connection, client_id, False)
+    click.echo(f"Enabled {name}.")
+
+
+def _registered(each: Registration, overridden: set[str]) -> Sequence[str]:
+    state = "disabled" if each.disabled else "enabled"
+    if each.client.client_id in overridden:
+        state = "overridden"  # by an entry of HANDOFF_CLIENTS
+    return _cells(
+        each.client,
+        each.kind,
+        state,
+        to_the_minute(each.created_at),
+        None if each.previous_secret_until is None else to_the_minute(each.previous_secret_until),
+    )
+
+
+def _cells(
+    client: Client, kind: str, state: str, registered: str, previous_until: str | None = None
+) -> Sequence[str]:
+    party = f"{kind}, first-party" if client.first_party else kind
+    secrets = ("none", "one", "two")[min(len(client.secret_hashes), 2)]
+    if previous_until is not None:
+        secrets = f"two until {previous_until}"
+    uris = " ".join(client.redirect_uris) or "-"
+    return (client.client_id, client.name, party, state, secrets, registered, uris)
+
+
+def _kind(client: Client) -> str:
+    if "code" not in client.response_types:
+        return "receiver"
+    if client.native:
+        return "native"
+    return "web" if client.secret_hashes else "browser"
