@@ -124,6 +124,11 @@ def exchange(accounts, code, **fields):
     return accounts.app.test_client().post("/token", data=data, base_url=accounts.issuer)
 
 
+def userinfo(accounts, token):
+    headers = {"Authorization": f"Bearer {token}"}
+    return accounts.app.test_client().get("/userinfo", headers=headers, base_url=accounts.issuer)
+
+
 def permissions(page):
     shown = re.search(r'<ul class="permissions">(.*?)</ul>', page.text, re.DOTALL)
     return re.findall("<li>(.*)</li>", shown[1]) if shown else []
@@ -387,10 +392,12 @@ def test_the_account_page_lists_what_was_agreed_to(accounts):
 
 def test_who_withdraws_ends_what_the_client_has(accounts_on):
     visitor = signed_in(accounts_on)
-    code = code_of(answer(visitor, asked(visitor)))
-    assert token_user(accounts_on).name == "Ada"
+    token = exchange(accounts_on, code_of(answer(visitor, asked(visitor)))).json["access_token"]
+    code = code_of(ask(visitor))
+    assert userinfo(accounts_on, token).json["name"] == "Ada"
     assert visitor.get(withdraw(visitor).location).text.count("Withdrawn.") == 1
-    assert token_user(accounts_on) is None
+    refused = userinfo(accounts_on, token)
+    assert (refused.status_code, refused.json["error"]) == (401, "invalid_token")
     assert exchange(accounts_on, code).json["error"] == "invalid_grant"
     assert noted(accounts_on) == []
     (withdrawn,) = rows(accounts_on, Event.CONSENT_WITHDRAWN)
