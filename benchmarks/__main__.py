@@ -13,14 +13,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks import enumeration, handoffs, imports, machine, replay, tokens
+from benchmarks import code_flow, enumeration, handoffs, imports, machine, replay, tokens
 from benchmarks.handoffs import Measured
 from benchmarks.processes import CHECKOUT
 from benchmarks.publication import publish
 from benchmarks.verdict import Row, Verdict
 
-IN_PROCESS = (tokens, replay, enumeration, imports)
-NUMBERS = handoffs.NUMBERS.union(*(part.NUMBERS for part in IN_PROCESS))
+BY_THEMSELVES = (tokens, replay, enumeration, imports, code_flow)
+NUMBERS = handoffs.NUMBERS.union(*(part.NUMBERS for part in BY_THEMSELVES))
 LAST_RUN = CHECKOUT / "build" / "benchmarks.json"
 
 
@@ -49,9 +49,9 @@ def _measure(
             rows.append(row)
             print(row, flush=True)
 
-    for part in IN_PROCESS:
+    for part in BY_THEMSELVES:
         if part.NUMBERS & numbers:
-            show(part.measure(starts))
+            show(row for row in part.measure(starts) if row.number in numbers)
     measured: dict[str, Measured] = {}
     if handoffs.NUMBERS & numbers:
         found, measured = handoffs.measure(numbers, starts, base)

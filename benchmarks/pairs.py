@@ -10,9 +10,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from requests.cookies import RequestsCookieJar
@@ -37,11 +38,13 @@ class Pair:
         pids: Their processes, in the order of the servers.
         begin: Where a handoff begins.
         cookies: Those of a browser that is signed in at the first.
+        issuer: The first server's base URL, where it is an OpenID Provider.
     """
 
     pids: tuple[int, ...]
     begin: str
     cookies: RequestsCookieJar
+    issuer: str = ""
 
     def cpu_seconds(self) -> tuple[float, ...]:
         """Return the CPU time that each server has used."""
@@ -79,12 +82,12 @@ def our_pair(
             return running(command, port, environment, folder, checkout=checkout)
 
         with server("server1", port1) as one, server("server2", port2) as two:
-            browser = Browser()
-            page = browser.get(f"http://localhost:{port1}/login")
+            browser, issuer = Browser(), f"http://localhost:{port1}"
+            page = browser.get(f"{issuer}/login")
             answer = browser.submit(page, email=EMAIL, password=password)
             assert answer.status_code == 303, "the sign-in was refused"
             begin = f"http://127.0.0.1:{port2}/sso/login?target_link_uri=/notes"
-            yield Pair((one, two), begin, browser.http.cookies)
+            yield Pair((one, two), begin, browser.http.cookies, issuer)
 
     yield start
 
@@ -124,6 +127,13 @@ def tutorial_pair() -> Iterator[Start]:
 @contextmanager
 def authlib_pair() -> Iterator[Start]:
     """Prepare the code-flow pair of Authlib, in an environment with the versions of its lock."""
+    with authlib_environment() as start_with:
+        yield start_with({})
+
+
+@contextmanager
+def authlib_environment() -> Iterator[Callable[[Mapping[str, str]], Start]]:
+    """Install Authlib, and yield what makes pairs of it, each with settings of its own."""
     lock = CHECKOUT / "benchmarks" / "authlib_pair" / "requirements.txt"
     with ExitStack() as stack:
         folder = _temporary_folder(stack)
@@ -131,12 +141,12 @@ def authlib_pair() -> Iterator[Start]:
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _prepare([sys.executable, "-m", "venv", str(folder)], folder)
         _prepare([*pip, "--no-input", "--require-hashes", "-r", str(lock)], folder)
-        yield _starting_peer(
-            lambda name, port: [
-                *(python, *GRANIAN, "--port", str(port)),
-                f"benchmarks.authlib_pair.{name}:create_app",
-            ]
-        )
+
+        def command(name: str, port: int) -> list[str]:
+            server = f"benchmarks.authlib_pair.{name}:create_app"
+            return [python, *GRANIAN, "--port", str(port), server]
+
+        yield partial(_starting_peer, command)
 
 
 @contextmanager
@@ -155,7 +165,9 @@ def node_pair() -> Iterator[Start]:
         yield _starting_peer(lambda name, _port: ["node", str(folder / f"{name}.mjs")])
 
 
-def _starting_peer(command: Callable[[str, int], list[str]]) -> Start:
+def _starting_peer(
+    command: Callable[[str, int], list[str]], chosen: Mapping[str, str] | None = None
+) -> Start:
     """Return what starts a peer: both servers take the same settings from their environment."""
 
     @contextmanager
@@ -168,6 +180,7 @@ def _starting_peer(command: Callable[[str, int], list[str]]) -> Start:
             "PEER_SECRET": secrets.token_urlsafe(32),
             "PEER_PRIVATE_KEY": str(private),
             "PEER_PUBLIC_KEY": str(public),
+            **(chosen or {}),
         }
 
         def server(name: str, port: int) -> AbstractContextManager[int]:
@@ -175,10 +188,11 @@ def _starting_peer(command: Callable[[str, int], list[str]]) -> Start:
             return running(command(name, port), port, {**settings, **database}, folder)
 
         with server("server1", port1) as one, server("server2", port2) as two:
-            browser = Browser()
-            signed_in = browser.http.post(f"http://127.0.0.1:{port1}/login")
+            browser, issuer = Browser(), settings["PEER_SERVER1"]
+            signed_in = browser.http.post(f"{issuer}/login")
             assert signed_in.status_code == 200, signed_in.text
-            yield Pair((one, two), f"http://127.0.0.1:{port2}/login", browser.http.cookies)
+            begin = f"http://127.0.0.1:{port2}/login"
+            yield Pair((one, two), begin, browser.http.cookies, issuer)
 
     return start
 

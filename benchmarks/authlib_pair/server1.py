@@ -1,4 +1,8 @@
-"""Authlib's provider: signs in whoever asks, and issues codes and ID Tokens to SERVER2."""
+"""Authlib's provider: signs in whoever asks, and issues codes and ID Tokens to SERVER2.
+
+Its access tokens are opaque and in the database, Authlib's default; with ``PEER_ACCESS_TOKENS=jwt``
+they are JWTs of RFC 9068, which are kept nowhere.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.integrations.sqla_oauth2 import create_query_client_func, create_save_token_func
+from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
+from authlib.integrations.sqla_oauth2 import (
+    create_bearer_token_validator,
+    create_query_client_func,
+    create_save_token_func,
+)
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator, JWTBearerTokenValidator
 from authlib.oidc.core import UserInfo
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Flask, session
@@ -19,6 +28,7 @@ from benchmarks.authlib_pair.tables import AuthorizationCode, Client, Token, Use
 ISSUER = os.environ["PEER_SERVER1"]
 KEY = RSAKey.import_key(Path(os.environ["PEER_PRIVATE_KEY"]).read_bytes(), {"use": "sig"})
 KEY.ensure_kid()
+ISSUES_JWTS = os.environ.get("PEER_ACCESS_TOKENS") == "jwt"
 
 
 class CodeGrant(AuthorizationCodeGrant):
@@ -63,7 +73,28 @@ class IDToken(OpenIDCode):
         return {"iss": ISSUER, "aud": [client.get_client_id()]}
 
     def generate_user_info(self, user: Any, scope: str) -> UserInfo:
-        return UserInfo(sub=str(user.id), name=user.name, email=user.email)
+        return user_info(user)
+
+
+class AccessTokens(JWTBearerTokenGenerator):
+    def get_jwks(self) -> RSAKey:
+        return KEY
+
+    def get_audiences(self, client: Any, user: Any, scope: str) -> str:
+        return ISSUER
+
+
+class AccessTokenValidator(JWTBearerTokenValidator):
+    def get_jwks(self) -> RSAKey:
+        return KEY
+
+
+def user_info(user: User) -> UserInfo:
+    return UserInfo(sub=str(user.id), name=user.name, email=user.email)
+
+
+def keep_nowhere(token: Any, request: Any) -> None:
+    """A JWT says itself what it stands for."""
 
 
 def create_app() -> Flask:
@@ -71,10 +102,15 @@ def create_app() -> Flask:
     app.secret_key = os.environ["PEER_SECRET"]
     app.config["SESSION_COOKIE_NAME"] = "authlib1"
     prepare()
-    server: Any = AuthorizationServer(
-        app, create_query_client_func(db, Client), create_save_token_func(db, Token)
-    )
+    save_token = keep_nowhere if ISSUES_JWTS else create_save_token_func(db, Token)
+    server: Any = AuthorizationServer(app, create_query_client_func(db, Client), save_token)
     server.register_grant(CodeGrant, [IDToken(require_nonce=True)])
+    require_oauth: Any = ResourceProtector()
+    if ISSUES_JWTS:
+        server.register_token_generator("default", AccessTokens(ISSUER))
+        require_oauth.register_token_validator(AccessTokenValidator(ISSUER, ISSUER))
+    else:
+        require_oauth.register_token_validator(create_bearer_token_validator(db, Token)())
 
     @app.teardown_appcontext
     def close(_error: BaseException | None) -> None:
@@ -95,6 +131,12 @@ def create_app() -> Flask:
     def token() -> Any:
         return server.create_token_response()
 
+    @app.get("/userinfo")
+    def userinfo() -> UserInfo:
+        with require_oauth.acquire("openid") as token:
+            user_id = int(token["sub"]) if ISSUES_JWTS else token.user_id
+            return user_info(db.get_one(User, user_id))
+
     @app.get("/jwks")
     def jwks() -> dict[str, object]:
         return {"keys": [KEY.as_dict(private=False)]}
@@ -105,6 +147,7 @@ def create_app() -> Flask:
             "issuer": ISSUER,
             "authorization_endpoint": f"{ISSUER}/authorize",
             "token_endpoint": f"{ISSUER}/token",
+            "userinfo_endpoint": f"{ISSUER}/userinfo",
             "jwks_uri": f"{ISSUER}/jwks",
             "id_token_signing_alg_values_supported": ["RS256"],
         }
