@@ -13,17 +13,24 @@ from typing import Any
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.integrations.sqla_oauth2 import (
     create_bearer_token_validator,
-    create_query_client_func,
     create_save_token_func,
 )
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator, JWTBearerTokenValidator
-from authlib.oidc.core import UserInfo
+from authlib.oidc.core import UserInfo, UserInfoEndpoint
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Flask, session
 from joserfc.jwk import RSAKey
 
-from benchmarks.authlib_pair.tables import AuthorizationCode, Client, Token, User, db, prepare
+from benchmarks.authlib_pair.tables import (
+    AuthorizationCode,
+    Client,
+    Token,
+    User,
+    db,
+    prepare,
+    query_client,
+)
 
 ISSUER = os.environ["PEER_SERVER1"]
 KEY = RSAKey.import_key(Path(os.environ["PEER_PRIVATE_KEY"]).read_bytes(), {"use": "sig"})
@@ -73,7 +80,7 @@ class IDToken(OpenIDCode):
         return {"iss": ISSUER, "aud": [client.get_client_id()]}
 
     def generate_user_info(self, user: Any, scope: str) -> UserInfo:
-        return user_info(user)
+        return user_info(user, scope)
 
 
 class AccessTokens(JWTBearerTokenGenerator):
@@ -88,9 +95,22 @@ class AccessTokenValidator(JWTBearerTokenValidator):
     def get_jwks(self) -> RSAKey:
         return KEY
 
+    def authenticate_token(self, token_string: str) -> Any:
+        token: Any = super().authenticate_token(token_string)
+        # What UserInfoEndpoint asks a token for, and these claims do not have.
+        token.scope = token["scope"]
+        token.get_client = lambda: query_client(token["client_id"])
+        token.get_user = lambda: db.get(User, int(token["sub"]))
+        return token
 
-def user_info(user: User) -> UserInfo:
-    return UserInfo(sub=str(user.id), name=user.name, email=user.email)
+
+class UserInfoAnswers(UserInfoEndpoint):
+    def generate_user_info(self, user: Any, scope: str) -> UserInfo:
+        return user_info(user, scope)
+
+
+def user_info(user: User, scope: str) -> UserInfo:
+    return UserInfo(sub=str(user.id), name=user.name, email=user.email).filter(scope)
 
 
 def keep_nowhere(token: Any, request: Any) -> None:
@@ -103,7 +123,7 @@ def create_app() -> Flask:
     app.config["SESSION_COOKIE_NAME"] = "authlib1"
     prepare()
     save_token = keep_nowhere if ISSUES_JWTS else create_save_token_func(db, Token)
-    server: Any = AuthorizationServer(app, create_query_client_func(db, Client), save_token)
+    server: Any = AuthorizationServer(app, query_client, save_token)
     server.register_grant(CodeGrant, [IDToken(require_nonce=True)])
     require_oauth: Any = ResourceProtector()
     if ISSUES_JWTS:
@@ -111,6 +131,7 @@ def create_app() -> Flask:
         require_oauth.register_token_validator(AccessTokenValidator(ISSUER, ISSUER))
     else:
         require_oauth.register_token_validator(create_bearer_token_validator(db, Token)())
+    server.register_endpoint(UserInfoAnswers(resource_protector=require_oauth))
 
     @app.teardown_appcontext
     def close(_error: BaseException | None) -> None:
@@ -132,10 +153,8 @@ def create_app() -> Flask:
         return server.create_token_response()
 
     @app.get("/userinfo")
-    def userinfo() -> UserInfo:
-        with require_oauth.acquire("openid") as token:
-            user_id = int(token["sub"]) if ISSUES_JWTS else token.user_id
-            return user_info(db.get_one(User, user_id))
+    def userinfo() -> Any:
+        return server.create_endpoint_response("userinfo")
 
     @app.get("/jwks")
     def jwks() -> dict[str, object]:

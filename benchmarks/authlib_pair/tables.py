@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from authlib.integrations.sqla_oauth2 import (
     OAuth2AuthorizationCodeMixin,
     OAuth2ClientMixin,
     OAuth2TokenMixin,
+    create_query_client_func,
 )
 from sqlalchemy import ForeignKey, create_engine
 from sqlalchemy.orm import (
@@ -43,6 +45,9 @@ class Client(Table, OAuth2ClientMixin):
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
+query_client = create_query_client_func(db, Client)
+
+
 class AuthorizationCode(Table, OAuth2AuthorizationCodeMixin):
     __tablename__ = "code"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -54,6 +59,13 @@ class Token(Table, OAuth2TokenMixin):
     __tablename__ = "token"
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    user: Mapped[User] = relationship()
+
+    def get_user(self) -> User:
+        return self.user
+
+    def get_client(self) -> Any:
+        return query_client(self.client_id)
 
 
 def prepare() -> None:
