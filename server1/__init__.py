@@ -66,7 +66,9 @@ def create_app(
             make_first_signing_key(config)
         database = Database(config.database_url, SCHEMA)
         database.init_app(app)
-        codes = SQLCodeStore(database.engine, transaction=database.writing)
+        codes = SQLCodeStore(
+            database.engine, transaction=database.writing, reading=database.reading
+        )
         handoff.init_app(app, keys=keys, clients=RegisteredClients(), codes=codes, clock=clock)
         database_commands.init_app(app, upgrade=config.demo)
     _add_rooms(app, config, clock)

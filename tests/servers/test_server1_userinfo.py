@@ -8,6 +8,7 @@ import pytest
 from flask_handoff.commands.explain import handoff_explain
 from flask_handoff.issuer.clients.authentication import secret_hash
 from tests.servers.accounts_visitor import EMAIL, Visitor, running_accounts
+from tests.servers.statements import noted
 
 CALLBACK = "https://wiki.example/callback"
 SECRET = "a secret of the tests, as long as it takes"
@@ -117,3 +118,9 @@ def test_an_operator_has_an_access_token_explained_here(accounts, token, option)
     assert "  not_revoked      ok\n" in explained.output
     assert "  kind  access token\n" in explained.output
     assert "Every check passes that can be made here." in explained.output
+
+
+def test_userinfo_reads_and_waits_for_nobody_who_writes(accounts, token):
+    with noted(accounts.database) as statements:
+        ask(accounts, token)
+    assert [each for each in statements if each.startswith("BEGIN")] == ["BEGIN", "BEGIN"]

@@ -30,6 +30,7 @@ class SQLStore:
         transaction: Begins the application's own transaction that writes, or lends the one which
             this thread has open: what the store writes is written in that one. On SQLite it
             begins with ``BEGIN IMMEDIATE``; on PostgreSQL it is ``READ COMMITTED``.
+        reading: The same for a transaction that only reads, which needs no lock.
 
     Raises:
         ConfigurationError: The engine is of another kind, or could not keep a claim.
@@ -38,13 +39,15 @@ class SQLStore:
     unavailable: ClassVar[type[DependencyUnavailableError]]
     tables: ClassVar[Sequence[Callable[[MetaData], Table]]]
 
-    def __init__(self, engine: Engine, *, transaction: Begin | None = None) -> None:
+    def __init__(
+        self, engine: Engine, *, transaction: Begin | None = None, reading: Begin | None = None
+    ) -> None:
         _check_keeps_rows(type(self).__name__, engine)
         self._engine = engine
         if engine.dialect.name == "postgresql":
             # A stricter isolation fails honest claims that happen at once; no pool is made anew.
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
-        self._reader = self._engine.execution_options(reading=True)
+        self._read = reading or self._engine.execution_options(reading=True).begin
         self._lent = transaction
         self.transaction = None if transaction is None else self._shared
 
@@ -72,7 +75,7 @@ class SQLStore:
         return self._guarded(self._lent or self._engine.begin)
 
     def _reading(self) -> AbstractContextManager[Connection]:
-        return self._guarded(self._reader.begin)
+        return self._guarded(self._read)
 
     @contextmanager
     def _guarded(self, begin: Begin) -> Iterator[Connection]:
