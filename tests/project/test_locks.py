@@ -9,7 +9,12 @@ from packaging.utils import canonicalize_name
 CHECKOUT = Path(__file__).parents[2]
 REQUIREMENTS = CHECKOUT / "requirements"
 OF_A_PEER = CHECKOUT / "benchmarks" / "authlib_pair" / "requirements.txt"
-LOCKS = (*(REQUIREMENTS / name for name in ("build.txt", "dev.txt", "servers.txt")), OF_A_PEER)
+OF_STRANGERS = sorted((CHECKOUT / "tests" / "strangers").glob("*/requirements.txt"))
+LOCKS = (
+    *(REQUIREMENTS / name for name in ("build.txt", "dev.txt", "servers.txt")),
+    OF_A_PEER,
+    *OF_STRANGERS,
+)
 HASH = re.compile(r" --hash=sha256:[0-9a-f]{64}")
 MADE_ON_SOME_MACHINE = re.compile(r"https?:|file:|find-links|index-url|(^|[\s=@\"'])(/|~|[A-Z]:\\)")
 
