@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from contextlib import ExitStack
 
 import pytest
@@ -14,22 +15,13 @@ from tests.strangers.processes import Stranger, run_program, serving
 REFUSED = "refused"  # no user agrees to it
 
 PROGRAMS = {
-    # A program on its user's machine, which keeps no secret and listens on any port.
-    "authlib": Stranger(
-        "authlib",
-        "/callback",
-        registration={
-            "redirect_uris": ["http://127.0.0.1/callback"],
-            "secret_hashes": [],
-            "native": True,
-        },
-    ),
+    "authlib": Stranger("authlib", "/callback", registered_as="native"),
     "requests_oauthlib": Stranger("requests_oauthlib", "/callback"),
     REFUSED: Stranger(REFUSED, "/callback", folder="requests_oauthlib"),
 }
 RELYING_PARTIES = {
     "auth_js": Stranger("auth_js", "/auth/callback/accounts", entry="/auth/signin"),
-    "flask_dance": Stranger("flask_dance", "/login/accounts/authorized"),
+    "flask_dance": Stranger("flask_dance", "/login/accounts/authorized", registered_as="web"),
     "flask_oidc": Stranger("flask_oidc", "/authorize"),
     "mozilla_django_oidc": Stranger("mozilla_django_oidc", "/oidc/callback/"),
 }
@@ -43,13 +35,15 @@ def environments():
 
 @pytest.fixture(scope="session")
 def server1(tmp_path_factory):
-    """SERVER1, which knows all strangers."""
+    """SERVER1, which knows all strangers: by its settings, and by its operator's command."""
     folder = tmp_path_factory.mktemp("strangers")
     port = free_port()
     issuer = f"http://localhost:{port}"
     settings = {
         "HANDOFF_ISSUER": issuer,
-        "HANDOFF_CLIENTS": json.dumps([stranger.client for stranger in STRANGERS.values()]),
+        "HANDOFF_CLIENTS": json.dumps(
+            [stranger.client for stranger in STRANGERS.values() if not stranger.registered_as]
+        ),
         "SERVER1_PORT": str(port),
         "SERVER1_INSTANCE": str(folder / "server1"),
         "HANDOFF_KEYS_DIRECTORY": str(folder / "server1" / "keys"),
@@ -59,9 +53,22 @@ def server1(tmp_path_factory):
     }
     server = Server("server1", issuer, port, settings, folder / "server1")
     with running(server):
+        for stranger in STRANGERS.values():
+            if stranger.registered_as:
+                register(server, stranger)
         yield server
     assert "Traceback" not in server.log
     assert all(stranger.secret not in server.log for stranger in STRANGERS.values())
+
+
+def register(server, stranger):
+    """Register a stranger while SERVER1 runs, and configure what the command prints."""
+    printed = server.flask(
+        *("clients", "add", stranger.name, "--client-id", stranger.name),
+        *("--kind", stranger.registered_as, "--redirect-uri", stranger.registered_uri),
+    )
+    if secret := re.search(r"client_secret +(\S+)", printed):
+        stranger.secret = secret[1]
 
 
 def command_of(environments, stranger):

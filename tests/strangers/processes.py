@@ -25,14 +25,15 @@ class Stranger:
         callback: The path of its redirect URI.
         folder: Where its application and its lock are; by default as its name.
         entry: A path that begins its sign-in; ``/`` shows who is signed in.
-        registration: What is special in its registration.
+        registered_as: The kind that SERVER1's operator names in a command; empty for one that
+            SERVER1 knows by its settings. What is native keeps no secret, and listens on any port.
     """
 
     name: str
     callback: str
     folder: str = ""
     entry: str = "/"
-    registration: dict = field(default_factory=dict)
+    registered_as: str = ""
     port: int = field(default_factory=free_port)
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
@@ -57,8 +58,13 @@ class Stranger:
             "response_types": ["code"],
             "policy": "oidc",
             "secret_hashes": [secret_hash(self.secret)],
-            **self.registration,
         }
+
+    @property
+    def registered_uri(self):
+        """Its redirect URI as its operator knows it."""
+        host = "127.0.0.1" if self.registered_as == "native" else f"127.0.0.1:{self.port}"
+        return f"http://{host}{self.callback}"
 
     def settings(self, issuer):
         """Return what its process is told, and nothing else."""
