@@ -8,13 +8,11 @@ went, the pipe ends, and the server ends itself.
 from __future__ import annotations
 
 import os
-import runpy
 import secrets
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,7 +22,10 @@ from pathlib import Path
 import requests
 
 from flask_handoff import ConfigurationError
+from flask_service.main_process import LIFELINE
 from flask_service.settings import read_environment
+from server1.config import Config as Server1Config
+from server2.config import Config as Server2Config
 
 HERE = Path(__file__).parent
 ACCOUNT = "ada@example.com"
@@ -75,8 +76,8 @@ class Demo:
         try:
             for place in self._places:
                 self._children[place] = subprocess.Popen(
-                    [sys.executable, __file__, place.package, str(pipe_end)],
-                    env=self._environment,
+                    [sys.executable, "-m", place.package],
+                    env={**self._environment, LIFELINE: str(pipe_end)},
                     stdin=subprocess.DEVNULL,
                     pass_fds=(pipe_end,),
                     start_new_session=True,
@@ -148,23 +149,7 @@ def main() -> int:
     return 0
 
 
-def serve(package: str, pipe_end: int) -> None:
-    """Be one of the servers, in a child, until a signal comes or the parent is gone."""
-
-    def end_with_parent() -> None:
-        os.read(pipe_end, 1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    sys.argv = [package]
-    runpy.run_module(package, run_name="__main__", alter_sys=True)
-
-
 def _places(environment: Mapping[str, str]) -> tuple[Place, Place]:
-    # Not at the top of the file: a child is one of the servers, and loads nothing of the other.
-    from server1.config import Config as Server1Config
-    from server2.config import Config as Server2Config
-
     first = Server1Config.from_environment(environment)
     second = Server2Config.from_environment(environment)
     if first.serving.port == second.serving.port:
@@ -204,7 +189,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        serve(sys.argv[1], int(sys.argv[2]))
-    else:
-        sys.exit(main())
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Serving: worker processes under granian that end together, and a log of why not."""
+"""Serving: what is checked first, and worker processes that end together."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
 from flask import Flask
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
 
 from flask_handoff import ConfigurationError
 
 from .database import database_of
 from .settings import Serving
 
-KILL_TIMEOUT = 3  # seconds that a worker has to end; a stalled upload would hold it without end
+MAIN_PROCESS = "flask_service.main_process"  # not imported: granian is of no use here
 
 
 def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception]) -> None:
@@ -32,28 +29,19 @@ def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception])
     Args:
         name: The server's package; its ``__main__`` has ``application``, which each worker calls.
         prepare: Checks the port, then makes what is made at first run, here and once, before
-            several workers want it. It leaves no connection open: one that crosses a fork breaks.
+            several workers want it. It ends what it began: the program is replaced after it.
         *refusals: What *prepare* raises beside a ``ConfigurationError`` when it is not possible.
     """
     try:
         serving = prepare()
     except (ConfigurationError, *refusals) as error:  # type: ignore[misc]
         sys.exit(f"{name.upper()} does not start. {error}")
-    Granian(
-        f"{name}.__main__:application",
-        factory=True,
-        address=serving.bind,
-        port=serving.port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=serving.workers,
-        blocking_threads=serving.threads,
-        backpressure=serving.connections,  # an idle connection counts as well
-        log_level=LogLevels.error,  # below that it only wonders at the number of threads
-        log_access=False,  # it writes the decoded path and the query
-        workers_kill_timeout=KILL_TIMEOUT,
-    ).serve()
+    options = [f"-W{option}" for option in sys.warnoptions]
+    numbers = (serving.port, serving.workers, serving.threads, serving.connections)
+    arguments = [name, serving.bind, *map(str, numbers)]
+    # What was imported for the checks would stay in memory as long as the server runs.
+    command = [sys.executable, *options, "-m", MAIN_PROCESS, *arguments]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
 
 
 def check_port(serving: Serving, *, setting: str) -> None:

@@ -42,7 +42,7 @@ class RunningDemo:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", directory / "demo.py"],
-            env={"PATH": os.environ["PATH"], **environment},
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **environment},
             stdin=inside,
             stdout=inside,
             stderr=inside,
