@@ -20,6 +20,7 @@ from flask_handoff import ConfigurationError, shown
 from .engines import make_engine
 from .schema import Schema
 from .sqlite_transactions import SQLiteTransactions
+from .transactions import Transactions
 
 TIMEOUT = timedelta(seconds=5)  # for a lock, a connection or an answer
 SWEPT_AT_ONCE = 20  # rows
@@ -58,9 +59,7 @@ class Database:
         self.url = url
         self.schema = schema
         self.engine = make_engine(url, timeout)
-        is_sqlite = url.get_backend_name() == "sqlite"
-        file = Path(url.database or "")
-        self._sqlite = SQLiteTransactions(self.engine, file) if is_sqlite else None
+        self._transactions = _transactions(self.engine)
         self._refusal: ConfigurationError | None = None
         self._thread = threading.local()
 
@@ -93,7 +92,7 @@ class Database:
             ConfigurationError: It is out of reach, or is not this server's.
         """
         try:
-            with self._begin(writes=False) as connection:
+            with self._transactions.begin(writes=False) as connection:
                 return self.schema.version_of(connection)
         except SQLAlchemyError as error:
             raise ConfigurationError(
@@ -170,8 +169,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; the next transaction opens new ones."""
-        if self._sqlite is not None:
-            self._sqlite.close()
+        self._transactions.close()
         self.engine.dispose()
 
     def _open(self) -> _Transaction | None:
@@ -191,7 +189,7 @@ class Database:
             return
         if self._refusal is not None:
             raise self._refusal
-        with self._begin(writes=writes) as connection:
+        with self._transactions.begin(writes=writes) as connection:
             opened = self._thread.transaction = _Transaction(connection, writes)
             try:
                 yield connection
@@ -201,9 +199,6 @@ class Database:
                 self._thread.transaction = None
         for act in opened.afterwards:
             act()
-
-    def _begin(self, *, writes: bool) -> AbstractContextManager[sa.Connection]:
-        return self._sqlite.begin(writes=writes) if self._sqlite else self.engine.begin()
 
 
 @dataclass(slots=True)
@@ -248,6 +243,14 @@ def insert_in(dialect: str, table: sa.Table) -> Any:
     from sqlalchemy.dialects import sqlite
 
     return sqlite.insert(table)
+
+
+def _transactions(engine: sa.Engine) -> Transactions:
+    if engine.dialect.name == "sqlite":
+        return SQLiteTransactions(engine, Path(engine.url.database or ""))
+    from .postgresql_transactions import PostgreSQLTransactions  # psycopg is not there on SQLite
+
+    return PostgreSQLTransactions(engine)
 
 
 def _shown(url: sa.URL) -> str:

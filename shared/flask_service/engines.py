@@ -111,6 +111,12 @@ def _postgresql_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> 
         "connect_timeout": math.ceil(timeout),
         "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
     }
-    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
+    engine = create_engine(
+        url,
+        connect_args=arguments,
+        isolation_level="READ COMMITTED",  # whatever the server's default is
+        pool_pre_ping=True,
+        **options,
+    )
     set_timeouts(engine)
     return engine

@@ -26,6 +26,7 @@ class TimeoutConnection(psycopg.Connection[TupleRow]):
     """Closes itself when an answer takes longer than its timeout."""
 
     timeout = PING_TIMEOUT
+    idle_since = 0.0  # by the monotonic clock
 
     def wait(self, gen: PQGen[_Answer], *arguments: Any, **options: Any) -> _Answer:
         """Wait as psycopg does, at most for the timeout.
@@ -70,5 +71,5 @@ def set_timeouts(engine: Engine) -> None:
 
 
 def set_answer_timeout(connection: Connection, duration: timedelta) -> None:
-    """Wait that long for each answer to this connection, until it is back in the pool."""
+    """Wait that long for each answer to this connection, to the end of its transaction."""
     cast(TimeoutConnection, connection.connection.driver_connection).timeout = duration

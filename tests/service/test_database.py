@@ -19,7 +19,6 @@ from sqlalchemy import (
     insert,
     make_url,
     select,
-    text,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
@@ -253,16 +252,6 @@ def test_an_insert_knows_of_a_row_that_is_there(database):
             once = insert_into(connection, things).values(name="a").on_conflict_do_nothing()
             connection.execute(once)
     assert names(database) == ["a"]
-
-
-def test_connections_that_postgresql_ended_are_opened_anew(postgresql_url, schema):
-    url = make_url(postgresql_url)
-    with closing(opened(url, schema)) as database, closing(Database(url, schema)) as other:
-        with other.writing() as connection:
-            end = "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity "
-            mine = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            assert connection.execute(text(end + mine)).all()  # waits until they are gone
-        assert names(database) == []
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,12 @@ class _Compiled:
 
     def _execute(self, connection: Connection, sent: Any) -> Sequence[Any]:
         driver_error = cast(type[Exception], connection.dialect.loaded_dbapi.Error)
-        driver = cast(Any, connection.connection.driver_connection)
+        lent = connection.connection
         try:
-            cursor = driver.execute(self._text, sent)
+            cursor = lent.info.get(self)
+            if cursor is None:  # psycopg's keeps what it has found out about its statement
+                cursor = lent.info[self] = cast(Any, lent.driver_connection).cursor()
+            cursor.execute(self._text, sent)
             return cursor.fetchall() if self._row else ()
         except driver_error as error:
             raise DBAPIError.instance(

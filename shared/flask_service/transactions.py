@@ -1,0 +1,105 @@
+"""Transactions begun and ended in the driver, on connections that are kept open between two.
+
+Taking a connection from SQLAlchemy's pool, and its account of a transaction, cost more than most
+queries.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+
+
+class Transactions(ABC):
+    """Begins transactions on kept connections of one engine, which is from ``make_engine``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._driver_error = cast(type[Exception], engine.dialect.loaded_dbapi.Error)
+        self._idle: deque[Connection] = deque()
+
+    @contextmanager
+    def begin(self, *, writes: bool) -> Iterator[Connection]:
+        """Open a transaction; it is undone when an exception leaves the block.
+
+        Args:
+            writes: On SQLite it takes the one write lock at once.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: The database cannot be used, or is locked for too long.
+        """
+        idle, connection = self._idle, self._take()
+        driver = driver_of(connection)
+        try:
+            self._start(driver, writes=writes)
+            yield connection
+            if connection.in_transaction():  # SQLAlchemy has executed something in it
+                connection.commit()
+            else:
+                self._commit(driver)
+        except BaseException:
+            self._undo(connection, driver)
+            raise
+        if idle is self._idle:
+            self._rest(driver)
+            idle.append(connection)
+        else:  # they were closed meanwhile
+            _drop(connection)
+
+    def close(self) -> None:
+        """Close the connections; one that is in a transaction is closed at its end."""
+        idle, self._idle = self._idle, deque()
+        while idle:
+            _drop(idle.pop())
+
+    @abstractmethod
+    def _start(self, driver: Any, *, writes: bool) -> None:
+        """Begin the transaction."""
+
+    @abstractmethod
+    def _rest(self, driver: Any) -> None:
+        """Note that the connection is idle from now on."""
+
+    @abstractmethod
+    def _is_usable(self, connection: Connection) -> bool:
+        """Tell whether a connection that was idle is still one to the same database."""
+
+    def _take(self) -> Connection:
+        with suppress(IndexError):
+            kept = self._idle.pop()
+            if self._is_usable(kept):
+                return kept
+            _drop(kept)
+            while True:  # the others are no better, and to ask each of them could take long
+                _drop(self._idle.pop())
+        return self._engine.connect()
+
+    def _commit(self, driver: Any) -> None:
+        try:
+            driver.commit()
+        except self._driver_error as error:  # full, damaged or out of reach: a 503, not a 500
+            raise DatabaseError("COMMIT", None, error) from error
+
+    def _undo(self, connection: Connection, driver: Any) -> None:
+        try:
+            driver.rollback()  # after a COMMIT that failed SQLAlchemy's pool does not
+        except self._driver_error:
+            connection.invalidate()
+        with suppress(SQLAlchemyError):
+            connection.close()
+
+
+def driver_of(connection: Connection) -> Any:
+    """Return the driver's own connection."""
+    return connection.connection.driver_connection
+
+
+def _drop(connection: Connection) -> None:
+    connection.invalidate()
+    connection.close()
