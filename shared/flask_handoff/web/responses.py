@@ -31,7 +31,7 @@ def see_other(url: str) -> Response:
 
     Sources: RFC 9110, section 15.4.4; RFC 9700, section 4.12.
     """
-    return current_app.response_class(status=303, headers={"Location": url})
+    return current_app.response_class(status=303, headers={"Location": url, "Content-Length": "0"})
 
 
 def error_page(
