@@ -39,4 +39,5 @@ from .tokens import AccessTokenVerifier as AccessTokenVerifier
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier
+from .web import cookie_sent_once as cookie_sent_once
 from .web import request_id as request_id

@@ -1,33 +1,83 @@
-"""The session cookie: Flask's own signed one, read only when the browser sent exactly one of it."""
+"""The session cookie: signed, and read only when the browser sent exactly one of it."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
 
-from flask import Flask, Request, g, session
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from itsdangerous import URLSafeTimedSerializer
+from flask import Flask, Request, Response, g, session
+from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
+from itsdangerous import BadSignature, TimestampSigner
+
+from flask_handoff import cookie_sent_once
 
 _ID = "id"
 
 
-class SessionCookie(SecureCookieSessionInterface):
-    """Reads and writes the session cookie."""
+class CookieSigner:
+    """Turns what a session holds into signed text, and back.
 
-    digest_method = staticmethod(hashlib.sha256)
-    _serializer: URLSafeTimedSerializer | None = None
+    It does what Flask's does, with keys that are derived once, and neither compresses the content
+    nor knows other types than JSON's.
 
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """Return what signs: made once, since the keys stay as they are while the server runs."""
-        self._serializer = self._serializer or super().get_signing_serializer(app)
-        return self._serializer
+    Args:
+        app: Its secret key signs; the older ones are still accepted.
+    """
 
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+    def __init__(self, app: Flask) -> None:
+        keys = [*(app.config["SECRET_KEY_FALLBACKS"] or ()), app.secret_key]
+        derived = [hmac.digest(key.encode(), b"session cookie", "sha256") for key in keys]
+        self._signer = TimestampSigner(
+            derived, key_derivation="none", digest_method=hashlib.sha256, salt=b"session cookie"
+        )
+        self._max_age = int(app.permanent_session_lifetime.total_seconds())
+
+    def dumps(self, content: dict[str, Any]) -> str:
+        """Return the signed text."""
+        return self._signer.sign(urlsafe_b64encode(json.dumps(content).encode())).decode()
+
+    def loads(self, unverified_text: str) -> dict[str, Any]:
+        """Return what was signed.
+
+        Raises:
+            BadSignature: It was not signed here, or longer ago than a session may live.
+        """
+        signed = self._signer.unsign(unverified_text, max_age=self._max_age)
+        content: dict[str, Any] = json.loads(urlsafe_b64decode(signed))
+        return content
+
+
+class SessionCookie(SessionInterface):
+    """Reads and writes the session cookie of one application."""
+
+    def __init__(self, app: Flask) -> None:
+        self.signer = CookieSigner(app)
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
         """Read the cookie; nobody's session when there are two of it, or one under a like name."""
-        if _is_sent_once(request.headers.get("Cookie", ""), self.get_cookie_name(app)):
-            return super().open_session(app, request)
-        return self.session_class()
+        try:
+            unverified_text = cookie_sent_once(request, self.get_cookie_name(app))
+            return SecureCookieSession(self.signer.loads(unverified_text))
+        except (LookupError, BadSignature):
+            return SecureCookieSession()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie when something in it has changed."""
+        if session.accessed:
+            response.headers.add("Vary", "Cookie")
+        if session.modified:
+            response.set_cookie(
+                self.get_cookie_name(app),
+                self.signer.dumps(dict(session)),
+                secure=self.get_cookie_secure(app),
+                httponly=True,
+                samesite=self.get_cookie_samesite(app),
+                path="/",
+            )
 
 
 def init_app(app: Flask, *, name: str, https: bool, samesite: str = "Lax") -> None:
@@ -41,7 +91,7 @@ def init_app(app: Flask, *, name: str, https: bool, samesite: str = "Lax") -> No
 
     Source: RFC 6265bis, section 4.1.3.2 (the ``__Host-`` prefix).
     """
-    app.session_interface = SessionCookie()
+    app.session_interface = SessionCookie(app)
     app.config.update(
         SESSION_COOKIE_NAME=f"__Host-{name}" if https else name,
         SESSION_COOKIE_SECURE=https,
@@ -73,9 +123,3 @@ def replace_cookie() -> None:
     g.pop("csrf_token", None)  # Flask-WTF's, for the forms of this response
     session.clear()
     session["csrf_token"] = secrets.token_hex(20)  # which Flask-WTF signs into the next form
-
-
-def _is_sent_once(unverified_header: str, name: str) -> bool:
-    # A neighbour host can plant a second cookie, also as "name =…", which Werkzeug trims to ours.
-    names = [part.partition("=")[0].removeprefix(" ") for part in unverified_header.split(";")]
-    return [each for each in names if each.strip() == name] == [name]

@@ -128,13 +128,13 @@ def test_over_https_the_cookie_is_bound_to_the_host(accounts_environment, clock)
 
 def test_the_cookie_holds_the_identifier_and_the_csrf_value_only(accounts, browser1):
     browser1.sign_in()
-    serializer = accounts.app.session_interface.get_signing_serializer(accounts.app)
+    serializer = accounts.app.session_interface.signer
     assert serializer.loads(browser1.cookie).keys() == {"id", "csrf_token"}
 
 
 def test_the_database_holds_no_session_identifier(accounts, browser1):
     browser1.sign_in()
-    serializer = accounts.app.session_interface.get_signing_serializer(accounts.app)
+    serializer = accounts.app.session_interface.signer
     session_id = serializer.loads(browser1.cookie)["id"]
     (row,) = accounts.session_rows()
     assert session_id not in [str(value) for value in row]

@@ -79,7 +79,7 @@ def test_a_file_that_was_named_is_not_made(path):
 
 def test_a_key_above_the_old_one_signs_nobody_out(server, tmp_path):
     def serializer(app):
-        return app.session_interface.get_signing_serializer(app)
+        return app.session_interface.signer
 
     def id_in(app):
         headers = {"Cookie": f"{server.cookie}={cookie}"}

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from flask import Flask, session
 from flask_wtf.csrf import generate_csrf, validate_csrf
@@ -11,7 +13,7 @@ COSTLY = {"SERVER1_ARGON2_MEMORY_KIB": "19456"}
 
 
 def signed(app, **content):
-    return app.session_interface.get_signing_serializer(app).dumps(content)
+    return app.session_interface.signer.dumps(content)
 
 
 def id_read_from(app, base_url, header):
@@ -74,6 +76,14 @@ def test_other_cookies_beside_the_session_are_no_matter(server, app):
 @pytest.mark.parametrize("value", ["x", "e30.x.x", "eyJpZCI6MX0.aQ.AAAA", "", "\xff", '"'])
 def test_a_forged_cookie_is_nobodys(server, app, value):
     assert id_read_from(app, server.base_url, f"{server.cookie}={value}") is None
+
+
+@pytest.mark.parametrize(("days", "found"), [(30, "x"), (32, None)])
+def test_a_cookie_is_good_for_a_month(server, app, monkeypatch, days, found):
+    header = f"{server.cookie}={signed(app, id='x')}"
+    later = time.time() + days * 24 * 60 * 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert id_read_from(app, server.base_url, header) == found
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from flask_handoff.claims import Clock
 from flask_handoff.errors import AttemptUnknownError, RequestMalformedError, UnsafeReturnToError
 from flask_handoff.profiles import STATE
 from flask_handoff.return_to import check_return_to
+from flask_handoff.web.cookies import cookie_sent_once, sent_cookies
 
 LIFETIME = timedelta(minutes=10)
 CLOCK_LEEWAY = timedelta(seconds=5)  # one replica begins an attempt, another may finish it
@@ -121,15 +122,11 @@ class AttemptCookies(NamedTuple):
         """
         if STATE.fullmatch(unverified_state) is None:
             raise RequestMalformedError("state: not of its form")
-        name = self._name(unverified_state)
-        sent = request.headers.get("Cookie", "").split(";")
-        names = [pair.partition("=")[0].removeprefix(" ") for pair in sent]
-        ours = [each for each in names if each.strip() == name]
-        # A neighbour can plant a second cookie of the name, or one with a space behind the name,
-        # which Werkzeug takes for ours: then none is.
-        if ours != [name]:
-            raise AttemptUnknownError(f"{len(ours)} cookies of this attempt in this browser")
-        return Attempt.read(unverified_state, request.cookies.get(name, ""), self.clock())
+        try:
+            unverified_value = cookie_sent_once(request, self._name(unverified_state))
+        except LookupError as error:
+            raise AttemptUnknownError(f"the attempt's cookie: {error}") from None
+        return Attempt.read(unverified_state, unverified_value, self.clock())
 
     def keep(self, request: Request, response: Response, attempt: Attempt) -> None:
         """Set the attempt's cookie, and make room among those that are there (best effort)."""
@@ -157,7 +154,7 @@ class AttemptCookies(NamedTuple):
 
     def _superfluous(self, request: Request) -> Iterator[str]:
         readable: list[tuple[datetime, str, int]] = []
-        for name, value in request.cookies.items(multi=True):
+        for name, value in sent_cookies(request):
             state = name.removeprefix(self._name(""))
             # A name that no attempt of ours can have is left alone: it must not enter a header.
             if state == name or STATE.fullmatch(state) is None:
