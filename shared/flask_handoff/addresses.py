@@ -6,13 +6,14 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 _URI = re.compile(
     r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
     r"(?:/[a-z0-9._~!$&'()*+,;=:@%/-]*)?(?:\?[a-z0-9._~!$&'()*+,;=:@%/?-]*)?",
     re.ASCII | re.IGNORECASE,
 )
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)  # RFC 3986, section 2.3
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
@@ -59,6 +60,11 @@ def origin_of(url: str) -> str:
 
 
 def with_parameters(url: str, parameters: Mapping[str, str | None]) -> str:
-    """Add those parameters to the query of *url* that are not None."""
-    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    """Add those parameters to the query of *url* that are not None; names are sent as they are."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    # Most values are base64url already, of which nothing is quoted.
+    query = "&".join(
+        f"{name}={value if _UNRESERVED.fullmatch(value) else quote_plus(value)}"
+        for name, value in given.items()
+    )
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url

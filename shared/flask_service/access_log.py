@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from flask import Flask, Response, g, request, request_finished, request_started
+from flask import Flask, request
 
 from flask_handoff import request_id
 
 from .client_address import client_address
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 LONGEST_PATH = 200  # characters
 LONGEST_METHOD = 16  # characters
@@ -23,23 +28,26 @@ LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_-]{32,}")
 def init_app(app: Flask) -> None:
     """Write a line for each response of *app*, through the logger ``<the app's name>.access``."""
     log = logging.getLogger(f"{app.name}.access")
+    answer = app.wsgi_app
 
-    def begin(_app: Flask, **_: object) -> None:
-        g.request_began = time.perf_counter()
+    def answer_and_log(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        began = time.perf_counter()
 
-    def write(_app: Flask, response: Response, **_: object) -> None:
-        log.info(
-            "%s %s %s %d %.1fms request_id=%s",
-            client_address(),
-            _method(request.method),
-            _path(request.path),
-            response.status_code,
-            (time.perf_counter() - g.request_began) * 1000,
-            request_id(),
-        )
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            log.info(
+                "%s %s %s %s %.1fms request_id=%s",
+                client_address(),
+                _method(environ["REQUEST_METHOD"]),
+                _path(request.path),
+                status[:3],
+                (time.perf_counter() - began) * 1000,
+                request_id(),
+            )
+            return start_response(status, headers, *exc_info)
 
-    request_started.connect(begin, app, weak=False)
-    request_finished.connect(write, app, weak=False)
+        return answer(environ, start)
+
+    app.wsgi_app = answer_and_log  # type: ignore[method-assign]
 
 
 @lru_cache(64)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask, current_app
@@ -218,7 +218,8 @@ def database() -> Database:
 
 def database_of(app: Flask) -> Database:
     """Return the database of *app*."""
-    return cast(Database, app.extensions[_EXTENSION])
+    found: Database = app.extensions[_EXTENSION]
+    return found
 
 
 def sweep(connection: sa.Connection, table: sa.Table, old: sa.ColumnElement[bool]) -> None:

@@ -44,7 +44,7 @@ def init_app(app: Flask, *, https: bool, files: Collection[str] = ("static",)) -
         is_file = request.endpoint in files and response.status_code < _FIRST_ERROR
         wanted = defaults if is_file else personal
         there = {name.title() for name, _value in response.headers}
-        response.headers.extend(
-            {name: value for name, value in wanted.items() if name not in there}
-        )
+        for name, value in wanted.items():
+            if name not in there:
+                response.headers.add(name, value)
         return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from flask import current_app
 
@@ -52,4 +52,5 @@ class IssuerContext(NamedTuple):
 
 def issuer_context() -> IssuerContext:
     """Return that of the current application."""
-    return cast(IssuerContext, current_app.extensions[EXTENSION])
+    context: IssuerContext = current_app.extensions[EXTENSION]
+    return context

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from flask import current_app
 
@@ -44,4 +44,5 @@ class ReceiverContext(NamedTuple):
 
 def receiver_context() -> ReceiverContext:
     """Return that of the current application."""
-    return cast(ReceiverContext, current_app.extensions[EXTENSION])
+    context: ReceiverContext = current_app.extensions[EXTENSION]
+    return context

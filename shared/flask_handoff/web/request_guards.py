@@ -32,9 +32,9 @@ def request_id() -> str:
 
     It is made here and never taken from the request, where it could forge log lines.
     """
-    if "handoff_request_id" not in g:
-        g.handoff_request_id = secrets.token_hex(8)
-    identifier: str = g.handoff_request_id
+    identifier: str | None = g.get("handoff_request_id")
+    if identifier is None:
+        identifier = g.handoff_request_id = secrets.token_hex(8)
     return identifier
 
 
