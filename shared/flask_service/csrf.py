@@ -17,16 +17,20 @@ def init_app(app: Flask, *, base_url: str, exempt: str) -> None:
     """Check every request of *app* that may change something.
 
     Args:
-        app: Its blueprint *exempt* is registered already.
+        app: The whole application.
         base_url: Scheme, host and port under which browsers know the application.
         exempt: The blueprint whose requests anybody may send, from any site.
     """
     origin = _origin(base_url)
+    app.config["WTF_CSRF_TIME_LIMIT"] = None  # a token lives as long as the cookie it belongs to
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # but below, where anything may change
+    protection = CSRFProtect(app)
 
     @app.before_request
     def check_sender() -> None:
-        is_exempt = request.endpoint is None or request.blueprint == exempt
-        if is_exempt or request.method in _SAFE_METHODS:
+        if request.method in _SAFE_METHODS:
+            return
+        if request.endpoint is None or request.blueprint == exempt:
             return
         # The CSRF token alone would do; this also stops a page that has learnt one.
         if (
@@ -38,9 +42,7 @@ def init_app(app: Flask, *, base_url: str, exempt: str) -> None:
             raise UnsupportedMediaType
         if None in request.form:  # a multipart field without a name, at which Flask-WTF stumbles
             raise BadRequest
-
-    app.config["WTF_CSRF_TIME_LIMIT"] = None  # a token lives as long as the cookie it belongs to
-    CSRFProtect(app).exempt(app.blueprints[exempt])
+        protection.protect()
 
 
 def _origin(base_url: str) -> str:
