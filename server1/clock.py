@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
 
 from flask import Flask, current_app
 
@@ -19,4 +18,5 @@ def init_app(app: Flask, clock: Clock) -> None:
 
 def now() -> datetime:
     """Tell the time, by the clock of the current application."""
-    return cast(Clock, current_app.extensions[_EXTENSION])()
+    clock: Clock = current_app.extensions[_EXTENSION]
+    return clock()

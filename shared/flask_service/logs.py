@@ -43,6 +43,9 @@ class StderrHandler(logging.StreamHandler[TextIO]):
 
 def init_logs(*names: str) -> None:
     """Send the log lines of these loggers, of this package and of the library to stderr, once."""
+    # Nothing below shows these; see "Optimization" in the HOWTO of logging.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = StderrHandler()
     handler.setFormatter(OneLineFormatter())
     for name in (*names, *_OF_LIBRARIES):

@@ -87,20 +87,19 @@ class _Compiled:
         return [self._made(found) for found in self._execute(connection, sent)]
 
     def _execute(self, connection: Connection, sent: Any) -> Sequence[Any]:
-        driver_error = cast(type[Exception], connection.dialect.loaded_dbapi.Error)
         lent = connection.connection
         try:
             cursor = lent.info.get(self)
             if cursor is None:  # psycopg's keeps what it has found out about its statement
-                cursor = lent.info[self] = cast(Any, lent.driver_connection).cursor()
+                cursor = lent.info[self] = lent.dbapi_connection.cursor()
             cursor.execute(self._text, sent)
             return cursor.fetchall() if self._row else ()
-        except driver_error as error:
+        except connection.dialect.loaded_dbapi.Error as error:
             raise DBAPIError.instance(
                 self._text,
                 None,
                 error,
-                driver_error,
+                connection.dialect.loaded_dbapi.Error,
                 hide_parameters=True,
                 dialect=connection.dialect,
             ) from error
