@@ -30,9 +30,10 @@ class CookieSigner:
 
     def __init__(self, app: Flask) -> None:
         keys = [*(app.config["SECRET_KEY_FALLBACKS"] or ()), app.secret_key]
-        derived = [hmac.digest(key.encode(), b"session cookie", "sha256") for key in keys]
         self._signer = TimestampSigner(
-            derived, key_derivation="none", digest_method=hashlib.sha256, salt=b"session cookie"
+            [hmac.digest(key.encode(), b"session cookie", "sha256") for key in keys],
+            key_derivation="none",
+            digest_method=hashlib.sha256,
         )
         self._max_age = int(app.permanent_session_lifetime.total_seconds())
 
@@ -47,7 +48,7 @@ class CookieSigner:
             BadSignature: It was not signed here, or longer ago than a session may live.
         """
         signed = self._signer.unsign(unverified_text, max_age=self._max_age)
-        content: dict[str, Any] = json.loads(urlsafe_b64decode(signed))
+        content: dict[str, Any] = json.loads(urlsafe_b64decode(signed).decode())
         return content
 
 

@@ -31,7 +31,10 @@ def see_other(url: str) -> Response:
 
     Sources: RFC 9110, section 15.4.4; RFC 9700, section 4.12.
     """
-    return current_app.response_class(status=303, headers={"Location": url, "Content-Length": "0"})
+    response: Response = current_app.response_class(status=303)
+    response.headers.add("Location", url)
+    response.headers.add("Content-Length", "0")
+    return response
 
 
 def error_page(
