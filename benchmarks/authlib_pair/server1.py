@@ -24,7 +24,6 @@ from joserfc.jwk import RSAKey
 
 from benchmarks.authlib_pair.tables import (
     AuthorizationCode,
-    Client,
     Token,
     User,
     db,

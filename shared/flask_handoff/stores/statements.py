@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, column, text
 from sqlalchemy.exc import DBAPIError
@@ -87,7 +87,7 @@ class _Compiled:
         return [self._made(found) for found in self._execute(connection, sent)]
 
     def _execute(self, connection: Connection, sent: Any) -> Sequence[Any]:
-        lent = connection.connection
+        lent: Any = connection.connection
         try:
             cursor = lent.info.get(self)
             if cursor is None:  # psycopg's keeps what it has found out about its statement
