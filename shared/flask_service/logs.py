@@ -6,7 +6,6 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
-from typing import TextIO
 
 _OF_LIBRARIES = ("flask_handoff", "flask_service")
 # Nobody means to log a token; an exception's text may quote one all the same.
@@ -29,16 +28,16 @@ class OneLineFormatter(logging.Formatter):
         return "\n  | ".join(escape(_JWT.sub("(cut)", each)) for each in lines)
 
 
-class StderrHandler(logging.StreamHandler[TextIO]):
+class StderrHandler(logging.Handler):
     """Writes to what is stderr at the moment, which a server or a test may replace."""
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> TextIO:  # type: ignore[override]
-        """Where the lines go."""
-        return sys.stderr
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line at once."""
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
 
 
 def init_logs(*names: str) -> None:
