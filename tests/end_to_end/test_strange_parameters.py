@@ -173,6 +173,7 @@ def requests_of_an_account(pair, browser):
         for page in ("/forgot-password", "/verify-email/again"):
             yield page, {**csrf, "email": "nobody@example.com"}, cookies
     csrf, cookies = {"csrf_token": form["csrf_token"]}, browser.cookies()
+    yield "/userinfo", {"access_token": "not.a.token"}, cookies
     yield "/account", {"done": "name"}, cookies
     yield "/account/name", {**csrf, "name": "Eve"}, cookies
     yield "/account/password", {**csrf, **wrong, "new_password": "quarry 49 lilac boat"}, cookies
