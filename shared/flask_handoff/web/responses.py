@@ -10,7 +10,7 @@ from flask import current_app, render_template, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
-from flask_handoff.addresses import origin_of
+from flask_handoff.addresses import source_of
 
 from .request_guards import request_id
 
@@ -87,7 +87,7 @@ def post_page(action: str, fields: Mapping[str, str]) -> Response:
     Source: OAuth 2.0 Form Post Response Mode, section 2.
     """
     nonce = secrets.token_urlsafe(16)
-    origin = "'self'" if action.startswith("/") else origin_of(action)
+    origin = "'self'" if action.startswith("/") else source_of(action)
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; "
         f"base-uri 'none'; frame-ancestors 'none'; form-action {origin}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from flask_handoff.addresses import origin_of
+from flask_handoff.addresses import source_of
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import shown
 from flask_handoff.settings import check_public_url
@@ -66,6 +66,7 @@ def form_action_source(uri: str, *, native: bool) -> str:
     """
     if native and (private := _PRIVATE_USE.fullmatch(uri)):
         return f"{private['scheme']}:"
-    if native and (loopback := _LOOPBACK.fullmatch(uri)):
+    source = source_of(uri)
+    if native and source.startswith("http://") and (loopback := _LOOPBACK.fullmatch(uri)):
         return f"{loopback[1]}:*"
-    return origin_of(uri)
+    return source
