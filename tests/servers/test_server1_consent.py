@@ -386,7 +386,7 @@ def test_the_account_page_lists_what_was_agreed_to(accounts):
     page = visitor.get("/account").text
     assert "Apps and services you agreed to" in page
     assert "Wiki" in page
-    assert "It may see your name, read your notes." in page
+    assert "It may see your name and read your notes." in page
     assert "1 January 2026, 12:00 UTC" in page
 
 
