@@ -4,14 +4,16 @@ import base64
 import hashlib
 import json
 import re
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from flask_handoff.issuer.clients.authentication import secret_hash
-from server1.accounts.client_sessions import client_sessions
-from server1.accounts.consents import consents
+from server1.accounts import revocation
+from server1.accounts.client_sessions import client_sessions, note_client_session
+from server1.accounts.consents import consents, find_consent
 from server1.audit import Event
 from server1.handoff import handoff
 from server1.handoff import token_user as ask_for_token_user
@@ -418,6 +420,28 @@ def test_nothing_else_ends_with_it(accounts_on):
     withdraw(visitor)
     assert sorted(noted(accounts_on)) == ["server2", "wiki"]
     assert "code=" in ask(other)
+
+
+def test_a_sign_in_under_way_ends_with_the_consent_or_does_not_happen(accounts_on, clock):
+    visitor = signed_in(accounts_on)
+    answer(visitor, asked(visitor))
+    user, number = accounts_on.find(), sid(accounts_on)
+    withdrawn = threading.Event()
+
+    def withdraw():
+        with accounts_on.app.app_context(), accounts_on.database.writing() as connection:
+            revocation.withdraw_consent(connection, user, "wiki")
+        withdrawn.set()
+
+    with accounts_on.app.app_context(), accounts_on.database.writing() as connection:
+        connection.execute(delete(client_sessions))
+        assert find_consent(connection, user.subject, "wiki") is not None
+        withdrawing = threading.Thread(target=withdraw)
+        withdrawing.start()
+        assert not withdrawn.wait(0.2)
+        note_client_session(connection, number, "wiki", clock())
+    withdrawing.join(30)
+    assert noted(accounts_on) == []
 
 
 @pytest.mark.parametrize("client_id", ["", "server2", "nobody", "no\0name", "x" * 129])
