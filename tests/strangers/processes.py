@@ -27,6 +27,7 @@ class Stranger:
         entry: A path that begins its sign-in; ``/`` shows who is signed in.
         registered_as: The kind that SERVER1's operator names in a command; empty for one that
             SERVER1 knows by its settings. What is native keeps no secret, and listens on any port.
+        secret: Empty for a client that keeps none.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Stranger:
             "redirect_uris": [self.redirect_uri],
             "response_types": ["code"],
             "policy": "oidc",
-            "secret_hashes": [secret_hash(self.secret)],
+            "secret_hashes": [secret_hash(self.secret)] if self.secret else [],
         }
 
     @property

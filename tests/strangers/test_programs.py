@@ -7,7 +7,7 @@ from tests.strangers.conftest import REFUSED
 from tests.strangers.processes import ProgramFailedError
 
 
-@pytest.mark.parametrize("name", ["authlib", "requests_oauthlib"])
+@pytest.mark.parametrize("name", ["authlib", "requests_oauthlib", "secretless"])
 def test_a_program_learns_who_signed_in(name, run):
     about = run(name)
     assert about.pop("sub")
