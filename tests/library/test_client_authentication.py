@@ -2,24 +2,25 @@ from base64 import b64encode
 
 import pytest
 
-from flask_handoff import Client
 from flask_handoff.errors import ClientAuthenticationError, TokenRequestError
 from flask_handoff.issuer.clients import ClientRegistry
 from flask_handoff.issuer.clients.authentication import authenticate_client, secret_hash
 from flask_handoff.web.parameters import ParameterReader
 
 SECRET, NEXT = "s" * 43, "n" * 43
-CODE = {"response_types": frozenset({"code"}), "policy": "oidc"}
-CALLBACK = ("https://wiki.example.com/callback",)
-CLIENTS = ClientRegistry(
-    [
-        Client(
-            "wiki", "Wiki", CALLBACK, secret_hashes=tuple(map(secret_hash, (SECRET, NEXT))), **CODE
-        ),
-        Client("other", "Other", CALLBACK, secret_hashes=(secret_hash("o" * 43),), **CODE),
-        Client("app", "App", CALLBACK, **CODE),
-    ]
-)
+CODE_CLIENT = {
+    "redirect_uris": ["https://wiki.example.com/callback"],
+    "response_types": ["code"],
+    "policy": "oidc",
+}
+
+
+def entry(client_id, *secrets):
+    hashes = [secret_hash(secret) for secret in secrets]
+    return {**CODE_CLIENT, "client_id": client_id, "name": client_id, "secret_hashes": hashes}
+
+
+CLIENTS = ClientRegistry([entry("wiki", SECRET, NEXT), entry("other", "o" * 43), entry("app")])
 
 
 def authenticate(authorization=None, **body):

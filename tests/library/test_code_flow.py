@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from typing import Any
 
 import jwt
 import pytest
@@ -127,7 +128,7 @@ def test_a_code_is_exchanged_for_an_id_token_and_an_access_token(browser, key_ri
     headers = [jwt.get_unverified_header(tokens[name]) for name in ("id_token", "access_token")]
     assert [header["typ"] for header in headers] == ["JWT", "at+jwt"]
     key = key_ring.key(headers[0]["kid"]).public_key
-    options = {"verify_exp": False, "verify_iat": False}
+    options: Any = {"verify_exp": False, "verify_iat": False}
     about = jwt.decode(
         tokens["id_token"], key, ["RS256"], options, audience="reader", issuer=ISSUER
     )
