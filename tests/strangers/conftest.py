@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.browser.conftest import chromium, launch  # noqa: F401 - fixtures
 from tests.end_to_end.journey import Browser
 from tests.pair import CHEAP_HASHES, PASSWORD, Server, running
 from tests.ports import free_port
@@ -27,7 +28,8 @@ RELYING_PARTIES = {
     "flask_oidc": Stranger("flask_oidc", "/authorize"),
     "mozilla_django_oidc": Stranger("mozilla_django_oidc", "/oidc/callback/"),
 }
-STRANGERS = PROGRAMS | RELYING_PARTIES
+PAGE_WITH_SCRIPT = Stranger("oidc_client_ts", "/callback", registered_as="browser")
+STRANGERS = {**PROGRAMS, **RELYING_PARTIES, PAGE_WITH_SCRIPT.name: PAGE_WITH_SCRIPT}
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +93,13 @@ def relying_party(request, environments, server1, tmp_path_factory):
     command = command_of(environments, stranger)
     folder = tmp_path_factory.mktemp(stranger.name)
     with serving(command, stranger, server1.base_url, folder):
+        yield stranger
+
+
+@pytest.fixture
+def page_with_script(environments, server1, tmp_path):
+    stranger = PAGE_WITH_SCRIPT
+    with serving(command_of(environments, stranger), stranger, server1.base_url, tmp_path):
         yield stranger
 
 
