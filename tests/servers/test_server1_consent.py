@@ -508,3 +508,12 @@ def test_a_database_out_of_reach_is_said_to_programs_in_json(accounts):
         connection.execute(text("DROP TABLE sessions"))
     refused = exchange(accounts, code)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+
+
+def test_what_cannot_be_begun_here_is_not_offered_here(accounts):
+    visitor = Visitor(accounts)
+    assert "Wiki" not in visitor.get("/").text
+    visitor.sign_in()
+    page = visitor.get("/").text
+    assert "Continue to Notes" in page
+    assert "Wiki" not in page
