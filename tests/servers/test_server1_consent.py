@@ -444,6 +444,17 @@ def test_a_sign_in_under_way_ends_with_the_consent_or_does_not_happen(accounts_o
     assert noted(accounts_on) == []
 
 
+def test_without_its_consent_a_client_that_was_let_in_gets_nothing(accounts_on):
+    visitor = signed_in(accounts_on)
+    answer(visitor, asked(visitor))
+    visitor.authorize()
+    with accounts_on.database.writing() as connection:
+        connection.execute(delete(consents))
+    assert sorted(noted(accounts_on)) == ["server2", "wiki"]
+    assert token_user(accounts_on) is None
+    assert token_user(accounts_on, "server2").name == "Ada"  # first-party: it needs none
+
+
 @pytest.mark.parametrize("client_id", ["", "server2", "nobody", "no\0name", "x" * 129])
 def test_what_was_not_agreed_to_is_not_withdrawn(accounts_on, client_id):
     visitor = signed_in(accounts_on)
