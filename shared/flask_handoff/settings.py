@@ -49,7 +49,7 @@ RECEIVER_SETTINGS: Mapping[str, str | None] = {
 """The receiver's settings and their defaults; None has to be given."""
 
 _LONGEST_ISSUER = 255  # characters; replay stores keep it beside each token
-_LONGEST_URL = 1024  # characters
+LONGEST_URL = 1024  # characters
 _COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 _HOST = re.compile(
     r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?", re.ASCII
@@ -222,7 +222,7 @@ def check_public_url(url: str, *, setting: str) -> str:
             towards another machine.
     """
     remedy = "Use https://…, or http:// on localhost, 127.0.0.1 or [::1], without # and user@."
-    if len(url) > _LONGEST_URL or not is_plain_address(url):
+    if len(url) > LONGEST_URL or not is_plain_address(url):
         # It is not shown: it may be anything, such as a password.
         raise ConfigurationError(f"{setting}: not a plain URL.", remedy)
     if not is_safe_from_others(url):

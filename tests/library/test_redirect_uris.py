@@ -75,6 +75,7 @@ def test_a_web_client_has_one_port():
         *("com.example.app", "com.example.app:callback", "com.example.app:/call back"),
         *("com.example.app:/x#y", "com.example.app:/x?y=1", "com.example.app://me@x/y/"),
         *("com.example.app:/\n", "COM.EXAMPLE:/x", ".com:/x", "com..app:/x", "com.app:/<x>", ""),
+        "com.example.app:/" + "x" * 1024,
         "http://app.example.com/callback",
     ],
 )

@@ -17,7 +17,7 @@ from flask_handoff.profiles import (
     SCOPE_VALUE,
 )
 from flask_handoff.redaction import shown
-from flask_handoff.settings import check_public_url
+from flask_handoff.settings import LONGEST_URL, check_public_url
 
 from .redirect_uris import check_redirect_uri, form_action_source, is_registered
 
@@ -98,7 +98,8 @@ class Client:
         secrets_are_hashed = all(map(_SECRET_HASH.fullmatch, self.secret_hashes))
         yield "secret_hashes", secrets_are_hashed, "the SHA-256 of each secret, hexadecimal"
         resource, scopes = self.resource, self.scopes
-        yield "resource", resource is None or is_plain_address(resource), "an absolute http(s) URI"
+        is_uri = resource is None or (is_plain_address(resource) and len(resource) <= LONGEST_URL)
+        yield "resource", is_uri, f"an absolute http(s) URI of at most {LONGEST_URL} characters"
         are_its_own = all(map(SCOPE_VALUE.fullmatch, scopes)) and not scopes & OPENID_SCOPES
         yield "scopes", are_its_own, "scopes that are not OpenID Connect's, each without blanks"
         yield "scopes", bool(scopes) == (resource is not None), "the scopes of its resource"

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from flask_handoff.addresses import source_of
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import shown
-from flask_handoff.settings import check_public_url
+from flask_handoff.settings import LONGEST_URL, check_public_url
 
 # A dot makes it a name of somebody's: no scheme that browsers know, such as javascript:, has one.
 _PRIVATE_USE = re.compile(
@@ -31,7 +31,7 @@ def check_redirect_uri(uri: str, *, native: bool, setting: str) -> None:
     Sources: RFC 6749, section 3.1.2; RFC 8252, sections 7.1 and 8.4.
     """
     if native and not uri.lower().startswith(("http:", "https:")):
-        if _PRIVATE_USE.fullmatch(uri) is None:
+        if len(uri) > LONGEST_URL or _PRIVATE_USE.fullmatch(uri) is None:
             raise ConfigurationError(
                 f"{setting}: {shown(uri)} may not be used.",
                 "A scheme of an application's own is a reversed domain name, such as "
