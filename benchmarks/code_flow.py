@@ -59,7 +59,8 @@ def measure(starts: int) -> Iterator[Row]:
             settings = {"PEER_SECRET": secret, "PEER_SERVER2": CLIENT}
             prepared[JWTS] = authlib({**settings, "PEER_ACCESS_TOKENS": "jwt"})
             prepared[OPAQUE] = authlib(settings)
-        for _ in range(starts):
+        for start in range(starts):
+            print(f"start {start + 1} of {starts}: {', '.join(prepared)}", flush=True)
             for kind, figures in _measure_once(prepared, secret).items():
                 found[kind].append(figures)
             signature, verification = bare_microseconds()
