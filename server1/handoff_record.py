@@ -69,7 +69,7 @@ def record_issued(
 def _record_tokens(
     _app: Flask, *, user: SignedInUser, client: Client, grant: CodeGrant, **_more: object
 ) -> None:
-    """Record the tokens that a client is about to get.
+    """Record, in the transaction that redeems its code, the tokens that a client is about to get.
 
     Raises:
         DependencyUnavailableError: That is not possible, and it gets none.

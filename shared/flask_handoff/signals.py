@@ -16,9 +16,10 @@ It is sent before the token leaves: what a receiver of the signal raises keeps t
 """
 
 tokens_issued = _signals.signal("tokens-issued")
-"""SERVER1 minted tokens for a program: ``user``, ``client``, ``grant``, ``request_id``.
+"""SERVER1 is about to mint tokens for a program: ``user``, ``client``, ``grant``, ``request_id``.
 
-It is sent before they leave: what a receiver of the signal raises keeps them back.
+It is sent in the transaction that redeems the code: what a receiver of the signal raises keeps the
+tokens back, and what it writes holds or falls with the code.
 """
 
 tokens_refused = _signals.signal("tokens-refused")

@@ -510,6 +510,9 @@ def test_tokens_that_cannot_be_recorded_are_not_given(accounts):
     refused = exchange(accounts, code)
     assert (refused.status_code, refused.json["error"]) == (503, "temporarily_unavailable")
     assert "access_token" not in refused.json
+    with accounts.database.writing() as connection:
+        connection.execute(text("ALTER TABLE gone RENAME TO audit"))
+    assert exchange(accounts, code).status_code == 200  # it was not spent on nothing
 
 
 def test_a_database_out_of_reach_is_said_to_programs_in_json(accounts):

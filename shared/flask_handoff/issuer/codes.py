@@ -15,7 +15,9 @@ from flask_handoff import base64url
 from flask_handoff.claims import CodeGrant, SignedInUser
 from flask_handoff.errors import CodeInvalidError, CodeVerifierError, TokenRequestError
 from flask_handoff.profiles import ACCESS
+from flask_handoff.signals import tokens_issued
 from flask_handoff.stores import CodeStore
+from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader
 
 from .authorization import AuthorizationRequest
@@ -85,7 +87,8 @@ class Codes(NamedTuple):
         """Exchange the code in a request of this client for what it stands for, once.
 
         Whatever is wrong with the rest of the request, the code is spent: it has been seen where
-        it does not belong. Nothing else ends, see ``CodeVerifierError``.
+        it does not belong. Nothing else ends, see ``CodeVerifierError``. Where an application that
+        lends its transactions cannot note what happens, the code is as good as before.
 
         Raises:
             TokenRequestError: A parameter is missing, sent twice or not of its form.
@@ -109,6 +112,7 @@ class Codes(NamedTuple):
                 refusal = error  # and the code stays spent: this is committed
             else:
                 if user is not None:
+                    send(tokens_issued, user=user, client=client, grant=grant)
                     return grant, user
                 refusal = CodeInvalidError("the session that granted the code has ended")
         raise refusal

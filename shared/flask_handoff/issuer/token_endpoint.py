@@ -18,7 +18,7 @@ from flask_handoff.errors import (
     TokenRequestError,
 )
 from flask_handoff.profiles import ACCESS, PROFILES
-from flask_handoff.signals import tokens_issued, tokens_refused
+from flask_handoff.signals import tokens_refused
 from flask_handoff.web import request_id
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, unverified_parameters
@@ -93,7 +93,6 @@ def _exchange_code(client: Client, read: ParameterReader) -> Mapping[str, object
             nonce=grant.nonce,
             scope=grant.scope,
         )
-    send(tokens_issued, user=user, client=client, grant=grant)
     return answer
 
 
