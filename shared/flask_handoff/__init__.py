@@ -1,6 +1,7 @@
 """Sign in on one Flask server, arrive signed in on another."""
 
 from .addresses import is_loopback as is_loopback
+from .api import HandoffAPI as HandoffAPI
 from .claims import AccessClaims as AccessClaims
 from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims
@@ -27,6 +28,7 @@ from .receiver import HandoffReceiver as HandoffReceiver
 from .redaction import check_settings as check_settings
 from .redaction import shown as shown
 from .settings import check_public_url as check_public_url
+from .signals import access_token_rejected as access_token_rejected
 from .signals import handoff_accepted as handoff_accepted
 from .signals import handoff_issued as handoff_issued
 from .signals import handoff_refused as handoff_refused
@@ -35,9 +37,11 @@ from .signals import logout_accepted as logout_accepted
 from .signals import logout_rejected as logout_rejected
 from .stores import MemoryReplayStore as MemoryReplayStore
 from .stores import ReplayStore as ReplayStore
+from .stores import RevocationStore as RevocationStore
 from .tokens import AccessTokenVerifier as AccessTokenVerifier
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier
 from .web import cookie_sent_once as cookie_sent_once
+from .web import problem_details as problem_details
 from .web import request_id as request_id

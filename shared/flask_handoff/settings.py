@@ -48,6 +48,19 @@ RECEIVER_SETTINGS: Mapping[str, str | None] = {
 }
 """The receiver's settings and their defaults; None has to be given."""
 
+API_SETTINGS: Mapping[str, str | None] = {
+    name: RECEIVER_SETTINGS[name]
+    for name in (
+        "HANDOFF_ISSUER",
+        "HANDOFF_BASE_URL",
+        "HANDOFF_JWKS_URI",
+        "HANDOFF_JWKS_ALLOW_HTTP",
+        "HANDOFF_JWKS_FLUSH_FILE",
+        "HANDOFF_PINNED_KEYS",
+    )
+}
+"""The settings of a service that programs call, all of them the receiver's as well."""
+
 _LONGEST_ISSUER = 255  # characters; replay stores keep it beside each token
 LONGEST_URL = 1024  # characters
 _COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)

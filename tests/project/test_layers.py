@@ -68,6 +68,8 @@ def test_every_import_goes_where_the_layers_allow():
         ("shared/flask_handoff/web/parameters.py", "import flask_handoff.issuer", "layers"),
         ("shared/flask_handoff/issuer/logout.py", "import flask_handoff.receiver", "layers"),
         ("shared/flask_handoff/receiver/attempts.py", "import flask_handoff.issuer", "layers"),
+        ("shared/flask_handoff/api/extension.py", "import flask_handoff.receiver", "layers"),
+        ("shared/flask_handoff/issuer/userinfo.py", "import flask_handoff.api", "layers"),
         ("shared/flask_handoff/receiver/attempts.py", "import flask_handoff.commands", "layers"),
         ("shared/flask_handoff/commands/keys.py", "import jwt", "pyjwt"),
         ("shared/flask_handoff/a_module_without_a_layer.py", "", "layers"),

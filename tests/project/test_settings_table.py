@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from flask_handoff import Client
-from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import API_SETTINGS, ISSUER_SETTINGS, RECEIVER_SETTINGS
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config
 from tests.documents import CHECKOUT, DOCS, codes, rows, section
 
 SETTINGS = DOCS / "settings.md"
-SIDES = {"Issuer": ISSUER_SETTINGS, "Receiver": RECEIVER_SETTINGS}
+SIDES = {"Issuer": ISSUER_SETTINGS, "Receiver": RECEIVER_SETTINGS, "API": API_SETTINGS}
 SERVERS: dict[str, Callable[..., Any]] = {
     "SERVER1": Server1Config.from_environment,
     "SERVER2": Server2Config.from_environment,

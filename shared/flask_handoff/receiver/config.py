@@ -7,9 +7,10 @@ from flask import Flask
 from flask_handoff.addresses import with_parameters
 from flask_handoff.profiles import PROFILES, RESPONSE_MODES
 from flask_handoff.settings import RECEIVER_SETTINGS, SettingReader
+from flask_handoff.web.service_config import ServiceConfig
 
 
-class ReceiverConfig:
+class ReceiverConfig(ServiceConfig):
     """SERVER2's side, checked.
 
     Raises:
@@ -18,21 +19,14 @@ class ReceiverConfig:
 
     def __init__(self, app: Flask) -> None:
         read = SettingReader(app.config, RECEIVER_SETTINGS)
-        self.issuer = read.issuer("HANDOFF_ISSUER")
-        base = self.issuer.rstrip("/")
-        self.base_url = read.origin("HANDOFF_BASE_URL")
+        super().__init__(read)
         self.client_id = read.text("HANDOFF_CLIENT_ID")
         self.response_mode = read.choice("HANDOFF_RESPONSE_MODE", RESPONSE_MODES)
         self.scope = read.scope("HANDOFF_SCOPE")
         self.policy = read.choice("HANDOFF_POLICY", PROFILES)
         self.authorization_endpoint = read.url(
-            "HANDOFF_AUTHORIZATION_ENDPOINT", default=f"{base}/authorize"
+            "HANDOFF_AUTHORIZATION_ENDPOINT", default=f"{self.issuer.rstrip('/')}/authorize"
         )
-        # Where keys come from may be an address of the inside: JWKSClient checks it.
-        self.jwks_uri = read.text("HANDOFF_JWKS_URI", default=f"{base}/.well-known/jwks.json")
-        self.jwks_allow_http = read.switch("HANDOFF_JWKS_ALLOW_HTTP")
-        self.jwks_flush_file = read.path("HANDOFF_JWKS_FLUSH_FILE")
-        self.pinned_keys = read.path("HANDOFF_PINNED_KEYS")
         self.default_target = read.target("HANDOFF_DEFAULT_TARGET")
         self.max_age = read.seconds("HANDOFF_MAX_AGE")
         self.landing = read.choice("HANDOFF_LANDING", ("redirect", "refresh"))

@@ -16,13 +16,14 @@ from flask_handoff.errors import (
     DependencyUnavailableError,
     HandoffRejectedError,
 )
-from flask_handoff.keys import JWKSClient, KeySource, PinnedKeys
+from flask_handoff.keys import JWKSClient, KeySource
 from flask_handoff.profiles import LOGOUT_PROFILES, PROFILES
 from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
 from flask_handoff.web.parameters import unverified_parameters
 from flask_handoff.web.request_guards import answer_only_to
 from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head, see_other
+from flask_handoff.web.service_config import issuer_keys
 
 from .attempts import Attempt, AttemptCookies
 from .backchannel import backchannel_logout
@@ -91,7 +92,7 @@ class HandoffReceiver:
         expected: dict[str, Any] = {
             "issuer": config.issuer,
             "audience": config.client_id,
-            "keys": keys or _keys(config),
+            "keys": issuer_keys(app, config, keys),
             "replay_store": replay_store,
             "clock": clock,
         }
@@ -195,11 +196,3 @@ def _login() -> Response:
     response = see_other(login.authorization_url(receiver.config, attempt))
     receiver.attempts.keep(request, response, attempt)
     return response
-
-
-def _keys(config: ReceiverConfig) -> KeySource:
-    if config.pinned_keys is not None:
-        return PinnedKeys.from_file(config.pinned_keys)
-    return JWKSClient(
-        config.jwks_uri, allow_http=config.jwks_allow_http, flush_file=config.jwks_flush_file
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from flask import jsonify, request
 from werkzeug.wrappers import Response
@@ -66,7 +67,14 @@ def about(claims: AccessClaims, error: AccessTokenError) -> AccessTokenError:
     return error
 
 
-def refuse(error: Refusal, *, realm: str) -> Response:
+def oauth_error(status: int, **members: str) -> Response:
+    """Return a refusal in the members that OAuth's own endpoints use: ``error`` and the rest."""
+    response = jsonify(members)
+    response.status_code = status
+    return response
+
+
+def refuse(error: Refusal, *, realm: str, body: Callable[..., Response] = oauth_error) -> Response:
     """Answer a request that is refused, write the line in the log, and send the signal.
 
     What is wrong with a token, only the log tells: whoever tries a stolen or forged one shall not
@@ -75,31 +83,30 @@ def refuse(error: Refusal, *, realm: str) -> Response:
     Args:
         error: Why. A dependency that is out of reach is 503, and says nothing about the token.
         realm: What the tokens are for, plain ASCII without quotation marks and backslashes.
+        body: Makes the response, of a status and what the program is told.
 
     Sources: RFC 6750, section 3; RFC 9110, sections 11.6.1 and 15.6.4.
     """
     report_rejected("access token", access_token_rejected, error)
     description = f"Refused. The log of this server says why: {request_id()}"
     if isinstance(error, DependencyUnavailableError):
-        response = jsonify(error="temporarily_unavailable", error_description=description)
-        response.status_code = 503
+        response = body(503, error="temporarily_unavailable", error_description=description)
         response.headers["Retry-After"] = "5"  # seconds
         return response
-    told, status = {"error": "invalid_token", "error_description": description}, 401
+    status, told = 401, {"error": "invalid_token", "error_description": description}
     if isinstance(error, AccessTokenError):
         status = error.status
         if error.error is None:
             # A program that did not know it needs a token has made no error.
-            told = {}
+            description, told = str(error), {}
         elif error.error != "invalid_token":
-            told = {"error": error.error, "error_description": str(error)}
+            description = str(error)
+            told = {"error": error.error, "error_description": description}
     if isinstance(error, InsufficientScopeError):
         told["scope"] = " ".join(sorted(error.scope))
-    challenge = {"realm": realm, **told}
-    response = jsonify(told or {"error_description": str(error)})
-    response.status_code = status
+    response = body(status, **{"error_description": description, **told})
     response.headers["WWW-Authenticate"] = "Bearer " + ", ".join(
-        f'{name}="{value}"' for name, value in challenge.items()
+        f'{name}="{value}"' for name, value in {"realm": realm, **told}.items()
     )
     return response
 

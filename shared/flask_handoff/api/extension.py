@@ -1,0 +1,165 @@
+"""The Flask extension of a service that programs call with an access token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, cast
+
+from flask import Flask, after_this_request, current_app, g, request
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from flask_handoff.claims import AccessClaims, Clock, system_clock
+from flask_handoff.errors import (
+    AccessTokenError,
+    DependencyUnavailableError,
+    HandoffRejectedError,
+)
+from flask_handoff.keys import KeySource
+from flask_handoff.profiles import SCOPE_VALUE
+from flask_handoff.settings import API_SETTINGS, SettingReader
+from flask_handoff.stores import RevocationStore
+from flask_handoff.tokens import AccessTokenVerifier
+from flask_handoff.web.bearer import bearer_token, check_scope, refuse
+from flask_handoff.web.problems import problem_details
+from flask_handoff.web.request_guards import MAXIMUM_BODY, check_body
+from flask_handoff.web.service_config import ServiceConfig, issuer_keys
+
+_EXTENSION = "handoff_api"
+
+_Arguments = ParamSpec("_Arguments")
+
+
+class _Context(NamedTuple):
+    """What belongs to one application."""
+
+    verifier: AccessTokenVerifier
+    realm: str
+
+
+class HandoffAPI:
+    """The Flask extension of a service that programs call: it protects routes, one by one.
+
+    A route that needs an access token takes nothing in its place: no cookie lets anybody in, so a
+    form of another site cannot either, and CSRF tokens have no use there.
+
+    Sources: RFC 6750; RFC 9068, section 4.
+    """
+
+    def __init__(self) -> None:
+        self._unprotected: set[Callable[..., Any]] = set()
+
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        keys: KeySource | None = None,
+        revocations: RevocationStore | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        """Check the settings. No endpoint is added, and nothing is fetched yet.
+
+        Args:
+            keys: The issuer's public keys; as a rule left to the settings. A ``HandoffReceiver`` of
+                the same application shares its own.
+            revocations: Asked whether a token was revoked. None where the issuer's store is out of
+                reach: a token is good for its ten minutes then, whatever happens.
+
+        Raises:
+            ConfigurationError: A setting is missing or wrong.
+        """
+        config = ServiceConfig(SettingReader(app.config, API_SETTINGS))
+        verifier = AccessTokenVerifier(
+            issuer=config.issuer,
+            audience=config.base_url,
+            keys=issuer_keys(app, config, keys),
+            revocations=revocations,
+            clock=clock,
+        )
+        app.extensions[_EXTENSION] = _Context(verifier, config.base_url)
+        app.before_request(self._check_order)
+
+    def require_token(
+        self, *, scope: str
+    ) -> Callable[[Callable[_Arguments, Any]], Callable[_Arguments, ResponseReturnValue]]:
+        """Make a decorator that lets a view run only for a good access token with this scope.
+
+        It stands below the route: ``@app.get(…)``, then ``@api.require_token(…)``, then the view.
+        Every other request is refused with status 400, 401, 403 or 503, ``WWW-Authenticate``, and
+        problem details. What the view answers is kept out of caches, where it does not say
+        otherwise. A body is at most ``MAX_CONTENT_LENGTH`` long, 16 KiB where that is not set.
+
+        Args:
+            scope: One value, or several with spaces between them: the token has to hold all.
+
+        Raises:
+            ValueError: It is empty, or not of the form of a scope.
+
+        Sources: RFC 6750, sections 2, 3 and 5.3; RFC 9457.
+        """
+        required = scope.split(" ")
+        if not all(map(SCOPE_VALUE.fullmatch, required)):
+            raise ValueError("scope: expected values with single spaces between them")
+
+        def protect(view: Callable[_Arguments, Any]) -> Callable[_Arguments, ResponseReturnValue]:
+            self._unprotected.add(view)
+
+            @wraps(view)
+            def protected(
+                *arguments: _Arguments.args, **more: _Arguments.kwargs
+            ) -> ResponseReturnValue:
+                after_this_request(_keep_out_of_caches)
+                check_body(request.max_content_length or MAXIMUM_BODY)
+                context = _context()
+                try:
+                    claims = context.verifier.verify(bearer_token())
+                    check_scope(claims, *required)
+                except (
+                    AccessTokenError,
+                    HandoffRejectedError,
+                    DependencyUnavailableError,
+                ) as error:
+                    return refuse(error, realm=context.realm, body=_problem)
+                g.handoff_access_claims = claims
+                return cast(ResponseReturnValue, current_app.ensure_sync(view)(*arguments, **more))
+
+            return protected
+
+        return protect
+
+    def claims(self) -> AccessClaims:
+        """Return what the access token of the current request proved.
+
+        Raises:
+            RuntimeError: The route is not protected by ``require_token``.
+        """
+        if "handoff_access_claims" not in g:
+            raise RuntimeError("this route is not protected by require_token")
+        return cast(AccessClaims, g.handoff_access_claims)
+
+    def check_ready(self) -> None:
+        """Return when access tokens can be verified: for a readiness probe.
+
+        Raises:
+            JWKSUnavailableError: No usable key is held and none can be fetched.
+        """
+        _context().verifier.keys.ready()
+
+    def _check_order(self) -> None:
+        # A decorator above the route protects nothing: Flask has registered the bare view.
+        if current_app.view_functions.get(request.endpoint or "") in self._unprotected:
+            raise RuntimeError(f"{request.endpoint}: put require_token below the route's decorator")
+
+
+def _context() -> _Context:
+    return cast(_Context, current_app.extensions[_EXTENSION])
+
+
+def _problem(status: int, *, error_description: str, **members: str) -> Response:
+    return problem_details(status, error_description, **members)
+
+
+def _keep_out_of_caches(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
