@@ -1,6 +1,7 @@
 """Routes that need an access token, at a service that knows nothing of the issuer's extension."""
 
 import secrets
+from typing import ClassVar
 
 import pytest
 from flask import Blueprint, Flask
@@ -372,7 +373,7 @@ def test_a_view_of_a_blueprint_or_a_class_is_protected(key_ring, clock, mint):
         return name
 
     class OfAClass(MethodView):
-        decorators = (api.require_token(scope=READ),)
+        decorators: ClassVar = [api.require_token(scope=READ)]
 
         def get(self, name):
             return name
