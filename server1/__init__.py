@@ -94,7 +94,7 @@ def _add_guards(app: Flask, config: Config) -> None:
     https = config.issuer.startswith("https://")
     security_headers.init_app(app, https=https)
     session_cookie.init_app(app, name="s1_session", https=https)
-    csrf.init_app(app, base_url=config.issuer, exempt="handoff_issuer")
+    csrf.init_app(app, base_url=config.issuer, exempt=["handoff_issuer"])
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)
     trust_proxies(app, config.serving.trusted_proxies)

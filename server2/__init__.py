@@ -58,7 +58,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     https = config.base_url.startswith("https://")
     security_headers.init_app(app, https=https, files=("static", "pages.favicon"))
     session_cookie.init_app(app, name="s2_session", https=https, samesite=config.session_samesite)
-    csrf.init_app(app, base_url=config.base_url, exempt="handoff_receiver")
+    csrf.init_app(app, base_url=config.base_url, exempt=["handoff_receiver"])
     error_pages.init_app(app)
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)

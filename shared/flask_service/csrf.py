@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from flask import Flask, request
@@ -13,13 +14,14 @@ _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-da
 _OUR_SITES = frozenset({"same-origin", "none"})  # none: typed, or taken from a bookmark
 
 
-def init_app(app: Flask, *, base_url: str, exempt: str) -> None:
+def init_app(app: Flask, *, base_url: str, exempt: Collection[str]) -> None:
     """Check every request of *app* that may change something.
 
     Args:
         app: The whole application.
         base_url: Scheme, host and port under which browsers know the application.
-        exempt: The blueprint whose requests anybody may send, from any site.
+        exempt: The blueprints whose requests anybody may send, from any site: what lets them in is
+            no cookie.
     """
     origin = _origin(base_url)
     app.config["WTF_CSRF_TIME_LIMIT"] = None  # a token lives as long as the cookie it belongs to
@@ -30,7 +32,7 @@ def init_app(app: Flask, *, base_url: str, exempt: str) -> None:
     def check_sender() -> None:
         if request.method in _SAFE_METHODS:
             return
-        if request.endpoint is None or request.blueprint == exempt:
+        if request.endpoint is None or request.blueprint in exempt:
             return
         # The CSRF token alone would do; this also stops a page that has learnt one.
         if (

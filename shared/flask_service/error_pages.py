@@ -1,15 +1,16 @@
-"""Error pages: one plain sentence, a reference for the log, and nothing of what was sent."""
+"""Errors: one plain sentence, a reference for the log, and nothing of what was sent."""
 
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple, cast
 
 from flask import Flask, current_app, make_response, render_template, request
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from flask_handoff import DependencyUnavailableError, request_id
+from flask_handoff import DependencyUnavailableError, problem_details, request_id
 
 RETRY_AFTER = 5  # seconds
 
@@ -20,8 +21,8 @@ _log = logging.getLogger(__name__)
 _TEXTS = {
     400: ("This request is not complete", "Something in it is missing, or not of the right form."),
     403: ("This is not allowed", "The request lacks something that this page needs."),
-    404: ("There is no such page", "The address may be mistyped, or the page is gone."),
-    405: ("Method not allowed", "The page exists, but not for this kind of request."),
+    404: ("There is no such page", "The address may be mistyped, or what was there is gone."),
+    405: ("Method not allowed", "What is there does not take this kind of request."),
     411: ("The length is missing", "A request with content has to say how long it is."),
     413: ("Request too large", "The request is larger than anything this site accepts."),
     414: ("This address is too long", "Try a shorter one."),
@@ -33,23 +34,38 @@ _TEXTS = {
 """Title and sentence of each status; those of 400 and 500 stand in for others."""
 
 
-def init_app(app: Flask, *, template: str) -> None:
+class _Form(NamedTuple):
+    """How one application tells an error."""
+
+    template: str
+    programs_below: str | None
+
+
+def init_app(app: Flask, *, template: str, programs_below: str | None = None) -> None:
     """Answer every error of *app* with a page, and one of its database with status 503.
 
-    The template gets ``status``, ``title``, ``sentence`` and ``request_id``.
+    Args:
+        template: Gets ``status``, ``title``, ``sentence`` and ``request_id``.
+        programs_below: The path below which programs ask, ``/api/``: they get problem details.
     """
-    app.extensions[_EXTENSION] = template
+    app.extensions[_EXTENSION] = _Form(template, programs_below)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, database_error)
     app.register_error_handler(DependencyUnavailableError, _unavailable)
 
 
 def error_page(status: int, *, title: str = "", sentence: str = "") -> Response:
-    """Return the error page for *status*, in other words where some are given."""
+    """Return the error page for *status*, in other words where some are given.
+
+    Below the path of programs it is no page, but problem details (RFC 9457).
+    """
+    form = cast(_Form, current_app.extensions[_EXTENSION])
     instead = _FIRST_ERROR if status < _OUR_FAULT else _OUR_FAULT
     usual_title, usual_sentence = _TEXTS.get(status) or _TEXTS[instead]
+    if form.programs_below and request.path.startswith(form.programs_below):
+        return problem_details(status, sentence or usual_sentence)
     page = render_template(
-        current_app.extensions[_EXTENSION],
+        form.template,
         status=status,
         title=title or usual_title,
         sentence=sentence or usual_sentence,
@@ -85,8 +101,8 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
         return error
     # Werkzeug's own response keeps what belongs to the status, such as Allow and Retry-After.
     response = Response.from_app(error, request.environ)
-    response.data = error_page(error.code).data
-    response.content_type = "text/html; charset=utf-8"
+    page = error_page(error.code)
+    response.data, response.content_type = page.data, page.content_type
     return response
 
 

@@ -19,7 +19,7 @@ def client():
     for_all.add_url_rule("/for-all", "post", lambda: "taken", methods=["POST"])
     app.register_blueprint(for_all)
     session_cookie.init_app(app, name="small", https=False)
-    csrf.init_app(app, base_url=BASE_URL, exempt="for_all")
+    csrf.init_app(app, base_url=BASE_URL, exempt=["for_all"])
     return app.test_client()
 
 
