@@ -22,7 +22,7 @@ from flask_service.application import Application
 from flask_service.client_address import trust_proxies
 from flask_service.database import Database
 
-from . import accounts, cli, error_pages, notes, pages, sessions
+from . import accounts, api, cli, error_pages, notes, pages, sessions
 from .config import Config
 from .db import SCHEMA
 from .handoff import handoff, handoff_state
@@ -54,11 +54,12 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     limit_bodies(app)
     store = SQLReplayStore(database.engine, transaction=database.writing)
     handoff.init_app(app, replay_store=store, clock=clock)
+    api.init_app(app, clock)
     trust_proxies(app, config.serving.trusted_proxies)
     https = config.base_url.startswith("https://")
     security_headers.init_app(app, https=https, files=("static", "pages.favicon"))
     session_cookie.init_app(app, name="s2_session", https=https, samesite=config.session_samesite)
-    csrf.init_app(app, base_url=config.base_url, exempt=["handoff_receiver"])
+    csrf.init_app(app, base_url=config.base_url, exempt=["handoff_receiver", "api"])
     error_pages.init_app(app)
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)

@@ -5,9 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, Table, Text, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    func,
+    select,
+)
 
-from flask_handoff.claims import HandoffClaims
 from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, insert_in
 
@@ -43,17 +53,30 @@ class Account:
         return self.name or self.email or "you"
 
 
-def remember_account(connection: Connection, claims: HandoffClaims) -> int:
+def find_account_id(connection: Connection, issuer: str, subject: str) -> int | None:
+    """Return the id of a person's account; None where nobody and nothing came for them before."""
+    row = _FIND.row(connection, issuer=issuer, subject=subject)
+    return None if row is None else row.id
+
+
+def remember_account(
+    connection: Connection,
+    issuer: str,
+    subject: str,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+) -> int:
     """Make or renew the account of a person who arrived, and return its id.
 
-    The key is the pair of issuer and subject: an e-mail address may pass to somebody else
-    (OpenID Connect Core 1.0, section 5.7).
+    What is not said of them stays as it was. The key is the pair of issuer and subject: an e-mail
+    address may pass to somebody else (OpenID Connect Core 1.0, section 5.7).
     """
     said = {
-        "issuer": claims.issuer,
-        "subject": claims.subject,
-        "name": claims.name,
-        "email": claims.email,
+        "issuer": issuer,
+        "subject": subject,
+        "name": name,
+        "email": email,
         "created_at": current_time(),
     }
     account_id: int = _UPSERT.row(connection, **said).id
@@ -72,3 +95,8 @@ def _upsert(dialect: str) -> Any:
 
 
 _UPSERT = Statement(_upsert)
+_FIND = Statement(
+    select(accounts.c.id).where(
+        accounts.c.issuer == bindparam("issuer"), accounts.c.subject == bindparam("subject")
+    )
+)

@@ -19,8 +19,8 @@ from .sessions import ScopeMissingError, SignedOutError, current_session
 
 
 def init_app(app: Flask) -> None:
-    """Answer every error of *app* with a page of this site."""
-    error_pages.init_app(app, template="error.html")
+    """Answer every error of *app* with a page of this site, or with JSON where programs ask."""
+    error_pages.init_app(app, template="error.html", programs_below="/api/")
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(ScopeMissingError, _scope_missing)
     app.register_error_handler(SignedOutError, _signed_out)

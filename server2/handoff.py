@@ -15,7 +15,10 @@ from .sessions import current_session, end_sessions_of, start_session
 def sign_in(arrival: Arrival) -> str:
     """Open this server's own session for the person who arrived."""
     with database().writing() as connection:
-        account_id = remember_account(connection, arrival.claims)
+        claims = arrival.claims
+        account_id = remember_account(
+            connection, claims.issuer, claims.subject, name=claims.name, email=claims.email
+        )
         session_id, handle = start_session(connection, account_id, arrival)
         # The token is claimed in the same transaction, and no browser gets a cookie without it.
         database().after_commit(lambda: give_session_id(session_id))

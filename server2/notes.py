@@ -42,12 +42,12 @@ class NoteTextError(ValueError):
     """The text cannot be kept as a note; the message tells its writer why."""
 
 
+_COLUMNS = sa.select(notes.c.id, notes.c.text, notes.c.created_at)
 # Built once: building a statement takes longer than running it.
 _NEWEST = Statement(
-    sa.select(notes.c.id, notes.c.text, notes.c.created_at)
-    .where(notes.c.account_id == sa.bindparam("owner"), notes.c.id < sa.bindparam("before"))
+    _COLUMNS.where(notes.c.account_id == sa.bindparam("owner"), notes.c.id < sa.bindparam("before"))
     .order_by(notes.c.id.desc())
-    .limit(PAGE + 1)
+    .limit(sa.bindparam("most"))
 )
 
 
@@ -71,11 +71,9 @@ def add_note() -> Response | tuple[str, int]:
         note_text = check_text(unverified_text)
     except NoteTextError as error:
         return _page(session, _newest(session), typed=unverified_text, problem=str(error))
-    values = {"account_id": session.account.id, "text": note_text, "created_at": current_time()}
-    added = sa.insert(notes).values(values).returning(notes.c.id)
     with database().writing() as connection:
-        note_id = connection.execute(added).scalar_one()
-    return redirect(url_for("notes.list_notes", _anchor=f"note-{note_id}"), 303)
+        note = insert_note(connection, session.account.id, note_text)
+    return redirect(url_for("notes.list_notes", _anchor=f"note-{note.id}"), 303)
 
 
 @blueprint.post(f"/notes/<int(max={HIGHEST_ID}):note_id>/delete")
@@ -83,10 +81,9 @@ def delete_note(note_id: int) -> Response:
     """Delete one of one's own notes; somebody else's does not exist here."""
     session = required_session()
     session.require(WRITE)
-    mine = (notes.c.id == note_id) & (notes.c.account_id == session.account.id)
     with database().writing() as connection:
-        gone = connection.execute(sa.delete(notes).where(mine).returning(notes.c.id)).one_or_none()
-    if gone is None:
+        was_there = remove_note(connection, session.account.id, note_id)
+    if not was_there:
         abort(404)
     return redirect(url_for("notes.list_notes"), 303)
 
@@ -108,11 +105,40 @@ def check_text(unverified_text: str) -> str:
     return text
 
 
+def newest_notes(
+    connection: sa.Connection, account_id: int, *, before: int = HIGHEST_ID, most: int
+) -> Sequence[Any]:
+    """Return an account's newest notes, those older than the note *before*, at most so many."""
+    return _NEWEST.rows(connection, owner=account_id, before=before, most=most)
+
+
+def find_note(connection: sa.Connection, account_id: int, note_id: int) -> Any | None:
+    """Return one of an account's notes; None where it has none of this id."""
+    return connection.execute(_COLUMNS.where(*_mine(account_id, note_id))).one_or_none()
+
+
+def insert_note(connection: sa.Connection, account_id: int, note_text: str) -> Any:
+    """Keep a text that ``check_text`` has passed, and return the new note."""
+    values = {"account_id": account_id, "text": note_text, "created_at": current_time()}
+    added = sa.insert(notes).values(values).returning(*_COLUMNS.selected_columns)
+    return connection.execute(added).one()
+
+
+def remove_note(connection: sa.Connection, account_id: int, note_id: int) -> bool:
+    """Delete one of an account's notes, and tell whether it was there."""
+    gone = sa.delete(notes).where(*_mine(account_id, note_id)).returning(notes.c.id)
+    return connection.execute(gone).one_or_none() is not None
+
+
+def _mine(account_id: int, note_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return notes.c.id == note_id, notes.c.account_id == account_id
+
+
 def _newest(session: Session, before: int = HIGHEST_ID) -> Sequence[Any]:
     if READ not in session.scope:
         return ()
     with database().reading() as connection:
-        return _NEWEST.rows(connection, owner=session.account.id, before=before)
+        return newest_notes(connection, session.account.id, before=before, most=PAGE + 1)
 
 
 def _page(

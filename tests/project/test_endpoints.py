@@ -61,6 +61,9 @@ ENDPOINTS = {
         """,
     "server2": """
         /                                   GET
+        /api/notes                          GET POST  exempt
+        /api/notes/<note_id>                DELETE GET
+        /api/openapi.json                   GET
         /favicon.ico                        GET       kept
         /healthz                            GET       internal
         /logout                             GET POST  csrf
@@ -76,6 +79,7 @@ ENDPOINTS = {
         """,
 }
 EXEMPT = {
+    "/api/notes",
     "/authorize",
     "/token",
     "/userinfo",
