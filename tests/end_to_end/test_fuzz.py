@@ -24,6 +24,7 @@ NAMES = [
         "password",
         "text",
         "before",
+        "limit",
     ),
     *("name", "token", "new_password", "sid", "strength", "done"),
 ]

@@ -166,8 +166,9 @@ def test_head_changes_nothing_and_is_no_error(ask_everywhere):
 @pytest.mark.parametrize("method", ["TRACE", "PUT", "PATCH", "DELETE", "CONNECT", "INVENTED"])
 def test_another_method_is_refused_and_the_good_ones_are_told(ask_everywhere, endpoints, method):
     answers = ask_everywhere(method, "X-Canary: caw")
-    assert unlike(answers, 405) == {}
-    for endpoint in endpoints:
+    others = [endpoint for endpoint in endpoints if method not in endpoint.methods]
+    assert unlike({endpoint.path: answers[endpoint.path] for endpoint in others}, 405) == {}
+    for endpoint in others:
         answer = answers[endpoint.path]
         assert endpoint.methods <= set(answer.headers["Allow"].split(", "))
         assert b"caw" not in answer.body
