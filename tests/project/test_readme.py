@@ -12,6 +12,7 @@ from flask_handoff.tokens.verification import name_of
 from flask_service.database_commands import database_group
 from flask_service.outbox_commands import outbox_group
 from server1.commands.accounts import grants_group, users_group
+from server1.commands.clients import clients_group
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config
 from tests.documents import (
@@ -30,7 +31,8 @@ from tests.documents import (
 )
 
 ALL_BLOCKS = [(document, block) for document in DOCUMENTS for block in blocks(document)]
-RUN_AS_FILES = named_files(README, DOCS / "integrate.md").keys()  # tests/end_to_end/test_wheel.py
+# By tests/end_to_end/test_wheel.py, and by tests/strangers/test_recipes.py.
+RUN_AS_FILES = named_files(README, DOCS / "integrate.md", DOCS / "sign-in-elsewhere.md").keys()
 
 
 def of_language(*languages):
@@ -84,7 +86,8 @@ def test_every_make_command_in_a_document_exists(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_flask_command_in_a_document_exists(document):
     named = re.findall(
-        r"flask (?:--app (server[12]) )?(handoff-keys|users|grants|database|outbox) ([a-z]+)",
+        r"flask (?:--app (server[12]) )?"
+        r"(handoff-keys|users|grants|clients|database|outbox) ([a-z]+)",
         document.read_text(),
     )
     groups = {
@@ -93,6 +96,7 @@ def test_every_flask_command_in_a_document_exists(document):
             handoff_keys,
             users_group,
             grants_group,
+            clients_group,
             database_group,
             outbox_group,
         ),
@@ -148,7 +152,7 @@ def test_python_in_a_document_that_is_no_file_runs(block, tmp_path):
     )
 
 
-def test_the_wheel_is_tried_with_the_documents_python_files():
+def test_every_python_file_of_a_document_is_run():
     assert {
         block.file_name for _, block in ALL_BLOCKS if block.language == "python" and block.file_name
     } == {name for name in RUN_AS_FILES if name.endswith(".py")}

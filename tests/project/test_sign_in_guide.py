@@ -1,0 +1,33 @@
+"""What docs/sign-in-elsewhere.md says was seen is what tests/strangers runs."""
+
+import json
+import re
+
+from tests.documents import CHECKOUT, DOCS, codes, rows, section
+
+STRANGERS = CHECKOUT / "tests" / "strangers"
+SEEN = section(DOCS / "sign-in-elsewhere.md", "What was seen to sign in")
+
+
+def locked():
+    """Return the versions in the locks of the strangers, by the names of packages."""
+    found: dict[str, str] = {}
+    for lock in STRANGERS.glob("*/requirements.txt"):
+        found |= dict(re.findall(r"^([a-z0-9._-]+)==([^ \\]+)", lock.read_text(), re.MULTILINE))
+    for package in STRANGERS.glob("*/package.json"):
+        found |= json.loads(package.read_text())["dependencies"]
+    return found
+
+
+def test_the_versions_are_those_that_are_tried():
+    versions = locked()
+    listed = {codes(software)[0].lower(): version for software, version, *_ in rows(SEEN)}
+    assert listed == {name: versions.get(name) for name in listed}
+
+
+def test_every_stranger_is_listed():
+    listed = {codes(row[0])[0].lower() for row in rows(SEEN)}
+    wanted = {lock.parent.name.replace("_", "-") for lock in STRANGERS.glob("*/requirements.txt")}
+    for package in STRANGERS.glob("*/package.json"):
+        wanted |= json.loads(package.read_text())["dependencies"].keys()
+    assert listed == wanted
