@@ -365,7 +365,9 @@ def test_the_forms_may_lead_to_the_client_that_waits_alone(accounts, client, sou
     }
     login = ask(Visitor(accounts), **wanted)
     for page in (asked(signed_in(accounts), **wanted), Visitor(accounts).get(login)):
-        assert page.headers["Content-Security-Policy"].endswith(f"form-action {sources}")
+        policy = page.headers["Content-Security-Policy"]
+        assert policy.endswith(f"form-action {sources}")
+        assert "frame-ancestors 'none'" in policy
 
 
 def test_an_application_on_this_device_is_called_that(accounts):
