@@ -55,7 +55,7 @@ class ReturnAddress(NamedTuple):
             ClientUnknownError: The client is not registered.
             RedirectURIMismatchError: The address is not registered for it.
             ResponseModeError: The mode is missing, unknown or not registered for it.
-            StateError: ``state`` is over 1,024 characters, or not of the form of the policy.
+            StateError: ``state`` is over 4,096 characters, or not of the form of the policy.
             AuthorizationRequestError: One of them is sent twice.
 
         Sources: RFC 6749, sections 3.1.2 and 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6.
