@@ -147,7 +147,8 @@ def _lock(connection: sa.Connection, client_id: str) -> sa.Row[tuple[object, ...
     query = sa.select(clients).where(clients.c.client_id == client_id).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise ClientRefusedError(f"No client {shown(client_id)} is registered here.")
+        name = shown(client_id)
+        raise ClientRefusedError(f"No client of this client_id is registered here: {name}.")
     return row
 
 

@@ -155,7 +155,7 @@ def test_all_that_is_given_is_registered(accounts):
             "The API of Notes knows the scope notes:read already.",
         ),
         (("--resource", "https://wiki.example", "--scope", "openid"), "not OpenID Connect's"),
-        (("--initiate-login-uri", "javascript:alert(1)"), "wiki"),
+        (("--initiate-login-uri", "javascript:alert(1)"), "Wiki"),
         (("--backchannel-logout-uri", "http://wiki.example/"), "backchannel_logout_uri"),
     ],
 )
@@ -177,6 +177,11 @@ def test_wrong_input_is_refused_and_nothing_is_written(
         assert "Traceback" not in refused.output
         assert table(accounts) == []
         assert len(rows(accounts)) == before
+
+
+def test_a_refused_client_is_called_by_its_name(accounts):
+    refused = accounts.try_to_run("clients", "add", "Orders", "--kind", "web")
+    assert "redirect_uris of client 'Orders' is wrong." in refused.output
 
 
 def test_nameless_clients_are_refused(accounts):
@@ -241,7 +246,7 @@ def test_a_client_that_is_not_registered_here_is_not_changed(accounts, command):
     for client_id in ("nobody", "server2"):
         refused = accounts.try_to_run("clients", command, client_id)
         assert refused.exit_code == 1
-        assert f"No client '{client_id}' is registered here." in refused.output
+        assert f"No client of this client_id is registered here: '{client_id}'." in refused.output
 
 
 def test_every_change_is_recorded_once(accounts_on):

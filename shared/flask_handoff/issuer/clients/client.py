@@ -74,12 +74,11 @@ class Client:
     backchannel_logout_allow_http: bool = False
 
     def __post_init__(self) -> None:
+        # By its name: a random client_id looks like a secret, and would not be shown.
+        client = f"client {shown(self.name if self.name.strip() else self.client_id)}"
         for name, good, expected in self._rules():
             if not good:
-                raise ConfigurationError(
-                    f"{name} of client {shown(self.client_id)} is wrong.", f"Give it {expected}."
-                )
-        client = f"client {shown(self.client_id)}"
+                raise ConfigurationError(f"{name} of {client} is wrong.", f"Give it {expected}.")
         for uri in self.redirect_uris:
             check_redirect_uri(uri, native=self.native, setting=client)
         if self.initiate_login_uri is not None:
