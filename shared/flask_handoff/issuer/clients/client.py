@@ -35,7 +35,7 @@ class Client:
         initiate_login_uri: Where a handoff to it begins; None where it cannot be begun elsewhere.
         response_types: ``id_token``, ``code`` or both: what it may ask for.
         response_modes: How an ID Token may travel: ``query``, ``form_post`` or both. ``query`` puts
-            the token into a URL. A code may always travel either way.
+            the token into a URL. A code may travel either way; to a native app in a query alone.
         policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``; with
             ``code`` it is ``oidc``.
         secret_hashes: SHA-256 of each secret that it may authenticate with, hexadecimal; two while
