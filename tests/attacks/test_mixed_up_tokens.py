@@ -10,11 +10,13 @@ from typing import Any
 
 import jwt
 import pytest
+from flask import Flask
 
 from flask_handoff import (
     HANDOFF,
     OIDC,
     AccessTokenVerifier,
+    HandoffAPI,
     HandoffRejectedError,
     SignedInUser,
     TokenMinter,
@@ -138,6 +140,19 @@ class Places:
             return error.check
         return "accepted"
 
+    def api(self, mint):
+        app, api = Flask("service"), HandoffAPI()
+        app.config.update(HANDOFF_ISSUER=ISSUER, HANDOFF_BASE_URL=SERVICE)
+        api.init_app(app, keys=self._key_ring, clock=self._clock)
+
+        @app.get("/notes")
+        @api.require_token(scope="openid")
+        def notes():
+            return "let in"
+
+        headers = {"Authorization": f"Bearer {mint(SERVICE, 'n' * 43)}"}
+        return self._check(app.test_client().get("/notes", headers=headers), 200, 401)
+
     def token_endpoint(self, mint):
         """As a code: that is no token at all."""
         body = {
@@ -163,20 +178,15 @@ class Places:
 
 PLACES = (
     *("callback", "oidc_callback", "back_channel", "oidc_back_channel"),
-    *("userinfo", "service", "token_endpoint"),
+    *("userinfo", "service", "api", "token_endpoint"),
 )
+NO_PROGRAM = ("header", "header", "header", "code_invalid")  # at the last four places
 REFUSED_BY = {
-    "handoff": ("accepted", "header", "header", "header", "header", "header", "code_invalid"),
-    "id_token": (
-        *("header", "accepted", "header", "required_claims"),
-        *("header", "header", "code_invalid"),
-    ),
-    "access": ("header", "header", "header", "header", "accepted", "accepted", "code_invalid"),
-    "logout": ("header", "header", "accepted", "accepted", "header", "header", "code_invalid"),
-    "oidc_logout": (
-        *("header", "required_claims", "header", "accepted"),
-        *("header", "header", "code_invalid"),
-    ),
+    "handoff": ("accepted", "header", "header", "header", *NO_PROGRAM),
+    "id_token": ("header", "accepted", "header", "required_claims", *NO_PROGRAM),
+    "access": ("header", "header", "header", "header", *("accepted",) * 3, "code_invalid"),
+    "logout": ("header", "header", "accepted", "accepted", *NO_PROGRAM),
+    "oidc_logout": ("header", "required_claims", "header", "accepted", *NO_PROGRAM),
 }
 
 

@@ -51,7 +51,8 @@ class Program:
 
     def texts(self):
         """Return the texts of all notes, over all pages."""
-        found, path = [], f"{NOTES}?limit=100"
+        found: list[str] = []
+        path = f"{NOTES}?limit=100"
         while path and len(found) < 1000:  # a list that does not end is another fault
             page = self.ask(path).json
             found += [note["text"] for note in page["notes"]]

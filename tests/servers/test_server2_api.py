@@ -131,7 +131,8 @@ def test_a_user_sees_and_deletes_their_own_notes_only(program, new_program):
 @pytest.mark.parametrize("limit", [1, 2, 5, 6])
 def test_the_pages_of_a_list_miss_none_and_repeat_none(program_on, limit):
     ids = [program_on.add(f"note {number}")["id"] for number in range(5)]
-    found, path = [], f"{NOTES}?limit={limit}"
+    found: list[list[int]] = []
+    path = f"{NOTES}?limit={limit}"
     while path and len(found) < 10:
         answer = program_on.ask(path)
         found.append([note["id"] for note in answer.json["notes"]])
