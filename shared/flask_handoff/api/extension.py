@@ -48,7 +48,7 @@ class HandoffAPI:
     """
 
     def __init__(self) -> None:
-        self._unprotected: set[Callable[..., Any]] = set()
+        self._bare_views: list[Callable[..., Any]] = []
 
     def init_app(
         self,
@@ -86,6 +86,7 @@ class HandoffAPI:
         """Make a decorator that lets a view run only for a good access token with this scope.
 
         It stands below the route: ``@app.get(…)``, then ``@api.require_token(…)``, then the view.
+        With one above its route, the application answers no request: that one would be open to all.
         Every other request is refused with status 400, 401, 403 or 503, ``WWW-Authenticate``, and
         problem details. What the view answers is kept out of caches, where it does not say
         otherwise. A body is at most ``MAX_CONTENT_LENGTH`` long, 16 KiB where that is not set.
@@ -103,7 +104,7 @@ class HandoffAPI:
             raise ValueError("scope: expected values with single spaces between them")
 
         def protect(view: Callable[_Arguments, Any]) -> Callable[_Arguments, ResponseReturnValue]:
-            self._unprotected.add(view)
+            self._bare_views.append(view)
 
             @wraps(view)
             def protected(
@@ -148,8 +149,18 @@ class HandoffAPI:
 
     def _check_order(self) -> None:
         # A decorator above the route protects nothing: Flask has registered the bare view.
-        if current_app.view_functions.get(request.endpoint or "") in self._unprotected:
-            raise RuntimeError(f"{request.endpoint}: put require_token below the route's decorator")
+        bare = {id(view) for view in self._bare_views}
+        open_to_all = [
+            name for name, view in current_app.view_functions.items() if id(view) in bare
+        ]
+        if open_to_all:
+            raise RuntimeError(
+                f"{', '.join(open_to_all)}: put require_token below the route's decorator"
+            )
+        # Once is enough, since Flask takes no route after the first request. A new list: the old
+        # one is being walked through.
+        checks = current_app.before_request_funcs
+        checks[None] = [each for each in checks[None] if each != self._check_order]
 
 
 def _context() -> _Context:
