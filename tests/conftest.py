@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, settings
 
 from flask_handoff.keys import KeyRing, new_key
+from tests.chromium import chromium, launch  # noqa: F401 - fixtures
 from tests.clock import FakeClock
 from tests.processes import ProcessGuard
 

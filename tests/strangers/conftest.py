@@ -5,7 +5,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.browser.conftest import chromium, launch  # noqa: F401 - fixtures
 from tests.end_to_end.journey import Browser
 from tests.pair import CHEAP_HASHES, PASSWORD, Server, running
 from tests.ports import free_port

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import PATIENCE
+from tests.chromium import PATIENCE
 from tests.end_to_end.journey import EMAIL
 from tests.pair import PASSWORD
 
