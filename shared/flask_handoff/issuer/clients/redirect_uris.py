@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from flask_handoff.addresses import source_of
+from flask_handoff.addresses import is_plain_address, source_of
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import shown
 from flask_handoff.settings import LONGEST_URL, check_public_url
@@ -15,7 +15,7 @@ _PRIVATE_USE = re.compile(
     r"(?P<scheme>[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+):/(?:/?[A-Za-z0-9._~!$&'()*+,;=:%-]+)*/?",
     re.ASCII,
 )
-_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/.*)?", re.ASCII)
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[1-9][0-9]{0,4})?(/.*)?", re.ASCII)
 
 
 def check_redirect_uri(uri: str, *, native: bool, setting: str) -> None:
@@ -51,7 +51,10 @@ def is_registered(unverified_uri: str, registered: Collection[str], *, native: b
     """
     if unverified_uri in registered:
         return True
-    unverified_form = _LOOPBACK.fullmatch(unverified_uri) if native else None
+    # What is longer no store of codes keeps; a port that there is none of, nobody can redirect to.
+    if not native or len(unverified_uri) > LONGEST_URL or not is_plain_address(unverified_uri):
+        return False
+    unverified_form = _LOOPBACK.fullmatch(unverified_uri)
     return unverified_form is not None and any(
         form.groups() == unverified_form.groups()
         for form in map(_LOOPBACK.fullmatch, registered)
