@@ -25,7 +25,7 @@ from flask_service.database import Database
 
 from . import audit, clock, commands, handoff_record, outbox, pages
 from . import config as settings
-from .accounts import passwords
+from .accounts import codes, passwords
 from .clients.registry import RegisteredClients
 from .config import Config
 from .db import SCHEMA, metadata
@@ -66,10 +66,11 @@ def create_app(
             make_first_signing_key(config)
         database = Database(config.database_url, SCHEMA)
         database.init_app(app)
-        codes = SQLCodeStore(
+        store = SQLCodeStore(
             database.engine, transaction=database.writing, reading=database.reading
         )
-        handoff.init_app(app, keys=keys, clients=RegisteredClients(), codes=codes, clock=clock)
+        codes.init_app(app, store)
+        handoff.init_app(app, keys=keys, clients=RegisteredClients(), codes=store, clock=clock)
         database_commands.init_app(app, upgrade=config.demo)
     _add_rooms(app, config, clock)
     _add_guards(app, config)

@@ -22,6 +22,7 @@ from .client_sessions import (
     keep_expired,
     take_expired,
 )
+from .codes import codes
 from .consents import remove_consent
 from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
 from .users import User, users
@@ -79,7 +80,8 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
 def withdraw_consent(connection: Connection, user: User, unverified_client_id: str) -> None:
     """Withdraw what a user agreed to for a client, and end their sessions there.
 
-    Its access tokens are good for nothing from then on: no session is noted that let it in.
+    Its codes and access tokens are good for nothing from then on, also when the user agrees again:
+    then it was perhaps to less.
     """
     # What is no client's name is not looked for: PostgreSQL takes no text with a NUL in it.
     if CLIENT_ID.fullmatch(unverified_client_id) is None:
@@ -87,6 +89,8 @@ def withdraw_consent(connection: Connection, user: User, unverified_client_id: s
     client_id = unverified_client_id
     if not remove_consent(connection, user.subject, client_id):
         return
+    # Before the sessions are locked: who redeems a code has locked it first.
+    codes().end(subject=user.subject, client_id=client_id)
     here = select(sessions.c.sid).where(sessions.c.subject == user.subject)
     let_in = (client_sessions.c.client_id == client_id) & client_sessions.c.sid.in_(here)
     gone = delete(client_sessions).where(let_in).returning(client_sessions.c.sid)

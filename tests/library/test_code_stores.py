@@ -119,6 +119,23 @@ class CodeStoreContract:
             with pytest.raises(TokenRevokedError):
                 store.check_not_revoked(jwt_id)
 
+    def test_what_a_user_takes_back_from_a_client_ends(self, store):
+        third = "3" * 64
+        keep(store)
+        keep(store, OTHER, replace(GRANT, jwt_id="k" * 43))
+        keep(store, third, replace(GRANT, jwt_id="l" * 43, client_id="other"))
+        keep(store, "4" * 64, replace(GRANT, jwt_id="m" * 43, subject="u-2"))
+        for code in (ONE, third):
+            store.redeem(code, now=NOW)
+        store.end(subject=GRANT.subject, client_id=GRANT.client_id)
+        with pytest.raises(TokenRevokedError):
+            store.check_not_revoked(GRANT.jwt_id)
+        with pytest.raises(CodeInvalidError) as refused:
+            store.redeem(OTHER, now=NOW)
+        assert refused.type is CodeInvalidError  # nobody has used it twice
+        store.check_not_revoked("l" * 43)
+        assert store.redeem("4" * 64, now=NOW).subject == "u-2"
+
     def test_a_store_that_is_asked_whether_it_is_ready_is_left_as_it_was(self, store):
         keep(store, expires_at=60, forget_at=60, now=0)
         store.ready()

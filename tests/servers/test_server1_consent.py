@@ -411,6 +411,18 @@ def test_who_withdraws_ends_what_the_client_has(accounts_on):
     assert "/consent?" in ask(visitor)
 
 
+def test_whoever_agrees_again_gives_nothing_back(accounts_on):
+    visitor = signed_in(accounts_on)
+    token = exchange(accounts_on, code_of(answer(visitor, asked(visitor)))).json["access_token"]
+    code = code_of(ask(visitor))
+    withdraw(visitor)
+    page = asked(visitor, scope="openid")
+    new = exchange(accounts_on, code_of(answer(visitor, page))).json["access_token"]
+    assert set(userinfo(accounts_on, new).json) == {"sub"}
+    assert userinfo(accounts_on, token).status_code == 401
+    assert exchange(accounts_on, code).json["error"] == "invalid_grant"
+
+
 def test_nothing_else_ends_with_it(accounts_on):
     visitor = signed_in(accounts_on)
     other = Visitor(accounts_on)

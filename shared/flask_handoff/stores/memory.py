@@ -128,10 +128,21 @@ class MemoryCodeStore:
             code.is_redeemed = True
             return code.grant
 
+    def end(self, *, subject: str, client_id: str) -> None:
+        """End what a user let a client have, see ``CodeStore.end``."""
+        with self._lock:
+            for code_sha256, code in list(self._codes.items()):
+                if (code.grant.subject, code.grant.client_id) != (subject, client_id):
+                    continue
+                if code.is_redeemed:
+                    self._revoked.add(code.grant.jwt_id)
+                else:
+                    del self._codes[code_sha256]
+
     def check_not_revoked(self, jwt_id: str) -> None:
         """Check that an access token lives, see ``CodeStore.check_not_revoked``."""
         if jwt_id in self._revoked:
-            raise TokenRevokedError("the code of this access token was used twice")
+            raise TokenRevokedError("the code of this access token was used twice, or ended")
 
     def ready(self) -> None:
         """Return: memory is always within reach."""

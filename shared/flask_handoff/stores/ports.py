@@ -119,6 +119,16 @@ class CodeStore(RevocationStore, Protocol):
         """
         ...
 
+    def end(self, *, subject: str, client_id: str) -> None:
+        """End the codes that a user let a client have, and the access tokens that came of them.
+
+        For whoever withdraws a consent: without it, a new consent would give back what was issued
+        under the old one, with a scope that the new one may not cover.
+
+        Raises:
+            CodeStoreUnavailableError: It cannot be written.
+        """
+
     def ready(self) -> None:
         """Return when the store can be used.
 

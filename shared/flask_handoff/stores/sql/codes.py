@@ -39,6 +39,12 @@ _REPLAY = Statement(
     "WHERE code_sha256 = :code_sha256 AND redeemed RETURNING jwt_id",
     "jwt_id",
 )
+_OF_CLIENT = "WHERE subject = :subject AND client_id = :client_id"
+# In this order: a code that is being redeemed is waited for, and its tokens are revoked then.
+_END = (
+    Statement(f"DELETE FROM handoff_codes {_OF_CLIENT} AND NOT redeemed"),  # noqa: S608
+    Statement(f"UPDATE handoff_codes SET replayed = true {_OF_CLIENT} AND redeemed"),  # noqa: S608
+)
 _REVOKED = Statement(
     "SELECT jwt_id FROM handoff_codes WHERE jwt_id = :jwt_id AND replayed", "jwt_id"
 )
@@ -108,11 +114,17 @@ class SQLCodeStore(SQLStore):
             raise CodeReplayedError("the code was used before")
         raise CodeInvalidError("the code is unknown, or has expired")
 
+    def end(self, *, subject: str, client_id: str) -> None:
+        """End what a user let a client have, see ``CodeStore.end``."""
+        with self._writing() as connection:
+            for statement in _END:
+                statement.rows(connection, subject=subject, client_id=client_id)
+
     def check_not_revoked(self, jwt_id: str) -> None:
         """Check that an access token lives, see ``CodeStore.check_not_revoked``."""
         with self._reading() as connection:
             if _REVOKED.row(connection, jwt_id=jwt_id) is not None:
-                raise TokenRevokedError("the code of this access token was used twice")
+                raise TokenRevokedError("the code of this access token was used twice, or ended")
 
     def ready(self) -> None:
         """Return when the table is there and can be written to, see ``CodeStore.ready``."""
