@@ -25,7 +25,7 @@ from flask_service.database import Database
 
 from . import audit, clock, commands, handoff_record, outbox, pages
 from . import config as settings
-from .accounts import codes, passwords
+from .accounts import app_access, codes, passwords
 from .clients.registry import RegisteredClients
 from .config import Config
 from .db import SCHEMA, metadata
@@ -66,11 +66,7 @@ def create_app(
             make_first_signing_key(config)
         database = Database(config.database_url, SCHEMA)
         database.init_app(app)
-        store = SQLCodeStore(
-            database.engine, transaction=database.writing, reading=database.reading
-        )
-        codes.init_app(app, store)
-        handoff.init_app(app, keys=keys, clients=RegisteredClients(), codes=store, clock=clock)
+        _add_handoff(app, database, keys, clock)
         database_commands.init_app(app, upgrade=config.demo)
     _add_rooms(app, config, clock)
     _add_guards(app, config)
@@ -79,6 +75,22 @@ def create_app(
     commands.init_app(app)
     health.init_app(app, tables=metadata.sorted_tables)
     return app
+
+
+def _add_handoff(app: Flask, database: Database, keys: IssuerKeys | None, tell_time: Clock) -> None:
+    lent = {"transaction": database.writing, "reading": database.reading}
+    refresh_tokens = app_access.AccessStore(database.engine, **lent)
+    app_access.init_app(app, refresh_tokens)
+    code_store = SQLCodeStore(database.engine, **lent)
+    codes.init_app(app, code_store)
+    handoff.init_app(
+        app,
+        keys=keys,
+        clients=RegisteredClients(),
+        codes=code_store,
+        refresh_tokens=refresh_tokens,
+        clock=tell_time,
+    )
 
 
 def _add_rooms(app: Flask, config: Config, tell_time: Clock) -> None:

@@ -76,6 +76,8 @@ class Event(StrEnum):
     HANDOFF_REFUSED = "handoff_refused"
     TOKENS_ISSUED = "tokens_issued"
     TOKENS_REFUSED = "tokens_refused"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105
+    APP_ACCESS_ENDED = "app_access_ended"
 
 
 audit = sa.Table(

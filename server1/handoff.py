@@ -8,6 +8,7 @@ from flask_service.database import database
 from flask_service.session_cookie import held_session_id
 
 from . import clock
+from .accounts.app_access import AppAccessEndedError, user_of_access
 from .accounts.client_sessions import user_of_client_session
 from .accounts.consents import find_consent
 from .accounts.sessions import SessionExpiredError
@@ -44,15 +45,21 @@ def consented_at(
     return consent.given_at if consent is not None and scope <= consent.scope else None
 
 
-def token_user(client: Client, subject: str, session_id: str) -> SignedInUser | None:
-    """Return whose session let a client in that has a code or an access token, if it still may."""
-    with unavailable_where_it_fails(), database().reading() as connection:
-        try:
+def token_user(client: Client, subject: str, session_id: str | None) -> SignedInUser | None:
+    """Return whom a client acts for that has a code or a token, if it still may.
+
+    With a session that is as long as the session lives; without one, while the user is away.
+    """
+    now = clock.now()
+    try:
+        with unavailable_where_it_fails(), database().reading() as connection:
+            if session_id is None:
+                return _describe(user_of_access(connection, client, subject), "", now)
             user, auth_time = user_of_client_session(
-                connection, client, sid=session_id, subject=subject, now=clock.now()
+                connection, client, sid=session_id, subject=subject, now=now
             )
-        except SessionExpiredError:
-            return None
+    except (AppAccessEndedError, SessionExpiredError):
+        return None
     return _describe(user, session_id, auth_time)
 
 

@@ -12,19 +12,22 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import Client, SignedInUser, handoff_refused
-from flask_handoff.claims import CodeGrant
+from flask_handoff.claims import CodeGrant, RefreshFamily
 from flask_handoff.errors import AuthorizationReturnedError, HandoffError
-from flask_handoff.signals import tokens_issued, tokens_refused
+from flask_handoff.signals import refresh_token_reused, tokens_issued, tokens_refused
 from flask_handoff.web import request_id
 from flask_service.client_address import client_address
 from flask_service.database import database
 
 from . import audit, clock
+from .accounts import users
 from .accounts.client_sessions import note_client_session
 from .accounts.sessions import SessionExpiredError
 from .accounts.throttles import Limit, TooManyAttemptsError, count_request, network_of
+from .accounts.users import UserUnknownError
 from .audit import Event
 from .db import unavailable_where_it_fails
+from .mail.queue import EmailKind, enqueue
 from .signed_in import current_session
 
 _log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ def init_app(app: Flask) -> None:
     handoff_refused.connect(_record_refused, app, weak=False)
     tokens_issued.connect(_record_tokens, app, weak=False)
     tokens_refused.connect(_record_tokens_refused, app, weak=False)
+    refresh_token_reused.connect(_record_reused, app, weak=False)
 
 
 def record_issued(
@@ -67,22 +71,51 @@ def record_issued(
 
 
 def _record_tokens(
-    _app: Flask, *, user: SignedInUser, client: Client, grant: CodeGrant, **_more: object
+    _app: Flask,
+    *,
+    user: SignedInUser,
+    client: Client,
+    grant: CodeGrant | RefreshFamily,
+    **_more: object,
 ) -> None:
-    """Record, in the transaction that redeems its code, the tokens that a client is about to get.
+    """Record, in the transaction that grants them, the tokens that a client is about to get.
 
     Raises:
         DependencyUnavailableError: That is not possible, and it gets none.
     """
     scope = " ".join(sorted(grant.scope)) or "-"
+    if isinstance(grant, RefreshFamily):
+        granted_to = f"app {grant.family_id}"
+    else:
+        granted_to = f"session {grant.session_id}"
     with unavailable_where_it_fails(), database().writing() as connection:
         audit.record(
             connection,
             Event.TOKENS_ISSUED,
             subject=user.subject,
             client_id=client.client_id,
-            detail=f"session {grant.session_id}, for {grant.audience}, scope {scope}",
+            detail=f"{granted_to}, for {grant.audience}, scope {scope}",
         )
+
+
+def _record_reused(_app: Flask, *, client: Client, family: RefreshFamily, **_more: object) -> None:
+    """Record that an access ended because its refresh token was used twice, and tell its user.
+
+    Raises:
+        DependencyUnavailableError: That is not possible; the access ends at the next try.
+    """
+    with unavailable_where_it_fails(), database().writing() as connection:
+        audit.record(
+            connection,
+            Event.REFRESH_TOKEN_REUSED,
+            subject=family.subject,
+            client_id=client.client_id,
+            detail=f"app {family.family_id}",
+        )
+        with suppress(UserUnknownError):
+            user = users.by_subject(connection, family.subject)
+            kind = EmailKind.APP_ACCESS_ENDED
+            enqueue(connection, kind, address=user.email, subject=user.subject)
 
 
 def _record_tokens_refused(

@@ -46,4 +46,7 @@ def permitted_scope(
     allowed = default_scope(client) | known if granted is None else granted
     if not allowed:
         raise AccessDeniedError
+    if "code" in client.response_types:
+        # How long, and not what: each user decides that for themselves.
+        allowed |= {"offline_access"}
     return requested_scope & allowed - (known - delegated)

@@ -68,7 +68,9 @@ class IssuerHooks:
         self.grants = None  # the scope, where it is not all that was asked for
         self.agreed_at = datetime(2020, 1, 1, tzinfo=UTC)  # None: consent is asked for
         self.session_ended = False  # that a code or an access token came from
-        self.asked_for: list[tuple[str, str, str]] = []  # client, subject and session of a token
+        self.asked_for: list[
+            tuple[str, str, str | None]
+        ] = []  # client, subject and session of a token
         self.about: dict[str, Any] = {
             "name": "Ada",
             "email": "ada@example.com",
@@ -94,16 +96,17 @@ class IssuerHooks:
         if self.session_ended:
             return None
         auth_time = datetime(2020, 1, 1, tzinfo=UTC)
-        return SignedInUser(subject, session_id, auth_time, **self.about)
+        return SignedInUser(subject, session_id or "", auth_time, **self.about)
 
 
-def issuer_app(keys, clock, codes=None, **settings):
+def issuer_app(keys, clock, codes=None, refresh_tokens=None, **settings):
     """SERVER1: whoever posts a name to /login is signed in as that person.
 
     Args:
         keys: The issuer's keys, or the directory where they lie.
         codes: Where it keeps codes. With it come two clients that ask for them, and a page for
             consent: a POST agrees, or refuses with the field ``denies``.
+        refresh_tokens: Where it keeps families of refresh tokens.
     """
     app = Flask("issuer")
     if isinstance(keys, Path):
@@ -123,7 +126,7 @@ def issuer_app(keys, clock, codes=None, **settings):
         consent_endpoint=None if codes is None else "consent",
         token_user=hooks.token_user,
     )
-    handoff.init_app(app, keys=keys, codes=codes, clock=clock)
+    handoff.init_app(app, keys=keys, codes=codes, refresh_tokens=refresh_tokens, clock=clock)
 
     @app.route("/login", methods=["GET", "POST"])
     def login():

@@ -109,6 +109,29 @@ def user_of_client_session(
     return from_row(found._asdict()), found.auth_time
 
 
+_HOLD = Statement(
+    sa.select(client_sessions.c.sid)
+    .join_from(client_sessions, sessions)
+    .where(
+        client_sessions.c.sid == sa.bindparam("of_sid"),
+        client_sessions.c.client_id == sa.bindparam("of_client"),
+    )
+    .with_for_update(read=True)
+)
+
+
+def hold_client_session(connection: sa.Connection, *, sid: str, client_id: str) -> None:
+    """Keep a session that entered a client until this transaction has ended.
+
+    Who ends it meanwhile waits, and then sees what this transaction wrote.
+
+    Raises:
+        SessionExpiredError: It has ended, here or at this client.
+    """
+    if _HOLD.row(connection, of_sid=sid, of_client=client_id) is None:
+        raise SessionExpiredError
+
+
 def client_sessions_of(
     connection: sa.Connection, which: sa.ColumnElement[bool]
 ) -> Sequence[ClientSession]:

@@ -15,6 +15,7 @@ from flask_handoff.profiles import CLIENT_ID
 from server1 import audit, clock, logouts
 from server1.audit import Event
 
+from .app_access import end_all_access
 from .client_sessions import (
     ClientSession,
     client_sessions,
@@ -46,26 +47,28 @@ def revoke_session_of(connection: Connection, user: User, unverified_sid: str) -
 
 
 def revoke_all_sessions(connection: Connection, user: User) -> None:
-    """End every session of an account, here and at the services.
+    """End every session of an account, here and at the services, and the access of its apps.
 
     A service is notified of each session that entered it, and of the account as a whole: it may
     hold one that came from a session of which nothing is known here any more.
     """
     ended = _revoke(connection, sessions.c.subject == user.subject)
+    end_all_access(connection, user.subject)
     _notify_of_account(connection, user, ended)
 
 
 def revoke_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
-    """End every session of an account but one; all of them for None."""
+    """End every session of an account but one, and the access of its apps; all of them for None."""
     if kept is None:
         revoke_all_sessions(connection, user)
         return
     _revoke_others(connection, user, kept)
+    end_all_access(connection, user.subject)
     _notify(connection, take_expired(connection, user.subject))
 
 
 def revoke_after_password_change(connection: Connection, user: User, kept: Session) -> None:
-    """End every session of an account but one, and all of them at the services.
+    """End every session of an account but one, and all of them at the services; its apps' access.
 
     The one that is kept needs another ``sid`` then, see ``sessions.renew_session``: its cookie may
     have been copied, and the copy may have entered a service.
@@ -74,11 +77,12 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
     entered = client_sessions_of(connection, sessions.c.sid == kept.sid)
     _notify(connection, entered)
     connection.execute(delete(client_sessions).where(client_sessions.c.sid == kept.sid))
+    end_all_access(connection, user.subject)
     _notify_of_account(connection, user, (*ended, *entered))
 
 
 def withdraw_consent(connection: Connection, user: User, unverified_client_id: str) -> None:
-    """Withdraw what a user agreed to for a client, and end their sessions there.
+    """Withdraw what a user agreed to for a client, and end their sessions there, and its access.
 
     Its codes and access tokens are good for nothing from then on, also when the user agrees again:
     then it was perhaps to less.
@@ -94,7 +98,9 @@ def withdraw_consent(connection: Connection, user: User, unverified_client_id: s
     here = select(sessions.c.sid).where(sessions.c.subject == user.subject)
     let_in = (client_sessions.c.client_id == client_id) & client_sessions.c.sid.in_(here)
     gone = delete(client_sessions).where(let_in).returning(client_sessions.c.sid)
-    for sid in sorted(connection.execute(gone).scalars()):
+    entered = sorted(connection.execute(gone).scalars())
+    end_all_access(connection, user.subject, client_id)
+    for sid in entered:
         logouts.enqueue(connection, client_id, subject=user.subject, sid=sid)
     # It may hold one that came from a session of which nothing is known here any more.
     logouts.enqueue(connection, client_id, subject=user.subject, sid=None)

@@ -14,7 +14,7 @@ from flask_service import command_line
 from flask_service.command_line import echo_table, to_the_minute
 from flask_service.database import database
 from server1 import audit
-from server1.accounts import grants, links, revocation, users
+from server1.accounts import app_access, grants, links, revocation, users
 from server1.accounts.administration import create_account, replace_password
 from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.grants import ScopeError
@@ -197,6 +197,8 @@ def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> 
         before = grants.find_grant(connection, user.subject, client_id)
         after = grants.set_grant(connection, user, client_id, scope)
         if after != before:
+            # What is good for weeks was granted by what was right then.
+            app_access.end_all_access(connection, user.subject)
             audit.record(
                 connection,
                 Event.GRANT_CHANGED,

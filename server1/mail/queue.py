@@ -24,6 +24,7 @@ class EmailKind(StrEnum):
     CHANGE_EMAIL = "change-email"
     EMAIL_CHANGED = "email-changed"
     ACCOUNT_DELETED = "account-deleted"
+    APP_ACCESS_ENDED = "app-access-ended"
 
 
 @dataclass(frozen=True, slots=True)

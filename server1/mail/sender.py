@@ -90,7 +90,7 @@ def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetim
     match kind:
         case EmailKind.PASSWORD_CHANGED | EmailKind.EMAIL_CHANGED | EmailKind.ACCOUNT_DELETED:
             return _Prepared(email.address)  # though the account may be gone
-        case EmailKind.ACCOUNT_EXISTS:
+        case EmailKind.ACCOUNT_EXISTS | EmailKind.APP_ACCESS_ENDED:
             return _Prepared(_account(connection, email).email)
     user, purpose = _account(connection, email), Purpose(kind)  # of the same name
     if kind is EmailKind.VERIFY_EMAIL and user.email_verified:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from flask_service.database import database
 from server1 import clock
-from server1.accounts import client_sessions, consents, revocation, sessions
+from server1.accounts import app_access, client_sessions, consents, revocation, sessions
 from server1.accounts.devices import device
 from server1.handoff import handoff
 from server1.signed_in import session_here
@@ -22,7 +22,8 @@ _DONE = {
     "name": "Your name is changed.",
     "password": "Your password is changed. You are signed out in all other browsers and services.",
     "session": "That session has ended.",
-    "sessions": "All other sessions have ended.",
+    "sessions": "All other sessions have ended, and the access of all apps.",
+    "app": "Ended. It can no longer see or do anything in your name.",
     "consent": "Withdrawn. It can no longer see anything of your account.",
 }
 
@@ -37,6 +38,8 @@ def account() -> str:
         of_user = sessions.sessions.c.subject == here.user.subject
         entered = client_sessions.client_sessions_of(connection, of_user)
         agreed = consents.consents_of(connection, here.user.subject)
+        apps = app_access.access_of(here.user.subject, clock.now())
+        alarms = app_access.alarms_of(connection, here.user.subject, clock.now())
     services = defaultdict(list)
     for one in entered:
         services[one.sid].append(clients.get(one.client_id, one.client_id))
@@ -46,6 +49,8 @@ def account() -> str:
         sessions=sorted(found, key=lambda session: session.sid != here.sid),
         services=services,
         agreed=[(clients.get(one.client_id, one.client_id), one) for one in agreed],
+        apps=[(clients.get(one.client_id, one.client_id), one) for one in apps],
+        alarms=[(clients.get(one.client_id, one.client_id), one) for one in alarms],
         in_words=in_words,
         device=device,
         done=_DONE.get(request.args.get("done", "")),
@@ -69,11 +74,21 @@ def end_session() -> Response:
 
 @blueprint.post("/account/sessions/end-others")
 def end_other_sessions() -> Response:
-    """End every session of the account but this one."""
+    """End every session of the account but this one, and the access of its apps."""
     here = session_here()
     with database().writing() as connection:
         revocation.revoke_other_sessions(connection, here.user, kept=here)
     return say_done("sessions")
+
+
+@blueprint.post("/account/apps/end")
+def end_app() -> Response:
+    """End the access of one app or device to the account."""
+    here = session_here()
+    with database().writing() as connection:
+        unverified_family_id = request.form.get("app", "")
+        app_access.end_access_of(connection, here.user, unverified_family_id)
+    return say_done("app")
 
 
 @blueprint.post("/account/consents/withdraw")

@@ -9,6 +9,7 @@ _IN_WORDS = {
     "email": "see your e-mail address",
     "notes:read": "read your notes",
     "notes:write": "write notes",
+    "offline_access": "keep this access while you are away",
 }
 
 

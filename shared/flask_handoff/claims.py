@@ -123,6 +123,32 @@ class CodeGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshFamily:
+    """All refresh tokens that replaced each other: one grant of one user to one client.
+
+    It outlives the session that granted it (OpenID Connect Core 1.0, section 11).
+
+    Args:
+        family_id: Its public reference, fit for a log: its access tokens' ``jti`` begin with it.
+        client_id: The only client that its tokens are good for.
+        subject, session_id, auth_time, scope, audience, access_scope: See ``CodeGrant``.
+        started_at: When a code was exchanged for its first token.
+        used_at: When a refresh token of it was used last.
+    """
+
+    family_id: str
+    client_id: str
+    subject: str
+    session_id: str
+    auth_time: datetime
+    scope: frozenset[str]
+    audience: str
+    access_scope: frozenset[str]
+    started_at: datetime
+    used_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AccessClaims:
     """What an access token proved. It may be presented again until it expires.
 
@@ -131,7 +157,8 @@ class AccessClaims:
         audience: The one service that it is for.
         client_id: The program that holds it.
         scope: What it allows there.
-        session_id: The ``sid`` of the session that granted it; None without one.
+        session_id: The ``sid`` of the session that granted it; None without one, or where it is
+            good beyond that session.
     """
 
     issuer: str

@@ -18,14 +18,21 @@ It is sent before the token leaves: what a receiver of the signal raises keeps t
 tokens_issued = _signals.signal("tokens-issued")
 """SERVER1 is about to mint tokens for a program: ``user``, ``client``, ``grant``, ``request_id``.
 
-It is sent in the transaction that redeems the code: what a receiver of the signal raises keeps the
-tokens back, and what it writes holds or falls with the code.
+It is sent in the transaction that redeems the code or the refresh token: what a receiver of the
+signal raises keeps the tokens back, and what it writes holds or falls with that.
 """
 
 tokens_refused = _signals.signal("tokens-refused")
 """SERVER1 refused a program at ``/token``: ``error``, ``client``, ``request_id``.
 
 ``client`` is None where the client did not prove who it is.
+"""
+
+refresh_token_reused = _signals.signal("refresh-token-reused")
+"""A refresh token was used again, and its family ends: ``client``, ``family``, ``request_id``.
+
+Two hold that token, and one of them may be a thief. It is sent in the transaction in which the
+family ends, and before ``tokens_refused``.
 """
 
 access_token_rejected = _signals.signal("access-token-rejected")

@@ -23,10 +23,9 @@ from flask_handoff import (
     UnverifiedToken,
 )
 from flask_handoff.profiles import LOGOUT_EVENT
-from flask_handoff.stores import MemoryCodeStore
+from flask_handoff.stores import MemoryCodeStore, MemoryRefreshStore
+from tests.code_client import ask, code_of, exchange, refresh
 from tests.minimal_pair import (
-    CODE_CLIENT,
-    CODE_CLIENT_SECRET,
     ISSUER,
     RECEIVER,
     Browser,
@@ -40,9 +39,11 @@ SERVICE = "https://notes.example.com"
 
 
 class Mint:
-    """Mints each kind of token for whatever audience."""
+    """Mints each kind of token for whatever audience; codes and refresh tokens have none."""
 
-    def __init__(self, key_ring, clock):
+    def __init__(self, key_ring, clock, issuer):
+        self._browser = Browser(issuer, None)
+        self._browser.sign_in()
         self._minter = TokenMinter(issuer=ISSUER, key_ring=key_ring, clock=clock)
         self._key = key_ring.signing_key
         self._clock = clock
@@ -64,6 +65,12 @@ class Mint:
             jwt_id="j" * 43,
             **self._asked,
         )
+
+    def code(self, *_):
+        return code_of(ask(self._browser, scope="openid offline_access"))
+
+    def refresh_token(self, *_):
+        return exchange(self._browser, self.code()).json["refresh_token"]
 
     def logout(self, audience, nonce):
         return self._minter.mint_logout(
@@ -92,8 +99,9 @@ class Places:
 
     def __init__(self, key_ring, clock, caplog):
         self._key_ring, self._clock, self._caplog = key_ring, clock, caplog
-        self._mint = Mint(key_ring, clock)
-        self._issuer = issuer_app(key_ring, clock, MemoryCodeStore()).test_client()
+        issuer = issuer_app(key_ring, clock, MemoryCodeStore(), MemoryRefreshStore())
+        self._mint = Mint(key_ring, clock, issuer)
+        self._program = Browser(issuer, None)
         self.store = RecordingStore()
 
     def present(self, kind, place):
@@ -127,7 +135,7 @@ class Places:
 
     def userinfo(self, mint):
         headers = {"Authorization": f"Bearer {mint(ISSUER, 'n' * 43)}"}
-        answer = self._issuer.get("/userinfo", base_url=ISSUER, headers=headers)
+        answer = self._program.get(f"{ISSUER}/userinfo", headers=headers)
         return self._check(answer, 200, 401)
 
     def service(self, mint):
@@ -153,16 +161,15 @@ class Places:
         headers = {"Authorization": f"Bearer {mint(SERVICE, 'n' * 43)}"}
         return self._check(app.test_client().get("/notes", headers=headers), 200, 401)
 
-    def token_endpoint(self, mint):
-        """As a code: that is no token at all."""
-        body = {
-            "grant_type": "authorization_code",
-            "code": mint(ISSUER, "n" * 43),
-            "redirect_uri": CODE_CLIENT["redirect_uris"][0],
-            "client_id": CODE_CLIENT["client_id"],
-            "client_secret": CODE_CLIENT_SECRET,
-        }
-        answer = self._issuer.post("/token", base_url=ISSUER, data=body)
+    def as_a_code(self, mint):
+        return self._exchanged(exchange(self._program, mint(ISSUER, "n" * 43)))
+
+    def as_a_refresh_token(self, mint):
+        return self._exchanged(refresh(self._program, mint(ISSUER, "n" * 43)))
+
+    def _exchanged(self, answer):
+        if answer.status_code == 200:
+            return "accepted"
         assert (answer.status_code, answer.json["error"]) == (400, "invalid_grant")
         return re.findall(r"code=(\S+)", self._caplog.text)[-1]
 
@@ -178,15 +185,19 @@ class Places:
 
 PLACES = (
     *("callback", "oidc_callback", "back_channel", "oidc_back_channel"),
-    *("userinfo", "service", "api", "token_endpoint"),
+    *("userinfo", "service", "api", "as_a_code", "as_a_refresh_token"),
 )
-NO_PROGRAM = ("header", "header", "header", "code_invalid")  # at the last four places
+NO_EXCHANGE = ("code_invalid", "refresh_token_invalid")  # at the last two places
+NO_PROGRAM = ("header", "header", "header", *NO_EXCHANGE)
+NO_JWT = ("form",) * 7  # at all but the last two
 REFUSED_BY = {
     "handoff": ("accepted", "header", "header", "header", *NO_PROGRAM),
     "id_token": ("header", "accepted", "header", "required_claims", *NO_PROGRAM),
-    "access": ("header", "header", "header", "header", *("accepted",) * 3, "code_invalid"),
+    "access": ("header", "header", "header", "header", *("accepted",) * 3, *NO_EXCHANGE),
     "logout": ("header", "header", "accepted", "accepted", *NO_PROGRAM),
     "oidc_logout": ("header", "required_claims", "header", "accepted", *NO_PROGRAM),
+    "code": (*NO_JWT, "accepted", "refresh_token_invalid"),
+    "refresh_token": (*NO_JWT, "code_invalid", "accepted"),
 }
 
 
@@ -211,7 +222,7 @@ def test_each_kind_is_accepted_in_its_own_place_alone(places, kind, place, check
 @pytest.mark.parametrize("kind", ["handoff", "id_token", "logout", "oidc_logout"])
 def test_an_issuer_that_mixes_up_its_types_lets_no_program_in(key_ring, clock, kind):
     """The type alone says that it is an access token."""
-    token = getattr(Mint(key_ring, clock), kind)(SERVICE, "n" * 43)
+    token = getattr(Mint(key_ring, clock, issuer_app(key_ring, clock)), kind)(SERVICE, "n" * 43)
     claims = jwt.decode(token, options={"verify_signature": False})
     key = key_ring.signing_key
     renamed = jwt.encode(

@@ -174,10 +174,13 @@ def requests_of_an_account(pair, browser):
             yield page, {**csrf, "email": "nobody@example.com"}, cookies
     csrf, cookies = {"csrf_token": form["csrf_token"]}, browser.cookies()
     yield "/consent", {**csrf, **going_on, "answer": "agree", "scope": "openid"}, cookies
+    yield "/account/apps/end", {**csrf, "app": "x" * 24}, cookies
     yield "/account/consents/withdraw", {**csrf, "client_id": "notes"}, cookies
     code = {"grant_type": "authorization_code", "code": "c" * 43, "code_verifier": "v" * 43}
     client = {"client_id": "notes", "client_secret": "s" * 43, "redirect_uri": browser.server2}
     yield "/token", {**code, **client, "resource": browser.server2}, cookies
+    refresh = {"grant_type": "refresh_token", "refresh_token": "r" * 65, "scope": "openid"}
+    yield "/token", {**refresh, **client, "resource": browser.server2}, cookies
     yield "/userinfo", {"access_token": "not.a.token"}, cookies
     yield "/account", {"done": "name"}, cookies
     yield "/account/name", {**csrf, "name": "Eve"}, cookies

@@ -1,7 +1,5 @@
 """The code flow at the issuer: /authorize answers with a code, /token exchanges it."""
 
-import base64
-import hashlib
 from typing import Any
 
 import jwt
@@ -11,6 +9,7 @@ from flask_handoff import AccessDeniedError
 from flask_handoff.errors import CodeStoreUnavailableError, TokenRevokedError
 from flask_handoff.signals import tokens_issued, tokens_refused
 from flask_handoff.stores import MemoryCodeStore
+from tests.code_client import CHALLENGE, VERIFIER, ask, claims_of, code_of, exchange, refused
 from tests.minimal_pair import (
     CLIENT,
     CODE_CLIENT,
@@ -25,10 +24,6 @@ from tests.minimal_pair import (
 
 NOTES = "https://notes.example.com"
 FILES = "https://files.example.com"
-VERIFIER = "v" * 43
-CHALLENGE = (
-    base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-)
 SERVICES = [
     {"client_id": "n", "name": "N", "redirect_uris": [], "resource": NOTES, "scopes": ["notes:r"]},
     {"client_id": "f", "name": "F", "redirect_uris": [], "resource": FILES, "scopes": ["files:r"]},
@@ -70,51 +65,6 @@ def browser(issuer):
     browser = Browser(issuer, None)
     browser.sign_in()
     return browser
-
-
-def ask(browser, client=CODE_CLIENT, *, method="GET", **changed):
-    """Send the browser to /authorize; a parameter changed to None is left out."""
-    asked = {
-        "client_id": client["client_id"],
-        "redirect_uri": client["redirect_uris"][0],
-        "response_type": "code",
-        "scope": "openid profile email",
-        "state": "a-state",
-        **({} if client["secret_hashes"] else {"code_challenge": CHALLENGE}),
-        **changed,
-    }
-    if asked.get("code_challenge"):
-        asked.setdefault("code_challenge_method", "S256")
-    given = {name: value for name, value in asked.items() if value is not None}
-    where = "query_string" if method == "GET" else "data"
-    return browser.open(f"{ISSUER}/authorize", method=method, **{where: given})
-
-
-def code_of(answer, client=CODE_CLIENT):
-    assert answer.location.startswith(client["redirect_uris"][0] + "?")
-    return query_of(answer.location)["code"]
-
-
-def exchange(browser, code, client=CODE_CLIENT, *, headers=None, **changed):
-    """Exchange a code as the client would; a parameter changed to None is left out."""
-    body = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": client["redirect_uris"][0],
-        "client_id": client["client_id"],
-        **(
-            {"client_secret": CODE_CLIENT_SECRET}
-            if client["secret_hashes"]
-            else {"code_verifier": VERIFIER}
-        ),
-        **changed,
-    }
-    given = {name: value for name, value in body.items() if value is not None}
-    return browser.post(f"{ISSUER}/token", given, headers=headers, sends_cookies=False)
-
-
-def claims_of(token):
-    return jwt.decode(token, options={"verify_signature": False})
 
 
 def test_a_code_is_exchanged_for_an_id_token_and_an_access_token(browser, key_ring, clock):
@@ -367,14 +317,6 @@ def test_a_user_who_may_not_enter_gets_no_code(browser, issuer):
 
 
 # What /token refuses. Each spends the code, and nothing else.
-
-
-def refused(answer, status=400):
-    assert answer.status_code == status
-    assert answer.headers["Cache-Control"] == "no-store"
-    fields = answer.get_json()
-    assert fields.keys() == {"error", "error_description"}
-    return fields["error"]
 
 
 @pytest.mark.parametrize(

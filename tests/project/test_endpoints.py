@@ -24,6 +24,7 @@ ENDPOINTS = {
         /.well-known/oauth-authorization-server  GET  kept internal
         /.well-known/openid-configuration   GET       kept internal
         /account                            GET
+        /account/apps/end                   POST      csrf
         /account/consents/withdraw          POST      csrf
         /account/delete                      GET POST  csrf
         /account/deleted                     GET

@@ -15,6 +15,7 @@ def upgrade(op: Operations) -> None:
     _create_sessions(op)
     _create_clients(op)
     _create_codes(op)
+    _create_refresh_tokens(op)
     _create_throttles(op)
     _create_audit(op)
     _create_outbox(op)
@@ -129,6 +130,31 @@ def _create_codes(op: Operations) -> None:
         sa.Column("redeemed", sa.Boolean, nullable=False),
         sa.Column("replayed", sa.Boolean, nullable=False),
         sa.Index("handoff_codes_by_forget_at", "forget_at"),
+    )
+
+
+def _create_refresh_tokens(op: Operations) -> None:
+    """Make the library's table, as that of the codes."""
+    op.create_table(
+        "handoff_refresh_families",
+        sa.Column("family_id", sa.String(24), primary_key=True),
+        sa.Column("client_id", sa.String(128), nullable=False),
+        sa.Column("subject", sa.String(255), nullable=False),
+        sa.Column("session_id", sa.String(255), nullable=False),
+        sa.Column("auth_time", sa.BigInteger, nullable=False),
+        sa.Column("scope", sa.String(1024), nullable=False),
+        sa.Column("audience", sa.String(1024), nullable=False),
+        sa.Column("access_scope", sa.String(1024), nullable=False),
+        sa.Column("started_at", sa.BigInteger, nullable=False),
+        sa.Column("used_at", sa.BigInteger, nullable=False),
+        sa.Column("handle_sha256", sa.String(64), nullable=False, unique=True),
+        sa.Column("token_sha256", sa.String(64), nullable=False),
+        sa.Column("parent_sha256", sa.String(64)),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.Column("forget_at", sa.BigInteger, nullable=False),
+        sa.Column("ended", sa.Boolean, nullable=False),
+        sa.Index("handoff_refresh_families_by_subject", "subject"),
+        sa.Index("handoff_refresh_families_by_forget_at", "forget_at"),
     )
 
 

@@ -18,6 +18,7 @@ from .dependencies import CodeStoreUnavailableError as CodeStoreUnavailableError
 from .dependencies import DependencyUnavailableError as DependencyUnavailableError
 from .dependencies import JWKSUnavailableError as JWKSUnavailableError
 from .dependencies import LogoutFailedError as LogoutFailedError
+from .dependencies import RefreshStoreUnavailableError as RefreshStoreUnavailableError
 from .dependencies import ReplayStoreUnavailableError as ReplayStoreUnavailableError
 from .dependencies import SigningUnavailableError as SigningUnavailableError
 from .handoffs import AttemptUnknownError as AttemptUnknownError
@@ -45,6 +46,8 @@ from .programs import CodeInvalidError as CodeInvalidError
 from .programs import CodeReplayedError as CodeReplayedError
 from .programs import CodeVerifierError as CodeVerifierError
 from .programs import InsufficientScopeError as InsufficientScopeError
+from .programs import RefreshTokenInvalidError as RefreshTokenInvalidError
+from .programs import RefreshTokenReusedError as RefreshTokenReusedError
 from .programs import TokenRequestError as TokenRequestError
 from .root import ConfigurationError as ConfigurationError
 from .root import HandoffError as HandoffError

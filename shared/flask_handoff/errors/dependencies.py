@@ -21,6 +21,10 @@ class CodeStoreUnavailableError(DependencyUnavailableError, code="code_store_una
     """It is not known what an authorization code stands for, or whether a token is revoked."""
 
 
+class RefreshStoreUnavailableError(DependencyUnavailableError, code="refresh_store_unavailable"):
+    """It is not known whether a refresh token is good, or an access token of its family."""
+
+
 class SigningUnavailableError(DependencyUnavailableError, code="signing_unavailable"):
     """The key that signs is elsewhere, for example in a KMS, and gives no signature now."""
 

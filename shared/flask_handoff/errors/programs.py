@@ -36,7 +36,25 @@ class CodeVerifierError(CodeInvalidError, code="code_verifier"):
 
 
 class CodeReplayedError(CodeInvalidError, code="code_replayed"):
-    """The code was used before: the access token that it was exchanged for is revoked."""
+    """The code was used before: what it was exchanged for is revoked.
+
+    Its access token is named by ``jwt_id``.
+    """
+
+    def __init__(self, message: str, *, jwt_id: str | None = None) -> None:
+        super().__init__(message)
+        self.jwt_id = jwt_id
+
+
+class RefreshTokenInvalidError(TokenRequestError, code="refresh_token_invalid"):
+    """The refresh token is unknown, has expired, is another client's, or its family has ended."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error="invalid_grant")
+
+
+class RefreshTokenReusedError(RefreshTokenInvalidError, code="refresh_token_reused"):
+    """The refresh token was used before, so two hold it: its family ends, access tokens too."""
 
 
 class AccessTokenError(HandoffError, code="access_token"):

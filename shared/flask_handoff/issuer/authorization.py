@@ -100,11 +100,13 @@ class AuthorizationRequest(NamedTuple):
         now: datetime,
         *,
         response_types: Collection[str] = frozenset({"id_token"}),
+        offline_access: bool = False,
     ) -> AuthorizationRequest:
         """Read the rest of a request whose return address is good.
 
         Args:
             response_types: What this issuer can answer with.
+            offline_access: Whether it can issue refresh tokens; else nobody is asked for them.
 
         Raises:
             AuthorizationReturnedError: With the ``error`` that the client is told.
@@ -128,10 +130,13 @@ class AuthorizationRequest(NamedTuple):
                 "response_type: not registered for this client", error="unauthorized_client"
             )
         gets_code = response_type == "code"
+        scope = _read_scope(read, may_be_without_openid=gets_code)
+        if not (gets_code and offline_access):  # OpenID Connect Core 1.0, section 11
+            scope -= {"offline_access"}
         return cls(
             address=address,
             response_type=response_type,
-            scope=_read_scope(read, may_be_without_openid=gets_code),
+            scope=scope,
             nonce=_read_nonce(read, is_required=not gets_code),
             code_challenge=_read_challenge(read, address.client) if gets_code else None,
             resource=read_resource(read),

@@ -35,7 +35,11 @@ def authorize() -> Response:
     address = ReturnAddress.read(unverified, issuer.clients)
     try:
         pending = AuthorizationRequest.read(
-            unverified, address, issuer.clock(), response_types=issuer.carrier.response_types
+            unverified,
+            address,
+            issuer.clock(),
+            response_types=issuer.carrier.response_types,
+            offline_access=issuer.carrier.offline_access,
         )
     except AuthorizationReturnedError as error:
         return return_error(address, error)

@@ -6,14 +6,18 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from flask_handoff import base64url
 from flask_handoff.claims import CodeGrant, SignedInUser
-from flask_handoff.errors import CodeInvalidError, CodeVerifierError, TokenRequestError
+from flask_handoff.errors import (
+    CodeInvalidError,
+    CodeReplayedError,
+    CodeVerifierError,
+    TokenRequestError,
+    TokenRevokedError,
+)
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import tokens_issued
 from flask_handoff.stores import CodeStore
@@ -23,6 +27,8 @@ from flask_handoff.web.parameters import ParameterReader
 from .authorization import AuthorizationRequest
 from .clients import Client
 from .clients.audiences import Audience
+from .grants import TokenUserHook, one_transaction, sha256
+from .refresh_tokens import RefreshTokens, family_id_of
 
 LIFETIME = timedelta(seconds=60)
 REMEMBERED = LIFETIME + ACCESS.lifetime + ACCESS.leeway + timedelta(seconds=60)
@@ -31,7 +37,13 @@ REMEMBERED = LIFETIME + ACCESS.lifetime + ACCESS.leeway + timedelta(seconds=60)
 _CODE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)
 
-TokenUserHook = Callable[[Client, str, str], SignedInUser | None]
+
+class Redeemed(NamedTuple):
+    """What a code was exchanged for."""
+
+    grant: CodeGrant
+    user: SignedInUser
+    refresh_token: str | None
 
 
 class Codes(NamedTuple):
@@ -39,6 +51,7 @@ class Codes(NamedTuple):
 
     store: CodeStore
     token_user: TokenUserHook
+    refresh_tokens: RefreshTokens | None = None
 
     def issue(
         self,
@@ -73,7 +86,7 @@ class Codes(NamedTuple):
             jwt_id=secrets.token_urlsafe(32),
         )
         self.store.keep(
-            _sha256(code),
+            sha256(code),
             grant,
             expires_at=int((now + LIFETIME).timestamp()),
             forget_at=int((now + REMEMBERED).timestamp()),
@@ -81,9 +94,7 @@ class Codes(NamedTuple):
         )
         return code
 
-    def redeem(
-        self, client: Client, read: ParameterReader, now: datetime
-    ) -> tuple[CodeGrant, SignedInUser]:
+    def redeem(self, client: Client, read: ParameterReader, now: datetime) -> Redeemed:
         """Exchange the code in a request of this client for what it stands for, once.
 
         Whatever is wrong with the rest of the request, the code is spent: it has been seen where
@@ -95,6 +106,7 @@ class Codes(NamedTuple):
             CodeInvalidError: The code is not good for this request, or the session that granted it
                 has ended; its subclasses say more, to the log.
             CodeStoreUnavailableError: It cannot be told.
+            RefreshStoreUnavailableError: The refresh token that comes with it cannot be kept.
 
         Sources: RFC 6749, section 4.1.3; RFC 7636, section 4.6; RFC 9700, section 4.8.2.
         """
@@ -103,24 +115,40 @@ class Codes(NamedTuple):
             raise TokenRequestError("code: missing")
         if _CODE.fullmatch(code) is None:
             raise CodeInvalidError("the code is not of the form of ours")
-        with self._transaction():
+        with one_transaction(self.store):
             try:
-                grant = self.store.redeem(_sha256(code), now=int(now.timestamp()))
-                _check_request(grant, client, read)
-                user = self.token_user(client, grant.subject, grant.session_id)
+                return self._redeem(code, client, read, now)
             except TokenRequestError as error:
                 refusal = error  # and the code stays spent: this is committed
-            else:
-                if user is not None:
-                    send(tokens_issued, user=user, client=client, grant=grant)
-                    return grant, user
-                refusal = CodeInvalidError("the session that granted the code has ended")
+                if isinstance(error, CodeReplayedError):
+                    self._end_family(error.jwt_id)
         raise refusal
 
-    def _transaction(self) -> AbstractContextManager[object]:
-        begin: Callable[[], AbstractContextManager[object]] | None
-        begin = getattr(self.store, "transaction", None)
-        return nullcontext() if begin is None else begin()
+    def _redeem(self, code: str, client: Client, read: ParameterReader, now: datetime) -> Redeemed:
+        grant = self.store.redeem(sha256(code), now=int(now.timestamp()))
+        _check_request(grant, client, read)
+        user = self.token_user(client, grant.subject, grant.session_id)
+        if user is None:
+            raise CodeInvalidError("the session that granted the code has ended")
+        refresh_token = self._start_family(grant, now)
+        send(tokens_issued, user=user, client=client, grant=grant)
+        return Redeemed(grant, user, refresh_token)
+
+    def _start_family(self, grant: CodeGrant, now: datetime) -> str | None:
+        if self.refresh_tokens is None or "offline_access" not in grant.scope:
+            return None
+        token = self.refresh_tokens.start(grant, now)
+        try:
+            # Without one transaction, a second use may have come before there was a family to end.
+            self.store.check_not_revoked(grant.jwt_id)
+        except TokenRevokedError as error:
+            self._end_family(grant.jwt_id)
+            raise CodeReplayedError("the code is used twice at once") from error
+        return token
+
+    def _end_family(self, jwt_id: str | None) -> None:
+        if self.refresh_tokens is not None and jwt_id is not None:
+            self.refresh_tokens.store.end(family_id=family_id_of(jwt_id))
 
 
 def _check_request(grant: CodeGrant, client: Client, read: ParameterReader) -> None:
@@ -144,7 +172,3 @@ def _check_verifier(challenge: str | None, verifier: str | None) -> None:
     made = base64url.encode(hashlib.sha256(verifier.encode()).digest())
     if not hmac.compare_digest(made, challenge):
         raise CodeVerifierError("code_verifier: of another request, such as another tab's")
-
-
-def _sha256(code: str) -> str:
-    return hashlib.sha256(code.encode()).hexdigest()

@@ -54,11 +54,12 @@ def metadata() -> Response:
     if issuer.hooks.consent_endpoint is not None:
         document["prompt_values_supported"] = ["none", "login", "select_account", "consent"]
     if issuer.codes is not None:
-        document |= _of_codes(base, clients)
+        offline = issuer.codes.refresh_tokens is not None
+        document |= _of_codes(base, clients, offline=offline)
     return _public_json(json.dumps(document).encode())
 
 
-def _of_codes(base: str, clients: Iterable[Client]) -> Mapping[str, object]:
+def _of_codes(base: str, clients: Iterable[Client], *, offline: bool) -> Mapping[str, object]:
     services = {scope for client in clients for scope in client.scopes}
     return {
         "token_endpoint": f"{base}/token",
@@ -66,9 +67,16 @@ def _of_codes(base: str, clients: Iterable[Client]) -> Mapping[str, object]:
         "userinfo_endpoint": f"{base}/userinfo",
         "response_types_supported": ["code", "id_token"],
         "response_modes_supported": ["query", "form_post"],
-        "grant_types_supported": ["authorization_code", "implicit"],
+        "grant_types_supported": [
+            *("authorization_code", "implicit"),
+            *(["refresh_token"] if offline else ()),
+        ],
         "code_challenge_methods_supported": ["S256"],
-        "scopes_supported": ["openid", "profile", "email", *sorted(services)],
+        "scopes_supported": [
+            *("openid", "profile", "email"),
+            *(["offline_access"] if offline else ()),
+            *sorted(services),
+        ],
     }
 
 

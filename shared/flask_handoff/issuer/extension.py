@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, Flask, request
+from flask import Flask, request
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
@@ -18,20 +18,18 @@ from flask_handoff.errors import (
     AuthorizationExpiredError,
     AuthorizationRequestError,
     ConfigurationError,
-    DependencyUnavailableError,
 )
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
-from flask_handoff.stores import CodeStore
+from flask_handoff.stores import CodeStore, RefreshStore, Revocations
 from flask_handoff.tokens import AccessTokenVerifier, TokenMinter
-from flask_handoff.web.cors import allow_every_origin
 from flask_handoff.web.request_guards import answer_only_to
-from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
 
 from .authorization import AuthorizationRequest
-from .authorization_endpoint import authorize, carried_request, carried_value, resume_url
-from .authorization_response import refused, return_error, unavailable
+from .authorization_endpoint import carried_request, carried_value, resume_url
+from .authorization_response import return_error
+from .blueprint import make_blueprint
 from .clients import Client, ClientSource, CombinedClients
-from .codes import Codes, TokenUserHook
+from .codes import Codes
 from .config import IssuerConfig
 from .context import (
     EXTENSION,
@@ -42,11 +40,10 @@ from .context import (
     SignedInUserHook,
     issuer_context,
 )
-from .discovery import jwks, metadata
+from .grants import TokenUserHook
 from .logout import deliver_logout
+from .refresh_tokens import RefreshTokens, derived_secret
 from .request_carrier import RequestCarrier
-from .token_endpoint import token
-from .userinfo import userinfo
 
 
 class HandoffIssuer:
@@ -66,7 +63,8 @@ class HandoffIssuer:
             then every client counts as first-party.
         token_user: For codes: asked whose session (subject, ``sid``) granted a client its code or
             access token, as this user is now; None when that session or account has ended, or the
-            user has withdrawn their consent.
+            user has withdrawn their consent. Without a session (None) it was granted for while the
+            user is away: what the answer says of a session, and of its ``auth_time``, is ignored.
 
     Sources: OpenID Connect Core 1.0, sections 3.1.2, 3.2.2 and 5.3; OpenID Connect Discovery 1.0,
     section 3.
@@ -102,6 +100,7 @@ class HandoffIssuer:
         keys: IssuerKeys | None = None,
         clients: ClientSource | None = None,
         codes: CodeStore | None = None,
+        refresh_tokens: RefreshStore | None = None,
         clock: Clock = system_clock,
     ) -> None:
         """Check the settings, load the keys, and add the endpoints to *app*.
@@ -112,6 +111,8 @@ class HandoffIssuer:
             codes: Keeps authorization codes; with it come the code flow, ``/token`` and
                 ``/userinfo``. One that forgets at a restart, or is not shared by all processes,
                 loses codes that are on their way.
+            refresh_tokens: Keeps families of refresh tokens; with it a code brings one where
+                ``offline_access`` is granted. Give it the same transactions as *codes*.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
@@ -122,6 +123,7 @@ class HandoffIssuer:
         if keys is None:
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
+        secret_keys = _secret_keys(app)
         app.extensions[EXTENSION] = IssuerContext(
             config=config,
             hooks=self._hooks,
@@ -132,17 +134,20 @@ class HandoffIssuer:
                 issuer=config.issuer,
                 audience=config.issuer,
                 keys=keys,
-                revocations=codes,
+                revocations=Revocations(codes, refresh_tokens),
                 clock=clock,
             ),
             carrier=RequestCarrier(
-                _secret_keys(app), known, {"id_token"} if codes is None else {"id_token", "code"}
+                secret_keys,
+                known,
+                {"id_token"} if codes is None else {"id_token", "code"},
+                offline_access=refresh_tokens is not None,
             ),
-            codes=None if codes is None else self._codes(codes),
+            codes=self._codes(codes, refresh_tokens, secret_keys),
             clock=clock,
         )
         answer_only_to(app, config.issuer, config.internal_hosts)
-        app.register_blueprint(_blueprint(issues_codes=codes is not None))
+        app.register_blueprint(make_blueprint(issues_codes=codes is not None))
 
     def clients(self) -> tuple[Client, ...]:
         """Return the clients that are registered with the current application."""
@@ -250,35 +255,25 @@ class HandoffIssuer:
         error = AccessDeniedError("the user does not agree")
         return return_error(pending.address, error)
 
-    def _codes(self, store: CodeStore) -> Codes:
+    def _codes(
+        self, codes: CodeStore | None, refresh: RefreshStore | None, secret_keys: list[Any]
+    ) -> Codes | None:
+        if codes is None:
+            if refresh is not None:
+                raise ConfigurationError(
+                    "HandoffIssuer was given a store of refresh tokens, and none of codes.",
+                    "Give it the argument codes: a refresh token comes with a code.",
+                )
+            return None
         if self._token_user is None:
             raise ConfigurationError(
                 "HandoffIssuer was given a store of codes, and cannot tell whose they are.",
                 "Give it the argument token_user.",
             )
-        return Codes(store, self._token_user)
-
-
-def _blueprint(*, issues_codes: bool) -> Blueprint:
-    blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
-    blueprint.before_request(refuse_head("handoff_issuer.authorize"))
-    blueprint.after_request(make_private)
-    open_to_scripts = ("metadata", "jwks", "oauth_metadata", "token", "userinfo")
-    blueprint.after_request(
-        allow_every_origin(*(f"handoff_issuer.{name}" for name in open_to_scripts))
-    )
-    blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
-    blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
-    blueprint.add_url_rule("/authorize", "authorize", authorize, methods=["GET", "POST"])
-    if issues_codes:
-        blueprint.add_url_rule(
-            "/.well-known/oauth-authorization-server", "oauth_metadata", metadata
-        )
-        blueprint.add_url_rule("/token", view_func=token, methods=["POST"])
-        blueprint.add_url_rule("/userinfo", view_func=userinfo, methods=["GET", "POST"])
-    blueprint.register_error_handler(AuthorizationRequestError, refused)
-    blueprint.register_error_handler(DependencyUnavailableError, unavailable)
-    return blueprint
+        if refresh is None:
+            return Codes(codes, self._token_user)
+        secrets = [derived_secret(key) for key in reversed(secret_keys)]
+        return Codes(codes, self._token_user, RefreshTokens(refresh, self._token_user, secrets))
 
 
 def _secret_keys(app: Flask) -> list[Any]:

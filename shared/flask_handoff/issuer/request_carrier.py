@@ -24,7 +24,8 @@ class RequestCarrier:
     Args:
         secret_keys: The application's secret key, older ones before it; each text or bytes.
         clients: A request of a client that is no longer registered is dropped.
-        response_types: What this issuer can answer with.
+        response_types, offline_access: What this issuer can answer with, see
+            ``AuthorizationRequest.read``.
     """
 
     def __init__(
@@ -32,12 +33,15 @@ class RequestCarrier:
         secret_keys: list[Any],
         clients: ClientSource,
         response_types: Collection[str] = frozenset({"id_token"}),
+        *,
+        offline_access: bool = False,
     ) -> None:
         self._serializer = URLSafeSerializer(
             secret_keys, salt="flask_handoff.authorization_request"
         )
         self._clients = clients
         self.response_types = response_types
+        self.offline_access = offline_access
 
     def pack(self, request: AuthorizationRequest) -> str:
         """Sign the request, for a hidden field or a URL."""
@@ -66,5 +70,9 @@ class RequestCarrier:
             raise AuthorizationExpiredError("the sign-in took longer than ten minutes")
         address = ReturnAddress.read(carried, self._clients)
         return AuthorizationRequest.read(
-            carried, address, arrived_at, response_types=self.response_types
+            carried,
+            address,
+            arrived_at,
+            response_types=self.response_types,
+            offline_access=self.offline_access,
         )

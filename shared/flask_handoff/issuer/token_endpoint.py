@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import cast
+from functools import partial
 
 from flask import jsonify, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
+from flask_handoff.claims import CodeGrant, RefreshFamily, SignedInUser
 from flask_handoff.errors import (
     ClientAuthenticationError,
     CodeInvalidError,
     DependencyUnavailableError,
+    RefreshTokenInvalidError,
     TokenRequestError,
 )
 from flask_handoff.profiles import ACCESS, PROFILES
@@ -27,6 +29,7 @@ from .clients import Client
 from .clients.authentication import authenticate_client
 from .codes import Codes
 from .context import issuer_context
+from .refresh_tokens import RefreshTokens, new_jwt_id
 
 _log = logging.getLogger("flask_handoff")
 
@@ -59,7 +62,7 @@ def _issue(client: Client, read: ParameterReader) -> Mapping[str, object]:
     grant_type = read.text("grant_type")
     if grant_type is None:
         raise TokenRequestError("grant_type: missing")
-    grants = {"authorization_code": _exchange_code}
+    grants = _grants()
     if grant_type not in grants:
         raise TokenRequestError(
             f"grant_type: expected {' or '.join(grants)}", error="unsupported_grant_type"
@@ -69,28 +72,64 @@ def _issue(client: Client, read: ParameterReader) -> Mapping[str, object]:
     return grants[grant_type](client, read)
 
 
-def _exchange_code(client: Client, read: ParameterReader) -> Mapping[str, object]:
-    issuer = issuer_context()
-    grant, user = cast(Codes, issuer.codes).redeem(client, read, issuer.clock())
+def _grants() -> Mapping[str, Callable[[Client, ParameterReader], Mapping[str, object]]]:
+    codes = issuer_context().codes
+    assert codes is not None  # noqa: S101 - else there is no such endpoint
+    grants = {"authorization_code": partial(_exchange_code, codes)}
+    if codes.refresh_tokens is None:
+        return grants
+    return {**grants, "refresh_token": partial(_refresh, codes.refresh_tokens)}
+
+
+def _exchange_code(codes: Codes, client: Client, read: ParameterReader) -> Mapping[str, object]:
+    grant, user, refresh_token = codes.redeem(client, read, issuer_context().clock())
+    return _answer(
+        client, grant, user, jwt_id=grant.jwt_id, nonce=grant.nonce, refresh_token=refresh_token
+    )
+
+
+def _refresh(
+    refresh_tokens: RefreshTokens, client: Client, read: ParameterReader
+) -> Mapping[str, object]:
+    # What cannot be signed or recorded must not cost the client the token that it holds.
+    with refresh_tokens.refreshed(client, read, issuer_context().clock()) as refreshed:
+        grant, user, refresh_token = refreshed
+        jwt_id = new_jwt_id(grant.family_id)
+        return _answer(client, grant, user, jwt_id=jwt_id, refresh_token=refresh_token)
+
+
+def _answer(
+    client: Client,
+    grant: CodeGrant | RefreshFamily,
+    user: SignedInUser,
+    *,
+    jwt_id: str,
+    nonce: str | None = None,
+    refresh_token: str | None,
+) -> Mapping[str, object]:
+    minter = issuer_context().minter
     answer: dict[str, object] = {
-        "access_token": issuer.minter.mint_access(
+        "access_token": minter.mint_access(
             subject=grant.subject,
             client_id=grant.client_id,
             audience=grant.audience,
             scope=grant.access_scope,
-            session_id=grant.session_id,
-            jwt_id=grant.jwt_id,
+            # With a refresh token it is good beyond the session, as the next one will be.
+            session_id=grant.session_id if refresh_token is None else None,
+            jwt_id=jwt_id,
         ),
         "token_type": "Bearer",
         "expires_in": int(ACCESS.lifetime.total_seconds()),
         "scope": " ".join(sorted(grant.scope)),
     }
+    if refresh_token is not None:
+        answer["refresh_token"] = refresh_token
     if "openid" in grant.scope:
-        answer["id_token"] = issuer.minter.mint(
+        answer["id_token"] = minter.mint(
             PROFILES[client.policy],
             replace(user, auth_time=grant.auth_time),
             audience=client.client_id,
-            nonce=grant.nonce,
+            nonce=nonce,
             scope=grant.scope,
         )
     return answer
@@ -101,8 +140,8 @@ def _refuse(
 ) -> Response:
     """Tell the client what its developer can do about it, and the log what it was.
 
-    What is wrong with a code or a secret, only the log tells: whoever tries one that is not theirs
-    shall not learn more.
+    What is wrong with a code, a refresh token or a secret, only the log tells: whoever tries one
+    that is not theirs shall not learn more.
     """
     _log.warning(
         "token request refused: code=%s client_id=%s reason=%s request_id=%s",
@@ -112,7 +151,9 @@ def _refuse(
         request_id(),
     )
     send(tokens_refused, error=error, client=client)
-    secretive = isinstance(error, ClientAuthenticationError | CodeInvalidError)
+    secretive = isinstance(
+        error, ClientAuthenticationError | CodeInvalidError | RefreshTokenInvalidError
+    )
     description = f"Refused. The log of this server says why: {request_id()}"
     if isinstance(error, DependencyUnavailableError):
         response = jsonify(error="temporarily_unavailable", error_description=description)

@@ -45,9 +45,10 @@ def _user(issuer: IssuerContext, claims: AccessClaims) -> SignedInUser:
         client = issuer.clients.client(claims.client_id)
     except ClientUnknownError:
         raise _ended(claims, "its client is not registered any more") from None
-    if claims.session_id is None:
+    codes = cast(Codes, issuer.codes)
+    if claims.session_id is None and codes.refresh_tokens is None:
         raise _ended(claims, "no user's session has granted it")
-    user = cast(Codes, issuer.codes).token_user(client, claims.subject, claims.session_id)
+    user = codes.token_user(client, claims.subject, claims.session_id)
     if user is None:
         raise _ended(claims, "its session, its account or the consent to it has ended")
     return user

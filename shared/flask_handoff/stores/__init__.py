@@ -1,11 +1,14 @@
-"""Stores that remember which tokens and codes were used, and which sessions have ended.
+"""Stores that remember which tokens and codes were used, and what has ended.
 
 ``flask_handoff.stores.sql`` needs the extra ``sql``, and is imported by that name only.
 """
 
 from .memory import MemoryCodeStore as MemoryCodeStore
 from .memory import MemoryReplayStore as MemoryReplayStore
+from .memory_refresh_tokens import MemoryRefreshStore as MemoryRefreshStore
 from .ports import CodeStore as CodeStore
 from .ports import LogoutStore as LogoutStore
+from .ports import RefreshStore as RefreshStore
 from .ports import ReplayStore as ReplayStore
 from .ports import RevocationStore as RevocationStore
+from .revocations import Revocations as Revocations

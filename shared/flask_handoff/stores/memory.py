@@ -122,7 +122,7 @@ class MemoryCodeStore:
             code = self._codes.get(code_sha256)
             if code is not None and code.is_redeemed:
                 self._revoked.add(code.grant.jwt_id)
-                raise CodeReplayedError("the code was used before")
+                raise CodeReplayedError("the code was used before", jwt_id=code.grant.jwt_id)
             if code is None or code.expires_at <= now:
                 raise CodeInvalidError("the code is unknown, or has expired")
             code.is_redeemed = True

@@ -5,9 +5,12 @@ A claim is one atomic step. To look first and write afterwards lets two requests
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from flask_handoff.claims import CodeGrant, HandoffClaims, Logout
+from flask_handoff.claims import CodeGrant, HandoffClaims, Logout, RefreshFamily
+
+FAMILY_ID_LENGTH = 24  # characters: the first of the ``jti`` of each access token of a family
 
 
 class ReplayStore(Protocol):
@@ -114,7 +117,7 @@ class CodeStore(RevocationStore, Protocol):
 
         Raises:
             CodeInvalidError: There is no such code, or it has expired.
-            CodeReplayedError: It was redeemed before.
+            CodeReplayedError: It was redeemed before; with the ``jwt_id`` of its access token.
             CodeStoreUnavailableError: It is not known.
         """
         ...
@@ -134,4 +137,102 @@ class CodeStore(RevocationStore, Protocol):
 
         Raises:
             CodeStoreUnavailableError: It is out of reach, or cannot be written to.
+        """
+
+
+class RefreshStore(RevocationStore, Protocol):
+    """What an issuer asks of a store of refresh tokens: one row a family. Instants are seconds.
+
+    One that is lent the application's transactions has a function ``transaction`` as well, which
+    makes the context in which a token is exchanged and the application is asked whose it is.
+
+    Sources: RFC 6749, sections 6 and 10.4; RFC 9700, section 4.14.2.
+    """
+
+    def start(
+        self,
+        family: RefreshFamily,
+        *,
+        handle_sha256: str,
+        token_sha256: str,
+        expires_at: int,
+        forget_at: int,
+        now: int,
+    ) -> None:
+        """Keep a new family.
+
+        Args:
+            handle_sha256: SHA-256 of what all of its tokens begin with, hexadecimal.
+            token_sha256: SHA-256 of its first token; a token itself is kept nowhere.
+            expires_at: From this second on its newest token is not good any more.
+            forget_at: It is remembered up to and including this second, so that its access tokens
+                are known to be dead as long as they could be used.
+            now: The present second.
+
+        Raises:
+            RefreshStoreUnavailableError: It cannot be written.
+        """
+
+    def find(self, handle_sha256: str) -> RefreshFamily:
+        """Return the family of a handle, whether it has ended or not.
+
+        Raises:
+            RefreshTokenInvalidError: There is none.
+            RefreshStoreUnavailableError: It is not known.
+        """
+
+    def rotate(
+        self,
+        handle_sha256: str,
+        presented_sha256: str,
+        successor_sha256: str,
+        *,
+        grace: int,
+        expires_at: int,
+        forget_at: int,
+        now: int,
+    ) -> str:
+        """Replace the newest token of a family, once, and return the hash of its newest then.
+
+        The one before the newest changes nothing for *grace* seconds. Any other is used again.
+
+        Args:
+            successor_sha256: Of the token that replaces the one presented.
+            expires_at, forget_at: Of the successor.
+
+        Raises:
+            RefreshTokenInvalidError: There is no such family, or it has ended or expired.
+            RefreshTokenReusedError: The token was replaced before: the family has ended by this.
+            RefreshStoreUnavailableError: It is not known.
+        """
+
+    def end(
+        self,
+        *,
+        family_id: str | None = None,
+        subject: str | None = None,
+        client_id: str | None = None,
+    ) -> Sequence[RefreshFamily]:
+        """End the families that all of what is given holds for, with their access tokens.
+
+        Returns:
+            Those that had not ended before; some may have expired.
+
+        Raises:
+            ValueError: Neither a family nor an account is named.
+            RefreshStoreUnavailableError: It cannot be written.
+        """
+
+    def families_of(self, subject: str, *, now: int) -> Sequence[RefreshFamily]:
+        """Return the living families of an account, the one that was used last first.
+
+        Raises:
+            RefreshStoreUnavailableError: It is not known.
+        """
+
+    def ready(self) -> None:
+        """Return when the store can be used.
+
+        Raises:
+            RefreshStoreUnavailableError: It is out of reach, or cannot be written to.
         """

@@ -2,6 +2,8 @@
 
 from .codes import SQLCodeStore as SQLCodeStore
 from .codes import code_table as code_table
+from .refresh_tokens import SQLRefreshStore as SQLRefreshStore
+from .refresh_tokens import refresh_table as refresh_table
 from .replay import SQLReplayStore as SQLReplayStore
 from .replay import logout_table as logout_table
 from .replay import replay_table as replay_table

@@ -111,7 +111,7 @@ class SQLCodeStore(SQLStore):
         if row is not None:
             return _grant(row._asdict())
         if replayed:
-            raise CodeReplayedError("the code was used before")
+            raise CodeReplayedError("the code was used before", jwt_id=replayed.jwt_id)
         raise CodeInvalidError("the code is unknown, or has expired")
 
     def end(self, *, subject: str, client_id: str) -> None:

@@ -1,0 +1,38 @@
+"""The issuer's endpoints, and what holds for all of them."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from flask_handoff.errors import AuthorizationRequestError, DependencyUnavailableError
+from flask_handoff.web.cors import allow_every_origin
+from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
+
+from .authorization_endpoint import authorize
+from .authorization_response import refused, unavailable
+from .discovery import jwks, metadata
+from .token_endpoint import token
+from .userinfo import userinfo
+
+
+def make_blueprint(*, issues_codes: bool) -> Blueprint:
+    """Make the blueprint of an application's endpoints."""
+    blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
+    blueprint.before_request(refuse_head("handoff_issuer.authorize"))
+    blueprint.after_request(make_private)
+    open_to_scripts = ("metadata", "jwks", "oauth_metadata", "token", "userinfo")
+    blueprint.after_request(
+        allow_every_origin(*(f"handoff_issuer.{name}" for name in open_to_scripts))
+    )
+    blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
+    blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
+    blueprint.add_url_rule("/authorize", "authorize", authorize, methods=["GET", "POST"])
+    if issues_codes:
+        blueprint.add_url_rule(
+            "/.well-known/oauth-authorization-server", "oauth_metadata", metadata
+        )
+        blueprint.add_url_rule("/token", view_func=token, methods=["POST"])
+        blueprint.add_url_rule("/userinfo", view_func=userinfo, methods=["GET", "POST"])
+    blueprint.register_error_handler(AuthorizationRequestError, refused)
+    blueprint.register_error_handler(DependencyUnavailableError, unavailable)
+    return blueprint
