@@ -214,14 +214,40 @@ def test_a_client_that_is_registered_wrongly_is_refused_with_a_remedy(changed):
 @pytest.mark.parametrize("field", ["client_id", "name", "redirect_uris"])
 def test_a_client_without_a_field_is_refused_by_the_field_s_name(field):
     entry = {name: value for name, value in ENTRY.items() if name != field}
-    with pytest.raises(ConfigurationError, match=rf"missing \['{field}'\]"):
+    with pytest.raises(ConfigurationError, match=rf"entry 1: {field} missing"):
         registry(entry)
 
 
 @pytest.mark.parametrize("entry", ["notes", 7, None, [ENTRY]])
 def test_a_client_that_is_no_object_is_refused(entry):
-    with pytest.raises(ConfigurationError, match="an entry is no object"):
+    with pytest.raises(ConfigurationError, match="entry 1: it is no object"):
         registry(entry)
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"redirct": 1}, "there is no field 'redirct'"),
+        ({"redirect_uris": CALLBACK}, "redirect_uris of the wrong type"),
+        ({"name": "Team Wiki 2", "policy": "lax"}, "policy of client 'second' is wrong"),
+        (
+            {"redirect_uris": ["com.example.app:/x"]},
+            "redirect_uris of client 'Notes': 'com.example.app:/x' may not be used",
+        ),
+    ],
+    ids=["unknown", "type", "value", "scheme"],
+)
+def test_the_entry_and_the_field_that_are_wrong_are_named(changed, problem):
+    with pytest.raises(ConfigurationError) as refused:
+        registry(ENTRY, {**ENTRY, "client_id": "second", **changed})
+    assert refused.value.problem == f"HANDOFF_CLIENTS, entry 2: {problem}."
+
+
+def test_a_random_value_in_a_wrong_client_is_not_repeated():
+    random = "Xk5LcxeSWVTruQNB2nz"
+    with pytest.raises(ConfigurationError) as refused:
+        registry({**ENTRY, "client_id": random, "name": random, "policy": "lax"})
+    assert refused.value.problem == "HANDOFF_CLIENTS, entry 1: policy of the client is wrong."
 
 
 PUBLIC_URLS = (

@@ -74,15 +74,21 @@ class Client:
     backchannel_logout_allow_http: bool = False
 
     def __post_init__(self) -> None:
-        # By its name: a random client_id looks like a secret, and would not be shown.
-        client = f"client {shown(self.name if self.name.strip() else self.client_id)}"
+        client = self._as_messages_call_it()
         for name, good, expected in self._rules():
             if not good:
                 raise ConfigurationError(f"{name} of {client} is wrong.", f"Give it {expected}.")
         for uri in self.redirect_uris:
-            check_redirect_uri(uri, native=self.native, setting=client)
+            check_redirect_uri(uri, native=self.native, setting=f"redirect_uris of {client}")
         if self.initiate_login_uri is not None:
-            check_public_url(self.initiate_login_uri, setting=client)
+            check_public_url(self.initiate_login_uri, setting=f"initiate_login_uri of {client}")
+
+    def _as_messages_call_it(self) -> str:
+        # A random client_id may be a secret in the wrong field, and so may a name of several words.
+        for each in (self.name, self.client_id):
+            if each.strip() and shown(each) == repr(each):
+                return f"client {each!r}"
+        return "the client"
 
     def _rules(self) -> Iterator[tuple[str, object, str]]:
         yield "client_id", CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"
@@ -101,7 +107,8 @@ class Client:
         yield "resource", is_uri, f"an absolute http(s) URI of at most {LONGEST_URL} characters"
         are_its_own = all(map(SCOPE_VALUE.fullmatch, scopes)) and not scopes & OPENID_SCOPES
         yield "scopes", are_its_own, "scopes that are not OpenID Connect's, each without blanks"
-        yield "scopes", bool(scopes) == (resource is not None), "the scopes of its resource"
+        go_together = bool(scopes) == (resource is not None)
+        yield "scopes", go_together, "a resource and its scopes, or neither"
         uri = self.backchannel_logout_uri
         yield (
             "backchannel_logout_uri",

@@ -38,6 +38,11 @@ def check_redirect_uri(uri: str, *, native: bool, setting: str) -> None:
                 "com.example.app:/callback.",
             )
         return
+    if _PRIVATE_USE.fullmatch(uri):
+        raise ConfigurationError(
+            f"{setting}: {shown(uri)} may not be used.",
+            "Only a native client may have a scheme of its own; use https://… for this one.",
+        )
     check_public_url(uri, setting=setting)
 
 

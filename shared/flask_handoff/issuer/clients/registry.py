@@ -52,8 +52,9 @@ class ClientRegistry:
 
     def __init__(self, entries: Iterable[Client | Mapping[str, Any]]) -> None:
         self._clients: dict[str, Client] = {}
-        for entry in entries:
-            client = entry if isinstance(entry, Client) else _read_client(entry)
+        for number, entry in enumerate(entries, start=1):
+            place = f"HANDOFF_CLIENTS, entry {number}"
+            client = entry if isinstance(entry, Client) else _read_client(entry, place)
             if client.client_id in self._clients:
                 raise ConfigurationError(
                     f"HANDOFF_CLIENTS: two clients are called {shown(client.client_id)}.",
@@ -94,20 +95,25 @@ class CombinedClients:
         return iter(by_name.values())
 
 
-def _read_client(entry: Mapping[str, Any]) -> Client:
+def _read_client(entry: Mapping[str, Any], place: str) -> Client:
     if not isinstance(entry, Mapping):
-        raise ConfigurationError("HANDOFF_CLIENTS: an entry is no object.", "Write one per client.")
+        raise ConfigurationError(f"{place}: it is no object.", "Write one per client.")
     unknown = entry.keys() - _FIELDS
     missing = _REQUIRED - entry.keys()
-    if unknown or missing:
+    if missing:
         raise ConfigurationError(
-            f"HANDOFF_CLIENTS: unknown [{', '.join(map(shown, sorted(unknown)))}],"
-            f" missing {sorted(missing)}.",
-            f"Each client has: {', '.join(sorted(_FIELDS))}.",
+            f"{place}: {', '.join(sorted(missing))} missing.",
+            f"Each client has: {', '.join(sorted(_REQUIRED))}.",
         )
-    if not all(_is_of_its_type(name, value) for name, value in entry.items()):
+    if unknown:
         raise ConfigurationError(
-            "HANDOFF_CLIENTS: a field is of the wrong type.",
+            f"{place}: there is no field {', '.join(map(shown, sorted(unknown)))}.",
+            f"A client may have: {', '.join(sorted(_FIELDS))}.",
+        )
+    wrong = sorted(name for name, value in entry.items() if not _is_of_its_type(name, value))
+    if wrong:
+        raise ConfigurationError(
+            f"{place}: {', '.join(wrong)} of the wrong type.",
             f"{', '.join(sorted(_LISTS))} are lists of texts, {', '.join(sorted(_SWITCHES))} are "
             "true or false, the others are texts.",
         )
@@ -116,7 +122,7 @@ def _read_client(entry: Mapping[str, Any]) -> Client:
     try:
         return Client(**{**entry, **sequences, **sets})
     except ConfigurationError as error:
-        raise ConfigurationError(f"HANDOFF_CLIENTS: {error.problem}", error.remedy) from None
+        raise ConfigurationError(f"{place}: {error.problem}", error.remedy) from None
 
 
 def _is_of_its_type(field: str, value: object) -> bool:
