@@ -80,10 +80,10 @@ def rotate_secret(
     """Give a client another secret.
 
     Args:
-        at_once: The one before is void now, and not in a day.
+        at_once: Revoke the former secret now, and not in a day.
 
     Returns:
-        The secret, and until when the one before is good; None where it is void.
+        The secret, and until when the former one works; None where it is revoked.
 
     Raises:
         ClientRefusedError: There is no such client, or it has no secret.
@@ -100,7 +100,7 @@ def rotate_secret(
         previous_secret_sha256=None if at_once else before.secret_sha256,
         previous_secret_until=until,
     )
-    detail = "the one before is void" if at_once else "the one before works for a day"
+    detail = "the former secret is revoked" if at_once else "the former secret works for a day"
     audit.record(connection, Event.CLIENT_SECRET_ROTATED, client_id=client_id, detail=detail)
     return secret, until
 
@@ -148,7 +148,10 @@ def _lock(connection: sa.Connection, client_id: str) -> sa.Row[tuple[object, ...
     row = connection.execute(query).one_or_none()
     if row is None:
         name = shown(client_id)
-        raise ClientRefusedError(f"No client of this client_id is registered here: {name}.")
+        raise ClientRefusedError(
+            f"The database has no client {name}. One of HANDOFF_CLIENTS is changed there;"
+            " 'clients list' shows where each is registered."
+        )
     return row
 
 

@@ -50,7 +50,7 @@ plain_refusals = partial(
     "--replace-password",
     "replace",
     is_flag=True,
-    help="If there is such an account, give it this password, and end its sessions if it is new.",
+    help="Give an account that exists this password; where it is another one, end its sessions.",
 )
 @plain_refusals()
 def create_user(
@@ -111,7 +111,7 @@ def list_users() -> None:
 @click.argument("email")
 @plain_refusals()
 def disable_user(email: str) -> None:
-    """Disable the account of EMAIL: its sessions end, and nobody can sign in to it."""
+    """Disable the account of EMAIL, and end its sessions."""
     with database().writing() as connection:
         user = users.by_email(connection, email)
         users.change(connection, user, disabled=True)
@@ -142,7 +142,10 @@ def enable_user(email: str) -> None:
 @click.option("--none", is_flag=True, help="This user may not enter this client.")
 @plain_refusals()
 def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) -> None:
-    """Say what the user EMAIL may do at CLIENT_ID, as SCOPE values in place of the default."""
+    """Say what the user EMAIL may do at CLIENT_ID.
+
+    The SCOPE values take the place of the default; 'grants list' shows it.
+    """
     known = [client.client_id for client in handoff.clients()]
     if client_id not in known:
         raise click.UsageError(

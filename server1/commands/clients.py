@@ -65,16 +65,16 @@ def add(
     scopes: tuple[str, ...],
     client_id: str | None,
 ) -> None:
-    """Register NAME, as people call it, and print what to configure there.
+    """Register a client, and print what to configure there.
 
-    A secret is printed this once.
+    NAME is what people call it. A secret is printed this once.
     """
     if resource == config().issuer:
         raise click.UsageError("This server itself has that address; give --resource the API's.")
     client = Client(
         client_id=client_id or new_client_id(),
         name=name,
-        redirect_uris=redirect_uris,
+        redirect_uris=tuple(dict.fromkeys(redirect_uris)),
         first_party=first_party,
         initiate_login_uri=initiate_login_uri,
         backchannel_logout_uri=backchannel_logout_uri,
@@ -123,22 +123,33 @@ def list_clients() -> None:
 
 @clients_group.command("rotate")
 @click.argument("client_id")
-@click.option("--at-once", is_flag=True, help="The secret before is void now, not in 24 hours.")
+@click.option("--at-once", is_flag=True, help="Revoke the former secret now, not in 24 hours.")
 @plain_refusals()
 def rotate(client_id: str, at_once: bool) -> None:
-    """Give CLIENT_ID a new secret, and print it this once; the one before works 24 hours more."""
+    """Give a client a new secret, and print it this once.
+
+    The former secret works for 24 hours more, and any older one no longer.
+    """
     with database().writing() as connection:
         secret, until = rotate_secret(connection, client_id, at_once=at_once)
     click.echo(f"client_secret: {secret}")
-    before = "is void" if until is None else f"works until {to_the_minute(until)}"
-    click.echo(f"The one before {before}. This one is not shown again.")
+    if until is None:
+        click.echo("Former secrets no longer work. This one is not shown again.")
+        return
+    click.echo(
+        f"The former secret works until {to_the_minute(until)}, older ones no longer."
+        " This one is not shown again."
+    )
 
 
 @clients_group.command("disable")
 @click.argument("client_id")
 @plain_refusals()
 def disable(client_id: str) -> None:
-    """Disable CLIENT_ID: nobody is signed in there any more, and its access tokens end."""
+    """Disable a client: nobody can sign in to it.
+
+    What it was given is refused as well: codes, and access tokens at /userinfo.
+    """
     with database().writing() as connection:
         name = set_disabled(connection, client_id, True)
     click.echo(f"Disabled {name}.")
@@ -148,7 +159,7 @@ def disable(client_id: str) -> None:
 @click.argument("client_id")
 @plain_refusals()
 def enable(client_id: str) -> None:
-    """Enable CLIENT_ID again."""
+    """Enable a disabled client again."""
     with database().writing() as connection:
         name = set_disabled(connection, client_id, False)
     click.echo(f"Enabled {name}.")

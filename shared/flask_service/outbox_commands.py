@@ -43,7 +43,7 @@ def list_jobs() -> None:
 def retry_jobs(job: tuple[int, ...], every: bool) -> None:
     """Make each JOB due now, also one that failed.
 
-    A server that runs does it within seconds; so does ``outbox send``.
+    A server that runs does it within seconds; so does 'outbox send'.
     """
     if bool(job) == every:
         raise click.UsageError("Give the numbers of jobs, or --all.")

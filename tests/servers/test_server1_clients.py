@@ -138,8 +138,8 @@ def test_all_that_is_given_is_registered(accounts):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("--redirect-uri", "http://wiki.example/"), "http"),
-        (("--redirect-uri", "com.example.app:/callback"), "not a plain URL"),
+        (("--redirect-uri", "http://wiki.example/"), "redirect_uris of client 'Wiki'"),
+        (("--redirect-uri", "com.example.app:/callback"), "Only a native client"),
         (("--backchannel-logout-uri", f"https://w.example/{'x' * 1024}"), "at most 1024"),
         (("--client-id", "server2"), "Another client has the client_id 'server2'."),
         (("--client-id", "a name"), "client_id"),
@@ -155,7 +155,7 @@ def test_all_that_is_given_is_registered(accounts):
             "The API of Notes knows the scope notes:read already.",
         ),
         (("--resource", "https://wiki.example", "--scope", "openid"), "not OpenID Connect's"),
-        (("--initiate-login-uri", "javascript:alert(1)"), "Wiki"),
+        (("--initiate-login-uri", "javascript:alert(1)"), "initiate_login_uri of client 'Wiki'"),
         (("--backchannel-logout-uri", "http://wiki.example/"), "backchannel_logout_uri"),
     ],
 )
@@ -184,6 +184,11 @@ def test_a_refused_client_is_called_by_its_name(accounts):
     assert "redirect_uris of client 'Orders' is wrong." in refused.output
 
 
+def test_a_redirect_uri_given_twice_is_registered_once(accounts):
+    printed = accounts.run(*ADD, *ADD[-2:]).output
+    assert printed.count("redirect URI") == 1
+
+
 def test_nameless_clients_are_refused(accounts):
     for name in ("", " ", "a\nb", "x" * 101):
         refused = accounts.try_to_run("clients", "add", name, *ADD[3:], *WIKI)
@@ -203,7 +208,7 @@ def test_a_new_secret_leaves_the_one_before_a_day(accounts_on, clock):
     first = secret_in(accounts_on.run(*ADD, *WIKI))
     result = accounts_on.run("clients", "rotate", "wiki")
     second = secret_in(result)
-    assert "The one before works until 2026-01-02 12:00 UTC." in result.output
+    assert "former secret works until 2026-01-02 12:00 UTC, older ones no longer." in result.output
     assert "two until 2026-01-02 12:00 UTC" in listed(accounts_on)["wiki"]
     clock.tick(hours=23, minutes=59)
     assert [ask_for_tokens(accounts_on, each) for each in (first, second)] == ["invalid_grant"] * 2
@@ -224,7 +229,7 @@ def test_a_leaked_secret_is_void_at_once(accounts):
     first = secret_in(accounts.run(*ADD, *WIKI))
     accounts.run("clients", "rotate", "wiki")
     result = accounts.run("clients", "rotate", "wiki", "--at-once")
-    assert "The one before is void." in result.output
+    assert "Former secrets no longer work." in result.output
     assert ask_for_tokens(accounts, first) == "invalid_client"
     assert ask_for_tokens(accounts, secret_in(result)) == "invalid_grant"
 
@@ -246,7 +251,7 @@ def test_a_client_that_is_not_registered_here_is_not_changed(accounts, command):
     for client_id in ("nobody", "server2"):
         refused = accounts.try_to_run("clients", command, client_id)
         assert refused.exit_code == 1
-        assert f"No client of this client_id is registered here: '{client_id}'." in refused.output
+        assert f"The database has no client '{client_id}'. One of HANDOFF_CLIENTS" in refused.output
 
 
 def test_every_change_is_recorded_once(accounts_on):
@@ -258,8 +263,8 @@ def test_every_change_is_recorded_once(accounts_on):
     found = rows(accounts_on)
     assert [(row.event, row.detail) for row in found if row.client_id == "wiki"] == [
         (Event.CLIENT_ADDED, "web, first-party, Wiki"),
-        (Event.CLIENT_SECRET_ROTATED, "the one before works for a day"),
-        (Event.CLIENT_SECRET_ROTATED, "the one before is void"),
+        (Event.CLIENT_SECRET_ROTATED, "the former secret works for a day"),
+        (Event.CLIENT_SECRET_ROTATED, "the former secret is revoked"),
         (Event.CLIENT_DISABLED, None),
         (Event.CLIENT_ENABLED, None),
     ]

@@ -74,7 +74,7 @@ _directory_option = click.option(
     "--directory",
     type=click.Path(path_type=Path),
     callback=_directory,
-    help=f"Where the keys lie.  [default: the application's {_KEYS_DIRECTORY}]",
+    help=f"The directory of the keys.  [default: the application's {_KEYS_DIRECTORY}]",
 )
 _bits_option = click.option(
     "--bits",
@@ -89,7 +89,7 @@ _bits_option = click.option(
 
 @click.group("handoff-keys", cls=_PlainRefusals)
 def handoff_keys() -> None:
-    """Make, rotate and revoke the keys that sign handoff tokens.
+    """Make, rotate and revoke the keys that sign.
 
     A rotation is: stage, wait, activate, wait, retire. What comes too early is refused, with the
     time that is left. Running issuers follow by themselves.
