@@ -135,6 +135,7 @@ def main() -> int:
         greeting = f"""
   SERVER1 knows the passwords       {first.url}
   SERVER2 keeps the notes           {second.url}
+  Mails that would be sent          {first.url}/outbox
 
   Sign in as                        {ACCOUNT}
   with the password                 {password}
