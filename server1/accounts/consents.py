@@ -45,15 +45,26 @@ _FIND = Statement(
 )
 
 
-def _put(dialect: str) -> sa.Insert:
+def _renew(dialect: str) -> sa.Insert:
     insert = insert_in(dialect, consents)
-    new = {name: insert.excluded[name] for name in ("scope", "given_at")}
     keys = [consents.c.subject, consents.c.client_id]
-    changed: sa.Insert = insert.on_conflict_do_update(index_elements=keys, set_=new)
-    return changed
+    renewed: sa.Insert = insert.on_conflict_do_update(
+        index_elements=keys, set_={"given_at": insert.excluded.given_at}
+    ).returning(consents.c.scope)
+    return renewed
 
 
-_PUT = Statement(_put)
+# It locks the row, and returns the scope of before: of two answers at once, none is lost, and
+# none waits for the other that waits for it, as when both have read the row first.
+_RENEW = Statement(_renew)
+_SET_SCOPE = Statement(
+    sa.update(consents)
+    .where(
+        consents.c.subject == sa.bindparam("of_subject"),
+        consents.c.client_id == sa.bindparam("of_client"),
+    )
+    .values(scope=sa.bindparam("together"))
+)
 
 
 def find_consent(connection: sa.Connection, subject: str, client_id: str) -> Consent | None:
@@ -66,13 +77,14 @@ def give_consent(
     connection: sa.Connection, subject: str, client_id: str, scope: frozenset[str], now: datetime
 ) -> None:
     """Note that a user agrees to this, beside what they agreed to before."""
-    before = find_consent(connection, subject, client_id)
-    together = " ".join(sorted(scope if before is None else scope | before.scope))
-    _PUT.rows(connection, subject=subject, client_id=client_id, scope=together, given_at=now)
-    detail = f"scope {' '.join(sorted(scope)) or '-'}"
-    audit.record(
-        connection, Event.CONSENT_GIVEN, subject=subject, client_id=client_id, detail=detail
-    )
+    given = " ".join(sorted(scope))
+    key = {"subject": subject, "client_id": client_id}
+    kept = frozenset(_RENEW.row(connection, **key, scope=given, given_at=now).scope.split())
+    if not scope <= kept:
+        together = " ".join(sorted(scope | kept))
+        _SET_SCOPE.rows(connection, of_subject=subject, of_client=client_id, together=together)
+    detail = f"scope {given or '-'}"
+    audit.record(connection, Event.CONSENT_GIVEN, **key, detail=detail)
 
 
 def remove_consent(connection: sa.Connection, subject: str, client_id: str) -> bool:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import delete, select, text
 from flask_handoff.issuer.clients.authentication import secret_hash
 from server1.accounts import revocation
 from server1.accounts.client_sessions import client_sessions, note_client_session
-from server1.accounts.consents import consents, find_consent
+from server1.accounts.consents import consents, find_consent, give_consent
 from server1.audit import Event
 from server1.handoff import handoff
 from server1.handoff import token_user as ask_for_token_user
@@ -250,6 +251,25 @@ def test_an_answer_without_the_page_s_token_is_refused(accounts):
     del fields["csrf_token"]
     assert visitor.post("/consent", fields).status_code == 403
     assert rows(accounts, Event.CONSENT_GIVEN) == []
+
+
+def test_answers_at_the_same_time_are_all_kept(accounts_on, clock):
+    user = accounts_on.create("bob@example.com")
+    asked_for = [{"openid"}, {"profile"}, {"email"}, {"notes:read"}]
+    for first in (frozenset(), frozenset({"openid"})):
+        together = threading.Barrier(len(asked_for))
+
+        def agree(scope, first=first, together=together):
+            with accounts_on.app.app_context():
+                together.wait(30)
+                with accounts_on.database.writing() as connection:
+                    give_consent(connection, user.subject, "wiki", first.union(scope), clock())
+
+        with ThreadPoolExecutor(len(asked_for)) as pool:
+            list(pool.map(agree, asked_for))
+        with accounts_on.database.reading() as connection:
+            consent = find_consent(connection, user.subject, "wiki")
+        assert consent.scope == frozenset().union(*asked_for)
 
 
 def test_who_signed_in_meanwhile_agrees_to_nothing(accounts):
