@@ -96,6 +96,11 @@ def remove_consent(connection: sa.Connection, subject: str, client_id: str) -> b
     return removed.one_or_none() is not None
 
 
+def remove_all_consents(connection: sa.Connection, subject: str) -> None:
+    """Remove every consent of an account; a sign-in under way that relies on one is waited for."""
+    connection.execute(sa.delete(consents).where(consents.c.subject == subject))
+
+
 def consents_of(connection: sa.Connection, subject: str) -> Sequence[Consent]:
     """Return what a user agreed to, the newest first."""
     query = (

@@ -24,7 +24,7 @@ from .client_sessions import (
     take_expired,
 )
 from .codes import codes
-from .consents import remove_consent
+from .consents import remove_all_consents, remove_consent
 from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
 from .users import User, users
 
@@ -112,6 +112,8 @@ def delete_account(connection: Connection, user: User, *, detail: str | None = N
 
     The audit log keeps *detail*.
     """
+    # First: a sign-in under way has locked its consent, and wants its session next.
+    remove_all_consents(connection, user.subject)
     revoke_all_sessions(connection, user)
     connection.execute(delete(users).where(users.c.subject == user.subject))  # never used again
     audit.record(connection, Event.ACCOUNT_DELETED, subject=user.subject, detail=detail)

@@ -478,6 +478,28 @@ def test_a_sign_in_under_way_ends_with_the_consent_or_does_not_happen(accounts_o
     assert noted(accounts_on) == []
 
 
+def test_an_account_is_deleted_while_a_sign_in_is_under_way(accounts_on, clock):
+    visitor = signed_in(accounts_on)
+    answer(visitor, asked(visitor))
+    user, number = accounts_on.find(), sid(accounts_on)
+    deleted = threading.Event()
+
+    def delete_it():
+        with accounts_on.app.app_context(), accounts_on.database.writing() as connection:
+            revocation.delete_account(connection, user)
+        deleted.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with accounts_on.app.app_context(), accounts_on.database.writing() as connection:
+            assert find_consent(connection, user.subject, "wiki") is not None
+            deleting = pool.submit(delete_it)
+            assert not deleted.wait(0.2)
+            note_client_session(connection, number, "server2", clock())
+        deleting.result(30)
+    assert noted(accounts_on) == []
+    assert accounts_on.run("outbox", "list").output.count("server2") == 2
+
+
 def test_without_its_consent_a_client_that_was_let_in_gets_nothing(accounts_on):
     visitor = signed_in(accounts_on)
     answer(visitor, asked(visitor))
