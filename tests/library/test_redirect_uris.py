@@ -30,6 +30,8 @@ def app(*redirect_uris, native=True):
         ("http://127.0.0.1", "http://127.0.0.1:51004"),
         (PRIVATE, PRIVATE),
         ("com.example.app://callback", "com.example.app://callback"),
+        ("com.example.app:/", "com.example.app:/"),
+        ("com.example.app:/a/b(1)/", "com.example.app:/a/b(1)/"),
         ("http://localhost:8080/callback", "http://localhost:8080/callback"),
         ("https://app.example.com/callback", "https://app.example.com/callback"),
     ],
@@ -81,6 +83,8 @@ def test_a_web_client_has_one_port():
         *("com.example.app:/x#y", "com.example.app:/x?y=1", "com.example.app://me@x/y/"),
         *("com.example.app:/\n", "COM.EXAMPLE:/x", ".com:/x", "com..app:/x", "com.app:/<x>", ""),
         "com.example.app:/" + "x" * 1024,
+        "com.example.app:/" + "x" * 1000 + "?",  # at once, and not in 2 ** 1000 steps
+        *("com.example.app:///x", "com.example.app:/x//y", "com.example.app:/x//"),
         "http://app.example.com/callback",
     ],
 )

@@ -11,9 +11,9 @@ from flask_handoff.redaction import shown
 from flask_handoff.settings import LONGEST_URL, check_public_url
 
 # A dot makes it a name of somebody's: no scheme that browsers know, such as javascript:, has one.
+_SEGMENT = r"[A-Za-z0-9._~!$&'()*+,;=:%-]+"
 _PRIVATE_USE = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+):/(?:/?[A-Za-z0-9._~!$&'()*+,;=:%-]+)*/?",
-    re.ASCII,
+    rf"(?P<scheme>[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+):/(?:/?{_SEGMENT}(?:/{_SEGMENT})*)?/?", re.ASCII
 )
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[1-9][0-9]{0,4})?(/.*)?", re.ASCII)
 
