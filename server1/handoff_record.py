@@ -11,9 +11,13 @@ from flask import Flask
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_handoff import Client, SignedInUser, handoff_refused
+from flask_handoff import Client, DependencyUnavailableError, SignedInUser, handoff_refused
 from flask_handoff.claims import CodeGrant, RefreshFamily
-from flask_handoff.errors import AuthorizationReturnedError, HandoffError
+from flask_handoff.errors import (
+    AuthorizationReturnedError,
+    HandoffError,
+    SigningUnavailableError,
+)
 from flask_handoff.signals import refresh_token_reused, tokens_issued, tokens_refused
 from flask_handoff.web import request_id
 from flask_service.client_address import client_address
@@ -122,6 +126,8 @@ def _record_tokens_refused(
     _app: Flask, *, error: HandoffError, client: Client | None, **_more: object
 ) -> None:
     """Record that a program got no tokens; a browser's session has no part in it."""
+    if _is_of_the_database(error):
+        return
     with _as_far_as_possible():
         _record_refusal(Event.TOKENS_REFUSED, client, f"{error.code}: {error}", subject=None)
 
@@ -130,11 +136,19 @@ def _record_refused(
     _app: Flask, *, error: HandoffError, client: Client | None, **_more: object
 ) -> None:
     """Record that nobody was handed on."""
+    if _is_of_the_database(error):
+        return
     code = error.error if isinstance(error, AuthorizationReturnedError) else error.code
     with _as_far_as_possible():
         session = current_session()
         subject = None if session is None else session.user.subject
         _record_refusal(Event.HANDOFF_REFUSED, client, f"{code}: {error}", subject=subject)
+
+
+def _is_of_the_database(error: HandoffError) -> bool:
+    """Tell whether a database is why: to record it there would double the wait for what fails."""
+    is_unavailable = isinstance(error, DependencyUnavailableError)
+    return is_unavailable and not isinstance(error, SigningUnavailableError)
 
 
 def _record_refusal(

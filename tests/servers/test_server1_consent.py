@@ -578,6 +578,7 @@ def test_a_database_out_of_reach_is_said_to_programs_in_json(accounts):
         connection.execute(text("DROP TABLE sessions"))
     refused = exchange(accounts, code)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert rows(accounts, Event.TOKENS_REFUSED) == []  # nobody waits for it a second time
 
 
 def test_what_cannot_be_begun_here_is_not_offered_here(accounts):
