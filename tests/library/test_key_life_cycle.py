@@ -107,7 +107,7 @@ def test_an_early_activation_is_told_the_time_that_remains(directory, kids):
     with pytest.raises(KeyLifeCycleError) as refusal:
         activate_key(directory, kids[1], clock=at(STAGED + timedelta(seconds=118.9)))
     assert str(refusal.value) == (
-        f"Key {kids[1]} is published since 2026-01-31 13:00:00 UTC: "
+        f"Key {kids[1]} has been published since 2026-01-31 13:00:00 UTC: "
         "a receiver may not have seen it yet. Try again in 0:03:12, at 2026-01-31 13:05:10 UTC."
     )
 

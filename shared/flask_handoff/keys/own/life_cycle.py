@@ -85,7 +85,7 @@ def activate_key(directory: Path, kid: str, *, clock: Clock = system_clock) -> N
             _check_date(
                 activation_allowed_at(entry),
                 now,
-                f"Key {kid} is published since {utc(entry.created_at)}: "
+                f"Key {kid} has been published since {utc(entry.created_at)}: "
                 "a receiver may not have seen it yet.",
             )
         _write(directory, _activated(ring, kid, now))
