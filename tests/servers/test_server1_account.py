@@ -38,6 +38,7 @@ def test_the_page_shows_what_is_on_file(ada):
     page = ada.get("/account").text
     assert "Ada" in page
     assert EMAIL in page
+    assert page.count('href="/logout"') == 1
     assert "not confirmed" not in page
 
 
