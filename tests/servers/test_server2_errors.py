@@ -43,7 +43,8 @@ def test_a_handoff_that_the_issuer_denied_is_told_in_the_sites_look(visitor):
     fields = {"error": "access_denied", "state": state, "iss": "http://localhost:5001"}
     answer = visitor.get("/sso/callback", query_string=fields)
     assert answer.status_code == 403
-    assert "has no access to this service" in answer.text
+    assert "your account has no access to this service, or you did not agree" in answer.text
+    assert 'href="http://localhost:5001/">Go to SERVER1' in answer.text
     assert 'href="/static/notes.css"' in answer.text
 
 

@@ -21,8 +21,8 @@ from .context import ReceiverContext, receiver_context
 
 _NOT_ACCEPTED = "The sign-in server did not accept the request of this service."
 _ERROR_SENTENCES = {
-    "access_denied": "You are signed in, but your account has no access to this service. "
-    "Ask the operator of the sign-in server to grant it.",
+    "access_denied": "The sign-in server did not let you in: your account has no access to this "
+    "service, or you did not agree. See there what is missing, or ask its operator.",
     "login_required": "You are not signed in at the sign-in server.",
     "interaction_required": "The sign-in server has to ask you something first.",
     "temporarily_unavailable": "The sign-in server cannot answer just now.",
