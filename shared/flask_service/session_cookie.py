@@ -45,10 +45,16 @@ class CookieSigner:
         """Return what was signed.
 
         Raises:
-            BadSignature: It was not signed here, or longer ago than a session may live.
+            BadSignature: It was not signed here, or longer ago than a session may live; or it is of
+                another form, signed before an update or after it.
         """
         signed = self._signer.unsign(unverified_text, max_age=self._max_age)
-        content: dict[str, Any] = json.loads(urlsafe_b64decode(signed).decode())
+        try:
+            content = json.loads(urlsafe_b64decode(signed).decode())
+        except ValueError as error:
+            raise BadSignature("no JSON in base64") from error
+        if type(content) is not dict:
+            raise BadSignature("no object")
         return content
 
 

@@ -91,6 +91,17 @@ def make_small_app(**settings):
     return app
 
 
+def test_what_another_version_signed_is_nobodys(server, app):
+    signer = app.session_interface.signer
+    for content in ["text", 1, None, ["id"]]:
+        assert (
+            id_read_from(app, server.base_url, f"{server.cookie}={signer.dumps(content)}") is None
+        )
+    for text in [b"no base64!", b"bm8", b"_w=="]:
+        cookie = signer._signer.sign(text).decode()
+        assert id_read_from(app, server.base_url, f"{server.cookie}={cookie}") is None
+
+
 @pytest.mark.parametrize(("lifetime", "found"), [(1000, "x"), (-1, None)])
 def test_a_cookie_signed_too_long_ago_is_nobodys(lifetime, found):
     app = make_small_app(PERMANENT_SESSION_LIFETIME=timedelta(seconds=lifetime))
