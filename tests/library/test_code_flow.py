@@ -71,6 +71,7 @@ def test_a_code_is_exchanged_for_an_id_token_and_an_access_token(browser, key_ri
     answer = exchange(browser, code_of(ask(browser, nonce="a-nonce")))
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Pragma"] == "no-cache"
     tokens = answer.get_json()
     assert tokens.keys() == {"access_token", "token_type", "expires_in", "scope", "id_token"}
     assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 600)

@@ -47,7 +47,8 @@ def token() -> Response:
         )
         response: Response = jsonify(_issue(client, read))
     except (TokenRequestError, DependencyUnavailableError) as error:
-        return _refuse(error, client)
+        response = _refuse(error, client)
+    response.headers["Pragma"] = "no-cache"  # beside no-store, for caches of HTTP/1.0
     return response
 
 
