@@ -68,6 +68,7 @@ class Event(StrEnum):
     GRANT_CHANGED = "grant_changed"
     CLIENT_ADDED = "client_added"
     CLIENT_SECRET_ROTATED = "client_secret_rotated"  # noqa: S105
+    CLIENT_KEY_ROTATED = "client_key_rotated"
     CLIENT_DISABLED = "client_disabled"
     CLIENT_ENABLED = "client_enabled"
     CONSENT_GIVEN = "consent_given"

@@ -15,7 +15,7 @@ from .accounts.sessions import SessionExpiredError
 from .accounts.users import User
 from .db import unavailable_where_it_fails
 from .handoff_record import record_issued
-from .permissions import permitted_scope
+from .permissions import permitted_scope, service_scope
 from .signed_in import current_session
 
 
@@ -63,6 +63,12 @@ def token_user(client: Client, subject: str, session_id: str | None) -> SignedIn
     return _describe(user, session_id, auth_time)
 
 
+def client_scope(client: Client, requested_scope: frozenset[str]) -> frozenset[str]:
+    """Return what a service may do for itself."""
+    with unavailable_where_it_fails(), database().reading() as connection:
+        return service_scope(connection, client)
+
+
 def transaction() -> AbstractContextManager[object]:
     """Begin the transaction in which they are asked; none for a browser without a session."""
     return nullcontext() if held_session_id() is None else database().writing()
@@ -82,4 +88,5 @@ handoff = HandoffIssuer(
     consented_at=consented_at,
     consent_endpoint="consent.consent",
     token_user=token_user,
+    client_scope=client_scope,
 )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import Client, DependencyUnavailableError, SignedInUser, handoff_refused
-from flask_handoff.claims import CodeGrant, RefreshFamily
+from flask_handoff.claims import ClientGrant, CodeGrant, RefreshFamily
 from flask_handoff.errors import (
     AuthorizationReturnedError,
     HandoffError,
@@ -77,9 +77,9 @@ def record_issued(
 def _record_tokens(
     _app: Flask,
     *,
-    user: SignedInUser,
+    user: SignedInUser | None,
     client: Client,
-    grant: CodeGrant | RefreshFamily,
+    grant: CodeGrant | RefreshFamily | ClientGrant,
     **_more: object,
 ) -> None:
     """Record, in the transaction that grants them, the tokens that a client is about to get.
@@ -88,7 +88,9 @@ def _record_tokens(
         DependencyUnavailableError: That is not possible, and it gets none.
     """
     scope = " ".join(sorted(grant.scope)) or "-"
-    if isinstance(grant, RefreshFamily):
+    if isinstance(grant, ClientGrant):
+        granted_to = "itself"
+    elif isinstance(grant, RefreshFamily):
         granted_to = f"app {grant.family_id}"
     else:
         granted_to = f"session {grant.session_id}"
@@ -96,7 +98,7 @@ def _record_tokens(
         audit.record(
             connection,
             Event.TOKENS_ISSUED,
-            subject=user.subject,
+            subject=None if user is None else user.subject,
             client_id=client.client_id,
             detail=f"{granted_to}, for {grant.audience}, scope {scope}",
         )

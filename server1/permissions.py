@@ -1,4 +1,4 @@
-"""What a client may do for a user: what is granted there, and never more than the user may do."""
+"""What a client may do for a user, never more than the user may; and a service for itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from sqlalchemy import Connection
 from flask_handoff import AccessDeniedError, Client, SignedInUser
 from flask_handoff.profiles import OPENID_SCOPES
 
+from .accounts import users
 from .accounts.grants import default_scope, find_grant, scope_of
 from .accounts.users import User
+from .clients.registry import granted_scope
 from .config import config
 
 
@@ -50,3 +52,15 @@ def permitted_scope(
         # How long, and not what: each user decides that for themselves.
         allowed |= {"offline_access"}
     return requested_scope & allowed - (known - delegated)
+
+
+def service_scope(connection: Connection, client: Client) -> frozenset[str]:
+    """Return what a service may do for itself.
+
+    That is nothing where an account has its name for a subject: APIs would take it for that user.
+    """
+    try:
+        users.by_subject(connection, client.client_id)
+    except users.UserUnknownError:
+        return granted_scope(connection, client.client_id)
+    return frozenset()

@@ -71,6 +71,8 @@ class IssuerHooks:
         self.asked_for: list[
             tuple[str, str, str | None]
         ] = []  # client, subject and session of a token
+        self.serves = frozenset({"notes:read", "notes:write"})  # what services may do
+        self.asked_by_services: list[tuple[str, frozenset[str]]] = []
         self.about: dict[str, Any] = {
             "name": "Ada",
             "email": "ada@example.com",
@@ -91,6 +93,10 @@ class IssuerHooks:
     def consented_at(self, user, client, requested_scope):
         return self.agreed_at
 
+    def client_scope(self, client, requested_scope):
+        self.asked_by_services.append((client.client_id, requested_scope))
+        return self.serves
+
     def token_user(self, client, subject, session_id):
         self.asked_for.append((client.client_id, subject, session_id))
         if self.session_ended:
@@ -99,7 +105,7 @@ class IssuerHooks:
         return SignedInUser(subject, session_id or "", auth_time, **self.about)
 
 
-def issuer_app(keys, clock, codes=None, refresh_tokens=None, **settings):
+def issuer_app(keys, clock, codes=None, refresh_tokens=None, replay_store=None, **settings):
     """SERVER1: whoever posts a name to /login is signed in as that person.
 
     Args:
@@ -107,6 +113,7 @@ def issuer_app(keys, clock, codes=None, refresh_tokens=None, **settings):
         codes: Where it keeps codes. With it come two clients that ask for them, and a page for
             consent: a POST agrees, or refuses with the field ``denies``.
         refresh_tokens: Where it keeps families of refresh tokens.
+        replay_store: Where it remembers client assertions. With it, services act for themselves.
     """
     app = Flask("issuer")
     if isinstance(keys, Path):
@@ -125,8 +132,16 @@ def issuer_app(keys, clock, codes=None, refresh_tokens=None, **settings):
         consented_at=None if codes is None else hooks.consented_at,
         consent_endpoint=None if codes is None else "consent",
         token_user=hooks.token_user,
+        client_scope=None if replay_store is None else hooks.client_scope,
     )
-    handoff.init_app(app, keys=keys, codes=codes, refresh_tokens=refresh_tokens, clock=clock)
+    handoff.init_app(
+        app,
+        keys=keys,
+        codes=codes,
+        refresh_tokens=refresh_tokens,
+        replay_store=replay_store,
+        clock=clock,
+    )
 
     @app.route("/login", methods=["GET", "POST"])
     def login():

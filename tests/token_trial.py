@@ -10,8 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from flask_handoff import HANDOFF, MemoryReplayStore, TokenVerifier
 from flask_handoff.errors import HandoffRejectedError, ReplayStoreUnavailableError
-from flask_handoff.profiles import ACCESS, LOGOUT, LOGOUT_EVENT
-from flask_handoff.tokens import AccessTokenVerifier, LogoutTokenVerifier
+from flask_handoff.profiles import ACCESS, CLIENT_ASSERTION, LOGOUT, LOGOUT_EVENT
+from flask_handoff.tokens import (
+    AccessTokenVerifier,
+    ClientAssertionVerifier,
+    LogoutTokenVerifier,
+)
 
 ISSUER = "https://server1.example.com"
 CLIENT_ID = "server2"
@@ -210,6 +214,41 @@ class AccessTrial(TokenTrial):
 
     def verify(self, token, **asked):
         return self.verifier.verify(token, **asked)
+
+
+class AssertionTrial(TokenTrial):
+    """The same for the assertions of one client, with the keys that it has registered."""
+
+    def __init__(self, key_ring, clock, *, keys=None, token_endpoint=None, store=None):
+        self.clock = clock
+        self.profile = CLIENT_ASSERTION
+        self.store = store or RecordingStore()
+        self.signing_key = key_ring.signing_key
+        self.verifier = ClientAssertionVerifier(
+            client_id=CLIENT_ID,
+            audience=ISSUER,
+            keys=[self.signing_key.verification_key] if keys is None else keys,
+            replay_store=self.store,
+            token_endpoint=token_endpoint,
+            clock=clock,
+        )
+
+    def draft(self):
+        return Draft(
+            {"alg": "RS256", "kid": self.signing_key.kid, "typ": "JWT"},
+            {
+                "iss": CLIENT_ID,
+                "sub": CLIENT_ID,
+                "aud": ISSUER,
+                "iat": self.now,
+                "exp": self.now + 60,
+                "jti": "c" * 22,
+            },
+            self.signing_key.private_key,
+        )
+
+    def verify(self, token, **asked):
+        self.verifier.verify(token, **asked)
 
 
 def header(**members) -> Change:

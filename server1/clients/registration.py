@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from flask_handoff import Client, shown
 from flask_handoff.issuer.clients.authentication import secret_hash
+from flask_handoff.keys import VerificationKey
 from flask_service.database import insert_into
 from server1 import audit, clock
 from server1.audit import Event
@@ -17,7 +20,7 @@ from server1.audit import Event
 from .registry import LONGEST_NAME, LONGEST_URI, clients, registrations
 
 PREVIOUS_SECRET_KEPT = timedelta(days=1)
-"""How long the secret before works beside a new one, for the client to change over."""
+"""How long the secret or key before works beside a new one, for the client to change over."""
 
 
 class ClientRefusedError(ValueError):
@@ -30,24 +33,33 @@ def new_client_id() -> str:
 
 
 def add_client(
-    connection: sa.Connection, client: Client, kind: str, *, others: Iterable[Client]
+    connection: sa.Connection,
+    client: Client,
+    kind: str,
+    *,
+    others: Iterable[Client],
+    granted_scope: frozenset[str] = frozenset(),
 ) -> str | None:
     """Register a client.
 
     Args:
-        client: As it is to be, without a secret.
+        client: As it is to be, without a secret; a service has one key.
         kind: One of ``KINDS``.
         others: Those that are registered elsewhere.
+        granted_scope: What a service may do for itself.
 
     Returns:
         Its secret, 256 random bits, of which only the hash is kept; None for a kind without one.
 
     Raises:
-        ClientRefusedError: A name, an address or a scope is another client's, or too long.
+        ClientRefusedError: A name, an address or a scope is another client's, or too long; or no
+            API knows what is granted.
     """
     disabled_too = [each.client for each in registrations(connection)]
     _check_lengths(client)
-    _check_is_its_own(client, [*others, *disabled_too])
+    known = [*others, *disabled_too]
+    _check_is_its_own(client, known)
+    _check_is_known(granted_scope, known)
     secret = secrets.token_urlsafe(32) if kind == "web" else None
     values = {
         **{name: getattr(client, name) for name in ("client_id", "name", "first_party")},
@@ -58,6 +70,8 @@ def add_client(
         "resource": client.resource,
         "scopes": " ".join(sorted(client.scopes)),
         "secret_sha256": None if secret is None else secret_hash(secret),
+        "public_jwk": _to_json(client.public_keys[0]) if client.public_keys else None,
+        "granted_scope": " ".join(sorted(granted_scope)),
         "disabled": False,
         "created_at": clock.now(),
     }
@@ -70,6 +84,8 @@ def add_client(
     if made.one_or_none() is None:  # another command was first
         raise ClientRefusedError(_taken("client_id", client.client_id))
     detail = f"{kind}{', first-party' if client.first_party else ''}, {client.name}"
+    if granted_scope:
+        detail += f", scope {values['granted_scope']}"
     audit.record(connection, Event.CLIENT_ADDED, client_id=client.client_id, detail=detail)
     return secret
 
@@ -89,6 +105,8 @@ def rotate_secret(
         ClientRefusedError: There is no such client, or it has no secret.
     """
     before = _lock(connection, client_id)
+    if before.kind == "service":
+        raise ClientRefusedError(f"{before.name} is a service: it has a key, and no secret.")
     if before.secret_sha256 is None:
         raise ClientRefusedError(f"{before.name} is a public client: it has no secret.")
     secret = secrets.token_urlsafe(32)
@@ -98,11 +116,50 @@ def rotate_secret(
         client_id,
         secret_sha256=secret_hash(secret),
         previous_secret_sha256=None if at_once else before.secret_sha256,
-        previous_secret_until=until,
+        previous_until=until,
     )
-    detail = "the former secret is revoked" if at_once else "the former secret works for a day"
+    detail = _former("secret", at_once)
     audit.record(connection, Event.CLIENT_SECRET_ROTATED, client_id=client_id, detail=detail)
     return secret, until
+
+
+def rotate_key(
+    connection: sa.Connection, client_id: str, key: VerificationKey, *, at_once: bool
+) -> datetime | None:
+    """Give a service another key.
+
+    Args:
+        key: Its public half.
+        at_once: The former key is revoked now, and not in a day.
+
+    Returns:
+        Until when the former key is good; None where it is revoked.
+
+    Raises:
+        ClientRefusedError: There is no such client, it is no service, or it has that key already.
+    """
+    before = _lock(connection, client_id)
+    if before.kind != "service":
+        raise ClientRefusedError(f"{before.name} is no service: it has no key.")
+    if key.kid in {json.loads(jwk)["kid"] for jwk in _keys_of(before)}:
+        raise ClientRefusedError(f"{before.name} has a key of this name already: {key.kid}.")
+    until = None if at_once else clock.now() + PREVIOUS_SECRET_KEPT
+    _update(
+        connection,
+        client_id,
+        public_jwk=_to_json(key),
+        previous_public_jwk=None if at_once else before.public_jwk,
+        previous_until=until,
+    )
+    detail = f"{key.kid}, {_former('key', at_once)}"
+    audit.record(connection, Event.CLIENT_KEY_ROTATED, client_id=client_id, detail=detail)
+    return until
+
+
+def is_service(connection: sa.Connection, client_id: str) -> bool:
+    """Tell whether a client is registered here as a service."""
+    query = sa.select(clients.c.kind).where(clients.c.client_id == client_id)
+    return connection.execute(query).scalar_one_or_none() == "service"
 
 
 def set_disabled(connection: sa.Connection, client_id: str, disabled: bool) -> str:
@@ -137,6 +194,25 @@ def _check_is_its_own(client: Client, others: Collection[Client]) -> None:
             # Else a token for the one could be used at the other, RFC 9700, section 2.3.
             scopes = ", ".join(sorted(known))
             raise ClientRefusedError(f"The API of {other.name} knows the scope {scopes} already.")
+
+
+def _check_is_known(granted_scope: frozenset[str], others: Collection[Client]) -> None:
+    known = {scope for other in others for scope in other.scopes}
+    if unknown := granted_scope - known:
+        scopes = ", ".join(map(shown, sorted(unknown)))
+        raise ClientRefusedError(f"No API that is registered knows the scope {scopes}.")
+
+
+def _to_json(key: VerificationKey) -> str:
+    return json.dumps(key.to_jwk())
+
+
+def _keys_of(row: sa.Row[Any]) -> Sequence[str]:
+    return [jwk for jwk in (row.public_jwk, row.previous_public_jwk) if jwk is not None]
+
+
+def _former(credential: str, at_once: bool) -> str:
+    return f"the former {credential} {'is revoked' if at_once else 'works for a day'}"
 
 
 def _taken(what: str, value: str) -> str:

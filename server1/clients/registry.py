@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from flask_handoff import Client
 from flask_handoff.errors import ClientUnknownError
+from flask_handoff.keys import VerificationKey
 from flask_handoff.profiles import CLIENT_ID
 from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, database
@@ -26,8 +29,9 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "native": {**_CODE, "native": True},
     "browser": _CODE,
     "receiver": {},
+    "service": {"response_types": frozenset(), "service": True},
 }
-"""What each kind of client is to the library; ``web`` alone can keep a secret."""
+"""What each kind of client is to the library; ``web`` alone has a secret, ``service`` a key."""
 
 clients = sa.Table(
     "clients",
@@ -43,13 +47,23 @@ clients = sa.Table(
     sa.Column("first_party", sa.Boolean, nullable=False),
     sa.Column("secret_sha256", sa.String(64)),
     sa.Column("previous_secret_sha256", sa.String(64)),
-    sa.Column("previous_secret_until", Instant),
+    sa.Column("public_jwk", sa.Text),
+    sa.Column("previous_public_jwk", sa.Text),
+    sa.Column("previous_until", Instant),  # of the secret or key before
+    sa.Column("granted_scope", sa.Text, nullable=False),  # what a service may do for itself
     sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
 )
 
 _FIND = Statement(
     sa.select(clients).where(
+        clients.c.client_id == sa.bindparam("wanted"), clients.c.disabled.is_(False)
+    )
+)
+
+
+_GRANTED = Statement(
+    sa.select(clients.c.granted_scope).where(
         clients.c.client_id == sa.bindparam("wanted"), clients.c.disabled.is_(False)
     )
 )
@@ -63,7 +77,8 @@ class Registration:
     kind: str
     disabled: bool
     created_at: datetime
-    previous_secret_until: datetime | None  # None where there is one secret, or none
+    granted_scope: frozenset[str]
+    previous_until: datetime | None  # None where there is one secret or key, or none
 
 
 class RegisteredClients:
@@ -97,10 +112,17 @@ def registrations(connection: sa.Connection) -> Sequence[Registration]:
     return [_registration(row, now) for row in connection.execute(query)]
 
 
+def granted_scope(connection: sa.Connection, client_id: str) -> frozenset[str]:
+    """Return what a service may do for itself; nothing where it is not registered here."""
+    row = _GRANTED.row(connection, wanted=client_id)
+    return frozenset() if row is None else frozenset(row.granted_scope.split())
+
+
 def _registration(row: Any, now: datetime) -> Registration:
-    until = row.previous_secret_until
+    until = row.previous_until
     until = until if until is not None and now < until else None
     secrets = (row.secret_sha256, None if until is None else row.previous_secret_sha256)
+    keys = (row.public_jwk, None if until is None else row.previous_public_jwk)
     client = Client(
         client_id=row.client_id,
         name=row.name,
@@ -111,6 +133,14 @@ def _registration(row: Any, now: datetime) -> Registration:
         scopes=frozenset(row.scopes.split()),
         first_party=row.first_party,
         secret_hashes=tuple(secret for secret in secrets if secret is not None),
+        public_keys=tuple(_public_key(jwk) for jwk in keys if jwk is not None),
         **KINDS[row.kind],
     )
-    return Registration(client, row.kind, row.disabled, row.created_at, until)
+    granted_scope = frozenset(row.granted_scope.split())
+    return Registration(client, row.kind, row.disabled, row.created_at, granted_scope, until)
+
+
+@lru_cache(maxsize=64)
+def _public_key(jwk: str) -> VerificationKey:
+    # Read once and not for each request: it is as it was checked when it was registered.
+    return VerificationKey.from_jwk(json.loads(jwk))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import click
 from flask.cli import AppGroup
@@ -15,6 +16,7 @@ from flask_service.database import database
 from server1.clients.registration import (
     ClientRefusedError,
     add_client,
+    is_service,
     new_client_id,
     rotate_secret,
     set_disabled,
@@ -22,6 +24,8 @@ from server1.clients.registration import (
 from server1.clients.registry import KINDS, Registration, registrations
 from server1.config import config
 from server1.handoff import handoff
+
+from .service_keys import add_service, key_options, rotate_service
 
 clients_group = AppGroup("clients", help="Register the software that users sign in to.")
 
@@ -32,6 +36,7 @@ _AUTHENTICATION = {
     "native": "none, with PKCE (S256)",
     "browser": "none, with PKCE (S256)",
     "receiver": "none: it gets no code",
+    "service": "private_key_jwt",
 }
 
 
@@ -40,10 +45,13 @@ _AUTHENTICATION = {
 @click.option(
     "--kind",
     type=click.Choice(list(KINDS)),
-    required=True,
     help="web: runs on a server and keeps a secret. native: an app, or a program at a terminal. "
-    "browser: a script in a page. receiver: built with flask-handoff.",
+    "browser: a script in a page. receiver: built with flask-handoff. service: see --service.",
 )
+@click.option(
+    "--service", is_flag=True, help="It acts for itself, without users, and signs with its own key."
+)
+@key_options
 @click.option(
     "--redirect-uri", "redirect_uris", multiple=True, help="Where answers go; may be repeated."
 )
@@ -51,12 +59,20 @@ _AUTHENTICATION = {
 @click.option("--initiate-login-uri", help="Where a sign-in to it begins; shown on the home page.")
 @click.option("--backchannel-logout-uri", help="Where it is notified of logouts.")
 @click.option("--resource", help="The base URL of its API, the audience of access tokens.")
-@click.option("--scope", "scopes", multiple=True, help="What its API knows; may be repeated.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    help="What its API knows, or what a service may do; may be repeated.",
+)
 @click.option("--client-id", help="Its name on the wire.  [default: a random one]")
 @plain_refusals()
 def add(
     name: str,
-    kind: str,
+    kind: str | None,
+    service: bool,
+    public_key: Path | None,
+    key_file: Path | None,
     redirect_uris: tuple[str, ...],
     first_party: bool,
     initiate_login_uri: str | None,
@@ -67,12 +83,21 @@ def add(
 ) -> None:
     """Register a client, and print what to configure there.
 
-    NAME is what people call it. A secret is printed this once.
+    NAME is what people call it. A secret is printed this once. A service's private key is written
+    to a file, this once.
     """
+    kind = _kind_given(kind, service=service, has_keys=bool(public_key or key_file))
     if resource == config().issuer:
         raise click.UsageError("This server itself has that address; give --resource the API's.")
+    client_id = client_id or new_client_id()
+    if kind == "service":
+        no_service = (*redirect_uris, initiate_login_uri, backchannel_logout_uri, resource)
+        if first_party or any(no_service):
+            raise click.UsageError("A service has no address and no users: give it --scope alone.")
+        add_service(name, client_id, frozenset(scopes), public_key, key_file)
+        return
     client = Client(
-        client_id=client_id or new_client_id(),
+        client_id=client_id,
         name=name,
         redirect_uris=tuple(dict.fromkeys(redirect_uris)),
         first_party=first_party,
@@ -123,13 +148,19 @@ def list_clients() -> None:
 
 @clients_group.command("rotate")
 @click.argument("client_id")
-@click.option("--at-once", is_flag=True, help="Revoke the former secret now, not in 24 hours.")
+@click.option("--at-once", is_flag=True, help="Revoke the former one now, not in 24 hours.")
+@key_options
 @plain_refusals()
-def rotate(client_id: str, at_once: bool) -> None:
-    """Give a client a new secret, and print it this once.
+def rotate(client_id: str, at_once: bool, public_key: Path | None, key_file: Path | None) -> None:
+    """Give a client a new secret, and print it this once; or a service a new key.
 
-    The former secret works for 24 hours more, and any older one no longer.
+    The former secret or key works for 24 hours more, and any older one no longer.
     """
+    with database().reading() as connection:
+        signs = is_service(connection, client_id)
+    if signs or public_key or key_file:
+        rotate_service(client_id, public_key, key_file, at_once=at_once)
+        return
     with database().writing() as connection:
         secret, until = rotate_secret(connection, client_id, at_once=at_once)
     click.echo(f"client_secret: {secret}")
@@ -174,7 +205,7 @@ def _registered(each: Registration, overridden: set[str]) -> Sequence[str]:
         each.kind,
         state,
         to_the_minute(each.created_at),
-        None if each.previous_secret_until is None else to_the_minute(each.previous_secret_until),
+        None if each.previous_until is None else to_the_minute(each.previous_until),
     )
 
 
@@ -182,16 +213,32 @@ def _cells(
     client: Client, kind: str, state: str, registered: str, previous_until: str | None = None
 ) -> Sequence[str]:
     party = f"{kind}, first-party" if client.first_party else kind
-    secrets = ("none", "one", "two")[min(len(client.secret_hashes), 2)]
+    held = client.secret_hashes or client.public_keys
+    secrets = ("none", "one", "two")[min(len(held), 2)]
     if previous_until is not None:
         secrets = f"two until {previous_until}"
+    if client.public_keys:
+        secrets = secrets.replace("one", "key").replace("two", "two keys")
     uris = " ".join(client.redirect_uris) or "-"
     return (client.client_id, client.name, party, state, secrets, registered, uris)
 
 
+def _kind_given(kind: str | None, *, service: bool, has_keys: bool) -> str:
+    if service and kind not in (None, "service"):
+        raise click.UsageError("Give --kind or --service, not both.")
+    kind = "service" if service else kind
+    if kind is None:
+        raise click.UsageError("Give --kind, or --service.")
+    if has_keys and kind != "service":
+        raise click.UsageError("--public-key and --key-file are for a --service.")
+    return kind
+
+
 def _kind(client: Client) -> str:
+    if client.service and not client.response_types:
+        return "service"
     if "code" not in client.response_types:
         return "receiver"
     if client.native:
         return "native"
-    return "web" if client.secret_hashes else "browser"
+    return "browser" if client.is_public else "web"

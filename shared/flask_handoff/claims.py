@@ -149,11 +149,28 @@ class RefreshFamily:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientGrant:
+    """What a service may do for itself, without any user.
+
+    Args:
+        client_id: The service: its access token's ``client_id``, and its ``sub``.
+        audience, scope: Who the access token is for, and what it allows there.
+        jwt_id: The ``jti`` of that access token.
+    """
+
+    client_id: str
+    audience: str
+    scope: frozenset[str]
+    jwt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccessClaims:
     """What an access token proved. It may be presented again until it expires.
 
     Args:
-        issuer, subject: Whose it is: the account key is the pair of both.
+        issuer, subject: Whose it is: the account key is the pair of both. A service that acts for
+            itself has its ``client_id`` as its subject.
         audience: The one service that it is for.
         client_id: The program that holds it.
         scope: What it allows there.

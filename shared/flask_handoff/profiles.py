@@ -19,12 +19,13 @@ class TokenProfile:
     typ: str  # the header's, when minted
     # Lower case, without ``application/``; None among them accepts that ``typ`` is absent.
     accepted_types: frozenset[str | None]
-    header_parameters: frozenset[str]  # all that are allowed; ``alg`` and ``kid`` are required
+    header_parameters: frozenset[str]  # all that are allowed; ``alg`` is required
     lifetime: timedelta  # from ``iat`` to ``exp`` when minted
     maximum_lifetime: timedelta  # the longest from ``iat`` to ``exp`` that is accepted
     leeway: timedelta  # how far the two clocks may differ
     required_claims: tuple[str, ...]  # in the order in which they are looked for
     strict_jwt_id: bool  # whether ``jti`` has to be of the form in which it is minted here
+    requires_kid: bool = True  # else, without a ``kid``, there has to be one key only
 
 
 _ID_TOKEN_CLAIMS = ("iss", "aud", "sub", "exp", "iat", "nonce")
@@ -79,6 +80,19 @@ OIDC_LOGOUT = replace(
     header_parameters=OIDC.header_parameters,
     maximum_lifetime=OIDC.maximum_lifetime,
     strict_jwt_id=False,
+)
+
+CLIENT_ASSERTION = replace(
+    HANDOFF,
+    name="client assertion",
+    typ="client-authentication+jwt",
+    accepted_types=frozenset({"client-authentication+jwt", "jwt", None}),
+    header_parameters=OIDC.header_parameters,
+    maximum_lifetime=timedelta(minutes=5),  # from now on: there may be no ``iat``
+    leeway=timedelta(seconds=10),
+    required_claims=("iss", "sub", "aud", "exp", "jti"),
+    strict_jwt_id=False,
+    requires_kid=False,
 )
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"

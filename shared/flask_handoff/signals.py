@@ -20,6 +20,7 @@ tokens_issued = _signals.signal("tokens-issued")
 
 It is sent in the transaction that redeems the code or the refresh token: what a receiver of the
 signal raises keeps the tokens back, and what it writes holds or falls with that.
+``user`` is None where the client is a service that acts for itself; that has no transaction.
 """
 
 tokens_refused = _signals.signal("tokens-refused")

@@ -22,10 +22,13 @@ from flask_handoff import (
     TokenMinter,
     UnverifiedToken,
 )
+from flask_handoff.issuer.clients.assertions import ASSERTION_TYPE
 from flask_handoff.profiles import LOGOUT_EVENT
 from flask_handoff.stores import MemoryCodeStore, MemoryRefreshStore
 from tests.code_client import ask, code_of, exchange, refresh
 from tests.minimal_pair import (
+    CLIENT,
+    CODE_CLIENT,
     ISSUER,
     RECEIVER,
     Browser,
@@ -36,6 +39,7 @@ from tests.minimal_pair import (
 from tests.token_trial import RecordingStore
 
 SERVICE = "https://notes.example.com"
+API = {"resource": SERVICE, "scopes": ["notes:read", "notes:write"]}
 
 
 class Mint:
@@ -77,6 +81,13 @@ class Mint:
             audience=audience, ended_at=self._clock(), session_id="a-session", subject="ada"
         )
 
+    def assertion(self, audience, nonce):
+        """By a client that is called as the user is, and whose key is the issuer's."""
+        now = int(self._clock().timestamp())
+        claims = {"iss": "ada", "sub": "ada", "aud": audience, "jti": "j" * 43, "exp": now + 60}
+        headers = {"kid": self._key.kid}
+        return jwt.encode(claims, self._key.private_key, algorithm="RS256", headers=headers)
+
     def oidc_logout(self, audience, nonce):
         """As other issuers mint it: of the plain type that ID Tokens have."""
         now = int(self._clock().timestamp())
@@ -99,10 +110,16 @@ class Places:
 
     def __init__(self, key_ring, clock, caplog):
         self._key_ring, self._clock, self._caplog = key_ring, clock, caplog
-        issuer = issuer_app(key_ring, clock, MemoryCodeStore(), MemoryRefreshStore())
+        self.store = RecordingStore()
+        service = {
+            **{"client_id": "ada", "name": "Ada's", "redirect_uris": [], "response_types": []},
+            **{"public_keys": [key_ring.signing_key.verification_key], "service": True},
+        }
+        clients = [CODE_CLIENT, {**CLIENT, **API}, service]
+        stores = (MemoryCodeStore(), MemoryRefreshStore(), self.store)
+        issuer = issuer_app(key_ring, clock, *stores, HANDOFF_CLIENTS=clients)
         self._mint = Mint(key_ring, clock, issuer)
         self._program = Browser(issuer, None)
-        self.store = RecordingStore()
 
     def present(self, kind, place):
         return getattr(self, place)(getattr(self._mint, kind))
@@ -167,6 +184,18 @@ class Places:
     def as_a_refresh_token(self, mint):
         return self._exchanged(refresh(self._program, mint(ISSUER, "n" * 43)))
 
+    def as_an_assertion(self, mint):
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": mint(ISSUER, "n" * 43),
+        }
+        answer = self._program.post(f"{ISSUER}/token", form, sends_cookies=False)
+        if answer.status_code == 200:
+            return "accepted"
+        assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
+        return re.search(r"check (\w+)|of no client", self._caplog.messages[-1])[0]
+
     def _exchanged(self, answer):
         if answer.status_code == 200:
             return "accepted"
@@ -185,19 +214,21 @@ class Places:
 
 PLACES = (
     *("callback", "oidc_callback", "back_channel", "oidc_back_channel"),
-    *("userinfo", "service", "api", "as_a_code", "as_a_refresh_token"),
+    *("userinfo", "service", "api", "as_a_code", "as_a_refresh_token", "as_an_assertion"),
 )
-NO_EXCHANGE = ("code_invalid", "refresh_token_invalid")  # at the last two places
+ONCE = {*PLACES[:4], "as_an_assertion"}
+NO_EXCHANGE = ("code_invalid", "refresh_token_invalid")  # where a code or a refresh token is
 NO_PROGRAM = ("header", "header", "header", *NO_EXCHANGE)
-NO_JWT = ("form",) * 7  # at all but the last two
+NO_JWT = ("form",) * 7  # at all but the last three
 REFUSED_BY = {
-    "handoff": ("accepted", "header", "header", "header", *NO_PROGRAM),
-    "id_token": ("header", "accepted", "header", "required_claims", *NO_PROGRAM),
-    "access": ("header", "header", "header", "header", *("accepted",) * 3, *NO_EXCHANGE),
-    "logout": ("header", "header", "accepted", "accepted", *NO_PROGRAM),
-    "oidc_logout": ("header", "required_claims", "header", "accepted", *NO_PROGRAM),
-    "code": (*NO_JWT, "accepted", "refresh_token_invalid"),
-    "refresh_token": (*NO_JWT, "code_invalid", "accepted"),
+    "handoff": ("accepted", "header", "header", "header", *NO_PROGRAM, "check header"),
+    "id_token": ("header", "accepted", "header", "required_claims", *NO_PROGRAM, "check issuer"),
+    "access": (*["header"] * 4, *["accepted"] * 3, *NO_EXCHANGE, "check header"),
+    "logout": ("header", "header", "accepted", "accepted", *NO_PROGRAM, "check header"),
+    "oidc_logout": ("header", "required_claims", "header", "accepted", *NO_PROGRAM, "check issuer"),
+    "assertion": (*("header", "required_claims") * 2, *NO_PROGRAM, "accepted"),
+    "code": (*NO_JWT, "accepted", "refresh_token_invalid", "of no client"),
+    "refresh_token": (*NO_JWT, "code_invalid", "accepted", "of no client"),
 }
 
 
@@ -216,7 +247,7 @@ def places(key_ring, clock, caplog):
 )
 def test_each_kind_is_accepted_in_its_own_place_alone(places, kind, place, check):
     assert places.present(kind, place) == check
-    assert len(places.store.claimed) == (check == "accepted" and place in PLACES[:4])
+    assert len(places.store.claimed) == (check == "accepted" and place in ONCE)
 
 
 @pytest.mark.parametrize("kind", ["handoff", "id_token", "logout", "oidc_logout"])

@@ -10,6 +10,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.issuer.authorization import ReturnAddress
 from flask_handoff.issuer.clients import ClientRegistry
+from flask_handoff.keys import VerificationKey
 from flask_handoff.settings import check_public_url
 
 CALLBACK = "https://notes.example.com/sso/callback"
@@ -285,3 +286,84 @@ def test_a_browser_is_sent_nowhere_else(url):
 
 def test_an_origin_is_scheme_host_and_port():
     assert origin_of("https://notes.example.com:8443/a?b=c") == "https://notes.example.com:8443"
+
+
+SECRET_HASH = "0" * 64
+
+
+def key(strangers_key):
+    return VerificationKey.from_public_key(strangers_key.public_key())
+
+
+def service(**changed):
+    fields = {"redirect_uris": [], "response_types": [], "service": True}
+    return client(**{"initiate_login_uri": None, **fields, **changed})
+
+
+def test_a_service_needs_no_address_and_no_user(strangers_key):
+    jwk = key(strangers_key).to_jwk()
+    registered = service(public_keys=[jwk])
+    assert [each.kid for each in registered.public_keys] == [jwk["kid"]]
+    assert not registered.is_public
+    assert service(public_keys=[key(strangers_key)]) == registered
+    assert hash(registered)
+    assert service(secret_hashes=[SECRET_HASH]).service
+
+
+def test_a_client_has_two_keys_while_it_rotates(strangers_key):
+    jwk = key(strangers_key).to_jwk()
+    two = client(public_keys=[jwk, {**jwk, "kid": "another"}])
+    assert [each.kid for each in two.public_keys] == [jwk["kid"], "another"]
+
+
+def test_a_service_that_proves_nothing_is_refused_at_the_start():
+    with pytest.raises(ConfigurationError, match=r"service of client .* is wrong"):
+        service()
+
+
+def test_only_a_service_goes_without_answers(strangers_key):
+    keys = [key(strangers_key)]
+    with pytest.raises(ConfigurationError, match="response_types"):
+        client(response_types=[], public_keys=keys)
+    with pytest.raises(ConfigurationError, match="redirect_uris"):
+        client(redirect_uris=[], public_keys=keys)
+
+
+def test_keys_stand_in_place_of_secrets(strangers_key):
+    with pytest.raises(ConfigurationError, match="keys or secrets, not both"):
+        client(public_keys=[key(strangers_key)], secret_hashes=[SECRET_HASH])
+
+
+def test_two_keys_of_one_name_are_refused(strangers_key):
+    with pytest.raises(ConfigurationError, match="a kid of its own"):
+        client(public_keys=[key(strangers_key), key(strangers_key)])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n": "AQAB"},
+        {"kty": "EC"},
+        {"alg": "RS512"},
+        {"use": "enc"},
+        {"kid": None},
+        {"d": "AQAB"},
+        {"e": "Aw"},
+    ],
+    ids=["short", "EC", "RS512", "encryption", "no kid", "private", "exponent"],
+)
+def test_a_key_that_cannot_be_used_is_refused_at_the_start(strangers_key, change):
+    jwk = {**key(strangers_key).to_jwk(), **change}
+    with pytest.raises(ConfigurationError, match="a key of public_keys cannot be used"):
+        client(public_keys=[jwk])
+
+
+@pytest.mark.parametrize("value", ["a key", ["a key"], {"keys": []}, 7, None, [None]])
+def test_keys_that_are_no_list_of_keys_are_refused(value):
+    with pytest.raises(ConfigurationError, match="public_keys"):
+        client(public_keys=value)
+
+
+def test_an_object_with_what_is_no_key_is_refused():
+    with pytest.raises(ConfigurationError, match="public_keys"):
+        Client("notes", "Notes", (CALLBACK,), public_keys=({"kty": "RSA"},))  # type: ignore[arg-type]

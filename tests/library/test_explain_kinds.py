@@ -8,8 +8,8 @@ import jwt
 import pytest
 
 from flask_handoff import HANDOFF, OIDC, SignedInUser, TokenMinter
-from flask_handoff.profiles import ACCESS, LOGOUT, LOGOUT_EVENT, OIDC_LOGOUT
-from flask_handoff.tokens.kinds import CLIENT_ASSERTION, kind_of
+from flask_handoff.profiles import ACCESS, CLIENT_ASSERTION, LOGOUT, LOGOUT_EVENT, OIDC_LOGOUT
+from flask_handoff.tokens.kinds import kind_of
 from tests.flask_command import run_flask
 from tests.minimal_pair import ISSUER, RECEIVER
 
@@ -92,7 +92,7 @@ def tokens(key_ring):
         LOGOUT.name: minter.mint_logout(
             audience="notes", ended_at=datetime.now(UTC), subject="ada"
         ),
-        CLIENT_ASSERTION: jwt.encode(
+        CLIENT_ASSERTION.name: jwt.encode(
             assertion, key.private_key, algorithm="RS256", headers={"kid": key.kid}
         ),
     }
@@ -108,7 +108,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize(("where", "expected"), OPTIONS.items())
 @pytest.mark.parametrize(
-    "kind", [HANDOFF.name, OIDC.name, ACCESS.name, LOGOUT.name, CLIENT_ASSERTION]
+    "kind", [HANDOFF.name, OIDC.name, ACCESS.name, LOGOUT.name, CLIENT_ASSERTION.name]
 )
 def test_the_kind_of_a_token_is_named_wherever_it_is_explained(
     command, tokens, where, expected, kind
@@ -137,7 +137,9 @@ def test_a_mix_up_says_where_the_token_belongs(command, tokens):
     )
     assert "Explain it with --logout" in command("issuer", tokens[LOGOUT.name]).stdout
     assert "Explain it without an option" in command("issuer", tokens[HANDOFF.name]).stdout
-    assert "sends it to the issuer's /token" in command("issuer", tokens[CLIENT_ASSERTION]).stdout
+    assert (
+        "sends it to the issuer's /token" in command("issuer", tokens[CLIENT_ASSERTION.name]).stdout
+    )
     assert "Compare HANDOFF_POLICY here" in command("receiver", tokens[OIDC.name]).stdout
 
 
@@ -166,11 +168,11 @@ JWT_TYPE = {"typ": "JWT"}
     [
         ({"typ": "application/AT+JWT"}, {}, ACCESS.name),
         ({"typ": "at+jwt"}, {"nonce": "n", "events": {LOGOUT_EVENT: {}}}, ACCESS.name),
-        ({"typ": "client-authentication+jwt"}, {}, CLIENT_ASSERTION),
+        ({"typ": "client-authentication+jwt"}, {}, CLIENT_ASSERTION.name),
         (JWT_TYPE, {"events": {LOGOUT_EVENT: {}}, "iss": "i"}, OIDC_LOGOUT.name),
         (JWT_TYPE, {"events": "x", "nonce": "n"}, OIDC.name),
         (JWT_TYPE, {"iss": "i", "aud": "a", "sub": "s"}, OIDC.name),
-        ({}, {"iss": "a", "sub": "a", "aud": "i"}, CLIENT_ASSERTION),
+        ({}, {"iss": "a", "sub": "a", "aud": "i"}, CLIENT_ASSERTION.name),
         ({}, {"iss": "i", "sub": "s", "aud": "a", "client_id": "c"}, ACCESS.name),
         ({"typ": "secevent+jwt"}, {"iss": "i", "aud": "a", "sub": "s"}, None),
         ({"typ": None}, {"iss": "i", "aud": "a", "sub": "s"}, None),

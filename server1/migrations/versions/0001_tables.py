@@ -16,6 +16,7 @@ def upgrade(op: Operations) -> None:
     _create_clients(op)
     _create_codes(op)
     _create_refresh_tokens(op)
+    _create_replay(op)
     _create_throttles(op)
     _create_audit(op)
     _create_outbox(op)
@@ -103,7 +104,10 @@ def _create_clients(op: Operations) -> None:
         sa.Column("first_party", sa.Boolean, nullable=False),
         sa.Column("secret_sha256", sa.String(64)),
         sa.Column("previous_secret_sha256", sa.String(64)),
-        sa.Column("previous_secret_until", sa.DateTime(timezone=True)),
+        sa.Column("public_jwk", sa.Text),
+        sa.Column("previous_public_jwk", sa.Text),
+        sa.Column("previous_until", sa.DateTime(timezone=True)),
+        sa.Column("granted_scope", sa.Text, nullable=False),
         sa.Column("disabled", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     )
@@ -155,6 +159,19 @@ def _create_refresh_tokens(op: Operations) -> None:
         sa.Column("ended", sa.Boolean, nullable=False),
         sa.Index("handoff_refresh_families_by_subject", "subject"),
         sa.Index("handoff_refresh_families_by_forget_at", "forget_at"),
+    )
+
+
+def _create_replay(op: Operations) -> None:
+    """Make the library's table, as that of the codes."""
+    op.create_table(
+        "handoff_replay",
+        sa.Column("issuer", sa.String(255), nullable=False),
+        sa.Column("jwt_id", sa.String(261), nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "jwt_id"),
+        sa.Index("handoff_replay_by_expiry", "expires_at"),
+        sqlite_with_rowid=False,
     )
 
 

@@ -13,11 +13,10 @@ from flask_handoff.claims import UnverifiedToken
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.issuer.context import EXTENSION as ISSUER
 from flask_handoff.issuer.context import IssuerContext
-from flask_handoff.profiles import ACCESS, HANDOFF, LOGOUT, OIDC, OIDC_LOGOUT
+from flask_handoff.profiles import ACCESS, CLIENT_ASSERTION, HANDOFF, LOGOUT, OIDC, OIDC_LOGOUT
 from flask_handoff.receiver.context import EXTENSION as RECEIVER
 from flask_handoff.receiver.context import ReceiverContext
 from flask_handoff.tokens.explain import CheckResult, Explanation, Verdict, explain
-from flask_handoff.tokens.kinds import CLIENT_ASSERTION
 from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH, Verifier
 
 _MOST_BYTES = 4 * MAXIMUM_TOKEN_LENGTH  # read from standard input; what is longer is no token
@@ -30,7 +29,7 @@ _WHERE_TO_EXPLAIN: Mapping[str, str] = {
     LOGOUT.name: _WITH_LOGOUT,
     OIDC_LOGOUT.name: _WITH_LOGOUT,
     ACCESS.name: "Explain it with --access, at the issuer, where aud is the issuer itself.",
-    CLIENT_ASSERTION: "A client sends it to the issuer's /token, and nowhere else.",
+    CLIENT_ASSERTION.name: "A client sends it to the issuer's /token, and nowhere else.",
 }
 _OF_TWO_POLICIES = ({HANDOFF.name, OIDC.name}, {LOGOUT.name, OIDC_LOGOUT.name})
 

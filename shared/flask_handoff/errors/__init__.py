@@ -41,6 +41,7 @@ from .keys import KeyLifeCycleError as KeyLifeCycleError
 from .keys import KeyMaterialError as KeyMaterialError
 from .keys import KeyUnusableError as KeyUnusableError
 from .programs import AccessTokenError as AccessTokenError
+from .programs import ClientAssertionError as ClientAssertionError
 from .programs import ClientAuthenticationError as ClientAuthenticationError
 from .programs import CodeInvalidError as CodeInvalidError
 from .programs import CodeReplayedError as CodeReplayedError

@@ -24,6 +24,10 @@ class ClientAuthenticationError(TokenRequestError, code="client_authentication")
         super().__init__(message, error="invalid_client")
 
 
+class ClientAssertionError(ClientAuthenticationError, code="client_assertion"):
+    """The JWT with which a client authenticates is refused (HTTP 401); ``check`` says by what."""
+
+
 class CodeInvalidError(TokenRequestError, code="code_invalid"):
     """The authorization code is unknown, has expired, or was issued for another request."""
 

@@ -204,7 +204,7 @@ def _read_challenge(read: ParameterReader, client: Client) -> str | None:
     if challenge is None:
         if method is not None:
             raise _invalid("code_challenge: missing beside its method")
-        if not client.secret_hashes:
+        if client.is_public:
             raise _invalid("code_challenge: required of a client without a secret")
         return None
     if method != "S256":  # none means "plain", which tells the verifier to whoever reads along

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flask import Blueprint
 
 from flask_handoff.errors import AuthorizationRequestError, DependencyUnavailableError
@@ -15,8 +17,8 @@ from .token_endpoint import token
 from .userinfo import userinfo
 
 
-def make_blueprint(*, issues_codes: bool) -> Blueprint:
-    """Make the blueprint of an application's endpoints."""
+def make_blueprint(grant_types: Collection[str]) -> Blueprint:
+    """Make the blueprint of an application's endpoints, for what its ``/token`` takes."""
     blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
     blueprint.before_request(refuse_head("handoff_issuer.authorize"))
     blueprint.after_request(make_private)
@@ -27,11 +29,12 @@ def make_blueprint(*, issues_codes: bool) -> Blueprint:
     blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
     blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
     blueprint.add_url_rule("/authorize", "authorize", authorize, methods=["GET", "POST"])
-    if issues_codes:
+    if grant_types:
         blueprint.add_url_rule(
             "/.well-known/oauth-authorization-server", "oauth_metadata", metadata
         )
         blueprint.add_url_rule("/token", view_func=token, methods=["POST"])
+    if "authorization_code" in grant_types:
         blueprint.add_url_rule("/userinfo", view_func=userinfo, methods=["GET", "POST"])
     blueprint.register_error_handler(AuthorizationRequestError, refused)
     blueprint.register_error_handler(DependencyUnavailableError, unavailable)

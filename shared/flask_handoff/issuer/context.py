@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +13,9 @@ from flask_handoff.claims import Clock, SignedInUser
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.tokens import AccessTokenVerifier, TokenMinter
 
+from .client_credentials import ClientScopeHook
 from .clients import Client, ClientSource
+from .clients.assertions import ClientAssertions
 from .codes import Codes
 from .config import IssuerConfig
 from .request_carrier import RequestCarrier
@@ -26,7 +28,7 @@ ConsentedAtHook = Callable[[SignedInUser, Client, frozenset[str]], datetime | No
 
 
 class Hooks(NamedTuple):
-    """What the application is asked while a user is here, see ``HandoffIssuer``."""
+    """What the application is asked, see ``HandoffIssuer``."""
 
     signed_in_user: SignedInUserHook
     granted_scope: GrantedScopeHook
@@ -34,6 +36,7 @@ class Hooks(NamedTuple):
     transaction: Callable[[], AbstractContextManager[object]]
     consented_at: ConsentedAtHook | None
     consent_endpoint: str | None
+    client_scope: ClientScopeHook | None  # None: no service acts for itself
 
 
 class IssuerContext(NamedTuple):
@@ -47,7 +50,17 @@ class IssuerContext(NamedTuple):
     access_verifier: AccessTokenVerifier  # of those for this issuer itself
     carrier: RequestCarrier
     codes: Codes | None  # None: this issuer issues none
+    assertions: ClientAssertions | None  # None: no client may authenticate by one
     clock: Clock
+
+    @property
+    def grant_types(self) -> Sequence[str]:
+        """What ``/token`` takes; nothing where there is no such endpoint."""
+        return (
+            *(["authorization_code"] if self.codes else ()),
+            *(["refresh_token"] if self.codes and self.codes.refresh_tokens else ()),
+            *(["client_credentials"] if self.hooks.client_scope else ()),
+        )
 
 
 def issuer_context() -> IssuerContext:

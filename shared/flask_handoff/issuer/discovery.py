@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response
 from flask_handoff.keys import JWKS_MAX_AGE
 
 from .clients import Client
-from .clients.authentication import METHODS
-from .context import issuer_context
+from .clients.authentication import ASSERTION_METHOD, METHODS
+from .context import IssuerContext, issuer_context
 
 
 def metadata() -> Response:
@@ -53,30 +53,38 @@ def metadata() -> Response:
     }
     if issuer.hooks.consent_endpoint is not None:
         document["prompt_values_supported"] = ["none", "login", "select_account", "consent"]
+    if issuer.grant_types:
+        document |= _of_tokens(issuer, clients)
     if issuer.codes is not None:
-        offline = issuer.codes.refresh_tokens is not None
-        document |= _of_codes(base, clients, offline=offline)
+        document |= _of_codes(base)
     return _public_json(json.dumps(document).encode())
 
 
-def _of_codes(base: str, clients: Iterable[Client], *, offline: bool) -> Mapping[str, object]:
+def _of_tokens(issuer: IssuerContext, clients: Iterable[Client]) -> Mapping[str, object]:
     services = {scope for client in clients for scope in client.scopes}
-    return {
-        "token_endpoint": f"{base}/token",
+    offline = "refresh_token" in issuer.grant_types
+    announced: dict[str, object] = {
+        "token_endpoint": f"{issuer.config.issuer}/token",
         "token_endpoint_auth_methods_supported": list(METHODS),
-        "userinfo_endpoint": f"{base}/userinfo",
-        "response_types_supported": ["code", "id_token"],
-        "response_modes_supported": ["query", "form_post"],
-        "grant_types_supported": [
-            *("authorization_code", "implicit"),
-            *(["refresh_token"] if offline else ()),
-        ],
-        "code_challenge_methods_supported": ["S256"],
+        "grant_types_supported": sorted([*issuer.grant_types, "implicit"]),
         "scopes_supported": [
             *("openid", "profile", "email"),
             *(["offline_access"] if offline else ()),
             *sorted(services),
         ],
+    }
+    if issuer.assertions is not None:
+        announced["token_endpoint_auth_methods_supported"] = [ASSERTION_METHOD, *METHODS]
+        announced["token_endpoint_auth_signing_alg_values_supported"] = ["RS256"]
+    return announced
+
+
+def _of_codes(base: str) -> Mapping[str, object]:
+    return {
+        "userinfo_endpoint": f"{base}/userinfo",
+        "response_types_supported": ["code", "id_token"],
+        "response_modes_supported": ["query", "form_post"],
+        "code_challenge_methods_supported": ["S256"],
     }
 
 

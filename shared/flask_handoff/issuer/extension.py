@@ -20,7 +20,7 @@ from flask_handoff.errors import (
     ConfigurationError,
 )
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
-from flask_handoff.stores import CodeStore, RefreshStore, Revocations
+from flask_handoff.stores import CodeStore, RefreshStore, ReplayStore, Revocations
 from flask_handoff.tokens import AccessTokenVerifier, TokenMinter
 from flask_handoff.web.request_guards import answer_only_to
 
@@ -28,7 +28,9 @@ from .authorization import AuthorizationRequest
 from .authorization_endpoint import carried_request, carried_value, resume_url
 from .authorization_response import return_error
 from .blueprint import make_blueprint
+from .client_credentials import ClientScopeHook
 from .clients import Client, ClientSource, CombinedClients
+from .clients.assertions import ClientAssertions
 from .codes import Codes
 from .config import IssuerConfig
 from .context import (
@@ -65,6 +67,9 @@ class HandoffIssuer:
             access token, as this user is now; None when that session or account has ended, or the
             user has withdrawn their consent. Without a session (None) it was granted for while the
             user is away: what the answer says of a session, and of its ``auth_time``, is ignored.
+        client_scope: For services, see ``Client``: asked what one may do for itself, of what it
+            requests; of everything, where that is empty. With it comes ``client_credentials`` at
+            ``/token``. No user's subject may be a service's ``client_id``: APIs would mix them up.
 
     Sources: OpenID Connect Core 1.0, sections 3.1.2, 3.2.2 and 5.3; OpenID Connect Discovery 1.0,
     section 3.
@@ -80,6 +85,7 @@ class HandoffIssuer:
         consented_at: ConsentedAtHook | None = None,
         consent_endpoint: str | None = None,
         token_user: TokenUserHook | None = None,
+        client_scope: ClientScopeHook | None = None,
     ) -> None:
         if (consented_at is None) != (consent_endpoint is None):
             raise TypeError("consented_at and consent_endpoint are given together")
@@ -90,6 +96,7 @@ class HandoffIssuer:
             transaction,
             consented_at,
             consent_endpoint,
+            client_scope,
         )
         self._token_user = token_user
 
@@ -101,6 +108,7 @@ class HandoffIssuer:
         clients: ClientSource | None = None,
         codes: CodeStore | None = None,
         refresh_tokens: RefreshStore | None = None,
+        replay_store: ReplayStore | None = None,
         clock: Clock = system_clock,
     ) -> None:
         """Check the settings, load the keys, and add the endpoints to *app*.
@@ -113,6 +121,8 @@ class HandoffIssuer:
                 loses codes that are on their way.
             refresh_tokens: Keeps families of refresh tokens; with it a code brings one where
                 ``offline_access`` is granted. Give it the same transactions as *codes*.
+            replay_store: Remembers the JWTs by which clients with ``public_keys`` authenticate at
+                ``/token``, each good once; without it none can. All processes share it.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
@@ -124,7 +134,7 @@ class HandoffIssuer:
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
         secret_keys = _secret_keys(app)
-        app.extensions[EXTENSION] = IssuerContext(
+        context = app.extensions[EXTENSION] = IssuerContext(
             config=config,
             hooks=self._hooks,
             clients=known,
@@ -144,10 +154,11 @@ class HandoffIssuer:
                 offline_access=refresh_tokens is not None,
             ),
             codes=self._codes(codes, refresh_tokens, secret_keys),
+            assertions=ClientAssertions.of(config.issuer, replay_store, known, clock),
             clock=clock,
         )
         answer_only_to(app, config.issuer, config.internal_hosts)
-        app.register_blueprint(make_blueprint(issues_codes=codes is not None))
+        app.register_blueprint(make_blueprint(context.grant_types))
 
     def clients(self) -> tuple[Client, ...]:
         """Return the clients that are registered with the current application."""

@@ -1,4 +1,4 @@
-"""The token endpoint: a client exchanges what a user granted it for tokens."""
+"""The token endpoint: a client exchanges what was granted to it for tokens."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ from flask_handoff.web import request_id
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, unverified_parameters
 
+from .client_credentials import ClientScopeHook, grant_for_itself
 from .clients import Client
 from .clients.authentication import authenticate_client
 from .codes import Codes
 from .context import issuer_context
 from .refresh_tokens import RefreshTokens, new_jwt_id
+
+Grant = Callable[[Client, ParameterReader], Mapping[str, object]]
 
 _log = logging.getLogger("flask_handoff")
 
@@ -41,9 +44,9 @@ def token() -> Response:
     """
     client = None
     try:
-        read = _read_parameters()
+        read, issuer = _read_parameters(), issuer_context()
         client = authenticate_client(
-            read, request.headers.get("Authorization"), issuer_context().clients
+            read, request.headers.get("Authorization"), issuer.clients, issuer.assertions
         )
         response: Response = jsonify(_issue(client, read))
     except (TokenRequestError, DependencyUnavailableError) as error:
@@ -68,18 +71,40 @@ def _issue(client: Client, read: ParameterReader) -> Mapping[str, object]:
         raise TokenRequestError(
             f"grant_type: expected {' or '.join(grants)}", error="unsupported_grant_type"
         )
-    if "code" not in client.response_types:
+    if grant_type != "client_credentials" and "code" not in client.response_types:
         raise TokenRequestError("not registered for codes", error="unauthorized_client")
     return grants[grant_type](client, read)
 
 
-def _grants() -> Mapping[str, Callable[[Client, ParameterReader], Mapping[str, object]]]:
-    codes = issuer_context().codes
-    assert codes is not None  # noqa: S101 - else there is no such endpoint
-    grants = {"authorization_code": partial(_exchange_code, codes)}
-    if codes.refresh_tokens is None:
-        return grants
-    return {**grants, "refresh_token": partial(_refresh, codes.refresh_tokens)}
+def _grants() -> Mapping[str, Grant]:
+    issuer = issuer_context()
+    codes, client_scope = issuer.codes, issuer.hooks.client_scope
+    grants: dict[str, Grant] = {}
+    if codes is not None:
+        grants["authorization_code"] = partial(_exchange_code, codes)
+        if codes.refresh_tokens is not None:
+            grants["refresh_token"] = partial(_refresh, codes.refresh_tokens)
+    if client_scope is not None:
+        grants["client_credentials"] = partial(_serve, client_scope)
+    return grants
+
+
+def _serve(
+    client_scope: ClientScopeHook, client: Client, read: ParameterReader
+) -> Mapping[str, object]:
+    issuer = issuer_context()
+    grant = grant_for_itself(
+        client, read, client_scope, issuer=issuer.config.issuer, clients=issuer.clients
+    )
+    access_token = issuer.minter.mint_access(
+        subject=grant.client_id,
+        client_id=grant.client_id,
+        audience=grant.audience,
+        scope=grant.scope,
+        session_id=None,
+        jwt_id=grant.jwt_id,
+    )
+    return _bearer(access_token, grant.scope)
 
 
 def _exchange_code(codes: Codes, client: Client, read: ParameterReader) -> Mapping[str, object]:
@@ -109,20 +134,16 @@ def _answer(
     refresh_token: str | None,
 ) -> Mapping[str, object]:
     minter = issuer_context().minter
-    answer: dict[str, object] = {
-        "access_token": minter.mint_access(
-            subject=grant.subject,
-            client_id=grant.client_id,
-            audience=grant.audience,
-            scope=grant.access_scope,
-            # With a refresh token it is good beyond the session, as the next one will be.
-            session_id=grant.session_id if refresh_token is None else None,
-            jwt_id=jwt_id,
-        ),
-        "token_type": "Bearer",
-        "expires_in": int(ACCESS.lifetime.total_seconds()),
-        "scope": " ".join(sorted(grant.scope)),
-    }
+    access_token = minter.mint_access(
+        subject=grant.subject,
+        client_id=grant.client_id,
+        audience=grant.audience,
+        scope=grant.access_scope,
+        # With a refresh token it is good beyond the session, as the next one will be.
+        session_id=grant.session_id if refresh_token is None else None,
+        jwt_id=jwt_id,
+    )
+    answer = _bearer(access_token, grant.scope)
     if refresh_token is not None:
         answer["refresh_token"] = refresh_token
     if "openid" in grant.scope:
@@ -134,6 +155,15 @@ def _answer(
             scope=grant.scope,
         )
     return answer
+
+
+def _bearer(access_token: str, scope: frozenset[str]) -> dict[str, object]:
+    return {
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": int(ACCESS.lifetime.total_seconds()),
+        "scope": " ".join(sorted(scope)),
+    }
 
 
 def _refuse(

@@ -45,6 +45,8 @@ def _user(issuer: IssuerContext, claims: AccessClaims) -> SignedInUser:
         client = issuer.clients.client(claims.client_id)
     except ClientUnknownError:
         raise _ended(claims, "its client is not registered any more") from None
+    if claims.subject == claims.client_id:
+        raise _ended(claims, "it is a service's own, and about no user")
     codes = cast(Codes, issuer.codes)
     if claims.session_id is None and codes.refresh_tokens is None:
         raise _ended(claims, "no user's session has granted it")

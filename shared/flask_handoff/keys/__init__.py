@@ -11,6 +11,7 @@ from .own.life_cycle import new_key as new_key
 from .own.life_cycle import retire_key as retire_key
 from .own.life_cycle import revoke_keys as revoke_keys
 from .own.life_cycle import stage_key as stage_key
+from .own.private_files import new_private_file as new_private_file
 from .own.ring import KeyRing as KeyRing
 from .own.ring_file import RingEntry as RingEntry
 from .own.ring_file import read_ring as read_ring
@@ -20,11 +21,14 @@ from .own.rotation_schedule import RETENTION_TIME as RETENTION_TIME
 from .own.rotation_schedule import activation_allowed_at as activation_allowed_at
 from .own.rotation_schedule import retirement_allowed_at as retirement_allowed_at
 from .own.rotation_schedule import utc as utc
+from .own.signing_key import SigningKey as SigningKey
 from .own.watched_ring import WatchedKeyRing as WatchedKeyRing
 from .pinned import PinnedKeys as PinnedKeys
+from .public_key_file import read_public_key as read_public_key
 from .remote.client import JWKSClient as JWKSClient
 from .signer import IssuerKeys as IssuerKeys
 from .signer import Signer as Signer
+from .source import FixedKeys as FixedKeys
 from .source import KeySource as KeySource
 from .verification_key import VerificationKey as VerificationKey
 from .verification_key import thumbprint as thumbprint

@@ -4,6 +4,7 @@ Nothing in this folder knows Flask, and nothing outside it knows PyJWT.
 """
 
 from .access_verifier import AccessTokenVerifier as AccessTokenVerifier
+from .assertion_verifier import ClientAssertionVerifier as ClientAssertionVerifier
 from .handoff_verifier import TokenVerifier as TokenVerifier
 from .logout_verifier import LogoutTokenVerifier as LogoutTokenVerifier
 from .minter import TokenMinter as TokenMinter

@@ -91,7 +91,7 @@ class ClaimReader:
         if type(value) is not str or form.fullmatch(value) is None:
             raise not_of_its_form(claim, "of its documented form")
 
-    def seconds(self, claim: str) -> int:
+    def seconds(self, claim: str) -> float:
         """Return a date that must be there, in whole seconds since 1970."""
         value = self._payload.get(claim)
         # ``True`` is an int to Python, and "1_900_000_000" is a number to ``int()``.
@@ -113,6 +113,17 @@ class ClaimReader:
         if type(value) is not bool:
             raise not_of_its_form(claim, "true or false")
         return value
+
+
+class FractionalDates(ClaimReader):
+    """Reads dates with fractions of a second as well, as some libraries write them."""
+
+    def seconds(self, claim: str) -> float:
+        """Return a date that must be there, in seconds since 1970, finite."""
+        value = self._payload.get(claim)
+        if type(value) is float and 0 < value <= LATEST_DATE:
+            return value
+        return super().seconds(claim)
 
 
 def missing(claim: str) -> TokenClaimError:

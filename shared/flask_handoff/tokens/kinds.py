@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_handoff.profiles import (
     ACCESS,
+    CLIENT_ASSERTION,
     HANDOFF,
     LOGOUT,
     LOGOUT_EVENT,
@@ -17,11 +18,8 @@ from flask_handoff.profiles import (
 
 from .verification import plain_type
 
-CLIENT_ASSERTION = "client assertion"
-
-_BY_TYPE = {profile.typ: profile.name for profile in (HANDOFF, ACCESS, LOGOUT)} | {
-    "client-authentication+jwt": CLIENT_ASSERTION
-}
+_OF_THEIR_OWN_TYPE = (HANDOFF, ACCESS, LOGOUT, CLIENT_ASSERTION)
+_BY_TYPE = {profile.typ: profile.name for profile in _OF_THEIR_OWN_TYPE}
 
 
 def kind_of(
@@ -44,7 +42,7 @@ def kind_of(
     if "nonce" in payload:
         return OIDC.name
     if "iss" in payload and payload["iss"] == payload.get("sub"):
-        return CLIENT_ASSERTION
+        return CLIENT_ASSERTION.name
     if "client_id" in payload:
         return ACCESS.name
     return OIDC.name if {"iss", "aud", "sub"} <= payload.keys() else None

@@ -31,6 +31,7 @@ class OneUseVerifier(Verifier):
     ) -> None:
         super().__init__(issuer=issuer, audience=audience, keys=keys, profile=profile, clock=clock)
         self.replay_store = replay_store
+        self.claimed_as = issuer  # beside the identifier, what a use is remembered by
         self.logout_store = logout_store
 
 
@@ -45,7 +46,7 @@ class OneUseVerification(Verification):
         expected = self.expected
         forget_at = self.payload["exp"] + expected.leeway + REPLAY_MARGIN.total_seconds()
         expected.replay_store.claim(
-            expected.issuer,
+            expected.claimed_as,
             identifier,
             expires_at=int(max(forget_at, at_least_until)),
             now=int(self.now),

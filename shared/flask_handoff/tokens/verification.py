@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from flask_handoff.claims import Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import (
@@ -66,11 +66,13 @@ class Verifier:
 class Verification:
     """One token on its way through the checks; each check leaves here what the next ones need."""
 
+    claim_reader: ClassVar[type[ClaimReader]] = ClaimReader
+
     expected: Verifier
     unverified_token: UnverifiedToken
 
     unverified_segments: Mapping[str, str] = field(init=False, default_factory=dict)
-    unverified_kid: str = field(init=False)
+    unverified_kid: str | None = field(init=False)  # None where the kind may go without
     key: VerificationKey = field(init=False)
     is_genuine: bool = field(init=False, default=False)  # signed by the issuer; not yet for us
     signed_octets: bytes = field(init=False)
@@ -118,12 +120,21 @@ def fit_for_a_log(value: object) -> str | None:
 
 def check_form(case: Verification) -> None:
     """Is it a compact JWS of at most 4,096 characters?"""
-    if len(case.unverified_token) > MAXIMUM_TOKEN_LENGTH:
+    case.unverified_segments = segments_of(case.unverified_token)
+
+
+def segments_of(unverified_token: UnverifiedToken) -> Mapping[str, str]:
+    """Return the segments of a compact JWS by name: header, payload, signature.
+
+    Raises:
+        TokenMalformedError: It is none, or too long.
+    """
+    if len(unverified_token) > MAXIMUM_TOKEN_LENGTH:
         raise TokenMalformedError(f"longer than {MAXIMUM_TOKEN_LENGTH} characters")
-    form = _COMPACT_FORM.fullmatch(case.unverified_token)
+    form = _COMPACT_FORM.fullmatch(unverified_token)
     if form is None:
         raise TokenMalformedError("not a compact JWS")
-    case.unverified_segments = form.groupdict()
+    return form.groupdict()
 
 
 def check_header(case: Verification) -> None:
@@ -137,7 +148,8 @@ def check_header(case: Verification) -> None:
     if plain_type(header) not in profile.accepted_types:
         raise TokenMalformedError(f'header "typ" (type): not that of a {profile.name}')
     kid = header.get("kid")
-    if type(kid) is not str or _KID.fullmatch(kid) is None:
+    may_be_absent = "kid" not in header and not profile.requires_kid
+    if not may_be_absent and (type(kid) is not str or _KID.fullmatch(kid) is None):
         raise TokenMalformedError('header "kid" (key ID): missing or not of its form')
     case.unverified_kid = kid
 
@@ -154,7 +166,7 @@ def plain_type(header: Mapping[str, Any]) -> str | None:
 def check_key(case: Verification) -> None:
     """Does the issuer publish the key that it names?"""
     # The header is not trusted yet: it may only choose among the issuer's keys.
-    case.key = case.expected.keys.key(case.unverified_kid)
+    case.key = case.expected.keys.key(cast(str, case.unverified_kid))
 
 
 def check_signature(case: Verification) -> None:
@@ -224,9 +236,10 @@ def check_time(case: Verification) -> None:
     """Has its time begun, and is not over?"""
     payload = case.payload
     case.now = case.expected.clock().timestamp()
-    check_begun(case, "iat", '"iat" (issued at)')
+    if "iat" in payload:  # a client assertion may go without
+        check_begun(case, "iat", '"iat" (issued at)')
     if "nbf" in payload:
-        if ClaimReader(payload).seconds("nbf") > payload["exp"]:
+        if case.claim_reader(payload).seconds("nbf") > payload["exp"]:
             raise TokenClaimError('claim "nbf" (not before): after "exp"', claim="nbf")
         check_begun(case, "nbf", '"nbf" (not before)')
     since = case.now - payload["exp"]

@@ -8,14 +8,24 @@ import hmac
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from flask_handoff.errors import ClientAuthenticationError, ClientUnknownError, TokenRequestError
+from flask_handoff.claims import UnverifiedToken
+from flask_handoff.errors import (
+    ClientAssertionError,
+    ClientAuthenticationError,
+    ClientUnknownError,
+    TokenRequestError,
+)
 from flask_handoff.web.parameters import ParameterReader
 
+from .assertions import ASSERTION_TYPE, ClientAssertions
 from .client import Client
 from .registry import ClientSource
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")
 """How a client may authenticate; a public one not at all: PKCE protects its codes."""
+
+ASSERTION_METHOD = "private_key_jwt"
+"""How it may as well, where the issuer takes client assertions."""
 
 
 class _Credentials(NamedTuple):
@@ -32,27 +42,38 @@ def secret_hash(secret: str) -> str:
 
 
 def authenticate_client(
-    read: ParameterReader, unverified_authorization: str | None, clients: ClientSource
+    read: ParameterReader,
+    unverified_authorization: str | None,
+    clients: ClientSource,
+    assertions: ClientAssertions | None = None,
 ) -> Client:
     """Return the client that sends a request, once it has proved who it is.
 
     Args:
         read: The parameters in the request's body.
         unverified_authorization: The header of this name; None where there is none.
+        assertions: Verifies those of clients; None where the issuer takes none.
 
     Raises:
         TokenRequestError: It authenticates in two ways at once, or names two clients.
         ClientAuthenticationError: It is not registered, its secret is wrong or missing, or it is a
             public client and sends one. The text is the same whichever it is.
+        ClientAssertionError: What it has signed proves nothing.
+        DependencyUnavailableError: It cannot be told.
 
-    Source: RFC 6749, sections 2.3, 3.2.1 and 5.2.
+    Sources: RFC 6749, sections 2.3, 3.2.1 and 5.2; RFC 7521, section 4.2.
     """
     client_id, secret = read.text("client_id"), read.text("client_secret")
-    if read.text("client_assertion") or read.text("client_assertion_type"):
-        raise ClientAuthenticationError("client_assertion: not supported")
+    assertion, assertion_type = read.text("client_assertion"), read.text("client_assertion_type")
+    if assertion is not None or assertion_type is not None:
+        if assertions is None:
+            raise ClientAuthenticationError("client_assertion: not supported")
+        if unverified_authorization is not None or secret is not None:
+            raise _two_ways()
+        return assertions.authenticate(_read_assertion(assertion, assertion_type), client_id)
     if unverified_authorization is not None:
         if secret is not None:
-            raise TokenRequestError("the client authenticates in two ways at once")
+            raise _two_ways()
         unverified = _read_basic(unverified_authorization)
         if client_id not in (None, unverified.client_id):
             raise TokenRequestError("client_id: not the client of the Authorization header")
@@ -69,7 +90,7 @@ def authenticate_client(
 
 
 def _check_secret(client: Client, unverified_secret: str) -> None:
-    if not client.secret_hashes and not unverified_secret:
+    if client.is_public and not unverified_secret:
         return
     given = secret_hash(unverified_secret)
     # Without a break: how long it takes must not tell which of two secrets it was.
@@ -88,6 +109,18 @@ def _read_basic(unverified_authorization: str) -> _Credentials:
     client_id, _, secret = decoded.partition(":")
     # Both are form-encoded before they are joined, so that they may hold a colon.
     return _Credentials(unquote_plus(client_id), unquote_plus(secret))
+
+
+def _read_assertion(assertion: str | None, assertion_type: str | None) -> UnverifiedToken:
+    if assertion is None or assertion_type is None:
+        raise TokenRequestError("client_assertion and client_assertion_type: one without the other")
+    if assertion_type != ASSERTION_TYPE:
+        raise ClientAssertionError(f"client_assertion_type: expected {ASSERTION_TYPE}")
+    return UnverifiedToken(assertion)
+
+
+def _two_ways() -> TokenRequestError:
+    return TokenRequestError("the client authenticates in two ways at once")
 
 
 def _refusal() -> ClientAuthenticationError:

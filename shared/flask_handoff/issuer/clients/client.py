@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from flask_handoff.addresses import is_plain_address, is_safe_from_others
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.keys import VerificationKey
 from flask_handoff.profiles import (
     CLIENT_ID,
     OPENID_SCOPES,
@@ -33,13 +34,20 @@ class Client:
         name: What people call it; shown on pages.
         redirect_uris: The addresses that may receive an answer, compared character by character.
         initiate_login_uri: Where a handoff to it begins; None where it cannot be begun elsewhere.
-        response_types: ``id_token``, ``code`` or both: what it may ask for.
+        response_types: ``id_token``, ``code`` or both: what it may ask for; none for a
+            service that acts for itself only.
         response_modes: How an ID Token may travel: ``query``, ``form_post`` or both. ``query`` puts
             the token into a URL. A code may travel either way; to a native app in a query alone.
         policy: ``handoff``, or ``oidc`` for receivers whose library knows only ``typ: JWT``; with
             ``code`` it is ``oidc``.
         secret_hashes: SHA-256 of each secret that it may authenticate with, hexadecimal; two while
-            it changes from one to the other. None at all: a public client, which has to use PKCE.
+            it changes from one to the other.
+        public_keys: In place of secrets, the keys that its own JWTs are verified with
+            (``private_key_jwt``); two while it changes from one to the other. Neither keys nor
+            secrets: a public client, which has to use PKCE.
+        allow_token_endpoint_audience: Its library knows no ``aud`` for those JWTs but the address
+            of ``/token``; accept that as well. All others name the issuer.
+        service: May act for itself, without a user (``client_credentials``).
         native: Runs on its user's machine: its redirect URIs may have a scheme of its own, and
             those on a loopback address any port.
         first_party: Belongs to whoever runs SERVER1: its users are not asked for consent.
@@ -53,9 +61,9 @@ class Client:
     Raises:
         ConfigurationError: A field is not of its form.
 
-    Sources: RFC 6749, sections 2.1 and 3.1.2; RFC 8252, section 7; RFC 8707, section 2; RFC 9700,
-    section 2.1; OpenID Connect Core 1.0, section 4; OpenID Connect Back-Channel Logout 1.0,
-    section 2.2.
+    Sources: RFC 6749, sections 2.1, 3.1.2 and 4.4; RFC 7523, section 2.2; RFC 8252, section 7;
+    RFC 8707, section 2; RFC 9700, section 2.1; OpenID Connect Core 1.0, section 4; OpenID Connect
+    Back-Channel Logout 1.0, section 2.2.
     """
 
     client_id: str
@@ -66,6 +74,10 @@ class Client:
     response_modes: frozenset[str] = frozenset({"form_post"})
     policy: str = "handoff"
     secret_hashes: tuple[str, ...] = field(default=(), repr=False)
+    # The hash of a client goes without them: no key can be hashed.
+    public_keys: tuple[VerificationKey, ...] = field(default=(), repr=False, hash=False)
+    allow_token_endpoint_audience: bool = False
+    service: bool = False
     native: bool = False
     first_party: bool = False
     resource: str | None = None
@@ -93,15 +105,18 @@ class Client:
     def _rules(self) -> Iterator[tuple[str, object, str]]:
         yield "client_id", CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"
         yield "name", self.name.strip() and self.name.isprintable(), "what people call it"
-        yield "redirect_uris", self.redirect_uris or self.resource, "at least one address"
+        may_have_no_address = self.resource or self.service
+        yield "redirect_uris", self.redirect_uris or may_have_no_address, "at least one address"
         types, modes = self.response_types, self.response_modes
-        yield "response_types", types and types <= RESPONSE_TYPES, "id_token, code or both"
+        has_types = (types or self.service) and types <= RESPONSE_TYPES
+        yield "response_types", has_types, "id_token, code or both"
         yield "response_modes", modes and modes <= RESPONSE_MODES, "query, form_post or both"
         yield "policy", self.policy in PROFILES, "handoff or oidc"
         # Other people's libraries refuse the type that policy handoff gives an ID Token.
         yield "policy", self.policy == "oidc" or "code" not in types, "oidc, as it asks for code"
         secrets_are_hashed = all(map(_SECRET_HASH.fullmatch, self.secret_hashes))
         yield "secret_hashes", secrets_are_hashed, "the SHA-256 of each secret, hexadecimal"
+        yield from self._rules_of_keys()
         resource, scopes = self.resource, self.scopes
         is_uri = resource is None or (is_plain_address(resource) and len(resource) <= LONGEST_URL)
         yield "resource", is_uri, f"an absolute http(s) URI of at most {LONGEST_URL} characters"
@@ -120,6 +135,24 @@ class Client:
             "https://…, without # and user@; http:// only on loopback or, where the network "
             "itself is trusted, with backchannel_logout_allow_http",
         )
+
+    def _rules_of_keys(self) -> Iterator[tuple[str, object, str]]:
+        are_keys = all(isinstance(key, VerificationKey) for key in self.public_keys)
+        yield "public_keys", are_keys, "its public keys, each as a JWK with a kid"
+        names = {key.kid for key in self.public_keys}
+        yield "public_keys", len(names) == len(self.public_keys), "each key a kid of its own"
+        # Of two methods, whoever has stolen what the weaker one needs would choose that.
+        yield "public_keys", not (names and self.secret_hashes), "keys or secrets, not both"
+        # Else anybody who knows its name could act as it.
+        yield "service", not (self.service and self.is_public), "it public_keys or secret_hashes"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it cannot prove who it is.
+
+        Source: RFC 6749, section 2.1.
+        """
+        return not (self.secret_hashes or self.public_keys)
 
     def may_redirect_to(self, unverified_redirect_uri: str) -> bool:
         """Tell whether this address is registered for it, see ``redirect_uris.is_registered``."""

@@ -8,7 +8,8 @@ from dataclasses import fields
 from itertools import chain
 from typing import Any, Protocol
 
-from flask_handoff.errors import ClientUnknownError, ConfigurationError
+from flask_handoff.errors import ClientUnknownError, ConfigurationError, KeyUnusableError
+from flask_handoff.keys import VerificationKey
 from flask_handoff.redaction import shown
 
 from .client import Client
@@ -16,8 +17,14 @@ from .client import Client
 _REQUIRED = frozenset({"client_id", "name", "redirect_uris"})
 _TUPLES = frozenset({"redirect_uris", "secret_hashes"})
 _SETS = frozenset({"response_types", "response_modes", "scopes"})
+_KEYS = "public_keys"
 _LISTS = _TUPLES | _SETS
-_SWITCHES = frozenset({"native", "first_party", "backchannel_logout_allow_http"})
+_SWITCHES = frozenset(
+    {
+        *("native", "first_party", "service"),
+        *("backchannel_logout_allow_http", "allow_token_endpoint_audience"),
+    }
+)
 _OPTIONAL = frozenset({"initiate_login_uri", "resource", "backchannel_logout_uri"})
 _FIELDS = frozenset(field.name for field in fields(Client))
 
@@ -114,18 +121,33 @@ def _read_client(entry: Mapping[str, Any], place: str) -> Client:
     if wrong:
         raise ConfigurationError(
             f"{place}: {', '.join(wrong)} of the wrong type.",
-            f"{', '.join(sorted(_LISTS))} are lists of texts, {', '.join(sorted(_SWITCHES))} are "
-            "true or false, the others are texts.",
+            f"{', '.join(sorted(_LISTS))} are lists of texts, {_KEYS} is a list of JWKs, "
+            f"{', '.join(sorted(_SWITCHES))} are true or false, the others are texts.",
         )
     sequences = {name: tuple(entry[name]) for name in _TUPLES & entry.keys()}
     sets = {name: frozenset(entry[name]) for name in _SETS & entry.keys()}
     try:
-        return Client(**{**entry, **sequences, **sets})
+        keys = {_KEYS: tuple(map(_read_key, entry[_KEYS]))} if _KEYS in entry else {}
+        return Client(**{**entry, **sequences, **sets, **keys})
     except ConfigurationError as error:
         raise ConfigurationError(f"{place}: {error.problem}", error.remedy) from None
 
 
+def _read_key(key: Mapping[str, object] | VerificationKey) -> VerificationKey:
+    try:
+        return key if isinstance(key, VerificationKey) else VerificationKey.from_jwk(key)
+    except KeyUnusableError as error:
+        raise ConfigurationError(
+            f"a key of {_KEYS} cannot be used: {error}.",
+            "Give the client's public keys as JWKs: RSA, 2,048 to 4,096 bits, with a kid.",
+        ) from error
+
+
 def _is_of_its_type(field: str, value: object) -> bool:
+    if field == _KEYS:
+        return isinstance(value, list | tuple) and all(
+            isinstance(key, Mapping | VerificationKey) for key in value
+        )
     if field in _SWITCHES:
         return isinstance(value, bool)
     if field in _LISTS:

@@ -90,6 +90,32 @@ def write_private_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
+def new_private_file(path: Path, content: bytes) -> Iterator[None]:
+    """Write a file (mode 0600) that was not there before; it goes where what follows fails.
+
+    Raises:
+        ConfigurationError: There is something of that name, or it cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _not_written(path, error) from None
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise _not_written(path, error) from None
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def only_writer(directory: Path) -> Iterator[None]:
     """Wait until no other process or thread writes in a directory, and keep the others waiting.
 
@@ -120,6 +146,13 @@ def _check_mode(path: Path, mode: int, *, allowed: str) -> None:
             f" (mode {stat.S_IMODE(mode):04o}).",
             f"Run: chmod {allowed} {shlex.quote(shown(path))}",
         )
+
+
+def _not_written(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{shown(path)} cannot be written: {error.strerror}.",
+        "Name a file that is not there yet, in a directory of yours.",
+    )
 
 
 def _not_a_file(path: Path) -> ConfigurationError:

@@ -76,12 +76,15 @@ class SigningKey:
 
     def write(self, directory: Path) -> None:
         """Write the key to its file, see ``write_private_file``."""
-        pem = self.private_key.private_bytes(
+        write_private_file(_path(directory, self.kid), self.to_pem())
+
+    def to_pem(self) -> bytes:
+        """Write the private key as PKCS#8 in PEM, not encrypted: for a file of mode 0600 only."""
+        return self.private_key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        write_private_file(_path(directory, self.kid), pem)
 
 
 def delete_private_key(directory: Path, kid: str) -> None:

@@ -1,0 +1,148 @@
+"""Services at the command line: each signs with a key of its own, of which SERVER1 keeps half."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from flask_handoff import Client, shown
+from flask_handoff.errors import KeyUnusableError
+from flask_handoff.keys import SigningKey, VerificationKey, new_private_file, read_public_key
+from flask_handoff.profiles import OPENID_SCOPES
+from flask_service.command_line import to_the_minute
+from flask_service.database import database
+from server1.accounts import users
+from server1.clients.registration import ClientRefusedError, add_client, rotate_key
+from server1.clients.registry import KINDS
+from server1.config import config
+from server1.handoff import handoff
+
+KEY_BITS = 2048
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def key_options(command: _Command) -> _Command:
+    """Add the options that say where a service's key comes from."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option(
+            "--key-file",
+            type=file,
+            help="Where a service's new private key is written, in JSON, mode 0600.  "
+            "[default: CLIENT_ID.json]",
+        ),
+        click.option(
+            "--public-key",
+            type=file,
+            help="A service's own public key (PEM or JWK); then no key is made here.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def add_service(
+    name: str,
+    client_id: str,
+    scope: frozenset[str],
+    public_key: Path | None,
+    key_file: Path | None,
+) -> None:
+    """Register a service, and write its key file, unless it has brought its own public key.
+
+    Raises:
+        ClientRefusedError: It cannot be registered like this.
+        ConfigurationError: The file is there already, or cannot be written.
+    """
+    if not scope or scope & OPENID_SCOPES:
+        raise ClientRefusedError("Give --scope, what it may do at an API: it acts for no user.")
+    with _key(client_id, public_key, key_file) as (key, told):
+        client = Client(client_id, name, (), public_keys=(key,), **KINDS["service"])
+        with database().writing() as connection:
+            _check_is_no_subject(connection, client_id)
+            add_client(connection, client, "service", others=handoff.clients(), granted_scope=scope)
+    click.echo(f"Registered {name}. {told}")
+    for label, value in (
+        ("client_id", client_id),
+        ("issuer", config().issuer),
+        ("token endpoint", _token_endpoint()),
+        ("authentication", "private_key_jwt, RS256"),
+        ("key ID (kid)", key.kid),
+        ("audience (aud)", config().issuer),
+        ("scope", " ".join(sorted(scope))),
+    ):
+        click.echo(f"  {label:<15} {value}")
+
+
+def rotate_service(
+    client_id: str, public_key: Path | None, key_file: Path | None, *, at_once: bool
+) -> None:
+    """Give a service another key beside the former one.
+
+    Raises:
+        ClientRefusedError: There is no such service, or it has that key already.
+        ConfigurationError: The file is there already, or cannot be written.
+    """
+    with (
+        _key(client_id, public_key, key_file) as (key, told),
+        database().writing() as connection,
+    ):
+        until = rotate_key(connection, client_id, key, at_once=at_once)
+    former = "is revoked" if until is None else f"works until {to_the_minute(until)}"
+    click.echo(f"New key {key.kid}. {told}")
+    click.echo(f"The former key {former}.")
+
+
+@contextmanager
+def _key(
+    client_id: str, public_key: Path | None, key_file: Path | None
+) -> Iterator[tuple[VerificationKey, str]]:
+    """Read or make a key, and what to say about it; its file goes where what follows fails."""
+    if public_key is not None:
+        if key_file is not None:
+            raise click.UsageError("Give --public-key or --key-file, not both.")
+        yield _read(public_key), "Its private key is where it was."
+        return
+    made, path = SigningKey.generate(KEY_BITS), key_file or Path(f"{client_id}.json")
+    with new_private_file(path, _document(client_id, made)):
+        yield made.verification_key, f"Its private key is in {shown(path)}, and nowhere else."
+
+
+def _document(client_id: str, key: SigningKey) -> bytes:
+    document = {
+        "type": "service",
+        "issuer": config().issuer,
+        "token_uri": _token_endpoint(),
+        "client_id": client_id,
+        "key_id": key.kid,
+        "private_key": key.to_pem().decode(),
+    }
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def _read(path: Path) -> VerificationKey:
+    try:
+        return read_public_key(path)
+    except OSError as error:
+        raise ClientRefusedError(f"{shown(path)} cannot be read: {error.strerror}.") from None
+    except KeyUnusableError as error:
+        raise ClientRefusedError(f"{shown(path)} cannot be used: {error}.") from error
+
+
+def _check_is_no_subject(connection: Any, client_id: str) -> None:
+    try:
+        users.by_subject(connection, client_id)
+    except users.UserUnknownError:
+        return
+    # At an API, its tokens would be that user's.
+    raise ClientRefusedError("An account has this client_id for its subject; choose another.")
+
+
+def _token_endpoint() -> str:
+    return f"{config().issuer}/token"

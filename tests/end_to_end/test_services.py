@@ -1,0 +1,85 @@
+"""A service: an operator registers it, and its program calls SERVER2's API for itself."""
+
+import json
+import re
+import runpy
+import time
+import uuid
+from pathlib import Path
+
+import jwt
+import pytest
+import requests
+
+from tests.documents import DOCS
+from tests.end_to_end.journey import PATIENCE
+
+
+@pytest.fixture(scope="module")
+def key_file(query_pair):
+    """What ``clients add --service`` wrote, in the directory where the operator typed it."""
+    query_pair.server1.flask(
+        *("clients", "add", "Nightly report", "--service", "--client-id", "report"),
+        *("--scope", "notes:read", "--scope", "notes:write", "--key-file", "report.json"),
+    )
+    return Path(query_pair.server1.folder) / "report.json"
+
+
+@pytest.fixture(scope="module")
+def documented(tmp_path_factory):
+    """The function that docs/integrate.md shows, as people copy it."""
+    text = (DOCS / "integrate.md").read_text()
+    [code] = re.findall(r"```python\n(import json\n.*?def access_token.*?)```", text, re.DOTALL)
+    program = tmp_path_factory.mktemp("service") / "service.py"
+    program.write_text(code)
+    return runpy.run_path(str(program))["access_token"]
+
+
+def ask(url, token, method="GET", **options):
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.request(method, url, headers=headers, timeout=PATIENCE, **options)
+
+
+def test_a_service_has_notes_of_its_own(pair, browser, key_file, documented):
+    notes = f"{pair.server2.base_url}/api/notes"
+    browser.sign_in(pair.password)
+    browser.arrive("/notes")
+    token = documented(key_file, "notes:read notes:write")
+    assert ask(notes, token).json()["notes"] == []
+    added = ask(notes, token, "POST", json={"text": "From a service."})
+    assert added.status_code == 201
+    assert ask(notes, documented(key_file, "notes:read")).json()["notes"] == [added.json()]
+    assert "From a service." not in browser.arrive("/notes").text
+    refused = ask(notes, documented(key_file, "notes:read"), "POST", json={"text": "x"})
+    assert (refused.status_code, refused.json()["error"]) == (403, "insufficient_scope")
+
+
+def test_its_token_is_for_no_user_and_good_in_one_place(pair, key_file, documented):
+    token = documented(key_file, "notes:read")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["sub"], claims["client_id"]) == ("report", "report")
+    refused = ask(f"{pair.server1.base_url}/userinfo", token)
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_token")
+
+
+def test_what_it_signs_is_good_once_at_all_workers(pair, key_file):
+    service = json.loads(key_file.read_text())
+    name, now = service["client_id"], int(time.time())
+    claims = {"iss": name, "sub": name, "aud": service["issuer"], "exp": now + 60}
+    signed = jwt.encode(
+        {**claims, "jti": str(uuid.uuid4())},
+        service["private_key"],
+        algorithm="RS256",
+        headers={"kid": service["key_id"]},
+    )
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": signed,
+    }
+    answers = [requests.post(service["token_uri"], data=form, timeout=PATIENCE) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200, *[401] * 5]
+    assert {answer.json()["error"] for answer in answers[1:]} == {"invalid_client"}
+    assert "check one_use" in pair.server1.log
+    bearer = ask(f"{pair.server2.base_url}/api/notes", signed)
+    assert (bearer.status_code, bearer.json()["error"]) == (401, "invalid_token")
