@@ -156,6 +156,24 @@ def rotate_key(
     return until
 
 
+def set_granted_scope(
+    connection: sa.Connection, client_id: str, scope: frozenset[str], *, others: Iterable[Client]
+) -> str:
+    """Set what a service may do for itself from now on, and return its name.
+
+    Raises:
+        ClientRefusedError: There is no such client, it is no service, or no API knows the scope.
+    """
+    before = _lock(connection, client_id)
+    if before.kind != "service":
+        raise ClientRefusedError(f"{before.name} is no service: it acts for users.")
+    _check_is_known(scope, [*others, *(each.client for each in registrations(connection))])
+    granted = " ".join(sorted(scope))
+    _update(connection, client_id, granted_scope=granted)
+    audit.record(connection, Event.GRANT_CHANGED, client_id=client_id, detail=f"itself: {granted}")
+    return str(before.name)
+
+
 def is_service(connection: sa.Connection, client_id: str) -> bool:
     """Tell whether a client is registered here as a service."""
     query = sa.select(clients.c.kind).where(clients.c.client_id == client_id)

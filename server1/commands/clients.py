@@ -25,7 +25,7 @@ from server1.clients.registry import KINDS, Registration, registrations
 from server1.config import config
 from server1.handoff import handoff
 
-from .service_keys import add_service, key_options, rotate_service
+from .service_keys import add_service, grant_service, key_options, rotate_service
 
 clients_group = AppGroup("clients", help="Register the software that users sign in to.")
 
@@ -173,6 +173,15 @@ def rotate(client_id: str, at_once: bool, public_key: Path | None, key_file: Pat
     )
 
 
+@clients_group.command("grant")
+@click.argument("client_id")
+@click.option("--scope", "scopes", multiple=True, help="What it may do; may be repeated.")
+@plain_refusals()
+def grant(client_id: str, scopes: tuple[str, ...]) -> None:
+    """Set what a service may do for itself, in place of what it might until now."""
+    grant_service(client_id, frozenset(scopes))
+
+
 @clients_group.command("disable")
 @click.argument("client_id")
 @plain_refusals()
@@ -205,12 +214,18 @@ def _registered(each: Registration, overridden: set[str]) -> Sequence[str]:
         each.kind,
         state,
         to_the_minute(each.created_at),
+        f"scope {' '.join(sorted(each.granted_scope))}" if each.granted_scope else "",
         None if each.previous_until is None else to_the_minute(each.previous_until),
     )
 
 
 def _cells(
-    client: Client, kind: str, state: str, registered: str, previous_until: str | None = None
+    client: Client,
+    kind: str,
+    state: str,
+    registered: str,
+    may: str = "",
+    previous_until: str | None = None,
 ) -> Sequence[str]:
     party = f"{kind}, first-party" if client.first_party else kind
     held = client.secret_hashes or client.public_keys
@@ -219,7 +234,7 @@ def _cells(
         secrets = f"two until {previous_until}"
     if client.public_keys:
         secrets = secrets.replace("one", "key").replace("two", "two keys")
-    uris = " ".join(client.redirect_uris) or "-"
+    uris = may or " ".join(client.redirect_uris) or "-"
     return (client.client_id, client.name, party, state, secrets, registered, uris)
 
 

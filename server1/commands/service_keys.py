@@ -17,7 +17,12 @@ from flask_handoff.profiles import OPENID_SCOPES
 from flask_service.command_line import to_the_minute
 from flask_service.database import database
 from server1.accounts import users
-from server1.clients.registration import ClientRefusedError, add_client, rotate_key
+from server1.clients.registration import (
+    ClientRefusedError,
+    add_client,
+    rotate_key,
+    set_granted_scope,
+)
 from server1.clients.registry import KINDS
 from server1.config import config
 from server1.handoff import handoff
@@ -60,8 +65,7 @@ def add_service(
         ClientRefusedError: It cannot be registered like this.
         ConfigurationError: The file is there already, or cannot be written.
     """
-    if not scope or scope & OPENID_SCOPES:
-        raise ClientRefusedError("Give --scope, what it may do at an API: it acts for no user.")
+    _check_scope(scope)
     with _key(client_id, public_key, key_file) as (key, told):
         client = Client(client_id, name, (), public_keys=(key,), **KINDS["service"])
         with database().writing() as connection:
@@ -78,6 +82,20 @@ def add_service(
         ("scope", " ".join(sorted(scope))),
     ):
         click.echo(f"  {label:<15} {value}")
+
+
+def grant_service(client_id: str, scope: frozenset[str]) -> None:
+    """Set what a service may do from now on.
+
+    Raises:
+        ClientRefusedError: There is no such service, or no API that knows the scope.
+    """
+    _check_scope(scope)
+    with database().writing() as connection:
+        name = set_granted_scope(connection, client_id, scope, others=handoff.clients())
+    click.echo(
+        f"{name} may: {' '.join(sorted(scope))}. A token that it has is good for 10 minutes."
+    )
 
 
 def rotate_service(
@@ -142,6 +160,11 @@ def _check_is_no_subject(connection: Any, client_id: str) -> None:
         return
     # At an API, its tokens would be that user's.
     raise ClientRefusedError("An account has this client_id for its subject; choose another.")
+
+
+def _check_scope(scope: frozenset[str]) -> None:
+    if not scope or scope & OPENID_SCOPES:
+        raise ClientRefusedError("Give --scope, what it may do at an API: it acts for no user.")
 
 
 def _token_endpoint() -> str:

@@ -267,6 +267,35 @@ def test_it_gets_no_more_than_was_granted(with_api, folder, clock):
         assert (answer.status_code, answer.json["error"]) == (400, "invalid_scope")
 
 
+def test_what_it_may_do_can_be_changed(with_api, folder, clock):
+    with_api.run(*ADD)
+    service = read(folder / "report.json")
+    assert listed(with_api)["report"][-1] == "scope orders:read"
+    with_api.run("clients", "grant", "report", "--scope", "orders:write")
+    assert listed(with_api)["report"][-1] == "scope orders:write"
+    assert ask(with_api, assertion(service, clock)).json["scope"] == "orders:write"
+    (changed,) = rows(with_api, Event.GRANT_CHANGED)
+    assert (changed.client_id, changed.subject) == ("report", None)
+    assert changed.detail == "itself: orders:write"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("report",), "Give --scope"),
+        (("report", "--scope", "email"), "Give --scope"),
+        (("report", "--scope", "x"), "No API that is registered knows the scope 'x'."),
+        (("orders", "--scope", "orders:read"), "Orders is no service"),
+        (("nobody", "--scope", "orders:read"), "The database has no client 'nobody'."),
+    ],
+)
+def test_what_cannot_be_granted_changes_nothing(with_api, arguments, sentence):
+    with_api.run(*ADD)
+    refused = with_api.try_to_run("clients", "grant", *arguments)
+    assert (refused.exit_code, sentence in refused.output) == (1, True)
+    assert table(with_api)[0].granted_scope == "orders:read"
+
+
 def test_other_kinds_of_clients_do_not_act_for_themselves(with_api):
     result = with_api.run(
         *("clients", "add", "Wiki", "--kind", "web", "--client-id", "wiki"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from flask_handoff.claims import Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import TokenClaimError, TokenKeyUnknownError, TokenMalformedError
@@ -23,7 +24,6 @@ from .verification import (
     check_required_claims,
     check_signature,
     run_checks,
-    segments_of,
 )
 
 
@@ -44,8 +44,10 @@ def unverified_client_id(unverified_token: UnverifiedToken) -> str:
     Raises:
         TokenMalformedError: Not a compact JWS, not strict JSON inside, or it names no client.
     """
-    segments = segments_of(unverified_token)
-    subject = read_segment(segments["payload"], "payload").get("sub")
+    # Whom to expect is asked here, and the check of the form does not need to know.
+    case = verification.Verification(cast(verification.Verifier, None), unverified_token)
+    check_form(case)
+    subject = read_segment(case.unverified_segments["payload"], "payload").get("sub")
     if type(subject) is not str or CLIENT_ID.fullmatch(subject) is None:
         raise TokenMalformedError('claim "sub" (subject): not of the form of a client_id')
     return subject

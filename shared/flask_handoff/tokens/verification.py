@@ -120,21 +120,12 @@ def fit_for_a_log(value: object) -> str | None:
 
 def check_form(case: Verification) -> None:
     """Is it a compact JWS of at most 4,096 characters?"""
-    case.unverified_segments = segments_of(case.unverified_token)
-
-
-def segments_of(unverified_token: UnverifiedToken) -> Mapping[str, str]:
-    """Return the segments of a compact JWS by name: header, payload, signature.
-
-    Raises:
-        TokenMalformedError: It is none, or too long.
-    """
-    if len(unverified_token) > MAXIMUM_TOKEN_LENGTH:
+    if len(case.unverified_token) > MAXIMUM_TOKEN_LENGTH:
         raise TokenMalformedError(f"longer than {MAXIMUM_TOKEN_LENGTH} characters")
-    form = _COMPACT_FORM.fullmatch(unverified_token)
+    form = _COMPACT_FORM.fullmatch(case.unverified_token)
     if form is None:
         raise TokenMalformedError("not a compact JWS")
-    return form.groupdict()
+    case.unverified_segments = form.groupdict()
 
 
 def check_header(case: Verification) -> None:
