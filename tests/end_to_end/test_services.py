@@ -10,6 +10,9 @@ from pathlib import Path
 import jwt
 import pytest
 import requests
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 from tests.documents import DOCS
 from tests.end_to_end.journey import PATIENCE
@@ -60,6 +63,36 @@ def test_its_token_is_for_no_user_and_good_in_one_place(pair, key_file, document
     assert (claims["sub"], claims["client_id"]) == ("report", "report")
     refused = ask(f"{pair.server1.base_url}/userinfo", token)
     assert (refused.status_code, refused.json()["error"]) == (401, "invalid_token")
+
+
+def test_authlib_gets_in_with_the_issuer_and_a_minute(pair, key_file, monkeypatch):
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+    service = json.loads(key_file.read_text())
+
+    def fetch(audience, **claims):
+        session = OAuth2Session(
+            service["client_id"],
+            service["private_key"],
+            token_endpoint_auth_method="private_key_jwt",
+        )
+        session.register_client_auth_method(PrivateKeyJWT(audience, claims=claims))
+        with session:
+            return session.fetch_token(
+                service["token_uri"],
+                grant_type="client_credentials",
+                scope="notes:read",
+                timeout=PATIENCE,
+            )
+
+    soon = {"exp": int(time.time()) + 60}
+    assert fetch(service["issuer"], **soon)["scope"] == "notes:read"
+    for audience, claims, check in (
+        (service["issuer"], {}, "lifetime"),
+        (service["token_uri"], soon, "audience"),
+    ):
+        with pytest.raises(OAuthError, match="invalid_client"):
+            fetch(audience, **claims)
+        assert f"client_assertion of report, check {check}" in pair.server1.log
 
 
 def test_what_it_signs_is_good_once_at_all_workers(pair, key_file):
