@@ -43,6 +43,28 @@ APPLICATIONS = {
         """,
 }
 APPLICATIONS["plain_issuer"] = APPLICATIONS["issuer"].replace("codes=MemoryCodeStore()", "")
+APPLICATIONS["services"] = """
+    import os
+    from pathlib import Path
+
+    from flask import Flask
+
+    from flask_handoff import Client, HandoffIssuer, KeyRing, MemoryReplayStore
+    from flask_handoff.issuer.clients import ClientRegistry
+
+    app = Flask(__name__)
+    app.secret_key = "of a test"
+    issuer = HandoffIssuer(
+        signed_in_user=lambda: None,
+        granted_scope=lambda user, client, scope: scope,
+        login_endpoint="login",
+        client_scope=lambda client, scope: scope,
+    )
+    ring = KeyRing.open(Path(os.environ["HANDOFF_KEYS_DIRECTORY"]))
+    key = ring.signing_key.verification_key
+    reader = Client("reader", "Reader", (), service=True, public_keys=(key,))
+    issuer.init_app(app, clients=ClientRegistry([reader]), replay_store=MemoryReplayStore())
+    """
 APPLICATIONS["neither"] = "from flask import Flask\napp = Flask(__name__)\n"
 
 
@@ -131,6 +153,16 @@ def test_an_access_token_is_explained_by_its_own_checks(command, tokens, key_rin
     assert "  not_revoked      ok" in answer.stdout
 
 
+def test_a_clients_own_jwt_is_explained_by_its_own_checks(command, tokens, key_ring):
+    answer = command("services", tokens[CLIENT_ASSERTION.name], "--assertion")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "kind            client assertion, at most 300 s long" in answer.stdout
+    assert f"audience        {ISSUER}" in answer.stdout
+    assert f"keys            {key_ring.signing_key.kid}" in answer.stdout
+    assert "  subject          ok" in answer.stdout
+    assert "not claimed: explaining spends nothing" in answer.stdout
+
+
 def test_a_mix_up_says_where_the_token_belongs(command, tokens):
     assert "Explain it with --access, at the issuer" in (
         command("receiver", tokens[ACCESS.name]).stdout
@@ -151,6 +183,9 @@ def test_a_mix_up_says_where_the_token_belongs(command, tokens):
         ("receiver", ("--access",), "Give --app with one that calls HandoffIssuer.init_app."),
         ("issuer", ("--logout",), "Give --app with one that calls HandoffReceiver.init_app."),
         ("neither", (), "Give --app with one that calls HandoffReceiver.init_app."),
+        ("issuer", ("--assertion",), "gives HandoffIssuer.init_app a replay_store"),
+        ("receiver", ("--assertion",), "gives HandoffIssuer.init_app a replay_store"),
+        ("services", ("--assertion",), "Nothing can be checked: client_assertion of an unknown"),
         ("neither", ("--access",), "Give --app with one that calls HandoffIssuer.init_app."),
     ],
 )

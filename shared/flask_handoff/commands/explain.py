@@ -10,7 +10,11 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from flask_handoff.claims import UnverifiedToken
-from flask_handoff.errors import ConfigurationError
+from flask_handoff.errors import (
+    ClientAssertionError,
+    ConfigurationError,
+    DependencyUnavailableError,
+)
 from flask_handoff.issuer.context import EXTENSION as ISSUER
 from flask_handoff.issuer.context import IssuerContext
 from flask_handoff.profiles import ACCESS, CLIENT_ASSERTION, HANDOFF, LOGOUT, OIDC, OIDC_LOGOUT
@@ -29,7 +33,8 @@ _WHERE_TO_EXPLAIN: Mapping[str, str] = {
     LOGOUT.name: _WITH_LOGOUT,
     OIDC_LOGOUT.name: _WITH_LOGOUT,
     ACCESS.name: "Explain it with --access, at the issuer, where aud is the issuer itself.",
-    CLIENT_ASSERTION.name: "A client sends it to the issuer's /token, and nowhere else.",
+    CLIENT_ASSERTION.name: "A client sends it to the issuer's /token, and nowhere else. "
+    "Explain it with --assertion there.",
 }
 _OF_TWO_POLICIES = ({HANDOFF.name, OIDC.name}, {LOGOUT.name, OIDC_LOGOUT.name})
 
@@ -42,6 +47,7 @@ class _CannotTell(click.ClickException):
 @click.argument("unwanted", nargs=-1, metavar="< TOKEN", type=click.UNPROCESSED)
 @click.option("--logout", "kind", flag_value="logout", help="Explain it as a logout token.")
 @click.option("--access", "kind", flag_value="access", help="Explain it as an access token.")
+@click.option("--assertion", "kind", flag_value="assertion", help="Explain a client's own JWT.")
 @click.pass_context
 def handoff_explain(context: click.Context, unwanted: tuple[str, ...], kind: str | None) -> None:
     """Say why a token is accepted or refused here.
@@ -62,11 +68,7 @@ def handoff_explain(context: click.Context, unwanted: tuple[str, ...], kind: str
             "Nothing may stand behind the command: whoever lists processes would see a token there."
             " Give it on standard input."
         )
-    application = _application(context)
-    verifier = _verifier(application, kind)
-    unverified_token = _read_token()
-    with application.app_context():
-        explanation = explain(verifier, unverified_token)
+    explanation = _explain(_application(context), kind)
     for line in _lines(explanation):
         click.echo(line)
     context.exit(_EXIT_STATUS[explanation.verdict])
@@ -77,6 +79,32 @@ def _application(context: click.Context) -> Flask:
         return context.ensure_object(ScriptInfo).load_app()
     except ConfigurationError as error:
         raise _CannotTell(str(error)) from error
+
+
+def _explain(application: Flask, kind: str | None) -> Explanation:
+    if kind == "assertion":
+        return _explain_assertion(application)
+    verifier = _verifier(application, kind)
+    unverified_token = _read_token()
+    with application.app_context():
+        return explain(verifier, unverified_token)
+
+
+def _explain_assertion(application: Flask) -> Explanation:
+    issuer: IssuerContext | None = application.extensions.get(ISSUER)
+    if issuer is None or issuer.assertions is None:
+        raise _CannotTell(
+            "This application takes no client's own JWT. "
+            "Give --app with one that gives HandoffIssuer.init_app a replay_store."
+        )
+    unverified_token = _read_token()
+    with application.app_context():
+        try:
+            # Each client has keys of its own, so it has to be known first whose this may be.
+            client = issuer.assertions.signer(unverified_token)
+        except (ClientAssertionError, DependencyUnavailableError) as error:
+            raise _CannotTell(f"Nothing can be checked: {error}.") from error
+        return explain(issuer.assertions.verifier(client), unverified_token)
 
 
 def _verifier(application: Flask, kind: str | None) -> Verifier:
