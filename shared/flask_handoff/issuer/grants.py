@@ -13,10 +13,14 @@ from .clients import Client
 TokenUserHook = Callable[[Client, str, str | None], SignedInUser | None]
 
 
-def one_transaction(store: object) -> AbstractContextManager[object]:
-    """Begin the transaction that a store was lent by the application; none where it was not."""
+def one_transaction(store: object, *, reads: bool = False) -> AbstractContextManager[object]:
+    """Begin the transaction that a store was lent by the application; none where it was not.
+
+    Args:
+        reads: One that only reads.
+    """
     begin: Callable[[], AbstractContextManager[object]] | None
-    begin = getattr(store, "transaction", None)
+    begin = getattr(store, "reading" if reads else "transaction", None)
     return nullcontext() if begin is None else begin()
 
 

@@ -20,6 +20,7 @@ from flask_handoff.web.request_guards import check_body
 
 from .codes import Codes
 from .context import IssuerContext, issuer_context
+from .grants import one_transaction
 
 
 def userinfo() -> Response:
@@ -29,17 +30,21 @@ def userinfo() -> Response:
     """
     check_body()
     issuer = issuer_context()
+    codes = cast(Codes, issuer.codes)
     try:
-        claims = issuer.access_verifier.verify(bearer_token())
-        check_scope(claims, "openid")
-        user = _user(issuer, claims)
+        token = bearer_token()
+        # All that is asked of the database is about one moment.
+        with one_transaction(codes.store, reads=True):
+            claims = issuer.access_verifier.verify(token)
+            check_scope(claims, "openid")
+            user = _user(issuer, codes, claims)
     except (AccessTokenError, HandoffRejectedError, DependencyUnavailableError) as error:
         return refuse(error, realm="userinfo")
     response: Response = jsonify(sub=claims.subject, **claims_about(user, claims.scope))
     return response
 
 
-def _user(issuer: IssuerContext, claims: AccessClaims) -> SignedInUser:
+def _user(issuer: IssuerContext, codes: Codes, claims: AccessClaims) -> SignedInUser:
     """Return the user as they are now; a session, an account and a client can have ended since."""
     try:
         client = issuer.clients.client(claims.client_id)
@@ -47,7 +52,6 @@ def _user(issuer: IssuerContext, claims: AccessClaims) -> SignedInUser:
         raise _ended(claims, "its client is not registered any more") from None
     if claims.subject == claims.client_id:
         raise _ended(claims, "it is a service's own, and about no user")
-    codes = cast(Codes, issuer.codes)
     if claims.session_id is None and codes.refresh_tokens is None:
         raise _ended(claims, "no user's session has granted it")
     user = codes.token_user(client, claims.subject, claims.session_id)

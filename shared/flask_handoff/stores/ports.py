@@ -91,7 +91,8 @@ class CodeStore(RevocationStore, Protocol):
     """What an issuer asks of a store of authorization codes. Instants are seconds since 1970.
 
     One that is lent the application's transactions has a function ``transaction`` as well, which
-    makes the context in which a code is redeemed and the application is asked whose it is.
+    makes the context in which a code is redeemed and the application is asked whose it is; and
+    ``reading``, in which both are asked about an access token.
 
     Sources: RFC 6749, sections 4.1.2 and 10.5.
     """

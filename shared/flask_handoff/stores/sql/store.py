@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import ClassVar, cast
+from functools import partial
+from typing import ClassVar
 
 from sqlalchemy import Connection, Engine, MetaData, Table, text
 from sqlalchemy.exc import SQLAlchemyError, StatementError
@@ -49,7 +50,8 @@ class SQLStore:
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
         self._read = reading or self._engine.execution_options(reading=True).begin
         self._lent = transaction
-        self.transaction = None if transaction is None else self._shared
+        self.transaction = None if transaction is None else partial(self._shared, transaction)
+        self.reading = None if reading is None else partial(self._shared, reading)
 
     def create_tables(self) -> None:
         """Create the tables that are missing; several processes may do so at once.
@@ -86,10 +88,10 @@ class SQLStore:
             raise self._unavailable(error) from error
 
     @contextmanager
-    def _shared(self) -> Iterator[Connection]:
+    def _shared(self, begin: Begin) -> Iterator[Connection]:
         is_ours = True  # what fails is the transaction, and not what is done in it
         try:
-            with cast(Begin, self._lent)() as connection:
+            with begin() as connection:
                 is_ours = False
                 yield connection
                 is_ours = True
