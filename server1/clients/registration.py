@@ -22,6 +22,11 @@ from .registry import LONGEST_NAME, LONGEST_URI, clients, registrations
 PREVIOUS_SECRET_KEPT = timedelta(days=1)
 """How long the secret or key before works beside a new one, for the client to change over."""
 
+_AS_THEY_ARE = (  # columns that hold the field of their name
+    *("client_id", "name", "first_party"),
+    *("initiate_login_uri", "backchannel_logout_uri", "resource"),
+)
+
 
 class ClientRefusedError(ValueError):
     """A client cannot be registered like this, or changed; the message may be shown."""
@@ -61,19 +66,30 @@ def add_client(
     _check_is_its_own(client, known)
     _check_is_known(granted_scope, known)
     secret = secrets.token_urlsafe(32) if kind == "web" else None
+    granted = " ".join(sorted(granted_scope))
+    _insert(
+        connection,
+        client,
+        kind=kind,
+        secret_sha256=None if secret is None else secret_hash(secret),
+        granted_scope=granted,
+    )
+    detail = f"{kind}{', first-party' if client.first_party else ''}, {client.name}"
+    if granted:
+        detail += f", scope {granted}"
+    audit.record(connection, Event.CLIENT_ADDED, client_id=client.client_id, detail=detail)
+    return secret
+
+
+def _insert(connection: sa.Connection, client: Client, **more: str | None) -> None:
     values = {
-        **{name: getattr(client, name) for name in ("client_id", "name", "first_party")},
-        "kind": kind,
+        **{name: getattr(client, name) for name in _AS_THEY_ARE},
         "redirect_uris": " ".join(client.redirect_uris),
-        "initiate_login_uri": client.initiate_login_uri,
-        "backchannel_logout_uri": client.backchannel_logout_uri,
-        "resource": client.resource,
         "scopes": " ".join(sorted(client.scopes)),
-        "secret_sha256": None if secret is None else secret_hash(secret),
         "public_jwk": _to_json(client.public_keys[0]) if client.public_keys else None,
-        "granted_scope": " ".join(sorted(granted_scope)),
         "disabled": False,
         "created_at": clock.now(),
+        **more,
     }
     made = connection.execute(
         insert_into(connection, clients)
@@ -83,11 +99,6 @@ def add_client(
     )
     if made.one_or_none() is None:  # another command was first
         raise ClientRefusedError(_taken("client_id", client.client_id))
-    detail = f"{kind}{', first-party' if client.first_party else ''}, {client.name}"
-    if granted_scope:
-        detail += f", scope {values['granted_scope']}"
-    audit.record(connection, Event.CLIENT_ADDED, client_id=client.client_id, detail=detail)
-    return secret
 
 
 def rotate_secret(

@@ -109,7 +109,11 @@ def add(
     )
     with database().writing() as connection:
         secret = add_client(connection, client, kind, others=handoff.clients())
-    click.echo(f"Registered {name}. Configure there:")
+    _say_what_to_configure(client, kind, secret)
+
+
+def _say_what_to_configure(client: Client, kind: str, secret: str | None) -> None:
+    click.echo(f"Registered {client.name}. Configure there:")
     issuer = config().issuer
     facts = [
         ("client_id", client.client_id),
