@@ -18,7 +18,6 @@ from functools import cache
 from .passwords import PasswordUnusableError, check_password
 
 SHORTEST_PASSWORD = 8  # characters
-ADVISED_LENGTH = 15  # characters
 
 _LONGEST_ESTIMATED = 72  # characters; the estimate's time grows fast with the length
 _MOST_READINGS = 8  # of signs that stand for letters, as in p@$$w0rd
