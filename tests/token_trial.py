@@ -10,11 +10,19 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from flask_handoff import HANDOFF, MemoryReplayStore, TokenVerifier
 from flask_handoff.errors import HandoffRejectedError, ReplayStoreUnavailableError
-from flask_handoff.profiles import ACCESS, CLIENT_ASSERTION, LOGOUT, LOGOUT_EVENT
+from flask_handoff.profiles import (
+    ACCESS,
+    CLIENT_ASSERTION,
+    LOGOUT,
+    LOGOUT_EVENT,
+    REVOCATION,
+    TOKENS_REVOKED,
+)
 from flask_handoff.tokens import (
     AccessTokenVerifier,
     ClientAssertionVerifier,
     LogoutTokenVerifier,
+    RevocationNoticeVerifier,
 )
 
 ISSUER = "https://server1.example.com"
@@ -94,7 +102,9 @@ class RecordingStore:
 class TokenTrial:
     """A verifier with its clock, its store and the key that signs for it."""
 
-    verifier_class: type[TokenVerifier] | type[LogoutTokenVerifier] = TokenVerifier
+    verifier_class: (
+        type[TokenVerifier] | type[LogoutTokenVerifier] | type[RevocationNoticeVerifier]
+    ) = TokenVerifier
     verifier: Any
 
     def __init__(self, key_ring, clock, profile=HANDOFF, keys=None):
@@ -176,6 +186,32 @@ class LogoutTrial(TokenTrial):
                 "sub": "u-7d9f2c",
                 "toe": self.now - 30,
                 "events": {LOGOUT_EVENT: {}},
+            },
+            self.signing_key.private_key,
+        )
+
+    def verify(self, token, **asked):
+        return self.verifier.verify(token, **asked)
+
+
+class NoticeTrial(TokenTrial):
+    """The same for revocation notices."""
+
+    verifier_class = RevocationNoticeVerifier
+
+    def __init__(self, key_ring, clock):
+        super().__init__(key_ring, clock, REVOCATION)
+
+    def draft(self):
+        return Draft(
+            {"alg": "RS256", "kid": self.signing_key.kid, "typ": "secevent+jwt"},
+            {
+                "iss": ISSUER,
+                "aud": CLIENT_ID,
+                "iat": self.now,
+                "exp": self.now + 120,
+                "jti": "r" * 43,
+                "events": {TOKENS_REVOKED: {"sub": "u-7d9f2c", "valid_after": self.now + 1}},
             },
             self.signing_key.private_key,
         )

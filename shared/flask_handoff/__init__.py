@@ -7,6 +7,7 @@ from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims
 from .claims import LiveSession as LiveSession
 from .claims import Logout as Logout
+from .claims import Revocation as Revocation
 from .claims import SignedInUser as SignedInUser
 from .claims import UnverifiedToken as UnverifiedToken
 from .errors import AccessDeniedError as AccessDeniedError
@@ -24,6 +25,7 @@ from .profiles import HANDOFF as HANDOFF
 from .profiles import LOGOUT as LOGOUT
 from .profiles import OIDC as OIDC
 from .profiles import OIDC_LOGOUT as OIDC_LOGOUT
+from .profiles import REVOCATION as REVOCATION
 from .receiver import HandoffReceiver as HandoffReceiver
 from .redaction import check_settings as check_settings
 from .redaction import shown as shown
@@ -40,6 +42,7 @@ from .stores import ReplayStore as ReplayStore
 from .stores import RevocationStore as RevocationStore
 from .tokens import AccessTokenVerifier as AccessTokenVerifier
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
+from .tokens import RevocationNoticeVerifier as RevocationNoticeVerifier
 from .tokens import TokenMinter as TokenMinter
 from .tokens import TokenVerifier as TokenVerifier
 from .web import cookie_sent_once as cookie_sent_once

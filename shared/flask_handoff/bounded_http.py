@@ -54,7 +54,7 @@ def bounded_request(
     headers: Mapping[str, str],
     longest_body: int,
     deadline: timedelta,
-    data: Mapping[str, str] | None = None,
+    data: Mapping[str, str] | str | None = None,
     ca_file: Path | None = None,
 ) -> Iterator[requests.Response]:
     """Send a request once: no redirects, no proxies, no netrc, no compression, nothing kept open.
@@ -67,7 +67,7 @@ def bounded_request(
         headers: Beside those that every request has.
         longest_body: Bytes that may be read of the answer's body.
         deadline: From the request until the last byte of the answer.
-        data: The fields of a form, sent as the body.
+        data: The body: the fields of a form, or text whose type *headers* name.
         ca_file: PEM file of the authorities to trust in place of the public ones.
 
     Yields:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NewType
+from typing import NewType, cast
 
 UnverifiedToken = NewType("UnverifiedToken", str)
 """A token as it came from outside. Only ``TokenVerifier.verify`` turns it into claims."""
@@ -71,6 +71,58 @@ class Logout:
         if self.session_id is not None:
             return ("sid", self.session_id)
         return ("sub", self.subject or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What an issuer takes back: one token by its name, or all that was issued until an instant.
+
+    It names one of *jwt_id*, *session_id*, *subject* and *client_id*, or none: then everything.
+
+    Args:
+        jwt_id, expires_at: One access token (``jti``), and when it dies by itself.
+        session_id: The session (``sid``) whose tokens are meant.
+        subject: The account whose tokens are meant.
+        client_id: The program whose tokens are meant.
+        valid_after: Tokens of that session, account or program with an ``iat`` before this instant
+            are dead; one of the same second lives. A whole second; not given with a *jwt_id*.
+
+    Raises:
+        ValueError: It names two, or a date is missing, one too many or not a whole second.
+    """
+
+    jwt_id: str | None = None
+    expires_at: datetime | None = None
+    session_id: str | None = None
+    subject: str | None = None
+    client_id: str | None = None
+    valid_after: datetime | None = None
+
+    def __post_init__(self) -> None:
+        names = (self.jwt_id, self.session_id, self.subject, self.client_id)
+        names_token = self.jwt_id is not None
+        if sum(name is not None for name in names) > 1 or "" in names:
+            raise ValueError("a revocation names one of a token, a session, a user and a client")
+        if names_token != (self.expires_at is not None) or names_token != (not self.valid_after):
+            raise ValueError("a token's revocation has expires_at, any other has valid_after")
+        if self.dated.microsecond:
+            raise ValueError("a revocation is dated in whole seconds")
+
+    @property
+    def dated(self) -> datetime:
+        """The one date of it: ``expires_at`` of a token, else ``valid_after``."""
+        return cast(datetime, self.expires_at or self.valid_after)
+
+    @property
+    def named_by(self) -> tuple[str, str]:
+        """The claim that tells what is meant, and its value; two empty texts for everything."""
+        named = {
+            "jti": self.jwt_id,
+            "sid": self.session_id,
+            "sub": self.subject,
+            "client_id": self.client_id,
+        }
+        return next(((claim, value) for claim, value in named.items() if value), ("", ""))
 
 
 @dataclass(frozen=True, slots=True)

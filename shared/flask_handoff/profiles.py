@@ -82,6 +82,13 @@ OIDC_LOGOUT = replace(
     strict_jwt_id=False,
 )
 
+REVOCATION = replace(
+    LOGOUT,
+    name="revocation notice",
+    typ="secevent+jwt",
+    accepted_types=frozenset({"secevent+jwt"}),
+)
+
 CLIENT_ASSERTION = replace(
     HANDOFF,
     name="client assertion",
@@ -99,6 +106,21 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 """The member of ``events`` that makes a logout token one; a name, never opened.
 
 Source: OpenID Connect Back-Channel Logout 1.0, section 2.4.
+"""
+
+TOKEN_REVOKED = "https://schemas.openid.net/secevent/oauth/event-type/token-revoked"  # noqa: S105 - a name
+"""The member of ``events`` where one access token is revoked; names, never opened, like the next.
+
+Source: OpenID OAuth Event Types 1.0, draft 01, section 2.
+"""
+
+TOKENS_REVOKED = "https://schemas.openid.net/secevent/oauth/event-type/tokens-revoked"
+"""The same for all tokens of a user or a client, or for all of the issuer."""
+
+SESSION_REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
+"""The same for all tokens of one session.
+
+Source: OpenID Continuous Access Evaluation Profile 1.0, section 3.1.
 """
 
 CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}", re.ASCII)

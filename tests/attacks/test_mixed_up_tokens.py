@@ -18,6 +18,8 @@ from flask_handoff import (
     AccessTokenVerifier,
     HandoffAPI,
     HandoffRejectedError,
+    Revocation,
+    RevocationNoticeVerifier,
     SignedInUser,
     TokenMinter,
     UnverifiedToken,
@@ -79,6 +81,11 @@ class Mint:
     def logout(self, audience, nonce):
         return self._minter.mint_logout(
             audience=audience, ended_at=self._clock(), session_id="a-session", subject="ada"
+        )
+
+    def notice(self, audience, nonce):
+        return self._minter.mint_revocation(
+            audience=audience, revocation=Revocation(subject="ada", valid_after=self._clock())
         )
 
     def assertion(self, audience, nonce):
@@ -165,6 +172,20 @@ class Places:
             return error.check
         return "accepted"
 
+    def revocations(self, mint):
+        verifier = RevocationNoticeVerifier(
+            issuer=ISSUER,
+            audience="notes",
+            keys=self._key_ring,
+            replay_store=self.store,
+            clock=self._clock,
+        )
+        try:
+            verifier.verify(mint("notes", None))
+        except HandoffRejectedError as error:
+            return error.check
+        return "accepted"
+
     def api(self, mint):
         app, api = Flask("service"), HandoffAPI()
         app.config.update(HANDOFF_ISSUER=ISSUER, HANDOFF_BASE_URL=SERVICE)
@@ -214,16 +235,18 @@ class Places:
 
 PLACES = (
     *("callback", "oidc_callback", "back_channel", "oidc_back_channel"),
-    *("userinfo", "service", "api", "as_a_code", "as_a_refresh_token", "as_an_assertion"),
+    *("userinfo", "service", "api", "revocations"),
+    *("as_a_code", "as_a_refresh_token", "as_an_assertion"),
 )
-ONCE = {*PLACES[:4], "as_an_assertion"}
+ONCE = {*PLACES[:4], "revocations", "as_an_assertion"}
 NO_EXCHANGE = ("code_invalid", "refresh_token_invalid")  # where a code or a refresh token is
-NO_PROGRAM = ("header", "header", "header", *NO_EXCHANGE)
-NO_JWT = ("form",) * 7  # at all but the last three
+NO_PROGRAM = (*["header"] * 4, *NO_EXCHANGE)
+NO_JWT = ("form",) * 8  # at all but the last three
 REFUSED_BY = {
     "handoff": ("accepted", "header", "header", "header", *NO_PROGRAM, "check header"),
     "id_token": ("header", "accepted", "header", "required_claims", *NO_PROGRAM, "check issuer"),
-    "access": (*["header"] * 4, *["accepted"] * 3, *NO_EXCHANGE, "check header"),
+    "access": (*["header"] * 4, *["accepted"] * 3, "header", *NO_EXCHANGE, "check header"),
+    "notice": (*["header"] * 7, "accepted", *NO_EXCHANGE, "of no client"),
     "logout": ("header", "header", "accepted", "accepted", *NO_PROGRAM, "check header"),
     "oidc_logout": ("header", "required_claims", "header", "accepted", *NO_PROGRAM, "check issuer"),
     "assertion": (*("header", "required_claims") * 2, *NO_PROGRAM, "accepted"),
@@ -250,11 +273,11 @@ def test_each_kind_is_accepted_in_its_own_place_alone(places, kind, place, check
     assert len(places.store.claimed) == (check == "accepted" and place in ONCE)
 
 
-@pytest.mark.parametrize("kind", ["handoff", "id_token", "logout", "oidc_logout"])
+@pytest.mark.parametrize("kind", ["handoff", "id_token", "logout", "oidc_logout", "notice"])
 def test_an_issuer_that_mixes_up_its_types_lets_no_program_in(key_ring, clock, kind):
     """The type alone says that it is an access token."""
     token = getattr(Mint(key_ring, clock, issuer_app(key_ring, clock)), kind)(SERVICE, "n" * 43)
-    claims = jwt.decode(token, options={"verify_signature": False})
+    claims = jwt.decode(token, options={"verify_signature": False}) | {"sub": "ada"}
     key = key_ring.signing_key
     renamed = jwt.encode(
         {**claims, "client_id": "reader"},

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode, urljoin
 
 import pytest
 
-from flask_handoff.issuer.logout import DEADLINE
+from flask_handoff.issuer.notices import DEADLINE
 from flask_handoff.keys import KeyRing, new_key
 from flask_handoff.profiles import LOGOUT_EVENT
 from tests.end_to_end.conftest import watched_pair

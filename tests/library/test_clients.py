@@ -129,6 +129,7 @@ def test_a_client_may_be_told_of_log_outs(uri):
     assert client(backchannel_logout_uri=uri).backchannel_logout_uri == uri
     assert client().backchannel_logout_uri is None
     assert client(backchannel_logout_uri=None).backchannel_logout_uri is None
+    assert client(revocation_uri=uri).revocation_uri == uri
 
 
 def test_http_to_another_machine_has_to_be_asked_for():
@@ -165,6 +166,10 @@ WRONG_FIELDS = {
     "response_mode fragment": {"response_modes": ["fragment"]},
     "response_mode unknown beside a known": {"response_modes": ["form_post", "x"]},
     "response_modes a text": {"response_modes": "query"},
+    "revocation_uri a list": {"revocation_uri": ["https://notes.example.com/"]},
+    "revocation_uri by http to another machine": {
+        "revocation_uri": "http://notes.example.com/sso/revocations"
+    },
     "backchannel_logout_uri empty": {"backchannel_logout_uri": ""},
     "backchannel_logout_uri a list": {"backchannel_logout_uri": ["https://notes.example.com/"]},
     "backchannel_logout_uri by http to another machine": {

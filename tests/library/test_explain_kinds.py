@@ -7,8 +7,15 @@ from typing import Any
 import jwt
 import pytest
 
-from flask_handoff import HANDOFF, OIDC, SignedInUser, TokenMinter
-from flask_handoff.profiles import ACCESS, CLIENT_ASSERTION, LOGOUT, LOGOUT_EVENT, OIDC_LOGOUT
+from flask_handoff import HANDOFF, OIDC, Revocation, SignedInUser, TokenMinter
+from flask_handoff.profiles import (
+    ACCESS,
+    CLIENT_ASSERTION,
+    LOGOUT,
+    LOGOUT_EVENT,
+    OIDC_LOGOUT,
+    REVOCATION,
+)
 from flask_handoff.tokens.kinds import kind_of
 from tests.flask_command import run_flask
 from tests.minimal_pair import ISSUER, RECEIVER
@@ -114,6 +121,10 @@ def tokens(key_ring):
         LOGOUT.name: minter.mint_logout(
             audience="notes", ended_at=datetime.now(UTC), subject="ada"
         ),
+        REVOCATION.name: minter.mint_revocation(
+            audience="notes",
+            revocation=Revocation(subject="ada", valid_after=datetime.fromtimestamp(now, UTC)),
+        ),
         CLIENT_ASSERTION.name: jwt.encode(
             assertion, key.private_key, algorithm="RS256", headers={"kid": key.kid}
         ),
@@ -130,7 +141,8 @@ OPTIONS = {
 
 @pytest.mark.parametrize(("where", "expected"), OPTIONS.items())
 @pytest.mark.parametrize(
-    "kind", [HANDOFF.name, OIDC.name, ACCESS.name, LOGOUT.name, CLIENT_ASSERTION.name]
+    "kind",
+    [HANDOFF.name, OIDC.name, ACCESS.name, LOGOUT.name, REVOCATION.name, CLIENT_ASSERTION.name],
 )
 def test_the_kind_of_a_token_is_named_wherever_it_is_explained(
     command, tokens, where, expected, kind
@@ -209,7 +221,8 @@ JWT_TYPE = {"typ": "JWT"}
         (JWT_TYPE, {"iss": "i", "aud": "a", "sub": "s"}, OIDC.name),
         ({}, {"iss": "a", "sub": "a", "aud": "i"}, CLIENT_ASSERTION.name),
         ({}, {"iss": "i", "sub": "s", "aud": "a", "client_id": "c"}, ACCESS.name),
-        ({"typ": "secevent+jwt"}, {"iss": "i", "aud": "a", "sub": "s"}, None),
+        ({"typ": "secevent+jwt"}, {"iss": "i", "aud": "a"}, REVOCATION.name),
+        ({"typ": "dpop+jwt"}, {"iss": "i", "aud": "a", "sub": "s"}, None),
         ({"typ": None}, {"iss": "i", "aud": "a", "sub": "s"}, None),
         ({"typ": ["JWT"]}, {}, None),
         (JWT_TYPE, {}, None),

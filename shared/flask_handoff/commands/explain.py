@@ -17,7 +17,15 @@ from flask_handoff.errors import (
 )
 from flask_handoff.issuer.context import EXTENSION as ISSUER
 from flask_handoff.issuer.context import IssuerContext
-from flask_handoff.profiles import ACCESS, CLIENT_ASSERTION, HANDOFF, LOGOUT, OIDC, OIDC_LOGOUT
+from flask_handoff.profiles import (
+    ACCESS,
+    CLIENT_ASSERTION,
+    HANDOFF,
+    LOGOUT,
+    OIDC,
+    OIDC_LOGOUT,
+    REVOCATION,
+)
 from flask_handoff.receiver.context import EXTENSION as RECEIVER
 from flask_handoff.receiver.context import ReceiverContext
 from flask_handoff.tokens.explain import CheckResult, Explanation, Verdict, explain
@@ -33,6 +41,7 @@ _WHERE_TO_EXPLAIN: Mapping[str, str] = {
     LOGOUT.name: _WITH_LOGOUT,
     OIDC_LOGOUT.name: _WITH_LOGOUT,
     ACCESS.name: "Explain it with --access, at the issuer, where aud is the issuer itself.",
+    REVOCATION.name: "The API that it names (aud) takes it at its revocation_uri, and nobody else.",
     CLIENT_ASSERTION.name: "A client sends it to the issuer's /token, and nowhere else. "
     "Explain it with --assertion there.",
 }

@@ -13,6 +13,7 @@ from .authorization import InvalidTargetError as InvalidTargetError
 from .authorization import LogoutNotDeliveredError as LogoutNotDeliveredError
 from .authorization import RedirectURIMismatchError as RedirectURIMismatchError
 from .authorization import ResponseModeError as ResponseModeError
+from .authorization import RevocationNotDeliveredError as RevocationNotDeliveredError
 from .authorization import StateError as StateError
 from .dependencies import CodeStoreUnavailableError as CodeStoreUnavailableError
 from .dependencies import DependencyUnavailableError as DependencyUnavailableError

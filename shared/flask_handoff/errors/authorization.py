@@ -61,3 +61,7 @@ class InvalidTargetError(AuthorizationReturnedError, code="invalid_target"):
 
 class LogoutNotDeliveredError(HandoffError, code="logout_not_delivered"):
     """A client could not be notified of ended sessions, or did not say that it ended them."""
+
+
+class RevocationNotDeliveredError(HandoffError, code="revocation_not_delivered"):
+    """A client could not be notified of dead access tokens, or did not say that it noted them."""

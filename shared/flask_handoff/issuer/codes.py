@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask_handoff import base64url
 from flask_handoff.claims import CodeGrant, SignedInUser
@@ -15,12 +16,13 @@ from flask_handoff.errors import (
     CodeInvalidError,
     CodeReplayedError,
     CodeVerifierError,
+    ConfigurationError,
     TokenRequestError,
     TokenRevokedError,
 )
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import tokens_issued
-from flask_handoff.stores import CodeStore
+from flask_handoff.stores import CodeStore, RefreshStore
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader
 
@@ -28,7 +30,7 @@ from .authorization import AuthorizationRequest
 from .clients import Client
 from .clients.audiences import Audience
 from .grants import TokenUserHook, one_transaction, sha256
-from .refresh_tokens import RefreshTokens, family_id_of
+from .refresh_tokens import RefreshTokens, derived_secret, family_id_of
 
 LIFETIME = timedelta(seconds=60)
 REMEMBERED = LIFETIME + ACCESS.lifetime + ACCESS.leeway + timedelta(seconds=60)
@@ -52,6 +54,36 @@ class Codes(NamedTuple):
     store: CodeStore
     token_user: TokenUserHook
     refresh_tokens: RefreshTokens | None = None
+
+    @classmethod
+    def of(
+        cls,
+        store: CodeStore | None,
+        refresh: RefreshStore | None,
+        token_user: TokenUserHook | None,
+        secret_keys: Sequence[Any],
+    ) -> Codes | None:
+        """Put together what an application gave; None where it issues no codes.
+
+        Raises:
+            ConfigurationError: One of them is missing.
+        """
+        if store is None:
+            if refresh is not None:
+                raise ConfigurationError(
+                    "HandoffIssuer was given a store of refresh tokens, and none of codes.",
+                    "Give it the argument codes: a refresh token comes with a code.",
+                )
+            return None
+        if token_user is None:
+            raise ConfigurationError(
+                "HandoffIssuer was given a store of codes, and cannot tell whose they are.",
+                "Give it the argument token_user.",
+            )
+        if refresh is None:
+            return cls(store, token_user)
+        secrets_of_tokens = [derived_secret(key) for key in reversed(secret_keys)]
+        return cls(store, token_user, RefreshTokens(refresh, token_user, secrets_of_tokens))
 
     def issue(
         self,

@@ -68,3 +68,16 @@ def _client_entries(value: Any) -> Iterable[Client | Mapping[str, Any]]:
     if not isinstance(value, list | tuple):
         raise ConfigurationError("HANDOFF_CLIENTS must be a list.", "docs/settings.md shows one.")
     return value
+
+
+def read_secret_keys(app: Flask) -> list[Any]:
+    """Return the keys that *app* signs with, the one in use last.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if not app.secret_key:
+        raise ConfigurationError(
+            "SECRET_KEY is not set.", "Make a random one and keep it: secrets.token_urlsafe(32)."
+        )
+    return [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]

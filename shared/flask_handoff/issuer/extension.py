@@ -6,18 +6,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from flask import Flask, request
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
-from flask_handoff.claims import Clock, system_clock
+from flask_handoff.claims import Clock, Revocation, system_clock
 from flask_handoff.errors import (
     AccessDeniedError,
     AuthorizationExpiredError,
     AuthorizationRequestError,
-    ConfigurationError,
 )
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
 from flask_handoff.stores import CodeStore, RefreshStore, ReplayStore, Revocations
@@ -32,7 +31,7 @@ from .client_credentials import ClientScopeHook
 from .clients import Client, ClientSource, CombinedClients
 from .clients.assertions import ClientAssertions
 from .codes import Codes
-from .config import IssuerConfig
+from .config import IssuerConfig, read_secret_keys
 from .context import (
     EXTENSION,
     ConsentedAtHook,
@@ -44,8 +43,8 @@ from .context import (
 )
 from .grants import TokenUserHook
 from .logout import deliver_logout
-from .refresh_tokens import RefreshTokens, derived_secret
 from .request_carrier import RequestCarrier
+from .revocation import deliver_revocation
 
 
 class HandoffIssuer:
@@ -133,7 +132,7 @@ class HandoffIssuer:
         if keys is None:
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
-        secret_keys = _secret_keys(app)
+        secret_keys = read_secret_keys(app)
         context = app.extensions[EXTENSION] = IssuerContext(
             config=config,
             hooks=self._hooks,
@@ -153,7 +152,7 @@ class HandoffIssuer:
                 {"id_token"} if codes is None else {"id_token", "code"},
                 offline_access=refresh_tokens is not None,
             ),
-            codes=self._codes(codes, refresh_tokens, secret_keys),
+            codes=Codes.of(codes, refresh_tokens, self._token_user, secret_keys),
             assertions=ClientAssertions.of(config.issuer, replay_store, known, clock),
             clock=clock,
         )
@@ -226,6 +225,22 @@ class HandoffIssuer:
             subject=subject,
         )
 
+    def send_revocation(self, client: Client, revocation: Revocation) -> None:
+        """Tell one client's API, once, which access tokens are dead.
+
+        Call it as ``send_logout`` is called, and again where it fails.
+
+        Args:
+            client: One with a ``revocation_uri``.
+            revocation: What is taken back. A *valid_after* lies at most 10 s ahead.
+
+        Raises:
+            RevocationNotDeliveredError: As ``LogoutNotDeliveredError`` of ``send_logout``.
+
+        Sources: RFC 8417, section 2; RFC 8935, section 2.
+        """
+        deliver_revocation(issuer_context().minter, client, revocation)
+
     def pending_request(self) -> AuthorizationRequest | None:
         """Return what a client asks for, on the page for signing in or for consent; else None."""
         try:
@@ -265,31 +280,3 @@ class HandoffIssuer:
         pending = carried_request(request.values.to_dict(flat=False))
         error = AccessDeniedError("the user does not agree")
         return return_error(pending.address, error)
-
-    def _codes(
-        self, codes: CodeStore | None, refresh: RefreshStore | None, secret_keys: list[Any]
-    ) -> Codes | None:
-        if codes is None:
-            if refresh is not None:
-                raise ConfigurationError(
-                    "HandoffIssuer was given a store of refresh tokens, and none of codes.",
-                    "Give it the argument codes: a refresh token comes with a code.",
-                )
-            return None
-        if self._token_user is None:
-            raise ConfigurationError(
-                "HandoffIssuer was given a store of codes, and cannot tell whose they are.",
-                "Give it the argument token_user.",
-            )
-        if refresh is None:
-            return Codes(codes, self._token_user)
-        secrets = [derived_secret(key) for key in reversed(secret_keys)]
-        return Codes(codes, self._token_user, RefreshTokens(refresh, self._token_user, secrets))
-
-
-def _secret_keys(app: Flask) -> list[Any]:
-    if not app.secret_key:
-        raise ConfigurationError(
-            "SECRET_KEY is not set.", "Make a random one and keep it: secrets.token_urlsafe(32)."
-        )
-    return [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]

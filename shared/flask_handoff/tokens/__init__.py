@@ -8,3 +8,4 @@ from .assertion_verifier import ClientAssertionVerifier as ClientAssertionVerifi
 from .handoff_verifier import TokenVerifier as TokenVerifier
 from .logout_verifier import LogoutTokenVerifier as LogoutTokenVerifier
 from .minter import TokenMinter as TokenMinter
+from .revocation_verifier import RevocationNoticeVerifier as RevocationNoticeVerifier

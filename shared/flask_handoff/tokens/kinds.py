@@ -13,12 +13,13 @@ from flask_handoff.profiles import (
     LOGOUT_EVENT,
     OIDC,
     OIDC_LOGOUT,
+    REVOCATION,
     TokenProfile,
 )
 
 from .verification import plain_type
 
-_OF_THEIR_OWN_TYPE = (HANDOFF, ACCESS, LOGOUT, CLIENT_ASSERTION)
+_OF_THEIR_OWN_TYPE = (HANDOFF, ACCESS, LOGOUT, REVOCATION, CLIENT_ASSERTION)
 _BY_TYPE = {profile.typ: profile.name for profile in _OF_THEIR_OWN_TYPE}
 
 

@@ -55,8 +55,10 @@ class Client:
         scopes: What its API knows; no other client's API knows any of these.
         backchannel_logout_uri: Where it is notified, server to server, that sessions have ended;
             None if it is not. https, or http on this very machine.
-        backchannel_logout_allow_http: Accept http to another machine for that address. An
-            attacker on the path can suppress logouts.
+        revocation_uri: Where its API is notified, in the same way, of access tokens that are dead;
+            None if it is not.
+        backchannel_logout_allow_http: Accept http to another machine for those two addresses. An
+            attacker on the path can suppress the notices.
 
     Raises:
         ConfigurationError: A field is not of its form.
@@ -83,6 +85,7 @@ class Client:
     resource: str | None = None
     scopes: frozenset[str] = frozenset()
     backchannel_logout_uri: str | None = None
+    revocation_uri: str | None = None
     backchannel_logout_allow_http: bool = False
 
     def __post_init__(self) -> None:
@@ -124,16 +127,18 @@ class Client:
         yield "scopes", are_its_own, "scopes that are not OpenID Connect's, each without blanks"
         go_together = bool(scopes) == (resource is not None)
         yield "scopes", go_together, "a resource and its scopes, or neither"
-        uri = self.backchannel_logout_uri
-        yield (
-            "backchannel_logout_uri",
-            uri is None
-            or (
-                is_plain_address(uri)
-                and (self.backchannel_logout_allow_http or is_safe_from_others(uri))
-            ),
-            "https://…, without # and user@; http:// only on loopback or, where the network "
-            "itself is trusted, with backchannel_logout_allow_http",
+        for name in ("backchannel_logout_uri", "revocation_uri"):
+            yield (
+                name,
+                self._may_be_notified_at(getattr(self, name)),
+                "https://…, without # and user@; http:// only on loopback or, where the network "
+                "itself is trusted, with backchannel_logout_allow_http",
+            )
+
+    def _may_be_notified_at(self, uri: str | None) -> bool:
+        return uri is None or (
+            is_plain_address(uri)
+            and (self.backchannel_logout_allow_http or is_safe_from_others(uri))
         )
 
     def _rules_of_keys(self) -> Iterator[tuple[str, object, str]]:

@@ -25,7 +25,9 @@ _SWITCHES = frozenset(
         *("backchannel_logout_allow_http", "allow_token_endpoint_audience"),
     }
 )
-_OPTIONAL = frozenset({"initiate_login_uri", "resource", "backchannel_logout_uri"})
+_OPTIONAL = frozenset(
+    {"initiate_login_uri", "resource", "backchannel_logout_uri", "revocation_uri"}
+)
 _FIELDS = frozenset(field.name for field in fields(Client))
 
 

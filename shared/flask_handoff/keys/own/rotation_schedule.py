@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from flask_handoff.keys.jwks import JWKS_MAX_AGE
-from flask_handoff.profiles import ACCESS, HANDOFF, LOGOUT, OIDC
+from flask_handoff.profiles import ACCESS, HANDOFF, LOGOUT, OIDC, REVOCATION
 
 from .ring_file import RingEntry
 
@@ -16,7 +16,7 @@ PICK_UP_TIME = timedelta(seconds=10)
 """From a change of the ring until every running issuer follows it; as a rule one second."""
 
 LONGEST_TOKEN_LIFE = max(
-    profile.lifetime + profile.leeway for profile in (HANDOFF, OIDC, LOGOUT, ACCESS)
+    profile.lifetime + profile.leeway for profile in (HANDOFF, OIDC, LOGOUT, REVOCATION, ACCESS)
 )
 """From the minting of a token until no receiver takes it any more."""
 
