@@ -55,6 +55,9 @@ class Logout:
             session does not come back, and clocks may disagree. Of a whole account, no handoff that
             was issued up to then counts any more, so it is 10 s later than the issuer said: its
             machines may each differ by 5 s from ours.
+        valid_after: Given where the session that is named goes on at the issuer, such as with less
+            granted: what it issues for that session from then on counts, what it did before does
+            not. None: the session has ended, and nothing of it counts.
 
     Sources: OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.7; RFC 8417, section 2.2
     (``toe``, the time of the event, where the issuer tells it).
@@ -64,6 +67,7 @@ class Logout:
     subject: str | None
     session_id: str | None
     ended_at: datetime
+    valid_after: datetime | None = None
 
     @property
     def named_by(self) -> tuple[str, str]:

@@ -70,6 +70,20 @@ def test_an_account_s_sessions_end_up_to_twice_the_leeway_later(trial):
     assert proved.ended_at == datetime(2026, 1, 1, 11, 59, 40, tzinfo=UTC)
 
 
+def test_the_session_that_it_names_may_go_on_at_the_issuer(trial):
+    proved = trial.present(claims(valid_after=1767268801))
+    assert proved.valid_after == datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC)
+
+
+def test_an_account_never_goes_on(trial):
+    assert trial.present(claims(sid=None, valid_after=1767268801)).valid_after is None
+
+
+@values("1767268801", True, -1, [], 253_402_300_800)
+def test_an_instant_of_another_form_is_refused(trial, value):
+    refused(trial, claims(valid_after=value), CLAIM, "valid_after")
+
+
 def test_it_may_name_the_session_alone_or_the_account_alone(trial):
     assert trial.present(without("sub")).subject is None
     assert trial.present(claims(sid=None, jti="m" * 43)).session_id is None

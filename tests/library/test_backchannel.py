@@ -79,6 +79,22 @@ def test_a_log_out_of_the_account_ends_its_session_here(browser, server1, mint):
     assert not is_signed_in(browser)
 
 
+def test_a_session_that_goes_on_at_server1_enters_again(browser, server1, mint, clock):
+    browser.arrive()
+    valid_after = clock() + timedelta(seconds=1)
+    assert_done(post(server1, mint(valid_after=valid_after)))
+    assert not is_signed_in(browser)
+    clock.now = valid_after
+    browser.arrive()
+    assert is_signed_in(browser)
+
+
+def test_what_it_was_issued_before_does_not_enter(browser, server1, mint, clock):
+    assert_done(post(server1, mint(valid_after=clock() + timedelta(seconds=1))))
+    assert browser.arrive().status_code == 403
+    assert not is_signed_in(browser)
+
+
 def test_somebody_else_stays_signed_in(browser, server1, mint):
     browser.arrive()
     assert_done(post(server1, mint(session_id="another")))

@@ -12,9 +12,12 @@ ISSUER = "https://server1.example.com"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def note(store, *, session_id=None, subject=None, ended=0, issuer=ISSUER, forget=185, now=0):
+def note(
+    store, *, session_id=None, subject=None, ended=0, goes_on=None, issuer=ISSUER, forget=185, now=0
+):
     """Note a logout; times are seconds from ``NOW`` on."""
-    logout = Logout(issuer, subject, session_id, NOW + timedelta(seconds=ended))
+    valid_after = None if goes_on is None else NOW + timedelta(seconds=goes_on)
+    logout = Logout(issuer, subject, session_id, NOW + timedelta(seconds=ended), valid_after)
     second = int(NOW.timestamp())
     store.note_logout(logout, expires_at=second + forget, now=second + now)
 
@@ -82,6 +85,23 @@ class LogoutStoreContract:
     def test_a_session_that_began_after_the_end_of_the_account_s_others_goes_on(self, store):
         note(store, subject="u", ended=-30)
         assert not is_over(store, issued=-29)
+
+    def test_of_a_session_that_goes_on_only_what_was_before_is_dead(self, store):
+        note(store, session_id="s", subject="u", goes_on=1)
+        assert is_over(store, issued=0)
+        assert not is_over(store, issued=1)
+        assert not is_over(store, session_id="another", issued=0)
+
+    def test_of_two_cuts_of_a_session_the_later_one_counts(self, store):
+        note(store, session_id="s", goes_on=2)
+        note(store, session_id="s", goes_on=1)
+        assert is_over(store, issued=1)
+        assert not is_over(store, issued=2)
+
+    def test_a_session_that_went_on_ends_for_good_all_the_same(self, store):
+        note(store, session_id="s")
+        note(store, session_id="s", goes_on=1)
+        assert is_over(store, issued=3600)
 
     def test_a_session_is_not_taken_for_an_account_of_the_same_name(self, store):
         note(store, session_id="same")

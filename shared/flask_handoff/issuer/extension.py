@@ -199,6 +199,7 @@ class HandoffIssuer:
         ended_at: datetime,
         session_id: str | None = None,
         subject: str | None = None,
+        valid_after: datetime | None = None,
     ) -> None:
         """Tell one client, once, which of its users' sessions have ended.
 
@@ -207,7 +208,7 @@ class HandoffIssuer:
 
         Args:
             client: One with a ``backchannel_logout_uri``.
-            ended_at, session_id, subject: See ``TokenMinter.mint_logout``.
+            ended_at, session_id, subject, valid_after: See ``TokenMinter.mint_logout``.
 
         Raises:
             LogoutNotDeliveredError: The token cannot be signed, or the client cannot be reached, or
@@ -223,6 +224,7 @@ class HandoffIssuer:
             ended_at=ended_at,
             session_id=session_id,
             subject=subject,
+            valid_after=valid_after,
         )
 
     def send_revocation(self, client: Client, revocation: Revocation) -> None:

@@ -18,6 +18,7 @@ def deliver_logout(
     ended_at: datetime,
     session_id: str | None = None,
     subject: str | None = None,
+    valid_after: datetime | None = None,
     deadline: timedelta = DEADLINE,
 ) -> None:
     """Tell one client, once, which of its users' sessions have ended, see ``send_logout``."""
@@ -25,7 +26,11 @@ def deliver_logout(
         client.backchannel_logout_uri,
         lambda: {
             "logout_token": minter.mint_logout(
-                audience=client.client_id, ended_at=ended_at, session_id=session_id, subject=subject
+                audience=client.client_id,
+                ended_at=ended_at,
+                session_id=session_id,
+                subject=subject,
+                valid_after=valid_after,
             )
         },
         {"Accept": "application/json"},

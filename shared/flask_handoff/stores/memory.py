@@ -19,6 +19,8 @@ from flask_handoff.errors import (
     TokenRevokedError,
 )
 
+from .ports import GOES_ON, kept_logout
+
 _SWEPT_A_CLAIM = 2  # expired entries go for one that comes, so that none pile up
 
 
@@ -56,20 +58,24 @@ class MemoryReplayStore:
 
     def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
         """Remember which sessions have ended, see ``LogoutStore.note_logout``."""
-        name = (logout.issuer, *logout.named_by)
+        claim, value, at = kept_logout(logout)
+        name = (logout.issuer, claim, value)
         with self._lock:
             kept = {key: noted for key, noted in self._logouts.items() if noted[1] >= now}
-            ended_at, until = kept.get(name, (logout.ended_at, expires_at))
-            kept[name] = (max(ended_at, logout.ended_at), max(until, expires_at))
+            noted_at, until = kept.get(name, (at, expires_at))
+            kept[name] = (max(noted_at, at), max(until, expires_at))
             self._logouts = kept
 
     def check_session(self, claims: HandoffClaims) -> None:
         """Check that the session has not ended, see ``LogoutStore.check_session``."""
         of_session = self._logouts.get((claims.issuer, "sid", claims.session_id or ""))
+        before = self._logouts.get((claims.issuer, GOES_ON, claims.session_id or ""))
+        if before is not None and claims.issued_at >= before[0]:
+            before = None
         of_account = self._logouts.get((claims.issuer, "sub", claims.subject))
         if of_account is not None and claims.issued_at > of_account[0]:
             of_account = None
-        if noted := of_session or of_account:
+        if noted := of_session or before or of_account:
             raise SessionEndedError("the session at the issuer has ended", ended_at=noted[0])
 
     def ready(self) -> None:

@@ -6,9 +6,13 @@ A claim is one atomic step. To look first and write afterwards lets two requests
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from flask_handoff.claims import CodeGrant, HandoffClaims, Logout, RefreshFamily
+
+GOES_ON = "cut"
+"""In a store, the claim by which a session is kept that ended here and goes on at its issuer."""
 
 FAMILY_ID_LENGTH = 24  # characters: the first of the ``jti`` of each access token of a family
 
@@ -66,13 +70,21 @@ class LogoutStore(Protocol):
     def check_session(self, claims: HandoffClaims) -> None:
         """Check that the session which a handoff came from has not ended.
 
-        A logout that named the session counts whatever the dates say; one that named the account
-        counts for what was issued until then.
+        A logout that named the session counts whatever the dates say, or for what was issued before
+        its ``valid_after``; one that named the account counts for what was issued until then.
 
         Raises:
             SessionEndedError: It has.
             ReplayStoreUnavailableError: It is not known; nobody may be signed in.
         """
+
+
+def kept_logout(logout: Logout) -> tuple[str, str, datetime]:
+    """Return what a store keeps of a logout: a claim, its value, and the instant that counts."""
+    claim, value = logout.named_by
+    if logout.valid_after is None:
+        return claim, value, logout.ended_at
+    return GOES_ON, value, logout.valid_after
 
 
 class RevocationStore(Protocol):

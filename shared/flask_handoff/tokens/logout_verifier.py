@@ -51,7 +51,8 @@ def check_claims(case: LogoutVerification) -> None:
         with suppress(OverflowError):  # at the end of all dates; the check of the time refuses it
             ended_at += 2 * HANDOFF.leeway
     read.required_date("exp")
-    case.logout = Logout(case.expected.issuer, subject, session_id, ended_at)
+    valid_after = None if session_id is None else read.date("valid_after")
+    case.logout = Logout(case.expected.issuer, subject, session_id, ended_at, valid_after)
 
 
 def check_one_use(case: LogoutVerification) -> None:

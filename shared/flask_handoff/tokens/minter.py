@@ -111,6 +111,7 @@ class TokenMinter:
         ended_at: datetime,
         session_id: str | None = None,
         subject: str | None = None,
+        valid_after: datetime | None = None,
     ) -> str:
         """Mint one logout token: it tells one client which of its users' sessions have ended.
 
@@ -119,6 +120,9 @@ class TokenMinter:
             ended_at: When they ended. A later session of the same account is not meant.
             session_id: The ``sid`` of the one session that ended; None for all of the account's.
             subject: The account; it may be left out where the session is named.
+            valid_after: Where that session ends at the client alone: what is minted for it from
+                this whole second on is to be accepted there. It is a claim of our own, which
+                others ignore.
 
         Raises:
             SigningUnavailableError: The key is elsewhere and gives no signature now.
@@ -133,6 +137,8 @@ class TokenMinter:
         issued_at = int(self._clock().timestamp())
         claims["events"] = {LOGOUT_EVENT: {}}
         claims["toe"] = min(int(ended_at.timestamp()), issued_at)
+        if valid_after is not None:
+            claims["valid_after"] = int(valid_after.timestamp())
         return self._sign(LOGOUT, audience, issued_at, claims)
 
     def mint_revocation(self, *, audience: str, revocation: Revocation) -> str:

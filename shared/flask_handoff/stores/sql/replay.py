@@ -14,6 +14,7 @@ from flask_handoff.errors import (
     SessionEndedError,
     TokenReplayedError,
 )
+from flask_handoff.stores.ports import GOES_ON, kept_logout
 from flask_handoff.stores.statements import Statement
 
 from .store import SQLStore, sweeping
@@ -38,8 +39,9 @@ _NOTE_LOGOUT = Statement(
     "THEN excluded.expires_at ELSE handoff_logouts.expires_at END"
 )
 _ENDED_AT = Statement(
-    "SELECT max(ended_at) FROM handoff_logouts WHERE issuer = :issuer "
+    "SELECT max(ended_at) FROM handoff_logouts WHERE issuer = :issuer "  # noqa: S608 - a constant
     "AND (claim = 'sid' AND value = :session_id "
+    f"OR claim = '{GOES_ON}' AND value = :session_id AND ended_at > :issued_at "
     "OR claim = 'sub' AND value = :subject AND ended_at >= :issued_at)",
     "ended_at",
 )
@@ -73,7 +75,7 @@ def logout_table(metadata: MetaData) -> Table:
         "handoff_logouts",
         metadata,
         Column("issuer", String(_LONGEST_CLAIM), primary_key=True),
-        Column("claim", String(3), primary_key=True),  # "sid" or "sub"
+        Column("claim", String(3), primary_key=True),  # "sid", "sub" or GOES_ON
         Column("value", String(_LONGEST_CLAIM), primary_key=True),
         Column("ended_at", BigInteger, nullable=False),
         Column("expires_at", BigInteger, nullable=False),
@@ -106,12 +108,12 @@ class SQLReplayStore(SQLStore):
 
     def note_logout(self, logout: Logout, *, expires_at: int, now: int) -> None:
         """Remember which sessions have ended, see ``LogoutStore.note_logout``."""
-        claim, value = logout.named_by
+        claim, value, at = kept_logout(logout)
         row = {
             "issuer": logout.issuer,
             "claim": claim,
             "value": value,
-            "ended_at": int(logout.ended_at.timestamp()),
+            "ended_at": int(at.timestamp()),
             "expires_at": expires_at,
         }
         with self._writing() as connection:
