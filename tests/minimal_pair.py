@@ -105,7 +105,15 @@ class IssuerHooks:
         return SignedInUser(subject, session_id or "", auth_time, **self.about)
 
 
-def issuer_app(keys, clock, codes=None, refresh_tokens=None, replay_store=None, **settings):
+def issuer_app(
+    keys,
+    clock,
+    codes=None,
+    refresh_tokens=None,
+    replay_store=None,
+    ends_sessions=False,
+    **settings,
+):
     """SERVER1: whoever posts a name to /login is signed in as that person.
 
     Args:
@@ -114,6 +122,7 @@ def issuer_app(keys, clock, codes=None, refresh_tokens=None, replay_store=None, 
             consent: a POST agrees, or refuses with the field ``denies``.
         refresh_tokens: Where it keeps families of refresh tokens.
         replay_store: Where it remembers client assertions. With it, services act for themselves.
+        ends_sessions: Whether clients may ask for a logout. A page asks; a POST to it agrees.
     """
     app = Flask("issuer")
     if isinstance(keys, Path):
@@ -133,6 +142,8 @@ def issuer_app(keys, clock, codes=None, refresh_tokens=None, replay_store=None, 
         consent_endpoint=None if codes is None else "consent",
         token_user=hooks.token_user,
         client_scope=None if replay_store is None else hooks.client_scope,
+        end_session=(lambda: session.clear()) if ends_sessions else None,
+        logout_endpoint="logout" if ends_sessions else None,
     )
     handoff.init_app(
         app,
@@ -160,6 +171,18 @@ def issuer_app(keys, clock, codes=None, refresh_tokens=None, replay_store=None, 
             return redirect(handoff.after_sign_in(default="/"), 303)
         pending = handoff.pending_request()
         return {"client": pending and pending.address.client.name}
+
+    @app.route("/logout", methods=["GET", "POST"])
+    def logout():
+        if request.method == "POST":
+            session.clear()
+            return redirect(handoff.after_logout(default="/logout"), 303)
+        pending = handoff.pending_logout()
+        return {
+            "signed_in": "subject" in session,
+            "client": pending and pending.client and pending.client.name,
+            "cannot_return": pending and pending.cannot_return,
+        }
 
     @app.get("/")
     def home():

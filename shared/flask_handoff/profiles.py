@@ -53,6 +53,13 @@ OIDC = replace(
     strict_jwt_id=False,
 )
 
+ID_TOKEN_HINT = replace(
+    HANDOFF,
+    name="ID Token hint",
+    accepted_types=frozenset({HANDOFF.typ, OIDC.typ.lower()}),  # all that are minted here
+    required_claims=("iss", "aud", "sub", "sid"),
+)
+
 ACCESS = replace(
     HANDOFF,
     name="access token",

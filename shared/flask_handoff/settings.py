@@ -36,6 +36,7 @@ RECEIVER_SETTINGS: Mapping[str, str | None] = {
     "HANDOFF_SCOPE": "openid profile email",
     "HANDOFF_POLICY": "handoff",
     "HANDOFF_AUTHORIZATION_ENDPOINT": "",
+    "HANDOFF_END_SESSION_ENDPOINT": "",
     "HANDOFF_JWKS_URI": "",
     "HANDOFF_JWKS_ALLOW_HTTP": "0",
     "HANDOFF_JWKS_FLUSH_FILE": "",

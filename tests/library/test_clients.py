@@ -159,6 +159,11 @@ WRONG_FIELDS = {
     "redirect_uris of numbers": {"redirect_uris": [7]},
     "redirect_uri of another machine by http": {"redirect_uris": ["http://notes.example.com/"]},
     "redirect_uri with a fragment": {"redirect_uris": [CALLBACK + "#x"]},
+    "post_logout_redirect_uris a text": {"post_logout_redirect_uris": CALLBACK},
+    "post_logout_redirect_uri of a script": {"post_logout_redirect_uris": ["javascript:alert(1)"]},
+    "post_logout_redirect_uri of another machine by http": {
+        "post_logout_redirect_uris": ["http://notes.example.com/"]
+    },
     "redirect_uri of a script": {"redirect_uris": ["javascript:alert(1)"]},
     "redirect_uri without a host": {"redirect_uris": ["/sso/callback"]},
     "initiate_login_uri relative": {"initiate_login_uri": "/sso/login"},

@@ -11,6 +11,7 @@ from .authorization import AuthorizationReturnedError as AuthorizationReturnedEr
 from .authorization import ClientUnknownError as ClientUnknownError
 from .authorization import InvalidTargetError as InvalidTargetError
 from .authorization import LogoutNotDeliveredError as LogoutNotDeliveredError
+from .authorization import LogoutRequestError as LogoutRequestError
 from .authorization import RedirectURIMismatchError as RedirectURIMismatchError
 from .authorization import ResponseModeError as ResponseModeError
 from .authorization import RevocationNotDeliveredError as RevocationNotDeliveredError

@@ -1,4 +1,4 @@
-"""SERVER1 refuses a request for a handoff or a code, or could not deliver a logout."""
+"""SERVER1 refuses a request for a handoff, a code or a logout, or could not deliver a logout."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ class InvalidTargetError(AuthorizationReturnedError, code="invalid_target"):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, error="invalid_target")
+
+
+class LogoutRequestError(HandoffError, code="logout_request"):
+    """SERVER1 refuses a client's request to sign its user out, with a page (HTTP 400)."""
 
 
 class LogoutNotDeliveredError(HandoffError, code="logout_not_delivered"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from flask import Blueprint
 
 from flask_handoff.errors import AuthorizationRequestError, DependencyUnavailableError
@@ -12,15 +10,20 @@ from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
 
 from .authorization_endpoint import authorize
 from .authorization_response import refused, unavailable
+from .context import IssuerContext
 from .discovery import jwks, metadata
+from .end_session import end_session
 from .token_endpoint import token
 from .userinfo import userinfo
 
+_ACTING = ("handoff_issuer.authorize", "handoff_issuer.end_session")  # also upon a GET
 
-def make_blueprint(grant_types: Collection[str]) -> Blueprint:
-    """Make the blueprint of an application's endpoints, for what its ``/token`` takes."""
+
+def make_blueprint(issuer: IssuerContext) -> Blueprint:
+    """Make the blueprint of an application's endpoints, for what its issuer can answer."""
+    grant_types = issuer.grant_types
     blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
-    blueprint.before_request(refuse_head("handoff_issuer.authorize"))
+    blueprint.before_request(refuse_head(*_ACTING))
     blueprint.after_request(make_private)
     open_to_scripts = ("metadata", "jwks", "oauth_metadata", "token", "userinfo")
     blueprint.after_request(
@@ -29,6 +32,8 @@ def make_blueprint(grant_types: Collection[str]) -> Blueprint:
     blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
     blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
     blueprint.add_url_rule("/authorize", "authorize", authorize, methods=["GET", "POST"])
+    if issuer.logouts is not None:
+        blueprint.add_url_rule("/end-session", view_func=end_session, methods=["GET", "POST"])
     if grant_types:
         blueprint.add_url_rule(
             "/.well-known/oauth-authorization-server", "oauth_metadata", metadata

@@ -11,19 +11,21 @@ from flask import current_app
 
 from flask_handoff.claims import Clock, SignedInUser
 from flask_handoff.keys import IssuerKeys
-from flask_handoff.tokens import AccessTokenVerifier, TokenMinter
+from flask_handoff.tokens import AccessTokenVerifier, IDTokenHintVerifier, TokenMinter
 
 from .client_credentials import ClientScopeHook
 from .clients import Client, ClientSource
 from .clients.assertions import ClientAssertions
 from .codes import Codes
 from .config import IssuerConfig
+from .logout_request import LogoutCarrier
 from .request_carrier import RequestCarrier
 
 EXTENSION = "handoff_issuer"
 
 SignedInUserHook = Callable[[], SignedInUser | None]
 GrantedScopeHook = Callable[[SignedInUser, Client, frozenset[str]], frozenset[str]]
+EndSessionHook = Callable[[], object]
 ConsentedAtHook = Callable[[SignedInUser, Client, frozenset[str]], datetime | None]
 
 
@@ -39,6 +41,15 @@ class Hooks(NamedTuple):
     client_scope: ClientScopeHook | None  # None: no service acts for itself
 
 
+class Logouts(NamedTuple):
+    """What an issuer needs whose clients may ask it to sign their users out."""
+
+    end_session: EndSessionHook
+    endpoint: str  # of the application's page that asks whether to, and says that it is done
+    hints: IDTokenHintVerifier
+    carrier: LogoutCarrier
+
+
 class IssuerContext(NamedTuple):
     """What belongs to one application."""
 
@@ -51,6 +62,7 @@ class IssuerContext(NamedTuple):
     carrier: RequestCarrier
     codes: Codes | None  # None: this issuer issues none
     assertions: ClientAssertions | None  # None: no client may authenticate by one
+    logouts: Logouts | None  # None: no client may ask for one
     clock: Clock
 
     @property

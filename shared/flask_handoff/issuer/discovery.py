@@ -24,7 +24,8 @@ def metadata() -> Response:
     Clients that were registered with an address for it are notified of logouts.
 
     Sources: OpenID Connect Discovery 1.0, sections 3 and 4.2; RFC 8414, sections 2 and 3; OpenID
-    Connect Back-Channel Logout 1.0, section 2.1.
+    Connect Back-Channel Logout 1.0, section 2.1; OpenID Connect RP-Initiated Logout 1.0,
+    section 2.1.
     """
     issuer = issuer_context()
     base, clients = issuer.config.issuer, list(issuer.clients)
@@ -53,6 +54,8 @@ def metadata() -> Response:
     }
     if issuer.hooks.consent_endpoint is not None:
         document["prompt_values_supported"] = ["none", "login", "select_account", "consent"]
+    if issuer.logouts is not None:
+        document["end_session_endpoint"] = f"{base}/end-session"
     if issuer.grant_types:
         document |= _of_tokens(issuer, clients)
     if issuer.codes is not None:

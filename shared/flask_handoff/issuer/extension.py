@@ -6,26 +6,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from flask import Flask, request
-from werkzeug.wrappers import Response
+from flask import Flask
 
 from flask_handoff.addresses import with_parameters
 from flask_handoff.claims import Clock, Revocation, system_clock
-from flask_handoff.errors import (
-    AccessDeniedError,
-    AuthorizationExpiredError,
-    AuthorizationRequestError,
-)
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
 from flask_handoff.stores import CodeStore, RefreshStore, ReplayStore, Revocations
-from flask_handoff.tokens import AccessTokenVerifier, TokenMinter
+from flask_handoff.tokens import AccessTokenVerifier, IDTokenHintVerifier, TokenMinter
 from flask_handoff.web.request_guards import answer_only_to
 
-from .authorization import AuthorizationRequest
-from .authorization_endpoint import carried_request, carried_value, resume_url
-from .authorization_response import return_error
 from .blueprint import make_blueprint
 from .client_credentials import ClientScopeHook
 from .clients import Client, ClientSource, CombinedClients
@@ -35,19 +26,23 @@ from .config import IssuerConfig, read_secret_keys
 from .context import (
     EXTENSION,
     ConsentedAtHook,
+    EndSessionHook,
     GrantedScopeHook,
     Hooks,
     IssuerContext,
+    Logouts,
     SignedInUserHook,
     issuer_context,
 )
 from .grants import TokenUserHook
 from .logout import deliver_logout
+from .logout_request import LogoutCarrier
+from .pages import PagesOfIssuer
 from .request_carrier import RequestCarrier
 from .revocation import deliver_revocation
 
 
-class HandoffIssuer:
+class HandoffIssuer(PagesOfIssuer):
     """The Flask extension of the server that knows passwords.
 
     Args:
@@ -69,9 +64,14 @@ class HandoffIssuer:
         client_scope: For services, see ``Client``: asked what one may do for itself, of what it
             requests; of everything, where that is empty. With it comes ``client_credentials`` at
             ``/token``. No user's subject may be a service's ``client_id``: APIs would mix them up.
+        end_session: Ends the session of this request's browser, at the request of a client that it
+            entered. With it comes ``/end-session``.
+        logout_endpoint: The Flask endpoint of the page that asks whether to sign out, and says
+            that it is done. Its form is a POST that is safe from CSRF and keeps the field
+            ``continue``; then it leads to ``after_logout``. Given with *end_session*, or neither.
 
     Sources: OpenID Connect Core 1.0, sections 3.1.2, 3.2.2 and 5.3; OpenID Connect Discovery 1.0,
-    section 3.
+    section 3; OpenID Connect RP-Initiated Logout 1.0.
     """
 
     def __init__(
@@ -85,7 +85,11 @@ class HandoffIssuer:
         consent_endpoint: str | None = None,
         token_user: TokenUserHook | None = None,
         client_scope: ClientScopeHook | None = None,
+        end_session: EndSessionHook | None = None,
+        logout_endpoint: str | None = None,
     ) -> None:
+        if (end_session is None) != (logout_endpoint is None):
+            raise TypeError("end_session and logout_endpoint are given together")
         if (consented_at is None) != (consent_endpoint is None):
             raise TypeError("consented_at and consent_endpoint are given together")
         self._hooks = Hooks(
@@ -98,6 +102,7 @@ class HandoffIssuer:
             client_scope,
         )
         self._token_user = token_user
+        self._end_session, self._logout_endpoint = end_session, logout_endpoint
 
     def init_app(
         self,
@@ -154,10 +159,11 @@ class HandoffIssuer:
             ),
             codes=Codes.of(codes, refresh_tokens, self._token_user, secret_keys),
             assertions=ClientAssertions.of(config.issuer, replay_store, known, clock),
+            logouts=self._logouts(config.issuer, keys, secret_keys, known),
             clock=clock,
         )
         answer_only_to(app, config.issuer, config.internal_hosts)
-        app.register_blueprint(make_blueprint(context.grant_types))
+        app.register_blueprint(make_blueprint(context))
 
     def clients(self) -> tuple[Client, ...]:
         """Return the clients that are registered with the current application."""
@@ -243,42 +249,14 @@ class HandoffIssuer:
         """
         deliver_revocation(issuer_context().minter, client, revocation)
 
-    def pending_request(self) -> AuthorizationRequest | None:
-        """Return what a client asks for, on the page for signing in or for consent; else None."""
-        try:
-            return carried_request(request.values.to_dict(flat=False))
-        except AuthorizationRequestError:
+    def _logouts(
+        self, issuer: str, keys: IssuerKeys, secret_keys: list[Any], clients: ClientSource
+    ) -> Logouts | None:
+        if self._end_session is None or self._logout_endpoint is None:
             return None
-
-    def pending_client(self) -> Client | None:
-        """Return the client that the user is about to enter, on the sign-in page; else None."""
-        pending = self.pending_request()
-        return None if pending is None else pending.address.client
-
-    def login_hint(self) -> str | None:
-        """Return what the client suggests to fill the sign-in page with, not verified."""
-        pending = self.pending_request()
-        return None if pending is None else pending.login_hint
-
-    def after_sign_in(self, default: str) -> str:
-        """Return where to redirect to, with status 303, when the user has signed in, or agreed.
-
-        That is *default* when no handoff is waiting.
-        """
-        try:
-            carried = carried_value(request.values.to_dict(flat=False))
-        except AuthorizationExpiredError:
-            return default
-        return resume_url(carried) if carried else default
-
-    def deny(self) -> Response:
-        """Tell the client that the user does not agree, from the page that asks for consent.
-
-        Raises:
-            AuthorizationRequestError: No request is waiting any more; a page says so.
-
-        Source: OpenID Connect Core 1.0, section 3.1.2.6.
-        """
-        pending = carried_request(request.values.to_dict(flat=False))
-        error = AccessDeniedError("the user does not agree")
-        return return_error(pending.address, error)
+        return Logouts(
+            self._end_session,
+            self._logout_endpoint,
+            IDTokenHintVerifier(issuer=issuer, keys=keys),
+            LogoutCarrier(secret_keys, clients),
+        )

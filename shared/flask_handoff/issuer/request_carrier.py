@@ -18,11 +18,51 @@ LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
 _LONGEST_CARRIED = 32 * 1024  # characters of the signed value
 
 
+class Carrier:
+    """Signs what a page of the application carries on, for ten minutes.
+
+    Args:
+        secret_keys: The application's secret key, older ones before it; each text or bytes.
+        purpose: What is signed for one is refused for another.
+    """
+
+    def __init__(self, secret_keys: list[Any], purpose: str) -> None:
+        self._serializer = URLSafeSerializer(secret_keys, salt=f"flask_handoff.{purpose}")
+
+    def sign(self, arrived_at: datetime, content: object) -> str:
+        """Return JSON values signed, for a hidden field or a URL."""
+        return str(self._serializer.dumps([arrived_at.timestamp(), content]))
+
+    def read(self, unverified_carried: str, now: datetime) -> tuple[datetime, Any]:
+        """Return when that which was signed here arrived, and what it is.
+
+        Raises:
+            AuthorizationExpiredError: Not signed by this application, or over ten minutes ago.
+        """
+        if len(unverified_carried) > _LONGEST_CARRIED:
+            raise AuthorizationExpiredError("the carried request is too long")
+        try:
+            seconds, content = self._serializer.loads(unverified_carried)
+            arrived_at = datetime.fromtimestamp(seconds, UTC)
+        except BadData as error:
+            raise AuthorizationExpiredError("the carried request was not signed here") from error
+        except (TypeError, ValueError) as error:
+            raise another_form() from error
+        if now - arrived_at >= LIFETIME:
+            raise AuthorizationExpiredError("the sign-in took longer than ten minutes")
+        return arrived_at, content
+
+
+def another_form() -> AuthorizationExpiredError:
+    """Say that another version of this library has signed it, before or after an update."""
+    return AuthorizationExpiredError("the carried request has another form")
+
+
 class RequestCarrier:
     """Carries a checked request through the sign-in as a signed value, never as a free URL.
 
     Args:
-        secret_keys: The application's secret key, older ones before it; each text or bytes.
+        secret_keys: See ``Carrier``.
         clients: A request of a client that is no longer registered is dropped.
         response_types, offline_access: What this issuer can answer with, see
             ``AuthorizationRequest.read``.
@@ -36,16 +76,14 @@ class RequestCarrier:
         *,
         offline_access: bool = False,
     ) -> None:
-        self._serializer = URLSafeSerializer(
-            secret_keys, salt="flask_handoff.authorization_request"
-        )
+        self._carrier = Carrier(secret_keys, "authorization_request")
         self._clients = clients
         self.response_types = response_types
         self.offline_access = offline_access
 
     def pack(self, request: AuthorizationRequest) -> str:
         """Sign the request, for a hidden field or a URL."""
-        return str(self._serializer.dumps([request.arrived_at.timestamp(), request.parameters]))
+        return self._carrier.sign(request.arrived_at, request.parameters)
 
     def unpack(self, unverified_carried: str, now: datetime) -> AuthorizationRequest:
         """Return the request that was packed here, read again as if it came now.
@@ -55,19 +93,10 @@ class RequestCarrier:
                 ago.
             AuthorizationRequestError: The registration that the request relied on is gone.
         """
-        if len(unverified_carried) > _LONGEST_CARRIED:
-            raise AuthorizationExpiredError("the carried request is too long")
-        try:
-            seconds, parameters = self._serializer.loads(unverified_carried)
-            arrived_at = datetime.fromtimestamp(seconds, UTC)
-            carried = {name: [value] for name, value in parameters.items()}
-        except BadData as error:
-            raise AuthorizationExpiredError("the carried request was not signed here") from error
-        except (AttributeError, TypeError, ValueError) as error:
-            # Signed by another version of this library, before or after an update.
-            raise AuthorizationExpiredError("the carried request has another form") from error
-        if now - arrived_at >= LIFETIME:
-            raise AuthorizationExpiredError("the sign-in took longer than ten minutes")
+        arrived_at, parameters = self._carrier.read(unverified_carried, now)
+        if type(parameters) is not dict:
+            raise another_form()
+        carried = {name: [value] for name, value in parameters.items()}
         address = ReturnAddress.read(carried, self._clients)
         return AuthorizationRequest.read(
             carried,

@@ -27,6 +27,9 @@ class ReceiverConfig(ServiceConfig):
         self.authorization_endpoint = read.url(
             "HANDOFF_AUTHORIZATION_ENDPOINT", default=f"{self.issuer.rstrip('/')}/authorize"
         )
+        self.end_session_endpoint = read.url(
+            "HANDOFF_END_SESSION_ENDPOINT", default=f"{self.issuer.rstrip('/')}/end-session"
+        )
         self.default_target = read.target("HANDOFF_DEFAULT_TARGET")
         self.max_age = read.seconds("HANDOFF_MAX_AGE")
         self.landing = read.choice("HANDOFF_LANDING", ("redirect", "refresh"))

@@ -18,6 +18,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.keys import JWKSClient, KeySource
 from flask_handoff.profiles import LOGOUT_PROFILES, PROFILES
+from flask_handoff.return_to import check_return_to
 from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
 from flask_handoff.web.parameters import unverified_parameters
@@ -55,7 +56,7 @@ class HandoffReceiver:
             they are dead. None: the issuer's logouts are not listened to.
 
     Sources: OpenID Connect Core 1.0, sections 3.2.2 and 4; OAuth 2.0 Form Post Response Mode;
-    OpenID Connect Back-Channel Logout 1.0.
+    OpenID Connect Back-Channel Logout 1.0; OpenID Connect RP-Initiated Logout 1.0.
     """
 
     def __init__(
@@ -133,6 +134,42 @@ class HandoffReceiver:
         return with_parameters(
             url_for("handoff_receiver.login"),
             {"target_link_uri": target, "prompt": prompt, "max_age": seconds},
+        )
+
+    def logout_url(
+        self,
+        session_id: str | None = None,
+        *,
+        return_to: str | None = None,
+        state: str | None = None,
+    ) -> str:
+        """Return the address where the user is signed out at the issuer, and so at its services.
+
+        End the session here, then redirect there with status 303. From a form, Chromium applies
+        ``form-action`` to it: add the issuer's origin, and ``'self'`` to come back.
+
+        Args:
+            session_id: From the claims of the ``Arrival`` that opened the session here: it proves
+                to the issuer who asks. Without it the issuer asks the user first.
+            return_to: The path of this site to come back to, with the base URL in front registered
+                there as one of ``post_logout_redirect_uris``. None to end at the issuer.
+            state: Comes back with it.
+
+        Raises:
+            UnsafeReturnToError: The path is none of this site.
+
+        Source: OpenID Connect RP-Initiated Logout 1.0, section 2.
+        """
+        config = receiver_context().config
+        back = None if return_to is None else f"{config.base_url}{check_return_to(return_to)}"
+        return with_parameters(
+            config.end_session_endpoint,
+            {
+                "client_id": config.client_id,
+                "logout_hint": session_id,
+                "post_logout_redirect_uri": back,
+                "state": state,
+            },
         )
 
     def check_ready(self) -> None:

@@ -6,6 +6,7 @@ Nothing in this folder knows Flask, and nothing outside it knows PyJWT.
 from .access_verifier import AccessTokenVerifier as AccessTokenVerifier
 from .assertion_verifier import ClientAssertionVerifier as ClientAssertionVerifier
 from .handoff_verifier import TokenVerifier as TokenVerifier
+from .hint_verifier import IDTokenHintVerifier as IDTokenHintVerifier
 from .logout_verifier import LogoutTokenVerifier as LogoutTokenVerifier
 from .minter import TokenMinter as TokenMinter
 from .revocation_verifier import RevocationNoticeVerifier as RevocationNoticeVerifier

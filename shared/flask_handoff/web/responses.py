@@ -64,13 +64,17 @@ def error_page(
 
 
 def unavailable_page(
-    sentence: str, *, again_url: str | None = None, again_label: str | None = None
+    sentence: str,
+    *,
+    title: str = "Signing in is not possible right now",
+    again_url: str | None = None,
+    again_label: str | None = None,
 ) -> Response:
     """Render the page for when something needed is out of reach (HTTP 503)."""
     response = error_page(
         "handoff/unavailable.html",
         503,
-        title="Signing in is not possible right now",
+        title=title,
         sentence=sentence,
         again_url=again_url,
         again_label=again_label,

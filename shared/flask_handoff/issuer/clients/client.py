@@ -59,13 +59,15 @@ class Client:
             None if it is not.
         backchannel_logout_allow_http: Accept http to another machine for those two addresses. An
             attacker on the path can suppress the notices.
+        post_logout_redirect_uris: Where its users may be sent when they have signed out here at
+            its request, compared character by character.
 
     Raises:
         ConfigurationError: A field is not of its form.
 
     Sources: RFC 6749, sections 2.1, 3.1.2 and 4.4; RFC 7523, section 2.2; RFC 8252, section 7;
     RFC 8707, section 2; RFC 9700, section 2.1; OpenID Connect Core 1.0, section 4; OpenID Connect
-    Back-Channel Logout 1.0, section 2.2.
+    Back-Channel Logout 1.0, section 2.2; OpenID Connect RP-Initiated Logout 1.0, section 3.1.
     """
 
     client_id: str
@@ -87,14 +89,16 @@ class Client:
     backchannel_logout_uri: str | None = None
     revocation_uri: str | None = None
     backchannel_logout_allow_http: bool = False
+    post_logout_redirect_uris: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         client = self._as_messages_call_it()
         for name, good, expected in self._rules():
             if not good:
                 raise ConfigurationError(f"{name} of {client} is wrong.", f"Give it {expected}.")
-        for uri in self.redirect_uris:
-            check_redirect_uri(uri, native=self.native, setting=f"redirect_uris of {client}")
+        for field_name in ("redirect_uris", "post_logout_redirect_uris"):
+            for uri in getattr(self, field_name):
+                check_redirect_uri(uri, native=self.native, setting=f"{field_name} of {client}")
         if self.initiate_login_uri is not None:
             check_public_url(self.initiate_login_uri, setting=f"initiate_login_uri of {client}")
 
@@ -166,5 +170,13 @@ class Client:
     @property
     def redirect_origins(self) -> tuple[str, ...]:
         """The origins of its redirect URIs, for ``form-action`` of the sign-in page."""
-        sources = (form_action_source(uri, native=self.native) for uri in self.redirect_uris)
+        return self._sources(self.redirect_uris)
+
+    @property
+    def post_logout_origins(self) -> tuple[str, ...]:
+        """The origins that follow a sign-out, for ``form-action`` of the page that asks for it."""
+        return self._sources(self.post_logout_redirect_uris)
+
+    def _sources(self, uris: tuple[str, ...]) -> tuple[str, ...]:
+        sources = (form_action_source(uri, native=self.native) for uri in uris)
         return tuple(dict.fromkeys(sources))

@@ -15,7 +15,7 @@ from flask_handoff.redaction import shown
 from .client import Client
 
 _REQUIRED = frozenset({"client_id", "name", "redirect_uris"})
-_TUPLES = frozenset({"redirect_uris", "secret_hashes"})
+_TUPLES = frozenset({"redirect_uris", "post_logout_redirect_uris", "secret_hashes"})
 _SETS = frozenset({"response_types", "response_modes", "scopes"})
 _KEYS = "public_keys"
 _LISTS = _TUPLES | _SETS
