@@ -77,3 +77,25 @@ def refresh(browser, token, client=CODE_CLIENT, **changed):
     }
     given = {name: value for name, value in body.items() if value is not None}
     return browser.post(f"{ISSUER}/token", given, sends_cookies=False)
+
+
+def revoke(browser, token, client=CODE_CLIENT, **changed):
+    """Revoke a token as the client would; a parameter changed to None is left out."""
+    return present(browser, "revoke", token, client, **changed)
+
+
+def introspect(browser, token, client=CODE_CLIENT, **changed):
+    """Ask about a token as the client would; a parameter changed to None is left out."""
+    return present(browser, "introspect", token, client, **changed)
+
+
+def present(browser, endpoint, token, client, *, headers=None, **changed):
+    """Present a token at /revoke or /introspect, as this client."""
+    body = {
+        "token": token,
+        "client_id": client["client_id"],
+        **({"client_secret": CODE_CLIENT_SECRET} if client.get("secret_hashes") else {}),
+        **changed,
+    }
+    given = {name: value for name, value in body.items() if value is not None}
+    return browser.post(f"{ISSUER}/{endpoint}", given, headers=headers, sends_cookies=False)

@@ -111,6 +111,7 @@ def issuer_app(
     codes=None,
     refresh_tokens=None,
     replay_store=None,
+    revoked_tokens=None,
     ends_sessions=False,
     **settings,
 ):
@@ -122,6 +123,7 @@ def issuer_app(
             consent: a POST agrees, or refuses with the field ``denies``.
         refresh_tokens: Where it keeps families of refresh tokens.
         replay_store: Where it remembers client assertions. With it, services act for themselves.
+        revoked_tokens: Where it keeps which access tokens were revoked.
         ends_sessions: Whether clients may ask for a logout. A page asks; a POST to it agrees.
     """
     app = Flask("issuer")
@@ -150,6 +152,7 @@ def issuer_app(
         keys=keys,
         codes=codes,
         refresh_tokens=refresh_tokens,
+        revoked_tokens=revoked_tokens,
         replay_store=replay_store,
         clock=clock,
     )

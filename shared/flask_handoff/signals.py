@@ -24,7 +24,9 @@ signal raises keeps the tokens back, and what it writes holds or falls with that
 """
 
 tokens_refused = _signals.signal("tokens-refused")
-"""SERVER1 refused a program at ``/token``: ``error``, ``client``, ``request_id``.
+"""SERVER1 refused a program at ``/token``, ``/revoke`` or ``/introspect``.
+
+With ``error``, ``client``, ``request_id``.
 
 ``client`` is None where the client did not prove who it is.
 """
@@ -34,6 +36,14 @@ refresh_token_reused = _signals.signal("refresh-token-reused")
 
 Two hold that token, and one of them may be a thief. It is sent in the transaction in which the
 family ends, and before ``tokens_refused``.
+"""
+
+token_revoked = _signals.signal("token-revoked")
+"""A client has revoked a token of its own: ``client``, ``revoked``, ``request_id``.
+
+``revoked`` is the ``RefreshFamily`` that ended, or the ``AccessClaims`` of the one access token. It
+is sent once for each, in the transaction in which it happens: what a receiver of the signal raises
+takes the revocation back.
 """
 
 access_token_rejected = _signals.signal("access-token-rejected")

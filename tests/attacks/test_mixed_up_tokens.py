@@ -26,8 +26,9 @@ from flask_handoff import (
 )
 from flask_handoff.issuer.clients.assertions import ASSERTION_TYPE
 from flask_handoff.profiles import LOGOUT_EVENT
-from flask_handoff.stores import MemoryCodeStore, MemoryRefreshStore
-from tests.code_client import ask, code_of, exchange, refresh
+from flask_handoff.signals import token_revoked
+from flask_handoff.stores import MemoryCodeStore, MemoryRefreshStore, MemoryRevokedTokenStore
+from tests.code_client import ask, code_of, exchange, introspect, refresh, revoke
 from tests.minimal_pair import (
     CLIENT,
     CODE_CLIENT,
@@ -117,13 +118,14 @@ class Places:
 
     def __init__(self, key_ring, clock, caplog):
         self._key_ring, self._clock, self._caplog = key_ring, clock, caplog
+        caplog.set_level("INFO")
         self.store = RecordingStore()
         service = {
             **{"client_id": "ada", "name": "Ada's", "redirect_uris": [], "response_types": []},
             **{"public_keys": [key_ring.signing_key.verification_key], "service": True},
         }
         clients = [CODE_CLIENT, {**CLIENT, **API}, service]
-        stores = (MemoryCodeStore(), MemoryRefreshStore(), self.store)
+        stores = (MemoryCodeStore(), MemoryRefreshStore(), self.store, MemoryRevokedTokenStore())
         issuer = issuer_app(key_ring, clock, *stores, HANDOFF_CLIENTS=clients)
         self._mint = Mint(key_ring, clock, issuer)
         self._program = Browser(issuer, None)
@@ -217,6 +219,25 @@ class Places:
         assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
         return re.search(r"check (\w+)|of no client", self._caplog.messages[-1])[0]
 
+    def as_a_token_to_revoke(self, mint):
+        revoked = []
+        listener = lambda sender, **facts: revoked.append(facts)  # noqa: E731
+        token_revoked.connect(listener)
+        answer = revoke(self._program, mint(ISSUER, "n" * 43))
+        assert (answer.status_code, answer.json) == (200, {})
+        return "accepted" if revoked else self._reason()
+
+    def as_a_token_to_introspect(self, mint):
+        answer = introspect(self._program, mint(ISSUER, "n" * 43))
+        assert answer.status_code == 200
+        if answer.json["active"]:
+            return "accepted"
+        assert answer.json == {"active": False}
+        return self._reason()
+
+    def _reason(self):
+        return re.findall(r"check=(\S+)", self._caplog.text)[-1]
+
     def _exchanged(self, answer):
         if answer.status_code == 200:
             return "accepted"
@@ -230,28 +251,40 @@ class Places:
         if answer.status_code == accepted:
             return "accepted"
         assert answer.status_code == refused
-        return re.findall(r"check=(\S+)", self._caplog.text)[-1]
+        return self._reason()
 
 
 PLACES = (
     *("callback", "oidc_callback", "back_channel", "oidc_back_channel"),
     *("userinfo", "service", "api", "revocations"),
     *("as_a_code", "as_a_refresh_token", "as_an_assertion"),
+    *("as_a_token_to_revoke", "as_a_token_to_introspect"),
 )
 ONCE = {*PLACES[:4], "revocations", "as_an_assertion"}
 NO_EXCHANGE = ("code_invalid", "refresh_token_invalid")  # where a code or a refresh token is
 NO_PROGRAM = (*["header"] * 4, *NO_EXCHANGE)
-NO_JWT = ("form",) * 8  # at all but the last three
+NO_JWT = ("form",) * 8  # where a JWT is expected
+NO_TOKEN = ("header",) * 2  # to revoke or to introspect
+ACCEPTED = ("accepted",) * 2
 REFUSED_BY = {
-    "handoff": ("accepted", "header", "header", "header", *NO_PROGRAM, "check header"),
-    "id_token": ("header", "accepted", "header", "required_claims", *NO_PROGRAM, "check issuer"),
-    "access": (*["header"] * 4, *["accepted"] * 3, "header", *NO_EXCHANGE, "check header"),
-    "notice": (*["header"] * 7, "accepted", *NO_EXCHANGE, "of no client"),
-    "logout": ("header", "header", "accepted", "accepted", *NO_PROGRAM, "check header"),
-    "oidc_logout": ("header", "required_claims", "header", "accepted", *NO_PROGRAM, "check issuer"),
-    "assertion": (*("header", "required_claims") * 2, *NO_PROGRAM, "accepted"),
-    "code": (*NO_JWT, "accepted", "refresh_token_invalid", "of no client"),
-    "refresh_token": (*NO_JWT, "code_invalid", "accepted", "of no client"),
+    "handoff": ("accepted", "header", "header", "header", *NO_PROGRAM, "check header", *NO_TOKEN),
+    "id_token": (
+        *("header", "accepted", "header", "required_claims"),
+        *(*NO_PROGRAM, "check issuer", *NO_TOKEN),
+    ),
+    "access": (
+        *(*["header"] * 4, *["accepted"] * 3, "header"),
+        *(*NO_EXCHANGE, "check header", *ACCEPTED),
+    ),
+    "notice": (*["header"] * 7, "accepted", *NO_EXCHANGE, "of no client", *NO_TOKEN),
+    "logout": ("header", "header", "accepted", "accepted", *NO_PROGRAM, "check header", *NO_TOKEN),
+    "oidc_logout": (
+        *("header", "required_claims", "header", "accepted"),
+        *(*NO_PROGRAM, "check issuer", *NO_TOKEN),
+    ),
+    "assertion": (*("header", "required_claims") * 2, *NO_PROGRAM, "accepted", *NO_TOKEN),
+    "code": (*NO_JWT, "accepted", "refresh_token_invalid", "of no client", "form", "form"),
+    "refresh_token": (*NO_JWT, "code_invalid", "accepted", "of no client", *ACCEPTED),
 }
 
 

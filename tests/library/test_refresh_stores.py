@@ -120,6 +120,27 @@ class RefreshStoreContract:
         assert refusal(store, FOURTH, THIRD, now=EXPIRES_AT + 5) is RefreshTokenInvalidError
         store.check_not_revoked(ACCESS)
 
+    def test_to_ask_until_when_a_token_is_good_uses_none(self, store):
+        until = {"grace": 10, "now": NOW + 10}
+        assert store.good_until(HANDLE, FIRST, **until) == EXPIRES_AT
+        rotate(store, FIRST, SECOND, expires_at=EXPIRES_AT + 5)
+        for token in (FIRST, SECOND):
+            assert store.good_until(HANDLE, token, **until) == EXPIRES_AT + 5
+        refused = [
+            (HANDLE, FIRST, NOW + 11),
+            (HANDLE, THIRD, NOW),
+            (HANDLE, SECOND, EXPIRES_AT + 5),
+            (OTHER_HANDLE, SECOND, NOW),
+        ]
+        for handle, token, now in refused:
+            with pytest.raises(RefreshTokenInvalidError):
+                store.good_until(handle, token, grace=10, now=now)
+        store.check_not_revoked(ACCESS)
+        assert rotate(store, SECOND, THIRD, now=NOW + 11) == THIRD
+        store.end(family_id=FAMILY.family_id)
+        with pytest.raises(RefreshTokenInvalidError):
+            store.good_until(HANDLE, THIRD, grace=10, now=NOW + 11)
+
     def test_an_unknown_handle_is_refused(self, store):
         assert refusal(store, FIRST, SECOND, handle=OTHER_HANDLE) is RefreshTokenInvalidError
 

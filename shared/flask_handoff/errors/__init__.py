@@ -22,6 +22,7 @@ from .dependencies import JWKSUnavailableError as JWKSUnavailableError
 from .dependencies import LogoutFailedError as LogoutFailedError
 from .dependencies import RefreshStoreUnavailableError as RefreshStoreUnavailableError
 from .dependencies import ReplayStoreUnavailableError as ReplayStoreUnavailableError
+from .dependencies import RevokedTokenStoreUnavailableError as RevokedTokenStoreUnavailableError
 from .dependencies import SigningUnavailableError as SigningUnavailableError
 from .handoffs import AttemptUnknownError as AttemptUnknownError
 from .handoffs import AuthorizationFailedError as AuthorizationFailedError

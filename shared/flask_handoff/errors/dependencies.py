@@ -25,6 +25,12 @@ class RefreshStoreUnavailableError(DependencyUnavailableError, code="refresh_sto
     """It is not known whether a refresh token is good, or an access token of its family."""
 
 
+class RevokedTokenStoreUnavailableError(
+    DependencyUnavailableError, code="revoked_token_store_unavailable"
+):
+    """It is not known whether an access token was revoked, or it cannot be noted."""
+
+
 class SigningUnavailableError(DependencyUnavailableError, code="signing_unavailable"):
     """The key that signs is elsewhere, for example in a KMS, and gives no signature now."""
 

@@ -13,6 +13,8 @@ from .authorization_response import refused, unavailable
 from .context import IssuerContext
 from .discovery import jwks, metadata
 from .end_session import end_session
+from .introspection_endpoint import introspect
+from .revocation_endpoint import revoke
 from .token_endpoint import token
 from .userinfo import userinfo
 
@@ -25,7 +27,7 @@ def make_blueprint(issuer: IssuerContext) -> Blueprint:
     blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
     blueprint.before_request(refuse_head(*_ACTING))
     blueprint.after_request(make_private)
-    open_to_scripts = ("metadata", "jwks", "oauth_metadata", "token", "userinfo")
+    open_to_scripts = ("metadata", "jwks", "oauth_metadata", "token", "revoke", "userinfo")
     blueprint.after_request(
         allow_every_origin(*(f"handoff_issuer.{name}" for name in open_to_scripts))
     )
@@ -39,6 +41,9 @@ def make_blueprint(issuer: IssuerContext) -> Blueprint:
             "/.well-known/oauth-authorization-server", "oauth_metadata", metadata
         )
         blueprint.add_url_rule("/token", view_func=token, methods=["POST"])
+        if issuer.issued is not None:
+            blueprint.add_url_rule("/revoke", view_func=revoke, methods=["POST"])
+            blueprint.add_url_rule("/introspect", view_func=introspect, methods=["POST"])
     if "authorization_code" in grant_types:
         blueprint.add_url_rule("/userinfo", view_func=userinfo, methods=["GET", "POST"])
     blueprint.register_error_handler(AuthorizationRequestError, refused)

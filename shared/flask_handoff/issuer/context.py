@@ -18,6 +18,7 @@ from .clients import Client, ClientSource
 from .clients.assertions import ClientAssertions
 from .codes import Codes
 from .config import IssuerConfig
+from .issued_tokens import IssuedTokens
 from .logout_request import LogoutCarrier
 from .request_carrier import RequestCarrier
 
@@ -61,6 +62,7 @@ class IssuerContext(NamedTuple):
     access_verifier: AccessTokenVerifier  # of those for this issuer itself
     carrier: RequestCarrier
     codes: Codes | None  # None: this issuer issues none
+    issued: IssuedTokens | None  # None: it revokes none, and is asked about none
     assertions: ClientAssertions | None  # None: no client may authenticate by one
     logouts: Logouts | None  # None: no client may ask for one
     clock: Clock

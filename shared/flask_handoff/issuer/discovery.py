@@ -66,9 +66,9 @@ def metadata() -> Response:
 def _of_tokens(issuer: IssuerContext, clients: Iterable[Client]) -> Mapping[str, object]:
     services = {scope for client in clients for scope in client.scopes}
     offline = "refresh_token" in issuer.grant_types
-    announced: dict[str, object] = {
-        "token_endpoint": f"{issuer.config.issuer}/token",
-        "token_endpoint_auth_methods_supported": list(METHODS),
+    return {
+        **_endpoint(issuer, "token", "token"),
+        **(_of_issued(issuer) if issuer.issued else {}),
         "grant_types_supported": sorted([*issuer.grant_types, "implicit"]),
         "scopes_supported": [
             *("openid", "profile", "email"),
@@ -76,10 +76,26 @@ def _of_tokens(issuer: IssuerContext, clients: Iterable[Client]) -> Mapping[str,
             *sorted(services),
         ],
     }
+
+
+def _of_issued(issuer: IssuerContext) -> Mapping[str, object]:
+    return {
+        **_endpoint(issuer, "revocation", "revoke"),
+        **_endpoint(issuer, "introspection", "introspect", proves_who_it_is=True),
+    }
+
+
+def _endpoint(
+    issuer: IssuerContext, name: str, path: str, *, proves_who_it_is: bool = False
+) -> Mapping[str, object]:
+    """Return the members about an endpoint at which clients authenticate."""
+    methods = [method for method in METHODS if method != "none" or not proves_who_it_is]
+    members: dict[str, object] = {f"{name}_endpoint": f"{issuer.config.issuer}/{path}"}
     if issuer.assertions is not None:
-        announced["token_endpoint_auth_methods_supported"] = [ASSERTION_METHOD, *METHODS]
-        announced["token_endpoint_auth_signing_alg_values_supported"] = ["RS256"]
-    return announced
+        methods.insert(0, ASSERTION_METHOD)
+        members[f"{name}_endpoint_auth_signing_alg_values_supported"] = ["RS256"]
+    members[f"{name}_endpoint_auth_methods_supported"] = methods
+    return members
 
 
 def _of_codes(base: str) -> Mapping[str, object]:

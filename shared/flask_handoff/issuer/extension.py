@@ -13,7 +13,14 @@ from flask import Flask
 from flask_handoff.addresses import with_parameters
 from flask_handoff.claims import Clock, Revocation, system_clock
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
-from flask_handoff.stores import CodeStore, RefreshStore, ReplayStore, Revocations
+from flask_handoff.stores import (
+    CodeStore,
+    RefreshStore,
+    ReplayStore,
+    Revocations,
+    RevocationStore,
+    RevokedTokenStore,
+)
 from flask_handoff.tokens import AccessTokenVerifier, IDTokenHintVerifier, TokenMinter
 from flask_handoff.web.request_guards import answer_only_to
 
@@ -35,6 +42,7 @@ from .context import (
     issuer_context,
 )
 from .grants import TokenUserHook
+from .issued_tokens import IssuedTokens
 from .logout import deliver_logout
 from .logout_request import LogoutCarrier
 from .pages import PagesOfIssuer
@@ -112,6 +120,7 @@ class HandoffIssuer(PagesOfIssuer):
         clients: ClientSource | None = None,
         codes: CodeStore | None = None,
         refresh_tokens: RefreshStore | None = None,
+        revoked_tokens: RevokedTokenStore | None = None,
         replay_store: ReplayStore | None = None,
         clock: Clock = system_clock,
     ) -> None:
@@ -125,6 +134,8 @@ class HandoffIssuer(PagesOfIssuer):
                 loses codes that are on their way.
             refresh_tokens: Keeps families of refresh tokens; with it a code brings one where
                 ``offline_access`` is granted. Give it the same transactions as *codes*.
+            revoked_tokens: Remembers which access tokens their clients have revoked; with it come
+                ``/revoke`` and ``/introspect``, where there is a ``/token``.
             replay_store: Remembers the JWTs by which clients with ``public_keys`` authenticate at
                 ``/token``, each good once; without it none can. All processes share it.
 
@@ -138,19 +149,15 @@ class HandoffIssuer(PagesOfIssuer):
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
         secret_keys = read_secret_keys(app)
+        revocations = Revocations(codes, refresh_tokens, revoked_tokens)
+        verifier = _own_verifier(config, keys, revocations, clock)
         context = app.extensions[EXTENSION] = IssuerContext(
             config=config,
             hooks=self._hooks,
             clients=known,
             keys=keys,
             minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
-            access_verifier=AccessTokenVerifier(
-                issuer=config.issuer,
-                audience=config.issuer,
-                keys=keys,
-                revocations=Revocations(codes, refresh_tokens),
-                clock=clock,
-            ),
+            access_verifier=verifier,
             carrier=RequestCarrier(
                 secret_keys,
                 known,
@@ -158,6 +165,7 @@ class HandoffIssuer(PagesOfIssuer):
                 offline_access=refresh_tokens is not None,
             ),
             codes=Codes.of(codes, refresh_tokens, self._token_user, secret_keys),
+            issued=IssuedTokens.of(revoked_tokens, verifier),
             assertions=ClientAssertions.of(config.issuer, replay_store, known, clock),
             logouts=self._logouts(config.issuer, keys, secret_keys, known),
             clock=clock,
@@ -260,3 +268,15 @@ class HandoffIssuer(PagesOfIssuer):
             IDTokenHintVerifier(issuer=issuer, keys=keys),
             LogoutCarrier(secret_keys, clients),
         )
+
+
+def _own_verifier(
+    config: IssuerConfig, keys: IssuerKeys, revocations: RevocationStore, clock: Clock
+) -> AccessTokenVerifier:
+    return AccessTokenVerifier(
+        issuer=config.issuer,
+        audience=config.issuer,
+        keys=keys,
+        revocations=revocations,
+        clock=clock,
+    )

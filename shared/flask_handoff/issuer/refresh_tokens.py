@@ -26,7 +26,7 @@ from flask_handoff.errors import (
     TokenRequestError,
 )
 from flask_handoff.profiles import ACCESS
-from flask_handoff.signals import refresh_token_reused, tokens_issued
+from flask_handoff.signals import refresh_token_reused, token_revoked, tokens_issued
 from flask_handoff.stores import RefreshStore
 from flask_handoff.stores.ports import FAMILY_ID_LENGTH
 from flask_handoff.web.events import send
@@ -54,6 +54,11 @@ class Refreshed(NamedTuple):
     grant: RefreshFamily  # as it holds for the access token to be made
     user: SignedInUser
     refresh_token: str
+
+
+def has_form_of_ours(token: str) -> bool:
+    """Tell whether a token has the form of a refresh token, which nothing else has."""
+    return _TOKEN.fullmatch(token) is not None
 
 
 def family_id_of(jwt_id: str) -> str:
@@ -127,7 +132,7 @@ class RefreshTokens(NamedTuple):
         token = read.text("refresh_token")
         if token is None:
             raise TokenRequestError("refresh_token: missing")
-        if _TOKEN.fullmatch(token) is None:
+        if not has_form_of_ours(token):
             raise RefreshTokenInvalidError("the refresh token is not of the form of ours")
         with one_transaction(self.store):
             try:
@@ -139,11 +144,53 @@ class RefreshTokens(NamedTuple):
                 return
         raise refusal
 
+    def revoke(self, client: Client, token: str) -> None:
+        """End the family of a refresh token of this client, access tokens too, and tell of it.
+
+        Whichever token of the family it is: a client that holds an old one wants the same.
+
+        Raises:
+            RefreshTokenInvalidError: There is no such token of this client.
+            RefreshStoreUnavailableError: It cannot be told, or cannot be ended.
+
+        Source: RFC 7009, section 2.1.
+        """
+        with one_transaction(self.store):
+            family = self._family(client, token)
+            for ended in self.store.end(family_id=family.family_id):
+                send(token_revoked, client=client, revoked=ended)
+
+    def inspect(self, client: Client, token: str, now: datetime) -> tuple[RefreshFamily, int]:
+        """Return the family of a refresh token that is good for this client, and until when.
+
+        The token is not used by that, and nothing ends.
+
+        Raises:
+            RefreshTokenInvalidError: It is not good.
+            RefreshStoreUnavailableError: It cannot be told.
+        """
+        family = self._family(client, token)
+        if self.token_user(client, family.subject, None) is None:
+            raise RefreshTokenInvalidError("the account, or the consent to the client, has ended")
+        expires_at = self.store.good_until(
+            _handle_sha256(token),
+            sha256(token),
+            grace=int(GRACE.total_seconds()),
+            now=int(now.timestamp()),
+        )
+        return family, expires_at
+
+    def _family(self, client: Client, token: str) -> RefreshFamily:
+        family = self.store.find(_handle_sha256(token))
+        if family.client_id != client.client_id:
+            raise RefreshTokenInvalidError("the refresh token was issued to another client")
+        return family
+
     def _refresh(
         self, client: Client, token: str, read: ParameterReader, now: datetime
     ) -> Refreshed:
-        family = self.store.find(_handle_sha256(token))
-        grant = _narrowed(family, client, read)
+        family = self._family(client, token)
+        grant = _narrowed(family, read)
         successor = self._rotate(client, family, token, now)
         user = self.token_user(client, family.subject, None)
         if user is None:
@@ -197,13 +244,11 @@ def _limits(family: RefreshFamily, now: datetime) -> tuple[int, int]:
     return int(expires_at.timestamp()), int((expires_at + REMEMBERED).timestamp())
 
 
-def _narrowed(family: RefreshFamily, client: Client, read: ParameterReader) -> RefreshFamily:
+def _narrowed(family: RefreshFamily, read: ParameterReader) -> RefreshFamily:
     """Return what a request asks for of what was granted.
 
     Sources: RFC 6749, sections 3.3 and 6; RFC 8707, section 2.2.
     """
-    if family.client_id != client.client_id:
-        raise RefreshTokenInvalidError("the refresh token was issued to another client")
     if not set(read.values("resource")) <= {family.audience}:
         raise TokenRequestError("resource: not the one that was granted", error="invalid_target")
     unverified_scope = read.text("scope")

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from flask import jsonify, request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import CodeGrant, RefreshFamily, SignedInUser
-from flask_handoff.errors import (
-    ClientAuthenticationError,
-    CodeInvalidError,
-    DependencyUnavailableError,
-    RefreshTokenInvalidError,
-    TokenRequestError,
-)
+from flask_handoff.errors import TokenRequestError
 from flask_handoff.profiles import ACCESS, PROFILES
-from flask_handoff.signals import tokens_refused
-from flask_handoff.web import request_id
-from flask_handoff.web.events import send
-from flask_handoff.web.parameters import ParameterReader, unverified_parameters
+from flask_handoff.web.parameters import ParameterReader
 
 from .client_credentials import ClientScopeHook, grant_for_itself
+from .client_request import Answer, answer_client
 from .clients import Client
-from .clients.authentication import authenticate_client
 from .codes import Codes
 from .context import issuer_context
 from .refresh_tokens import RefreshTokens, new_jwt_id
-
-Grant = Callable[[Client, ParameterReader], Mapping[str, object]]
-
-_log = logging.getLogger("flask_handoff")
 
 
 def token() -> Response:
@@ -42,24 +26,7 @@ def token() -> Response:
 
     Source: RFC 6749, sections 5.1 and 5.2.
     """
-    client = None
-    try:
-        read, issuer = _read_parameters(), issuer_context()
-        client = authenticate_client(
-            read, request.headers.get("Authorization"), issuer.clients, issuer.assertions
-        )
-        response: Response = jsonify(_issue(client, read))
-    except (TokenRequestError, DependencyUnavailableError) as error:
-        response = _refuse(error, client)
-    response.headers["Pragma"] = "no-cache"  # beside no-store, for caches of HTTP/1.0
-    return response
-
-
-def _read_parameters() -> ParameterReader:
-    try:
-        return ParameterReader(unverified_parameters(), TokenRequestError)
-    except (BadRequest, UnsupportedMediaType) as error:
-        raise TokenRequestError("expected a form, and no query") from error
+    return answer_client("token", _issue)
 
 
 def _issue(client: Client, read: ParameterReader) -> Mapping[str, object]:
@@ -76,10 +43,10 @@ def _issue(client: Client, read: ParameterReader) -> Mapping[str, object]:
     return grants[grant_type](client, read)
 
 
-def _grants() -> Mapping[str, Grant]:
+def _grants() -> Mapping[str, Answer]:
     issuer = issuer_context()
     codes, client_scope = issuer.codes, issuer.hooks.client_scope
-    grants: dict[str, Grant] = {}
+    grants: dict[str, Answer] = {}
     if codes is not None:
         grants["authorization_code"] = partial(_exchange_code, codes)
         if codes.refresh_tokens is not None:
@@ -164,38 +131,3 @@ def _bearer(access_token: str, scope: frozenset[str]) -> dict[str, object]:
         "expires_in": int(ACCESS.lifetime.total_seconds()),
         "scope": " ".join(sorted(scope)),
     }
-
-
-def _refuse(
-    error: TokenRequestError | DependencyUnavailableError, client: Client | None
-) -> Response:
-    """Tell the client what its developer can do about it, and the log what it was.
-
-    What is wrong with a code, a refresh token or a secret, only the log tells: whoever tries one
-    that is not theirs shall not learn more.
-    """
-    _log.warning(
-        "token request refused: code=%s client_id=%s reason=%s request_id=%s",
-        error.code,
-        "-" if client is None else client.client_id,
-        error,
-        request_id(),
-    )
-    send(tokens_refused, error=error, client=client)
-    secretive = isinstance(
-        error, ClientAuthenticationError | CodeInvalidError | RefreshTokenInvalidError
-    )
-    description = f"Refused. The log of this server says why: {request_id()}"
-    if isinstance(error, DependencyUnavailableError):
-        response = jsonify(error="temporarily_unavailable", error_description=description)
-        response.status_code = 503
-        response.headers["Retry-After"] = "5"  # seconds
-        return response
-    response = jsonify(
-        error=error.error, error_description=description if secretive else str(error)
-    )
-    response.status_code = 400
-    if isinstance(error, ClientAuthenticationError):
-        response.status_code = 401
-        response.headers["WWW-Authenticate"] = 'Basic realm="token"'
-    return response

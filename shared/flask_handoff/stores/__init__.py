@@ -5,10 +5,12 @@
 
 from .memory import MemoryCodeStore as MemoryCodeStore
 from .memory import MemoryReplayStore as MemoryReplayStore
+from .memory import MemoryRevokedTokenStore as MemoryRevokedTokenStore
 from .memory_refresh_tokens import MemoryRefreshStore as MemoryRefreshStore
 from .ports import CodeStore as CodeStore
 from .ports import LogoutStore as LogoutStore
 from .ports import RefreshStore as RefreshStore
 from .ports import ReplayStore as ReplayStore
 from .ports import RevocationStore as RevocationStore
+from .ports import RevokedTokenStore as RevokedTokenStore
 from .revocations import Revocations as Revocations

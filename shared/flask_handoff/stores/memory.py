@@ -14,6 +14,7 @@ from flask_handoff.errors import (
     CodeReplayedError,
     CodeStoreUnavailableError,
     ReplayStoreUnavailableError,
+    RevokedTokenStoreUnavailableError,
     SessionEndedError,
     TokenReplayedError,
     TokenRevokedError,
@@ -159,3 +160,43 @@ class MemoryCodeStore:
             if code.forget_at < now:
                 del self._codes[code_sha256]
                 self._revoked.discard(code.grant.jwt_id)
+
+
+class MemoryRevokedTokenStore:
+    """Remembers in this process only: for tests, and for servers of exactly one process.
+
+    Args:
+        capacity: How many access tokens it holds, each for eleven minutes. A full store revokes
+            none.
+    """
+
+    def __init__(self, *, capacity: int = 100_000) -> None:
+        self._capacity = capacity
+        self._forget_at: dict[str, int] = {}  # in the order in which they were revoked
+        self._lock = threading.Lock()
+
+    def revoke(self, jwt_id: str, *, forget_at: int, now: int) -> bool:
+        """Revoke an access token, see ``RevokedTokenStore.revoke``."""
+        with self._lock:
+            if jwt_id in self._forget_at:
+                return False
+            self._sweep(now)
+            if len(self._forget_at) >= self._capacity:
+                raise RevokedTokenStoreUnavailableError(
+                    f"the store in memory is full of {self._capacity} revoked tokens"
+                )
+            self._forget_at[jwt_id] = forget_at
+            return True
+
+    def check_not_revoked(self, jwt_id: str) -> None:
+        """Check that an access token lives, see ``RevocationStore``."""
+        if jwt_id in self._forget_at:
+            raise TokenRevokedError("the client of this access token has revoked it")
+
+    def ready(self) -> None:
+        """Return: memory is always within reach."""
+
+    def _sweep(self, now: int) -> None:
+        for jwt_id in list(islice(self._forget_at, _SWEPT_A_CLAIM)):
+            if self._forget_at[jwt_id] < now:
+                del self._forget_at[jwt_id]

@@ -15,7 +15,7 @@ from flask_handoff.errors import (
 )
 
 from .ports import FAMILY_ID_LENGTH
-from .rotation import FamilyState, newest_again, unknown
+from .rotation import FamilyState, good_until, newest_again, unknown
 
 
 @dataclass(slots=True)
@@ -92,6 +92,11 @@ class MemoryRefreshStore:
             except RefreshTokenReusedError:
                 self._end(kept)
                 raise
+
+    def good_until(self, handle_sha256: str, presented_sha256: str, *, grace: int, now: int) -> int:
+        """Return until when a token is good, see ``RefreshStore.good_until``."""
+        state = self._known(handle_sha256).state
+        return good_until(state, presented_sha256, grace=grace, now=now)
 
     def end(
         self,

@@ -99,6 +99,36 @@ class RevocationStore(Protocol):
         """
 
 
+class RevokedTokenStore(RevocationStore, Protocol):
+    """What an issuer asks of a store of access tokens that were revoked one by one.
+
+    One that is lent the application's transactions has a function ``transaction`` as well, which
+    makes the context in which a token is revoked and the application is told; and ``reading``, in
+    which all is asked about a token that is introspected.
+
+    Source: RFC 7009, section 2.
+    """
+
+    def revoke(self, jwt_id: str, *, forget_at: int, now: int) -> bool:
+        """Revoke an access token, and tell whether it was not revoked before.
+
+        Args:
+            forget_at: It is remembered up to and including this second since 1970.
+            now: The present second.
+
+        Raises:
+            RevokedTokenStoreUnavailableError: It cannot be written.
+        """
+        ...
+
+    def ready(self) -> None:
+        """Return when the store can be used.
+
+        Raises:
+            RevokedTokenStoreUnavailableError: It is out of reach, or cannot be written to.
+        """
+
+
 class CodeStore(RevocationStore, Protocol):
     """What an issuer asks of a store of authorization codes. Instants are seconds since 1970.
 
@@ -218,6 +248,15 @@ class RefreshStore(RevocationStore, Protocol):
             RefreshTokenReusedError: The token was replaced before: the family has ended by this.
             RefreshStoreUnavailableError: It is not known.
         """
+
+    def good_until(self, handle_sha256: str, presented_sha256: str, *, grace: int, now: int) -> int:
+        """Return from which second on a token is not good any more, without using it.
+
+        Raises:
+            RefreshTokenInvalidError: ``rotate`` would refuse it; nothing ends by this.
+            RefreshStoreUnavailableError: It is not known.
+        """
+        ...
 
     def end(
         self,

@@ -35,6 +35,18 @@ def newest_again(state: FamilyState, presented_sha256: str, *, grace: int, now: 
     return state.token_sha256
 
 
+def good_until(state: FamilyState, presented_sha256: str, *, grace: int, now: int) -> int:
+    """Return until when a token is good, the newest or the one before it.
+
+    Raises:
+        RefreshTokenInvalidError: It is not; its subclass says that it was used before.
+    """
+    is_newest = presented_sha256 == state.token_sha256
+    if not is_newest or state.ended or state.expires_at <= now:
+        newest_again(state, presented_sha256, grace=grace, now=now)
+    return state.expires_at
+
+
 def ended() -> RefreshTokenInvalidError:
     """Make the error of a family that has ended: nothing of it is ever given out again."""
     return RefreshTokenInvalidError("the family of the refresh token has ended")

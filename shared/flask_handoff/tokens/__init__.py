@@ -4,6 +4,7 @@ Nothing in this folder knows Flask, and nothing outside it knows PyJWT.
 """
 
 from .access_verifier import AccessTokenVerifier as AccessTokenVerifier
+from .access_verifier import IssuedTokenVerifier as IssuedTokenVerifier
 from .assertion_verifier import ClientAssertionVerifier as ClientAssertionVerifier
 from .handoff_verifier import TokenVerifier as TokenVerifier
 from .hint_verifier import IDTokenHintVerifier as IDTokenHintVerifier

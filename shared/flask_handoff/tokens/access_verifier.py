@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from flask_handoff.claims import AccessClaims, Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import TokenClaimError
@@ -10,6 +12,7 @@ from flask_handoff.keys import KeySource
 from flask_handoff.profiles import ACCESS, TokenProfile
 from flask_handoff.stores import RevocationStore
 
+from . import verification
 from .claim_reader import ClaimReader
 from .verification import (
     UP_TO_THE_CLAIMS,
@@ -30,6 +33,12 @@ class AccessVerification(Verification):
     claims: AccessClaims = field(init=False)
 
 
+def check_audience(case: AccessVerification) -> None:
+    """Is it for one service, whichever that is?"""
+    if type(case.payload["aud"]) is not str:
+        raise TokenClaimError('claim "aud" (audience): expected one text', claim="aud")
+
+
 def check_no_other_kind(case: AccessVerification) -> None:
     """Is it free of claims that only another kind of token has?"""
     # An issuer that mixes up its types must not turn a browser's token into a program's.
@@ -46,7 +55,7 @@ def check_claims(case: AccessVerification) -> None:
     case.claims = AccessClaims(
         issuer=expected.issuer,
         subject=read.required_text("sub"),
-        audience=expected.audience,
+        audience=case.payload["aud"],
         client_id=read.required_text("client_id"),
         scope=read.scope(),
         session_id=read.text("sid"),
@@ -77,7 +86,7 @@ class AccessTokenVerifier(Verifier):
 
     default_profile = ACCESS
     verification_class = AccessVerification
-    checks = (
+    checks: ClassVar[Sequence[Callable[[Any], None]]] = (
         *UP_TO_THE_CLAIMS,
         check_no_other_kind,
         check_claims,
@@ -119,3 +128,15 @@ class AccessTokenVerifier(Verifier):
         case = AccessVerification(self, unverified_token)
         run_checks(case, self.checks)
         return case.claims
+
+
+class IssuedTokenVerifier(AccessTokenVerifier):
+    """Turns an access token for whatever service into claims: for its issuer, and for nobody else.
+
+    A service that took a token for another would let each act at the other as its users.
+    """
+
+    checks = tuple(
+        check_audience if check is verification.check_audience else check
+        for check in AccessTokenVerifier.checks
+    )

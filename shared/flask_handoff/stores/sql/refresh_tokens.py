@@ -28,7 +28,13 @@ from flask_handoff.errors import (
 )
 from flask_handoff.profiles import LONGEST_SCOPE
 from flask_handoff.stores.ports import FAMILY_ID_LENGTH
-from flask_handoff.stores.rotation import FamilyState, ended, newest_again, unknown
+from flask_handoff.stores.rotation import (
+    FamilyState,
+    ended,
+    good_until,
+    newest_again,
+    unknown,
+)
 from flask_handoff.stores.statements import Statement
 
 from .store import SQLStore, sweeping
@@ -173,6 +179,14 @@ class SQLRefreshStore(SQLStore):
             except RefreshTokenInvalidError as error:
                 refusal = error  # and what was ended is committed
         raise refusal
+
+    def good_until(self, handle_sha256: str, presented_sha256: str, *, grace: int, now: int) -> int:
+        """Return until when a token is good, see ``RefreshStore.good_until``."""
+        with self._reading() as connection:
+            row = _FIND_STATE.row(connection, handle_sha256=handle_sha256)
+        if row is None:
+            raise unknown()
+        return good_until(FamilyState(*row), presented_sha256, grace=grace, now=now)
 
     def end(
         self,

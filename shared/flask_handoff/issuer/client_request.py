@@ -1,0 +1,113 @@
+"""What the endpoints for clients have in common: who asks is authenticated, the answer is JSON."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from flask import jsonify, request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.wrappers import Response
+
+from flask_handoff.claims import UnverifiedToken
+from flask_handoff.errors import (
+    ClientAuthenticationError,
+    CodeInvalidError,
+    DependencyUnavailableError,
+    RefreshTokenInvalidError,
+    TokenRequestError,
+)
+from flask_handoff.signals import tokens_refused
+from flask_handoff.web import request_id
+from flask_handoff.web.events import send
+from flask_handoff.web.parameters import ParameterReader, unverified_parameters
+
+from .clients import Client
+from .clients.authentication import authenticate_client
+from .context import issuer_context
+
+Answer = Callable[[Client, ParameterReader], Mapping[str, object]]
+"""Makes what a client is told that is authenticated; raises ``TokenRequestError`` to refuse it."""
+
+_Kind = Literal["token", "revocation", "introspection"]
+
+_log = logging.getLogger("flask_handoff")
+
+
+def answer_client(kind: _Kind, answer: Answer) -> Response:
+    """Authenticate the client that sends the current request, and answer it in JSON.
+
+    Args:
+        kind: What it asks for, for the log.
+
+    Sources: RFC 6749, sections 5.1 and 5.2; RFC 7009, section 2; RFC 7662, section 2.
+    """
+    client = None
+    try:
+        read, issuer = _read_parameters(), issuer_context()
+        client = authenticate_client(
+            read, request.headers.get("Authorization"), issuer.clients, issuer.assertions
+        )
+        response: Response = jsonify(answer(client, read))
+    except (TokenRequestError, DependencyUnavailableError) as error:
+        response = _refuse(kind, error, client)
+    response.headers["Pragma"] = "no-cache"  # beside no-store, for caches of HTTP/1.0
+    return response
+
+
+def presented_token(read: ParameterReader) -> UnverifiedToken:
+    """Return the token that a request is about.
+
+    What kind it is shows in its form: a hint at that, right or wrong, makes no difference.
+
+    Raises:
+        TokenRequestError: There is none; or it, or the hint, was sent twice.
+    """
+    token, _hint = read.text("token"), read.text("token_type_hint")
+    if token is None:
+        raise TokenRequestError("token: missing")
+    return UnverifiedToken(token)
+
+
+def _read_parameters() -> ParameterReader:
+    try:
+        return ParameterReader(unverified_parameters(), TokenRequestError)
+    except (BadRequest, UnsupportedMediaType) as error:
+        raise TokenRequestError("expected a form, and no query") from error
+
+
+def _refuse(
+    kind: _Kind, error: TokenRequestError | DependencyUnavailableError, client: Client | None
+) -> Response:
+    """Tell the client what its developer can do about it, and the log what it was.
+
+    What is wrong with a code, a refresh token or a secret, only the log tells: whoever tries one
+    that is not theirs shall not learn more.
+    """
+    _log.warning(
+        "%s request refused: code=%s client_id=%s reason=%s request_id=%s",
+        kind,
+        error.code,
+        "-" if client is None else client.client_id,
+        error,
+        request_id(),
+    )
+    send(tokens_refused, error=error, client=client)
+    secretive = isinstance(
+        error, ClientAuthenticationError | CodeInvalidError | RefreshTokenInvalidError
+    )
+    description = f"Refused. The log of this server says why: {request_id()}"
+    if isinstance(error, DependencyUnavailableError):
+        response = jsonify(error="temporarily_unavailable", error_description=description)
+        response.status_code = 503
+        response.headers["Retry-After"] = "5"  # seconds
+        return response
+    response = jsonify(
+        error=error.error, error_description=description if secretive else str(error)
+    )
+    response.status_code = 400
+    if isinstance(error, ClientAuthenticationError):
+        response.status_code = 401
+        response.headers["WWW-Authenticate"] = 'Basic realm="token"'
+    return response

@@ -1,0 +1,95 @@
+"""Access tokens that this issuer has minted: which of them still hold, and how one is revoked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple, Self
+
+from flask_handoff.claims import AccessClaims, SignedInUser, UnverifiedToken
+from flask_handoff.errors import AccessTokenError, ClientUnknownError
+from flask_handoff.profiles import ACCESS
+from flask_handoff.signals import token_revoked
+from flask_handoff.stores import RevokedTokenStore
+from flask_handoff.tokens import AccessTokenVerifier, IssuedTokenVerifier
+from flask_handoff.web.bearer import about
+from flask_handoff.web.events import send
+
+from .clients import Client, ClientSource
+from .codes import Codes
+from .grants import one_transaction
+
+REMEMBERED = ACCESS.leeway + timedelta(seconds=60)
+"""So long after it expires, a revoked access token is known to be dead."""
+
+
+class IssuedTokens(NamedTuple):
+    """What an issuer needs that is asked about the access tokens it has minted."""
+
+    store: RevokedTokenStore
+    verifier: IssuedTokenVerifier
+
+    @classmethod
+    def of(cls, store: RevokedTokenStore | None, own: AccessTokenVerifier) -> Self | None:
+        """Return None without a store.
+
+        Args:
+            own: Verifies those for the issuer itself.
+        """
+        if store is None:
+            return None
+        verifier = IssuedTokenVerifier(
+            issuer=own.issuer,
+            audience=own.audience,
+            keys=own.keys,
+            revocations=own.revocations,
+            clock=own.clock,
+        )
+        return cls(store, verifier)
+
+    def revoke(self, client: Client, unverified_token: UnverifiedToken, now: datetime) -> None:
+        """Revoke an access token that was issued to this client, and tell the application.
+
+        The refresh token beside it lives on: clients revoke an old access token after a refresh.
+
+        Raises:
+            HandoffRejectedError: It is none that still holds.
+            AccessTokenError: It was issued to another client.
+            DependencyUnavailableError: It cannot be told, or cannot be noted.
+
+        Source: RFC 7009, section 2.1.
+        """
+        claims = self.verifier.verify(unverified_token)
+        if claims.client_id != client.client_id:
+            raise ended(claims, "it was issued to another client")
+        forget_at = int((claims.expires_at + REMEMBERED).timestamp())
+        with one_transaction(self.store):
+            if self.store.revoke(claims.jwt_id, forget_at=forget_at, now=int(now.timestamp())):
+                send(token_revoked, client=client, revoked=claims)
+
+
+def user_of(
+    claims: AccessClaims, clients: ClientSource, codes: Codes | None
+) -> SignedInUser | None:
+    """Return whom a genuine access token is about, as they are now; None for a service itself.
+
+    Raises:
+        AccessTokenError: The client, the session, the account or the consent has ended since.
+        DependencyUnavailableError: It cannot be told.
+    """
+    try:
+        client = clients.client(claims.client_id)
+    except ClientUnknownError:
+        raise ended(claims, "its client is not registered any more") from None
+    if claims.subject == claims.client_id:
+        return None
+    if codes is None or (claims.session_id is None and codes.refresh_tokens is None):
+        raise ended(claims, "no user's session has granted it")
+    user = codes.token_user(client, claims.subject, claims.session_id)
+    if user is None:
+        raise ended(claims, "its session, its account or the consent to it has ended")
+    return user
+
+
+def ended(claims: AccessClaims, reason: str) -> AccessTokenError:
+    """Make the error of an access token that is genuine and good for nothing here."""
+    return about(claims, AccessTokenError(reason, error="invalid_token", status=401))
