@@ -6,7 +6,7 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.keys import IssuerKeys
-from flask_handoff.stores.sql import SQLCodeStore, SQLReplayStore
+from flask_handoff.stores.sql import SQLCodeStore, SQLReplayStore, SQLRevokedTokenStore
 from flask_handoff.web import answer_only_this_machine, limit_bodies
 from flask_service import (
     access_log,
@@ -89,6 +89,7 @@ def _add_handoff(app: Flask, database: Database, keys: IssuerKeys | None, tell_t
         clients=RegisteredClients(),
         codes=code_store,
         refresh_tokens=refresh_tokens,
+        revoked_tokens=SQLRevokedTokenStore(database.engine, **lent),
         replay_store=SQLReplayStore(database.engine, **lent),
         clock=tell_time,
     )

@@ -78,6 +78,7 @@ class Event(StrEnum):
     TOKENS_ISSUED = "tokens_issued"
     TOKENS_REFUSED = "tokens_refused"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105
     APP_ACCESS_ENDED = "app_access_ended"
 
 

@@ -10,12 +10,13 @@ from sqlalchemy import MetaData
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import DependencyUnavailableError
-from flask_handoff.stores.sql import code_table, refresh_table, replay_table
+from flask_handoff.stores.sql import code_table, refresh_table, replay_table, revoked_token_table
 from flask_service.schema import Schema
 
 metadata = MetaData()
 code_table(metadata)
 refresh_table(metadata)
+revoked_token_table(metadata)
 replay_table(metadata)  # the JWTs by which services have authenticated
 SCHEMA = Schema(metadata, Path(__file__).with_name("migrations"), "server1")
 

@@ -12,13 +12,18 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import Client, DependencyUnavailableError, SignedInUser, handoff_refused
-from flask_handoff.claims import ClientGrant, CodeGrant, RefreshFamily
+from flask_handoff.claims import AccessClaims, ClientGrant, CodeGrant, RefreshFamily
 from flask_handoff.errors import (
     AuthorizationReturnedError,
     HandoffError,
     SigningUnavailableError,
 )
-from flask_handoff.signals import refresh_token_reused, tokens_issued, tokens_refused
+from flask_handoff.signals import (
+    refresh_token_reused,
+    token_revoked,
+    tokens_issued,
+    tokens_refused,
+)
 from flask_handoff.web import request_id
 from flask_service.client_address import client_address
 from flask_service.database import database
@@ -46,6 +51,7 @@ def init_app(app: Flask) -> None:
     tokens_issued.connect(_record_tokens, app, weak=False)
     tokens_refused.connect(_record_tokens_refused, app, weak=False)
     refresh_token_reused.connect(_record_reused, app, weak=False)
+    token_revoked.connect(_record_revoked, app, weak=False)
 
 
 def record_issued(
@@ -122,6 +128,29 @@ def _record_reused(_app: Flask, *, client: Client, family: RefreshFamily, **_mor
             user = users.by_subject(connection, family.subject)
             kind = EmailKind.APP_ACCESS_ENDED
             enqueue(connection, kind, address=user.email, subject=user.subject)
+
+
+def _record_revoked(
+    _app: Flask, *, client: Client, revoked: RefreshFamily | AccessClaims, **_more: object
+) -> None:
+    """Record what a client has revoked, in the transaction in which that ends.
+
+    Raises:
+        DependencyUnavailableError: That is not possible, and nothing ends.
+    """
+    is_of_user = revoked.subject != client.client_id
+    if isinstance(revoked, RefreshFamily):
+        event, what = Event.APP_ACCESS_ENDED, f"app {revoked.family_id}, revoked by it"
+    else:
+        event, what = Event.TOKEN_REVOKED, f"{revoked.jwt_id}, for {revoked.audience}"
+    with unavailable_where_it_fails(), database().writing() as connection:
+        audit.record(
+            connection,
+            event,
+            subject=revoked.subject if is_of_user else None,
+            client_id=client.client_id,
+            detail=what,
+        )
 
 
 def _record_tokens_refused(

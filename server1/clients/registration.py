@@ -48,7 +48,7 @@ def add_client(
     """Register a client.
 
     Args:
-        client: As it is to be, without a secret; a service has one key.
+        client: As it is to be, without a secret; a service has one key, a receiver may have one.
         kind: One of ``KINDS``.
         others: Those that are registered elsewhere.
         granted_scope: What a service may do for itself.
@@ -116,8 +116,8 @@ def rotate_secret(
         ClientRefusedError: There is no such client, or it has no secret.
     """
     before = _lock(connection, client_id)
-    if before.kind == "service":
-        raise ClientRefusedError(f"{before.name} is a service: it has a key, and no secret.")
+    if before.public_jwk is not None:
+        raise ClientRefusedError(f"{before.name} has a key, and no secret.")
     if before.secret_sha256 is None:
         raise ClientRefusedError(f"{before.name} is a public client: it has no secret.")
     secret = secrets.token_urlsafe(32)
@@ -137,7 +137,7 @@ def rotate_secret(
 def rotate_key(
     connection: sa.Connection, client_id: str, key: VerificationKey, *, at_once: bool
 ) -> datetime | None:
-    """Give a service another key.
+    """Give a client that signs, such as a service, another key.
 
     Args:
         key: Its public half.
@@ -147,11 +147,11 @@ def rotate_key(
         Until when the former key is good; None where it is revoked.
 
     Raises:
-        ClientRefusedError: There is no such client, it is no service, or it has that key already.
+        ClientRefusedError: There is no such client, it has no key, or it has that one already.
     """
     before = _lock(connection, client_id)
-    if before.kind != "service":
-        raise ClientRefusedError(f"{before.name} is no service: it has no key.")
+    if before.public_jwk is None:
+        raise ClientRefusedError(f"{before.name} has no key.")
     if key.kid in {json.loads(jwk)["kid"] for jwk in _keys_of(before)}:
         raise ClientRefusedError(f"{before.name} has a key of this name already: {key.kid}.")
     until = None if at_once else clock.now() + PREVIOUS_SECRET_KEPT
@@ -185,10 +185,10 @@ def set_granted_scope(
     return str(before.name)
 
 
-def is_service(connection: sa.Connection, client_id: str) -> bool:
-    """Tell whether a client is registered here as a service."""
-    query = sa.select(clients.c.kind).where(clients.c.client_id == client_id)
-    return connection.execute(query).scalar_one_or_none() == "service"
+def signing_kind(connection: sa.Connection, client_id: str) -> str | None:
+    """Return the kind of a client that signs with a key, such as a service; None for any other."""
+    signs = (clients.c.client_id == client_id) & clients.c.public_jwk.is_not(None)
+    return connection.execute(sa.select(clients.c.kind).where(signs)).scalar_one_or_none()
 
 
 def set_disabled(connection: sa.Connection, client_id: str, disabled: bool) -> str:

@@ -31,7 +31,10 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "receiver": {},
     "service": {"response_types": frozenset(), "service": True},
 }
-"""What each kind of client is to the library; ``web`` alone has a secret, ``service`` a key."""
+"""What each kind of client is to the library.
+
+``web`` alone has a secret, ``service`` a key; ``receiver`` may have one, to introspect tokens with.
+"""
 
 clients = sa.Table(
     "clients",

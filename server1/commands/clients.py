@@ -16,16 +16,22 @@ from flask_service.database import database
 from server1.clients.registration import (
     ClientRefusedError,
     add_client,
-    is_service,
     new_client_id,
     rotate_secret,
     set_disabled,
+    signing_kind,
 )
 from server1.clients.registry import KINDS, Registration, registrations
 from server1.config import config
 from server1.handoff import handoff
 
-from .service_keys import add_service, grant_service, key_options, rotate_service
+from .service_keys import (
+    add_service,
+    grant_service,
+    key_options,
+    receiver_key,
+    rotate_client_key,
+)
 
 clients_group = AppGroup("clients", help="Register the software that users sign in to.")
 
@@ -83,8 +89,8 @@ def add(
 ) -> None:
     """Register a client, and print what to configure there.
 
-    NAME is what people call it. A secret is printed this once. A service's private key is written
-    to a file, this once.
+    NAME is what people call it. A secret is printed this once. A private key is written to a file,
+    this once: a service's, or that of a receiver which introspects tokens for its API.
     """
     kind = _kind_given(kind, service=service, has_keys=bool(public_key or key_file))
     if resource == config().issuer:
@@ -96,24 +102,29 @@ def add(
             raise click.UsageError("A service has no address and no users: give it --scope alone.")
         add_service(name, client_id, frozenset(scopes), public_key, key_file)
         return
-    client = Client(
-        client_id=client_id,
-        name=name,
-        redirect_uris=tuple(dict.fromkeys(redirect_uris)),
-        first_party=first_party,
-        initiate_login_uri=initiate_login_uri,
-        backchannel_logout_uri=backchannel_logout_uri,
-        resource=resource,
-        scopes=frozenset(scopes),
-        **KINDS[kind],
-    )
-    with database().writing() as connection:
-        secret = add_client(connection, client, kind, others=handoff.clients())
+    with receiver_key(client_id, public_key, key_file) as (keys, told):
+        client = Client(
+            client_id=client_id,
+            name=name,
+            redirect_uris=tuple(dict.fromkeys(redirect_uris)),
+            first_party=first_party,
+            initiate_login_uri=initiate_login_uri,
+            backchannel_logout_uri=backchannel_logout_uri,
+            resource=resource,
+            scopes=frozenset(scopes),
+            public_keys=tuple(keys),
+            **KINDS[kind],
+        )
+        with database().writing() as connection:
+            secret = add_client(connection, client, kind, others=handoff.clients())
     _say_what_to_configure(client, kind, secret)
+    if told is not None:
+        click.echo(told)
 
 
 def _say_what_to_configure(client: Client, kind: str, secret: str | None) -> None:
     click.echo(f"Registered {client.name}. Configure there:")
+    authentication = _AUTHENTICATION["service" if client.public_keys else kind]
     issuer = config().issuer
     facts = [
         ("client_id", client.client_id),
@@ -121,7 +132,8 @@ def _say_what_to_configure(client: Client, kind: str, secret: str | None) -> Non
         ("issuer", issuer),
         ("discovery URL", f"{issuer}/.well-known/openid-configuration"),
         *(("redirect URI", uri) for uri in client.redirect_uris),
-        ("authentication", _AUTHENTICATION[kind]),
+        ("authentication", authentication),
+        *(("key ID (kid)", key.kid) for key in client.public_keys),
         ("response type", " ".join(sorted(client.response_types))),
     ]
     for label, value in facts:
@@ -156,14 +168,14 @@ def list_clients() -> None:
 @key_options
 @plain_refusals()
 def rotate(client_id: str, at_once: bool, public_key: Path | None, key_file: Path | None) -> None:
-    """Give a client a new secret, and print it this once; or a service a new key.
+    """Give a client a new secret, and print it this once; or a new key, where it signs.
 
     The former secret or key works for 24 hours more, and any older one no longer.
     """
     with database().reading() as connection:
-        signs = is_service(connection, client_id)
-    if signs or public_key or key_file:
-        rotate_service(client_id, public_key, key_file, at_once=at_once)
+        kind = signing_kind(connection, client_id)
+    if kind or public_key or key_file:
+        rotate_client_key(client_id, kind or "service", public_key, key_file, at_once=at_once)
         return
     with database().writing() as connection:
         secret, until = rotate_secret(connection, client_id, at_once=at_once)
@@ -248,8 +260,8 @@ def _kind_given(kind: str | None, *, service: bool, has_keys: bool) -> str:
     kind = "service" if service else kind
     if kind is None:
         raise click.UsageError("Give --kind, or --service.")
-    if has_keys and kind != "service":
-        raise click.UsageError("--public-key and --key-file are for a --service.")
+    if has_keys and kind not in ("service", "receiver"):
+        raise click.UsageError("--public-key and --key-file are for a --service or a receiver.")
     return kind
 
 

@@ -1,9 +1,9 @@
-"""Services at the command line: each signs with a key of its own, of which SERVER1 keeps half."""
+"""Clients at the command line that sign with a key of their own, of which SERVER1 keeps half."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,19 +33,19 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def key_options(command: _Command) -> _Command:
-    """Add the options that say where a service's key comes from."""
+    """Add the options that say where a client's key comes from."""
     file = click.Path(path_type=Path, dir_okay=False)
     for option in (
         click.option(
             "--key-file",
             type=file,
-            help="Where a service's new private key is written, in JSON, mode 0600.  "
-            "[default: CLIENT_ID.json]",
+            help="Where the new private key of a service, or of a receiver, is written, in JSON, "
+            "mode 0600.  [default for a service: CLIENT_ID.json]",
         ),
         click.option(
             "--public-key",
             type=file,
-            help="A service's own public key (PEM or JWK); then no key is made here.",
+            help="Its own public key (PEM or JWK); then no key is made here.",
         ),
     ):
         command = option(command)
@@ -66,7 +66,7 @@ def add_service(
         ConfigurationError: The file is there already, or cannot be written.
     """
     _check_scope(scope)
-    with _key(client_id, public_key, key_file) as (key, told):
+    with _key(client_id, "service", public_key, key_file) as (key, told):
         client = Client(client_id, name, (), public_keys=(key,), **KINDS["service"])
         with database().writing() as connection:
             _check_is_no_subject(connection, client_id)
@@ -84,6 +84,25 @@ def add_service(
         click.echo(f"  {label:<15} {value}")
 
 
+@contextmanager
+def receiver_key(
+    client_id: str, public_key: Path | None, key_file: Path | None
+) -> Iterator[tuple[Sequence[VerificationKey], str | None]]:
+    """Read or make the key of a receiver, where one is asked for, and what to say about it.
+
+    It introspects tokens for its resource with it.
+
+    Raises:
+        ClientRefusedError: The key cannot be used.
+        ConfigurationError: The file is there already, or cannot be written.
+    """
+    if public_key is None and key_file is None:
+        yield (), None
+        return
+    with _key(client_id, "receiver", public_key, key_file) as (key, told):
+        yield (key,), told
+
+
 def grant_service(client_id: str, scope: frozenset[str]) -> None:
     """Set what a service may do from now on.
 
@@ -98,17 +117,17 @@ def grant_service(client_id: str, scope: frozenset[str]) -> None:
     )
 
 
-def rotate_service(
-    client_id: str, public_key: Path | None, key_file: Path | None, *, at_once: bool
+def rotate_client_key(
+    client_id: str, kind: str, public_key: Path | None, key_file: Path | None, *, at_once: bool
 ) -> None:
-    """Give a service another key beside the former one.
+    """Give a client another key beside the former one.
 
     Raises:
-        ClientRefusedError: There is no such service, or it has that key already.
+        ClientRefusedError: There is no such client with a key, or it has that one already.
         ConfigurationError: The file is there already, or cannot be written.
     """
     with (
-        _key(client_id, public_key, key_file) as (key, told),
+        _key(client_id, kind, public_key, key_file) as (key, told),
         database().writing() as connection,
     ):
         until = rotate_key(connection, client_id, key, at_once=at_once)
@@ -119,7 +138,7 @@ def rotate_service(
 
 @contextmanager
 def _key(
-    client_id: str, public_key: Path | None, key_file: Path | None
+    client_id: str, kind: str, public_key: Path | None, key_file: Path | None
 ) -> Iterator[tuple[VerificationKey, str]]:
     """Read or make a key, and what to say about it; its file goes where what follows fails."""
     if public_key is not None:
@@ -128,13 +147,13 @@ def _key(
         yield _read(public_key), "Its private key is where it was."
         return
     made, path = SigningKey.generate(KEY_BITS), key_file or Path(f"{client_id}.json")
-    with new_private_file(path, _document(client_id, made)):
+    with new_private_file(path, _document(client_id, kind, made)):
         yield made.verification_key, f"Its private key is in {shown(path)}, and nowhere else."
 
 
-def _document(client_id: str, key: SigningKey) -> bytes:
+def _document(client_id: str, kind: str, key: SigningKey) -> bytes:
     document = {
-        "type": "service",
+        "type": kind,
         "issuer": config().issuer,
         "token_uri": _token_endpoint(),
         "client_id": client_id,

@@ -41,6 +41,7 @@ ENDPOINTS = {
         /forgot-password                    GET POST  csrf
         /forgot-password/sent               GET
         /healthz                            GET       internal
+        /introspect                         POST      exempt internal
         /login                              GET POST  csrf
         /logout                             GET POST  csrf
         /outbox                             GET
@@ -48,6 +49,7 @@ ENDPOINTS = {
         /readyz                             GET       internal
         /reset-password                     GET POST  csrf
         /reset-password/done                GET
+        /revoke                             POST      exempt
         /signup                             GET POST  csrf
         /signup/sent                        GET
         /static/<filename>                  GET       kept
@@ -82,6 +84,8 @@ ENDPOINTS = {
 EXEMPT = {
     "/api/notes",
     "/authorize",
+    "/introspect",
+    "/revoke",
     "/token",
     "/userinfo",
     "/sso/login",

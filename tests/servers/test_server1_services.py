@@ -192,7 +192,10 @@ REFUSED = {
     "first-party": (("--service", "--first-party"), "no address"),
     "two kinds": (("--service", "--kind", "web"), "--kind or --service, not both"),
     "no kind": ((), "Give --kind, or --service."),
-    "a key for a website": (("--kind", "web", "--key-file", "x.json"), "are for a --service"),
+    "a key for a website": (
+        ("--kind", "web", "--key-file", "x.json"),
+        "are for a --service or a receiver",
+    ),
     "another client's name": (
         ("--service", "--scope", "orders:read", "--client-id", "orders"),
         "Another client has the client_id 'orders'.",
@@ -384,7 +387,7 @@ def test_only_services_have_keys_to_rotate(with_api, folder):
         *("--redirect-uri", "https://wiki.example/callback"),
     )
     refused = with_api.try_to_run("clients", "rotate", "wiki", "--key-file", "x.json")
-    assert "Wiki is no service: it has no key." in refused.output
+    assert "Wiki has no key." in refused.output
     refused = with_api.try_to_run("clients", "rotate", "nobody", "--key-file", "x.json")
     assert "The database has no client 'nobody'." in refused.output
     assert list(folder.iterdir()) == []

@@ -16,6 +16,7 @@ def upgrade(op: Operations) -> None:
     _create_clients(op)
     _create_codes(op)
     _create_refresh_tokens(op)
+    _create_revoked_tokens(op)
     _create_replay(op)
     _create_throttles(op)
     _create_audit(op)
@@ -159,6 +160,18 @@ def _create_refresh_tokens(op: Operations) -> None:
         sa.Column("ended", sa.Boolean, nullable=False),
         sa.Index("handoff_refresh_families_by_subject", "subject"),
         sa.Index("handoff_refresh_families_by_forget_at", "forget_at"),
+    )
+
+
+def _create_revoked_tokens(op: Operations) -> None:
+    """Make the library's table, as that of the codes."""
+    op.create_table(
+        "handoff_revoked_tokens",
+        sa.Column("jwt_id", sa.String(64), nullable=False),
+        sa.Column("forget_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("jwt_id"),
+        sa.Index("handoff_revoked_tokens_by_forget_at", "forget_at"),
+        sqlite_with_rowid=False,
     )
 
 

@@ -19,7 +19,7 @@ MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
 
 _EXTENSION = "handoff_request_guards"
 _INTERNAL_FOLDER = "/.well-known/"
-_INTERNAL_PATHS = ("/healthz", "/readyz", "/sso/backchannel-logout")
+_INTERNAL_PATHS = ("/healthz", "/readyz", "/sso/backchannel-logout", "/introspect")
 _DATES = {"HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"}
 _HIGHEST_PORT = 65535
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
