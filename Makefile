@@ -13,7 +13,7 @@ LOCK_ARGS ?=
 BIN := .venv/bin
 # PYTEST_ARGS stands behind it, so that -n0 (one process, as a debugger needs it) has the last word.
 ON_ALL_CORES := --numprocesses=auto --dist=worksteal
-TYPED := shared/flask_handoff shared/flask_service server1 server2 benchmarks vectors tests demo.py draft_migration.py
+TYPED := shared/flask_handoff shared/flask_service server1 server2 benchmarks examples vectors tests demo.py draft_migration.py
 
 # The tests start many Python processes: each would compile all of the project anew.
 unexport PYTHONDONTWRITEBYTECODE

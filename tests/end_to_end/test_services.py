@@ -1,8 +1,11 @@
 """A service: an operator registers it, and its program calls SERVER2's API for itself."""
 
 import json
+import os
 import re
 import runpy
+import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -14,8 +17,10 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
-from tests.documents import DOCS
+from tests.documents import CHECKOUT, DOCS
 from tests.end_to_end.journey import PATIENCE
+
+EXAMPLE = CHECKOUT / "examples" / "service_client.py"
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +121,56 @@ def test_what_it_signs_is_good_once_at_all_workers(pair, key_file):
     assert "check one_use" in pair.server1.log
     bearer = ask(f"{pair.server2.base_url}/api/notes", signed)
     assert (bearer.status_code, bearer.json()["error"]) == (401, "invalid_token")
+
+
+@pytest.fixture(scope="module")
+def examples_key_file(query_pair):
+    """That of another service, which the example acts for."""
+    query_pair.server1.flask(
+        *("clients", "add", "Example", "--service", "--client-id", "example"),
+        *("--scope", "notes:read", "--scope", "notes:write"),
+    )
+    return Path(query_pair.server1.folder) / "example.json"
+
+
+def run_example(key_file, pair, *command):
+    return subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLE, key_file, *command],
+        env={"PATH": os.environ["PATH"], "NOTES_API": pair.server2.base_url},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def tokens_of(pair):
+    return pair.server1.log.count(" POST /token ")
+
+
+def test_the_example_writes_and_reads_with_one_token(pair, examples_key_file):
+    before = tokens_of(pair)
+    done = run_example(examples_key_file, pair, "add", "The first.", "The second.")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line[12:] for line in done.stdout.splitlines()] == ["The second.", "The first."]
+    assert tokens_of(pair) == before + 1
+
+
+def test_the_example_gets_the_next_token_before_one_expires(pair, examples_key_file):
+    client, now = runpy.run_path(str(EXAMPLE))["ServiceClient"], 0
+    service = client(
+        json.loads(examples_key_file.read_text()), pair.server2.base_url, clock=lambda: now
+    )
+    before = tokens_of(pair)
+    for now, tokens in ((0, 1), (569, 1), (570, 2), (1139, 2)):  # noqa: B007 - the clock's
+        service.request("GET", "/api/notes")
+        assert tokens_of(pair) == before + tokens
+
+
+def test_the_example_says_in_one_line_why_it_is_refused(pair, examples_key_file, tmp_path):
+    other = json.loads(examples_key_file.read_text()) | {"client_id": "another"}
+    changed = tmp_path / "another.json"
+    changed.write_text(json.dumps(other))
+    done = run_example(changed, pair, "list")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "invalid_client" in done.stderr

@@ -1,0 +1,131 @@
+"""A service without users that calls an API for itself, with a key of its own. Copy it.
+
+    flask --app server1 clients add 'Nightly report' --service --client-id report \\
+        --scope notes:read --scope notes:write          # writes report.json, this once
+    python examples/service_client.py report.json add 'Nothing happened.'
+    python examples/service_client.py report.json list
+
+It needs requests and PyJWT[crypto].
+
+Sources: RFC 6749, section 4.4 (client_credentials); RFC 7523, section 2.2 (private_key_jwt); RFC
+6750 (bearer tokens).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import requests
+
+SCOPE = "notes:read notes:write"
+RENEWED_BEFORE = 30  # seconds before the access token expires
+PATIENCE = 10  # seconds for an answer
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class ServiceClient:
+    """Calls one API as a service. One for each thread.
+
+    Args:
+        key: What the service's JSON file holds.
+        api: The API's base URL.
+        clock: Tells how much time has passed, in seconds.
+    """
+
+    def __init__(
+        self, key: dict[str, str], api: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._key = key
+        self._api = api
+        self._clock = clock
+        self._access_token = ""
+        self._renew_at = -math.inf
+        self._http = requests.Session()
+        # Else the password that ~/.netrc has for a host is sent in the place of the token.
+        self._http.auth = lambda request: request
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """Call the API, and return the JSON of its answer.
+
+        Raises:
+            requests.RequestException: SERVER1 or the API refuses, or does not answer.
+        """
+        if self._renew_at <= self._clock():
+            self._renew()
+        return self._send(
+            method,
+            f"{self._api}{path}",
+            headers={"Authorization": f"Bearer {self._access_token}"},
+            **options,
+        )
+
+    def _renew(self) -> None:
+        now = self._clock()
+        form = {
+            "grant_type": "client_credentials",
+            "scope": SCOPE,
+            "resource": self._api,
+            "client_assertion_type": JWT_BEARER,
+            "client_assertion": self._assertion(),
+        }
+        given = self._send("POST", self._key["token_uri"], data=form)
+        self._access_token = given["access_token"]
+        self._renew_at = now + given["expires_in"] - RENEWED_BEFORE
+
+    def _assertion(self) -> str:
+        """Sign who the service is: for the issuer alone, for one minute, for one use."""
+        name = self._key["client_id"]
+        claims = {
+            "iss": name,
+            "sub": name,
+            "aud": self._key["issuer"],
+            "exp": int(time.time()) + 60,
+            "jti": str(uuid.uuid4()),
+        }
+        return jwt.encode(
+            claims,
+            self._key["private_key"],
+            algorithm="RS256",
+            headers={"kid": self._key["key_id"]},
+        )
+
+    def _send(self, method: str, url: str, **options: Any) -> Any:
+        # A redirect could lead what is in the request elsewhere; it is an error here.
+        answer = self._http.request(method, url, timeout=PATIENCE, allow_redirects=False, **options)
+        if answer.status_code // 100 != 2:
+            raise requests.HTTPError(f"{url} answered {answer.status_code}: {answer.text.strip()}")
+        return answer.json()
+
+
+def main() -> int:
+    """Run one command; return 1, after a sentence, where it cannot be done."""
+    parser = argparse.ArgumentParser(description="The notes of a service.")
+    parser.add_argument("key_file", type=Path)
+    parser.add_argument("command", choices=["list", "add"])
+    parser.add_argument("texts", nargs="*")
+    options = parser.parse_args()
+    api = os.environ.get("NOTES_API", "http://127.0.0.1:5002")
+    try:
+        service = ServiceClient(json.loads(options.key_file.read_text()), api)
+        for text in options.texts:
+            service.request("POST", "/api/notes", json={"text": text})
+        for note in service.request("GET", "/api/notes")["notes"]:
+            print(f"{note['created_at'][:10]}  {note['text']}")
+    except (requests.RequestException, jwt.PyJWTError, OSError, ValueError, KeyError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
