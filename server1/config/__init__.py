@@ -54,6 +54,16 @@ SETTINGS: Mapping[str, str] = {
 
 _EXTENSION = "server1.config"
 
+# The demo knows examples/notes_cli.py. A native app keeps no secret, and asks its users.
+_NOTES_CLI: dict[str, object] = {
+    "client_id": "notes-cli",
+    "name": "Notes at a terminal",
+    "redirect_uris": ["http://127.0.0.1/callback"],
+    "response_types": ["code"],
+    "policy": "oidc",
+    "native": True,
+}
+
 DEFAULT_PORT = 5001
 SERVER2_DEFAULT_PORT = 5002
 
@@ -176,7 +186,7 @@ def _handoff(
     }
     return {
         "HANDOFF_KEYS_DIRECTORY": "instance/keys",
-        "HANDOFF_CLIENTS": [notes],
+        "HANDOFF_CLIENTS": [notes, _NOTES_CLI] if demo else [notes],
         **read.given("HANDOFF_"),
         "HANDOFF_ISSUER": issuer,
     }

@@ -47,17 +47,18 @@ def test_the_servers_meet_in_a_network_of_their_own():
     assert re.search(r"\n  between:\n    internal: true", COMPOSE)
 
 
-def test_server2_is_registered_as_in_the_demo():
+def test_the_clients_are_registered_as_in_the_demo():
     text = re.search(r"HANDOFF_CLIENTS: >-\n(.+?\]\n)", service("server1"), re.DOTALL)[1]
-    [client] = ClientRegistry(json.loads(text))
+    client, terminal = ClientRegistry(json.loads(text))
     demo: Any = Config.from_environment({"SERVER1_DEMO": "1"}).handoff["HANDOFF_CLIENTS"]
-    [built_in] = ClientRegistry(demo)
+    built_in, built_in_terminal = ClientRegistry(demo)
     host = re.search("HANDOFF_INTERNAL_HOSTS: (.+)", service("server2"))[1]
     assert client == replace(
         built_in,
         backchannel_logout_uri=f"http://{host}/sso/backchannel-logout",
         backchannel_logout_allow_http=True,
     )
+    assert terminal == built_in_terminal
 
 
 def test_no_secret_stands_in_the_files():

@@ -1,0 +1,102 @@
+"""Notes at a terminal: a program that people copy to call an API for its user.
+
+    python examples/notes_cli.py login           # opens the browser
+    python examples/notes_cli.py add 'Buy milk'
+    python examples/notes_cli.py list
+    python examples/notes_cli.py logout
+
+It stands on user_access.py and token_store.py beside it, which know nothing of notes, and needs
+requests. The demo of ``make demo`` knows it; any other SERVER1 is told of it once, and prints a
+client_id for --client-id:
+
+    flask --app server1 clients add 'Notes at a terminal' --kind native \\
+        --redirect-uri http://127.0.0.1/callback
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from token_store import ProgramError, TokenStore
+from user_access import AccessEndedError, Client, UserAccess, printable
+
+SCOPE = "notes:read notes:write offline_access"
+PATH = "/api/notes"
+
+
+def main() -> int:
+    """Run one command; return 1, after a sentence, where it cannot be done."""
+    options = _options()
+    client = Client(options.issuer, options.client_id, options.api, SCOPE)
+    try:
+        store = TokenStore("notes-cli", client.issuer, client.client_id, client.resource)
+        print(_run(options, UserAccess(client, store)))
+    except AccessEndedError:
+        return _fail(f"You are not signed in, or no longer. Sign in again: {sys.argv[0]} login")
+    except ProgramError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.strerror}: {error.filename}")
+    except KeyboardInterrupt:
+        return _fail("Interrupted.")
+    return 0
+
+
+def _run(options: argparse.Namespace, access: UserAccess) -> str:
+    if options.command == "login":
+        access.sign_in(with_browser=options.browser)
+        return "Signed in."
+    if options.command == "add":
+        access.request("POST", PATH, json={"text": options.text})
+        return "Added."
+    if options.command == "list":
+        lines = [f"{note['created_at'][:10]}  {printable(note['text'])}" for note in _notes(access)]
+        return "\n".join(lines) or "No notes yet."
+    if access.sign_out():
+        return "Signed out."
+    return f"Signed out here. End the access as well, on your account page at {options.issuer}."
+
+
+def _notes(access: UserAccess) -> Iterator[dict[str, Any]]:
+    """Go through the user's notes, the newest first, a page at a time."""
+    before: dict[str, int] = {}
+    while True:
+        page = access.request("GET", PATH, params=before)
+        yield from page["notes"]
+        if page["next"] is None:
+            return
+        # Not the address in "next": the token goes nowhere but to the API that it is for.
+        before = {"before": page["notes"][-1]["id"]}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Your notes, at a terminal.")
+    for option, variable, default, words in (
+        ("--issuer", "NOTES_ISSUER", "http://localhost:5001", "who signs you in"),
+        ("--api", "NOTES_API", "http://127.0.0.1:5002", "where the notes are"),
+        ("--client-id", "NOTES_CLIENT_ID", "notes-cli", "this program's name at the issuer"),
+    ):
+        chosen = os.environ.get(variable) or default
+        parser.add_argument(option, default=chosen, help=f"{words} ({variable}; {chosen})")
+    commands = parser.add_subparsers(dest="command", required=True)
+    login = commands.add_parser("login", help="sign in, with your browser")
+    login.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="print the address alone"
+    )
+    commands.add_parser("list", help="show your notes")
+    commands.add_parser("add", help="write a note").add_argument("text")
+    commands.add_parser("logout", help="end the access of this program")
+    return parser.parse_args()
+
+
+def _fail(sentence: str) -> int:
+    print(f"notes: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,332 @@
+"""``examples/notes_cli.py`` as its user runs it: processes of their own, against both servers."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+import requests
+
+from tests.documents import CHECKOUT
+from tests.end_to_end.journey import PATIENCE, fields_of
+from tests.pair import PASSWORD
+from tests.strangers.browsing import go_until
+
+PROGRAM = CHECKOUT / "examples" / "notes_cli.py"
+FAKE_KEYRING = """
+import json, os, pathlib, signal
+from types import SimpleNamespace
+from . import errors
+file = pathlib.Path(os.environ["FAKE_KEYRING"])
+held = json.loads(file.read_text()) if file.exists() else {}
+def get_keyring(): return SimpleNamespace(priority=float(os.environ.get("PRIORITY", "5")))
+def get_password(service, name): return held.get(service + name)
+def set_password(service, name, password):
+    if "DIE" in os.environ: os.kill(os.getpid(), signal.SIGKILL)
+    if "LOCKED" in os.environ: raise errors.KeyringError(password)
+    held[service + name] = password
+    file.write_text(json.dumps(held))
+def delete_password(service, name):
+    del held[service + name]
+    file.write_text(json.dumps(held))
+"""
+
+
+class Program:
+    """The program on one user's machine, whose configuration is in a directory of the test."""
+
+    def __init__(self, pair, browser, folder):
+        self._pair = pair
+        self._browser = browser
+        self.folder = folder / "config" / "notes-cli"
+        self.settings = {
+            "PATH": os.environ["PATH"],
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "NOTES_ISSUER": pair.server1.base_url,
+            "NOTES_API": pair.server2.base_url,
+        }
+
+    def start(self, *command, **settings):
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", PROGRAM, *command],
+            env={**self.settings, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *command, **settings):
+        return self.ended(self.start(*command, **settings))
+
+    def ended(self, process):
+        """Wait until it has ended; return what it printed, or else what it complained of."""
+        held = self.tokens if self.files else {}
+        printed, complaint = process.communicate(timeout=PATIENCE)
+        assert "Traceback" not in complaint
+        for name in held.keys() & {"access_token", "refresh_token"}:
+            assert held[name] not in printed + complaint
+        assert (process.returncode, bool(complaint)) in [(0, False), (1, True)]
+        return (complaint or printed).strip()
+
+    @contextmanager
+    def signing_in(self, *options, **settings):
+        """Start to sign in, and send the user where it says; they come back to the address."""
+        process = self.start("login", *options, **settings)
+        try:
+            yield process, process.stdout.readline().removeprefix("Sign in at ").strip()
+        finally:
+            process.kill()
+            process.communicate(timeout=PATIENCE)
+
+    def sign_in(self):
+        with self.signing_in("--no-browser") as (process, address):
+            assert self._browser.get(self.returned(address)).ok
+            assert self.ended(process) == "Signed in."
+
+    def returned(self, address, **how):
+        return go_until(self._browser, self._browser.get(address), "http://127.0.0.1:", **how)
+
+    @property
+    def files(self):
+        return sorted(self.folder.glob("*.json*"))
+
+    @property
+    def tokens(self):
+        (file,) = self.files
+        return json.loads(file.read_text())
+
+    def modes(self):
+        """Who may use the file, and its folder."""
+        return [stat.S_IMODE(path.stat().st_mode) for path in (*self.files, self.folder)]
+
+    def change(self, **changed):
+        (file,) = self.files
+        file.write_text(json.dumps({**self.tokens, **changed}))
+
+    def refreshes(self):
+        return self._pair.server1.log.count(" POST /token ")
+
+
+@pytest.fixture
+def program(pair, browser, tmp_path):
+    return Program(pair, browser, tmp_path)
+
+
+@pytest.fixture
+def signed_in(program):
+    program.sign_in()
+    return program
+
+
+@pytest.fixture
+def keyring(program, tmp_path):
+    """A system's keyring, as the program finds one: a module, and what it holds."""
+    package = tmp_path / "packages" / "keyring"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(FAKE_KEYRING)
+    (package / "errors.py").write_text("class KeyringError(Exception): pass\n")
+    held = tmp_path / "held"
+    program.settings |= {"PYTHONPATH": str(package.parent), "FAKE_KEYRING": str(held)}
+    return held
+
+
+@pytest.fixture
+def revokes(pair):
+    """Whether the issuer says where refresh tokens are revoked."""
+    where = f"{pair.server1.base_url}/.well-known/openid-configuration"
+    return "revocation_endpoint" in requests.get(where, timeout=PATIENCE).json()
+
+
+def refresh(pair, token):
+    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "notes-cli"}
+    return requests.post(f"{pair.server1.base_url}/token", data=form, timeout=PATIENCE)
+
+
+def test_a_user_signs_in_writes_reads_and_signs_out(program, pair, browser, revokes, tmp_path):
+    opened = tmp_path / "opened"
+    chosen = tmp_path / "browser"
+    chosen.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
+    chosen.chmod(0o700)
+    with program.signing_in(BROWSER=str(chosen)) as (process, address):
+        page = browser.get(program.returned(address))
+        assert "You can close this window" in page.text
+        assert page.headers["Cache-Control"] == "no-store"
+        assert program.ended(process) == "Signed in."
+    assert opened.read_text() == address
+    assert program.modes() == [0o600, 0o700]
+    assert program.run("add", "From a terminal.") == "Added."
+    assert "From a terminal." in program.run("list").splitlines()[0]
+    refresh_token = program.tokens["refresh_token"]
+    assert program.run("logout").startswith("Signed out." if revokes else "Signed out here.")
+    assert program.files == []
+    assert refresh(pair, refresh_token).ok is not revokes
+    assert "Sign in again" in program.run("list")
+
+
+def test_a_real_browser_comes_back_to_the_program(program, pair, chromium):
+    context = chromium.new_context()
+    with program.signing_in("--no-browser") as (process, address):
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_label("E-mail address").fill("ada@example.com")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        closing = page.get_by_text("You can close this window.")
+        allow = page.get_by_role("button", name="Allow", exact=True)
+        allow.or_(closing).wait_for()
+        if allow.is_visible():  # no other test has agreed yet
+            allow.click()
+        closing.wait_for()
+        assert program.ended(process) == "Signed in."
+    context.close()
+
+
+@pytest.mark.parametrize("change", [{"expires_at": 0}, {"access_token": "of-no-use"}])
+def test_access_is_renewed_without_its_user(signed_in, change):
+    before = signed_in.tokens
+    signed_in.change(**change)
+    assert "again" not in signed_in.run("list")
+    after = signed_in.tokens
+    assert before["refresh_token"] != after["refresh_token"]
+    assert signed_in.modes() == [0o600, 0o700]
+    signed_in.run("list")
+    assert signed_in.tokens == after  # what is good is used
+
+
+def test_of_many_at_once_one_renews(signed_in):
+    signed_in.change(expires_at=0)
+    before = signed_in.refreshes()
+    several = [signed_in.start("list") for _ in range(4)]
+    assert not any("again" in signed_in.ended(each) for each in several)
+    assert signed_in.refreshes() == before + 1
+    signed_in.change(expires_at=0)
+    assert "again" not in signed_in.run("list")
+
+
+def test_what_came_meanwhile_is_not_overwritten(signed_in, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", signed_in.settings["XDG_CONFIG_HOME"])
+    monkeypatch.syspath_prepend(PROGRAM.parent)
+    from token_store import TokenStore
+    from user_access import Client, UserAccess
+
+    newer = {**signed_in.tokens, "refresh_token": "of another process"}
+
+    class WithoutLocks(TokenStore):
+        loads = 0
+
+        def load(self):
+            self.loads += 1
+            if self.loads == 3:  # once before the lock, once behind it, and before it saves
+                signed_in.change(**newer)
+            return super().load()
+
+    issuer, api = (signed_in.settings[name] for name in ("NOTES_ISSUER", "NOTES_API"))
+    store = WithoutLocks("notes-cli", issuer, "notes-cli", api)
+    signed_in.change(expires_at=0)
+    UserAccess(Client(issuer, "notes-cli", api, ""), store).request("GET", "/api/notes")
+    assert signed_in.tokens == newer
+
+
+def test_who_ends_its_access_is_told_to_sign_in_again(signed_in, pair, browser):
+    page = browser.get(f"{pair.server1.base_url}/account")  # where the app used last comes first
+    newest = re.search(r'name="app" value="([^"]+)"', page.text)[1]
+    form = {"csrf_token": fields_of(page)["csrf_token"], "app": newest}
+    [action] = set(re.findall(r'action="(/account/[^"]*app[^"]*)"', page.text))
+    browser.post(pair.server1.base_url + action, form)
+    signed_in.change(expires_at=0)
+    assert "Sign in again" in signed_in.run("list")
+    assert signed_in.files == []
+
+
+def test_a_second_sign_in_takes_the_place_of_the_first(signed_in, pair, revokes):
+    before = signed_in.tokens
+    signed_in.sign_in()
+    assert "again" not in signed_in.run("list")
+    assert refresh(pair, before["refresh_token"]).ok is not revokes
+
+
+def test_a_keyring_is_taken_before_a_file(keyring, signed_in):
+    assert signed_in.files == []
+    assert "refresh_token" in keyring.read_text()
+    assert "again" not in signed_in.run("list")
+    signed_in.run("logout")
+    assert json.loads(keyring.read_text()) == {}
+    signed_in.settings["PRIORITY"] = "0.5"  # as one has that writes plain text
+    signed_in.sign_in()
+    assert len(signed_in.files) == 1
+
+
+def test_who_is_killed_before_it_keeps_the_new_token_goes_on(keyring, signed_in):
+    held = keyring.read_text()
+    keyring.write_text(re.sub(r'(expires_at\\": )[0-9.]+', r"\g<1>0", held))
+    killed = signed_in.start("list", DIE="1")
+    killed.communicate(timeout=PATIENCE)
+    assert killed.returncode == -signal.SIGKILL
+    assert "again" not in signed_in.run("list")
+    assert json.loads(keyring.read_text()) != json.loads(held)
+
+
+def test_a_keyring_that_refuses_is_told_without_its_contents(keyring, program, browser):
+    with program.signing_in("--no-browser", LOCKED="1") as (process, address):
+        browser.get(program.returned(address))
+        assert "keyring refused (KeyringError)" in program.ended(process)
+
+
+def test_another_answer_leaves_the_sign_in_waiting(program, browser):
+    with program.signing_in("--no-browser") as (process, address):
+        answer = program.returned(address)
+        forged = re.sub("state=[^&]+", "state=another", answer)
+        for unasked in (forged, f"{answer}&state=another", answer.replace("/callback", "/other")):
+            assert browser.get(unasked).status_code == 400
+        assert browser.get(answer).ok
+        assert program.ended(process) == "Signed in."
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"iss": "http://localhost:1"}, "not from the server that was asked"),
+        ({"iss": ""}, "not from the server that was asked"),
+        ({"code": "of-no-use"}, "Sign in again"),
+    ],
+    ids=["another issuer", "no issuer", "another code"],
+)
+def test_a_forged_answer_signs_nobody_in(program, browser, changed, reason):
+    with program.signing_in("--no-browser") as (process, address):
+        url = urlsplit(program.returned(address))
+        query = urlencode({**dict(parse_qsl(url.query)), **changed})
+        browser.get(url._replace(query=query).geturl())
+        assert reason in program.ended(process)
+    assert program.files == []
+
+
+def test_who_does_not_agree_is_not_signed_in(program, browser):
+    with program.signing_in("--no-browser") as (process, address):
+        browser.get(program.returned(f"{address}&prompt=consent", agrees=False))
+        assert "Not signed in: you did not agree" in program.ended(process)
+
+
+def test_ctrl_c_ends_the_sign_in(program):
+    with program.signing_in("--no-browser") as (process, _address):
+        process.send_signal(signal.SIGINT)
+        assert program.ended(process) == "notes: Interrupted."
+
+
+def test_without_its_servers_it_says_so_and_forgets_all_the_same(signed_in):
+    nowhere = {"HTTP_PROXY": "http://127.0.0.1:1"}
+    assert "does not answer" in signed_in.run("list", **nowhere)
+    assert len(signed_in.files) == 1
+    assert "End the access on your account page" in signed_in.run("logout", **nowhere)
+    assert signed_in.files == []
+
+
+def test_no_address_is_plain_http_elsewhere(program):
+    assert "neither https nor on this machine" in program.run(
+        "list", NOTES_API="http://notes.example"
+    )
