@@ -136,8 +136,8 @@ class HandoffIssuer(PagesOfIssuer):
                 ``offline_access`` is granted. Give it the same transactions as *codes*.
             revoked_tokens: Remembers which access tokens their clients have revoked; with it come
                 ``/revoke`` and ``/introspect``, where there is a ``/token``.
-            replay_store: Remembers the JWTs by which clients with ``public_keys`` authenticate, each
-                good once; without it none can. All processes share it.
+            replay_store: Remembers the JWTs by which clients with ``public_keys`` authenticate,
+                each good once; without it none can. All processes share it.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
