@@ -19,7 +19,14 @@ from flask_handoff.stores.sql import (
     SQLRevokedTokenStore,
 )
 from tests.code_client import ask, code_of, exchange
-from tests.minimal_pair import CODE_CLIENT, ISSUER, PUBLIC_CLIENT, Browser, issuer_app
+from tests.minimal_pair import (
+    CODE_CLIENT,
+    CODE_CLIENT_SECRET,
+    ISSUER,
+    PUBLIC_CLIENT,
+    Browser,
+    issuer_app,
+)
 
 RESOURCE = "https://notes.example.com"
 SECRET_HASHES = CODE_CLIENT["secret_hashes"]
@@ -119,8 +126,8 @@ class Tokens:
 
     def of_robot(self, scope="notes:read"):
         form = {"grant_type": "client_credentials", "client_id": "robot", "scope": scope}
-        secret = {"client_secret": "a-secret-of-256-random-bits-in-a-test-only"}
-        answer = self.browser.post(f"{ISSUER}/token", {**form, **secret}, sends_cookies=False)
+        form["client_secret"] = CODE_CLIENT_SECRET
+        answer = self.browser.post(f"{ISSUER}/token", form, sends_cookies=False)
         return answer.get_json()["access_token"]
 
     def userinfo(self, tokens):

@@ -1,5 +1,6 @@
 """Introspection at /introspect: who is told what about which token, and that nothing changes."""
 
+import jwt
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
@@ -31,7 +32,15 @@ from tests.library.issued import (
     stores_at,
 )
 from tests.library.test_client_credentials import PUBLIC, assertion
-from tests.minimal_pair import CLIENT, CODE_CLIENT, ISSUER, PUBLIC_CLIENT
+from tests.minimal_pair import (
+    CLIENT,
+    CODE_CLIENT,
+    CODE_CLIENT_SECRET,
+    ISSUER,
+    PUBLIC_CLIENT,
+    Browser,
+    issuer_app,
+)
 
 INACTIVE = {"active": False}
 
@@ -232,6 +241,36 @@ def test_a_replaced_refresh_token_is_active_within_the_grace(tokens, clock):
 @pytest.mark.parametrize("token", ["x", "r" * 65, "a.b.c", "e" * 5000, "\u00df" * 65])
 def test_what_is_no_token_of_ours_is_not_active(tokens, token):
     assert told(introspect(tokens.browser, token)) == INACTIVE
+
+
+def test_a_token_for_several_services_is_not_active(tokens, key_ring):
+    claims = {**claims_of(tokens.first()["access_token"]), "aud": [RESOURCE, ISSUER]}
+    key = key_ring.signing_key
+    headers = {"kid": key.kid, "typ": "at+jwt"}
+    token = jwt.encode(claims, key.private_key, algorithm="RS256", headers=headers)
+    assert told(introspect(tokens.browser, token)) == INACTIVE
+
+
+def test_where_services_alone_get_tokens_no_user_has_one(key_ring, clock, stores):
+    app = issuer_app(key_ring, clock, None, None, *stores[2:], HANDOFF_CLIENTS=[SERVICE, ROBOT])
+    form = {"grant_type": "client_credentials", "client_id": "robot"}
+    form |= {"client_secret": CODE_CLIENT_SECRET}
+    program = Browser(app, None)
+    own = program.post(f"{ISSUER}/token", form, sends_cookies=False).json["access_token"]
+    assert told(introspect(program, own, SERVICE))["active"]
+    of_user = app.extensions["handoff_issuer"].minter.mint_access(
+        subject="ada",
+        client_id="robot",
+        audience=RESOURCE,
+        scope=frozenset({"notes:read"}),
+        session_id="a-session",
+        jwt_id="j" * 43,
+    )
+    assert told(introspect(program, of_user, SERVICE)) == INACTIVE
+    for token in (own, "r" * 65):
+        assert revoke(program, token, ROBOT).status_code == 200
+    assert told(introspect(program, own, SERVICE)) == INACTIVE
+    assert told(introspect(program, "r" * 65, SERVICE)) == INACTIVE
 
 
 def test_codes_and_id_tokens_are_not_active(tokens):
