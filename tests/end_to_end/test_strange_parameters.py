@@ -181,6 +181,9 @@ def requests_of_an_account(pair, browser):
     yield "/token", {**code, **client, "resource": browser.server2}, cookies
     refresh = {"grant_type": "refresh_token", "refresh_token": "r" * 65, "scope": "openid"}
     yield "/token", {**refresh, **client, "resource": browser.server2}, cookies
+    for path, token in itertools.product(("/revoke", "/introspect"), ("r" * 65, "not.a.token")):
+        presented = {"token": token, "token_type_hint": "access_token", "client_id": "server2"}
+        yield path, presented, cookies
     yield "/userinfo", {"access_token": "not.a.token"}, cookies
     yield "/account", {"done": "name"}, cookies
     yield "/account/name", {**csrf, "name": "Eve"}, cookies
