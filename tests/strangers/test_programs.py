@@ -8,7 +8,7 @@ from tests.strangers.processes import ProgramFailedError
 
 
 @pytest.mark.parametrize("name", ["authlib", "requests_oauthlib", "secretless"])
-def test_a_program_learns_who_signed_in(name, run):
+def test_a_program_refreshes_and_learns_who_signed_in(name, run):
     about = run(name)
     assert about.pop("sub")
     assert about == {"name": "Ada", "email": EMAIL, "email_verified": True}

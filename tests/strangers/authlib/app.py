@@ -1,6 +1,7 @@
-"""A program on its user's machine, on Authlib: a public client, with PKCE.
+"""A program on its user's machine, on Authlib: a public client, with PKCE and a refresh token.
 
-It prints where its user has to go, reads where they were sent back to, and prints who they are.
+It prints where its user has to go, reads where they were sent back to, and prints who they are,
+after it has refreshed twice: once when it wants to, and once since its token has expired.
 """
 
 import json
@@ -13,13 +14,14 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 issuer = os.environ["ISSUER"]
+metadata = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=60).json()
 session = OAuth2Session(
     os.environ["CLIENT_ID"],
-    scope="openid profile email",
+    scope="openid profile email offline_access",
     redirect_uri=os.environ["REDIRECT_URI"],
     code_challenge_method="S256",
+    token_endpoint=metadata["token_endpoint"],
 )
-metadata = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=60).json()
 verifier, nonce = generate_token(48), generate_token()
 address, state = session.create_authorization_url(
     metadata["authorization_endpoint"], code_verifier=verifier, nonce=nonce
@@ -38,6 +40,10 @@ jwt.JWTClaimsRegistry(
     aud={"essential": True, "value": os.environ["CLIENT_ID"]},
     nonce={"essential": True, "value": nonce},
 ).validate(claims)
+held = [token["refresh_token"], session.refresh_token()["refresh_token"]]
+session.token["expires_at"] = 1
 about = session.get(metadata["userinfo_endpoint"]).json()
+held.append(session.token["refresh_token"])
+assert len({*held}) == 3
 assert about["sub"] == claims["sub"]
 print(json.dumps(about))
