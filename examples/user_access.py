@@ -25,7 +25,11 @@ from loopback import Listener
 from token_store import ProgramError, Tokens, TokenStore
 
 RENEWED_BEFORE = 30  # seconds before an access token expires
-PATIENCE = 10  # seconds for an answer
+PATIENCE = 5  # seconds for an answer; the issuer repeats a lost one for 10
+
+
+class NoAnswerError(ProgramError):
+    """A server did not answer, or its answer was lost."""
 
 
 class AccessEndedError(ProgramError):
@@ -139,9 +143,7 @@ class UserAccess:
             if held != used:
                 return held
             try:
-                fresh = self._request_tokens(
-                    self._metadata(), grant_type="refresh_token", refresh_token=held.refresh_token
-                )
+                fresh = self._refresh(held)
             except AccessEndedError:
                 if self._store.load() == held:
                     self._store.forget()
@@ -150,6 +152,15 @@ class UserAccess:
             if self._store.load() == held:
                 self._store.save(fresh)
             return fresh
+
+    def _refresh(self, held: Tokens) -> Tokens:
+        form = {"grant_type": "refresh_token", "refresh_token": held.refresh_token}
+        metadata = self._metadata()
+        try:
+            return self._request_tokens(metadata, **form)
+        except NoAnswerError:
+            # It may have been lost on its way, and this token replaced: soon it would be too late.
+            return self._request_tokens(metadata, **form)
 
     def _address(self, metadata: dict[str, Any], listener: Listener, verifier: str) -> str:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
@@ -226,7 +237,7 @@ class UserAccess:
             )
         except requests.RequestException as error:
             where = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-            raise ProgramError(f"{where} does not answer: {type(error).__name__}.") from None
+            raise NoAnswerError(f"{where} does not answer: {type(error).__name__}.") from None
 
 
 def printable(text: object) -> str:
