@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import binascii
+
+# What is no base64url, the other alphabet included, becomes what is no base64 either.
+_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
 
 
 def encode(octets: bytes) -> str:
@@ -22,7 +26,8 @@ def decode(unverified_text: str | bytes) -> bytes:
         ValueError: Not base64url, or not the one spelling of its octets.
     """
     text = unverified_text.encode("ascii") if isinstance(unverified_text, str) else unverified_text
-    octets = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
-    if base64.urlsafe_b64encode(octets).rstrip(b"=") != text:
+    padded = text.translate(_TO_BASE64) + b"=" * (-len(text) % 4)
+    octets = binascii.a2b_base64(padded)
+    if binascii.b2a_base64(octets, newline=False) != padded:
         raise ValueError("not canonical base64url")
     return octets

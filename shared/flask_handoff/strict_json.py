@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 MAXIMUM_DEPTH = 8  # levels; a JWK Set has 3, a logout token 3
 MAXIMUM_DIGITS = 20  # of an integer; a NumericDate has 10
@@ -65,12 +66,12 @@ def _finite_number(digits: str) -> float:
 
 
 def _check_depth(document: object) -> None:
-    level = [document] if isinstance(document, _CONTAINERS) else []
+    level: list[Any] = [document] if type(document) in _CONTAINERS else []
     for _ in range(MAXIMUM_DEPTH):
         if not level:
             return
-        inside = [outer.values() if isinstance(outer, dict) else outer for outer in level]
-        level = [one for members in inside for one in members if isinstance(one, _CONTAINERS)]
+        inside = [outer.values() if type(outer) is dict else outer for outer in level]
+        level = [one for members in inside for one in members if type(one) in _CONTAINERS]
     if level:
         raise StrictJSONError(f"more than {MAXIMUM_DEPTH} levels deep")
 
