@@ -55,12 +55,11 @@ def token_user(client: Client, subject: str, session_id: str | None) -> SignedIn
         with unavailable_where_it_fails(), database().reading() as connection:
             if session_id is None:
                 return _describe(user_of_access(connection, client, subject), "", now)
-            user, auth_time = user_of_client_session(
+            return user_of_client_session(
                 connection, client, sid=session_id, subject=subject, now=now
             )
     except (AppAccessEndedError, SessionExpiredError):
         return None
-    return _describe(user, session_id, auth_time)
 
 
 def client_scope(client: Client, requested_scope: frozenset[str]) -> frozenset[str]:

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from flask_handoff import Client
+from flask_handoff import Client, SignedInUser
 from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, insert_in, sweep
 from server1.db import metadata
 
 from .consents import consents
 from .sessions import LIVE, SessionExpiredError, limits, sessions
-from .users import User, from_row, users
+from .users import users
 
 EXPIRED_KEPT_FOR = timedelta(days=30)  # longer than a session at a service is likely to last
 
@@ -75,7 +75,11 @@ def note_client_session(connection: sa.Connection, sid: str, client_id: str, now
 
 
 _FIND = Statement(
-    sa.select(users, sessions.c.auth_time, consents.c.given_at.label("consented_at"))
+    sa.select(
+        *(users.c[name] for name in ("subject", "name", "email", "email_verified")),
+        *(sessions.c.sid, sessions.c.auth_time),
+        consents.c.given_at.label("consented_at"),
+    )
     .join_from(client_sessions, sessions)
     .join(users)
     .outerjoin(
@@ -94,8 +98,8 @@ _FIND = Statement(
 
 def user_of_client_session(
     connection: sa.Connection, client: Client, *, sid: str, subject: str, now: datetime
-) -> tuple[User, datetime]:
-    """Return whose session let a client in, and when it was opened.
+) -> SignedInUser:
+    """Return whose session let a client in.
 
     Raises:
         SessionExpiredError: It has expired or ended, here or at this client; its account is
@@ -106,7 +110,9 @@ def user_of_client_session(
     )
     if found is None or (found.consented_at is None and not client.first_party):
         raise SessionExpiredError
-    return from_row(found._asdict()), found.auth_time
+    return SignedInUser(
+        found.subject, found.sid, found.auth_time, found.name, found.email, found.email_verified
+    )
 
 
 _HOLD = Statement(

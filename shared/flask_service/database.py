@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError, shown
 
+from .current import this_app
 from .engines import make_engine
 from .schema import Schema
 from .sqlite_transactions import SQLiteTransactions
@@ -175,18 +176,19 @@ class Database:
     def _open(self) -> _Transaction | None:
         return getattr(self._thread, "transaction", None)
 
+    def _transaction(self, *, writes: bool) -> AbstractContextManager[sa.Connection]:
+        outer = self._open()
+        if outer is None:
+            return self._outermost(writes=writes)
+        if not writes:
+            return nullcontext(outer.connection)
+        if not outer.writes:
+            # On SQLite it would wait for a lock, or be refused.
+            raise RuntimeError("this thread has a transaction open that only reads")
+        return outer.part_that_writes()
+
     @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[sa.Connection]:
-        if (outer := self._open()) is not None:
-            if writes and not outer.writes:
-                # On SQLite it would wait for a lock, or be refused.
-                raise RuntimeError("this thread has a transaction open that only reads")
-            try:
-                yield outer.connection
-            except BaseException:
-                outer.is_broken |= writes
-                raise
-            return
+    def _outermost(self, *, writes: bool) -> Iterator[sa.Connection]:
         if self._refusal is not None:
             raise self._refusal
         with self._transactions.begin(writes=writes) as connection:
@@ -210,10 +212,19 @@ class _Transaction:
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     is_broken: bool = False
 
+    @contextmanager
+    def part_that_writes(self) -> Iterator[sa.Connection]:
+        """Lend it to a part; where that fails, so does the whole."""
+        try:
+            yield self.connection
+        except BaseException:
+            self.is_broken = True
+            raise
+
 
 def database() -> Database:
     """Return the database of the current application."""
-    return database_of(current_app)
+    return database_of(this_app())
 
 
 def database_of(app: Flask) -> Database:

@@ -71,14 +71,15 @@ class Transactions(ABC):
         """Tell whether a connection that was idle is still one to the same database."""
 
     def _take(self) -> Connection:
-        with suppress(IndexError):
+        try:
             kept = self._idle.pop()
             if self._is_usable(kept):
                 return kept
             _drop(kept)
             while True:  # the others are no better, and to ask each of them could take long
                 _drop(self._idle.pop())
-        return self._engine.connect()
+        except IndexError:
+            return self._engine.connect()
 
     def _commit(self, driver: Any) -> None:
         try:

@@ -122,9 +122,8 @@ class SQLCodeStore(SQLStore):
 
     def check_not_revoked(self, jwt_id: str) -> None:
         """Check that an access token lives, see ``CodeStore.check_not_revoked``."""
-        with self._reading() as connection:
-            if _REVOKED.row(connection, jwt_id=jwt_id) is not None:
-                raise TokenRevokedError("the code of this access token was used twice, or ended")
+        if self._read_rows(_REVOKED, jwt_id=jwt_id):
+            raise TokenRevokedError("the code of this access token was used twice, or ended")
 
     def ready(self) -> None:
         """Return when the table is there and can be written to, see ``CodeStore.ready``."""

@@ -150,11 +150,10 @@ class SQLRefreshStore(SQLStore):
 
     def find(self, handle_sha256: str) -> RefreshFamily:
         """Return the family of a handle, see ``RefreshStore.find``."""
-        with self._reading() as connection:
-            row = _FIND.row(connection, handle_sha256=handle_sha256)
-        if row is None:
+        rows = self._read_rows(_FIND, handle_sha256=handle_sha256)
+        if not rows:
             raise unknown()
-        return _family(row._asdict())
+        return _family(rows[0]._asdict())
 
     def rotate(
         self,
@@ -207,15 +206,12 @@ class SQLRefreshStore(SQLStore):
 
     def families_of(self, subject: str, *, now: int) -> Sequence[RefreshFamily]:
         """Return the living families of an account, see ``RefreshStore.families_of``."""
-        with self._reading() as connection:
-            rows = _FAMILIES_OF.rows(connection, subject=subject, now=now)
+        rows = self._read_rows(_FAMILIES_OF, subject=subject, now=now)
         return [_family(row._asdict()) for row in rows]
 
     def check_not_revoked(self, jwt_id: str) -> None:
         """Check that the family of an access token lives, see ``RevocationStore``."""
-        with self._reading() as connection:
-            row = _REVOKED.row(connection, family_id=jwt_id[:FAMILY_ID_LENGTH])
-        if row is not None:
+        if self._read_rows(_REVOKED, family_id=jwt_id[:FAMILY_ID_LENGTH]):
             raise TokenRevokedError("the refresh tokens beside this access token have ended")
 
     def ready(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Engine, MetaData, Table, text
 from sqlalchemy.exc import SQLAlchemyError, StatementError
@@ -78,6 +78,13 @@ class SQLStore:
 
     def _reading(self) -> AbstractContextManager[Connection]:
         return self._guarded(self._read)
+
+    def _read_rows(self, statement: Statement, **values: Any) -> Sequence[Any]:
+        try:
+            with self._read() as connection:
+                return statement.rows(connection, **values)
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
 
     @contextmanager
     def _guarded(self, begin: Begin) -> Iterator[Connection]:
