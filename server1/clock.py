@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Flask, current_app
+from flask import Flask
 
 from flask_handoff.claims import Clock
+from flask_service.current import this_app
 
 _EXTENSION = "clock"
 
@@ -18,5 +19,5 @@ def init_app(app: Flask, clock: Clock) -> None:
 
 def now() -> datetime:
     """Tell the time, by the clock of the current application."""
-    clock: Clock = current_app.extensions[_EXTENSION]
+    clock: Clock = this_app().extensions[_EXTENSION]
     return clock()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from flask import current_app
 from sqlalchemy import MetaData
 
 from flask_handoff.claims import Clock
 from flask_handoff.stores.sql import logout_table, replay_table
+from flask_service.current import this_app
 from flask_service.schema import Schema
 
 metadata = MetaData()
@@ -20,5 +20,5 @@ SCHEMA = Schema(metadata, Path(__file__).with_name("migrations"), "server2")
 
 def current_time() -> datetime:
     """Tell the time, by the clock of the current application."""
-    clock: Clock = current_app.extensions["clock"]
+    clock: Clock = this_app().extensions["clock"]
     return clock()

@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from flask import Flask, request
+from flask import Flask
 
 from flask_handoff import request_id
 
 from .client_address import client_address
+from .current import this_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -38,7 +39,7 @@ def init_app(app: Flask) -> None:
                 "%s %s %s %s %.1fms request_id=%s",
                 client_address(),
                 _method(environ["REQUEST_METHOD"]),
-                _path(request.path),
+                _path(this_request().path),
                 status[:3],
                 (time.perf_counter() - began) * 1000,
                 request_id(),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from flask import Flask, request
+from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
+
+from .current import this_request
 
 
 def client_address() -> str:
@@ -14,7 +16,7 @@ def client_address() -> str:
 
     It is the connection's, unless ``trust_proxies`` was given proxies in front.
     """
-    return _shortest(request.remote_addr or "")
+    return _shortest(this_request().remote_addr or "")
 
 
 @lru_cache(1024)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from flask import Flask, request
+from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import BadRequest, Forbidden, UnsupportedMediaType
+
+from .current import this_request
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", ""})
@@ -30,6 +32,7 @@ def init_app(app: Flask, *, base_url: str, exempt: Collection[str]) -> None:
 
     @app.before_request
     def check_sender() -> None:
+        request = this_request()
         if request.method in _SAFE_METHODS:
             return
         if request.endpoint is None or request.blueprint in exempt:

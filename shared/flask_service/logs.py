@@ -23,9 +23,10 @@ class OneLineFormatter(logging.Formatter):
         """Return the line."""
         at = utc_milliseconds(datetime.fromtimestamp(record.created, UTC))
         line = f"{at} {record.levelname} {record.name} {record.getMessage()}"
-        traceback = self.formatException(record.exc_info) if record.exc_info else ""
-        lines = (line, *traceback.splitlines())
-        return "\n  | ".join(escape(_JWT.sub("(cut)", each)) for each in lines)
+        lines = [line]
+        if record.exc_info:
+            lines += self.formatException(record.exc_info).splitlines()
+        return "\n  | ".join([escape(_JWT.sub("(cut)", each)) for each in lines])
 
 
 class StderrHandler(logging.Handler):

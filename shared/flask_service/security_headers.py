@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from flask import Flask, Response, request
+from flask import Flask, Response
+
+from .current import this_request
 
 _FIRST_ERROR = 400  # the status of a page, also where a file was asked for
 _ONE_YEAR = 365 * 24 * 60 * 60  # seconds
@@ -41,7 +43,7 @@ def init_app(app: Flask, *, https: bool, files: Collection[str] = ("static",)) -
     @app.after_request
     def add_headers(response: Response) -> Response:
         # Every page says who is signed in, or that nobody is.
-        is_file = request.endpoint in files and response.status_code < _FIRST_ERROR
+        is_file = this_request().endpoint in files and response.status_code < _FIRST_ERROR
         wanted = defaults if is_file else personal
         there = {name.title() for name, _value in response.headers}
         for name, value in wanted.items():

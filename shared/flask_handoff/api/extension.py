@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, cast
 
-from flask import Flask, after_this_request, current_app, g, request
+from flask import Flask, after_this_request, current_app
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -22,6 +22,7 @@ from flask_handoff.settings import API_SETTINGS, SettingReader
 from flask_handoff.stores import RevocationStore
 from flask_handoff.tokens import AccessTokenVerifier
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
+from flask_handoff.web.current import this_app, this_g, this_request
 from flask_handoff.web.problems import problem_details
 from flask_handoff.web.request_guards import MAXIMUM_BODY, check_body
 from flask_handoff.web.service_config import ServiceConfig, issuer_keys
@@ -111,7 +112,7 @@ class HandoffAPI:
                 *arguments: _Arguments.args, **more: _Arguments.kwargs
             ) -> ResponseReturnValue:
                 after_this_request(_keep_out_of_caches)
-                check_body(request.max_content_length or MAXIMUM_BODY)
+                check_body(this_request().max_content_length or MAXIMUM_BODY)
                 context = _context()
                 try:
                     claims = context.verifier.verify(bearer_token())
@@ -122,8 +123,9 @@ class HandoffAPI:
                     DependencyUnavailableError,
                 ) as error:
                     return refuse(error, realm=context.realm, body=_problem)
-                g.handoff_access_claims = claims
-                return cast(ResponseReturnValue, current_app.ensure_sync(view)(*arguments, **more))
+                this_g().handoff_access_claims = claims
+                answer = this_app().ensure_sync(view)(*arguments, **more)
+                return cast(ResponseReturnValue, answer)
 
             return protected
 
@@ -135,9 +137,10 @@ class HandoffAPI:
         Raises:
             RuntimeError: The route is not protected by ``require_token``.
         """
-        if "handoff_access_claims" not in g:
+        claims: AccessClaims | None = this_g().get("handoff_access_claims")
+        if claims is None:
             raise RuntimeError("this route is not protected by require_token")
-        return cast(AccessClaims, g.handoff_access_claims)
+        return claims
 
     def check_ready(self) -> None:
         """Return when access tokens can be verified: for a readiness probe.
@@ -164,7 +167,7 @@ class HandoffAPI:
 
 
 def _context() -> _Context:
-    return cast(_Context, current_app.extensions[_EXTENSION])
+    return cast(_Context, this_app().extensions[_EXTENSION])
 
 
 def _problem(status: int, *, error_description: str, **members: str) -> Response:

@@ -7,11 +7,10 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
 
-from flask import current_app
-
 from flask_handoff.claims import Clock, SignedInUser
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.tokens import AccessTokenVerifier, IDTokenHintVerifier, TokenMinter
+from flask_handoff.web.current import this_app
 
 from .client_credentials import ClientScopeHook
 from .clients import Client, ClientSource
@@ -79,5 +78,5 @@ class IssuerContext(NamedTuple):
 
 def issuer_context() -> IssuerContext:
     """Return that of the current application."""
-    context: IssuerContext = current_app.extensions[EXTENSION]
+    context: IssuerContext = this_app().extensions[EXTENSION]
     return context

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from flask import current_app
-
 from flask_handoff.claims import Arrival, LiveSession, Logout
 from flask_handoff.stores import LogoutStore
 from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
+from flask_handoff.web.current import this_app
 
 from .attempts import AttemptCookies
 from .config import ReceiverConfig
@@ -44,5 +43,5 @@ class ReceiverContext(NamedTuple):
 
 def receiver_context() -> ReceiverContext:
     """Return that of the current application."""
-    context: ReceiverContext = current_app.extensions[EXTENSION]
+    context: ReceiverContext = this_app().extensions[EXTENSION]
     return context

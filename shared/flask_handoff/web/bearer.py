@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from flask import jsonify, request
+from flask import Request, jsonify
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import AccessClaims, UnverifiedToken
@@ -17,6 +17,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.signals import access_token_rejected
 
+from .current import this_request
 from .events import report_rejected
 from .request_guards import request_id
 
@@ -40,10 +41,12 @@ def bearer_token() -> UnverifiedToken:
 
     Sources: RFC 6750, section 2; RFC 9700, section 4.3.2.
     """
-    if PARAMETER in request.args:
+    request = this_request()
+    environ = request.environ
+    if environ.get("QUERY_STRING") and PARAMETER in request.args:
         raise _malformed(f"{PARAMETER}: not in a query, where others can read it")
-    unverified_header = request.headers.get("Authorization")
-    in_form = _values_in_form()
+    unverified_header: str | None = environ.get("HTTP_AUTHORIZATION")
+    in_form = _values_in_form(request)
     if len(in_form) + (unverified_header is not None) > 1:
         raise _malformed("more than one way to authenticate at once")
     if in_form:
@@ -111,7 +114,7 @@ def refuse(error: Refusal, *, realm: str, body: Callable[..., Response] = oauth_
     return response
 
 
-def _values_in_form() -> list[str]:
+def _values_in_form(request: Request) -> list[str]:
     if request.method != "POST" or request.mimetype != "application/x-www-form-urlencoded":
         return []
     # Sent without a value is not sent (RFC 6749, section 3.1).

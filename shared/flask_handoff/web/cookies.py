@@ -25,6 +25,8 @@ def cookie_sent_once(request: Request, name: str) -> str:
     Raises:
         LookupError: The browser sent none of it, or more than one, or only one under a like name.
     """
+    if name not in request.environ.get("HTTP_COOKIE", ""):
+        raise LookupError("0 cookies of this name")
     found = [cookie for cookie in sent_cookies(request) if cookie[0].strip() == name]
     if len(found) != 1 or found[0][0] != name:
         raise LookupError(f"{len(found)} cookies of this name")

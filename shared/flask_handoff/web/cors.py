@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import request
 from werkzeug.wrappers import Response
 
+from .current import this_request
+
+_FIRST_ERROR = 400  # the least status that says why
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
@@ -24,12 +26,13 @@ def allow_every_origin(*endpoints: str) -> Callable[[Response], Response]:
     """
 
     def add_headers(response: Response) -> Response:
+        request = this_request()
         if request.endpoint in endpoints:
             # Never with Access-Control-Allow-Credentials, which would let cookies along.
             response.headers["Access-Control-Allow-Origin"] = "*"
             if request.method == "OPTIONS":
                 response.headers.update(_PREFLIGHT)
-            elif "WWW-Authenticate" in response.headers:
+            elif response.status_code >= _FIRST_ERROR and "WWW-Authenticate" in response.headers:
                 response.headers["Access-Control-Expose-Headers"] = "WWW-Authenticate"
         return response
 

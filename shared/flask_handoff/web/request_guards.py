@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Flask, abort, g, redirect, request
+from flask import Flask, abort, redirect, request
 from werkzeug.exceptions import BadHost, LengthRequired, RequestEntityTooLarge
 from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import is_loopback
 from flask_handoff.errors import ConfigurationError
+
+from .current import this_g, this_request
 
 MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
 
@@ -32,9 +34,10 @@ def request_id() -> str:
 
     It is made here and never taken from the request, where it could forge log lines.
     """
-    identifier: str | None = g.get("handoff_request_id")
+    kept = this_g()
+    identifier: str | None = kept.get("handoff_request_id")
     if identifier is None:
-        identifier = g.handoff_request_id = secrets.token_hex(8)
+        identifier = kept.handoff_request_id = os.urandom(8).hex()
     return identifier
 
 
@@ -63,10 +66,11 @@ def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) ->
 
     def check_address() -> Response | None:
         # Flask cannot build a URL where it could not read the host, and an error page may want one.
-        if isinstance(request.routing_exception, BadHost):
+        this = this_request()
+        if isinstance(this.routing_exception, BadHost):
             text = "This server is not known by that name.\n"
             abort(Response(text, 400, mimetype="text/plain"))
-        environ = request.environ
+        environ = this.environ
         _drop_impossible_dates(environ)
         _check_query(environ)
         right_address = _check_host(environ.get("HTTP_HOST", "").lower(), base_url, internal_hosts)
@@ -88,8 +92,9 @@ def answer_only_this_machine(app: Flask) -> None:
 
     def check_sender() -> None:
         # ProxyFix puts in what was sent as X-Forwarded-For, by any sender.
-        replaced = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
-        addresses = (request.remote_addr or "", replaced or "127.0.0.1")
+        environ = this_request().environ
+        replaced = environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
+        addresses = (environ.get("REMOTE_ADDR") or "", replaced or "127.0.0.1")
         if not all(map(is_loopback, addresses)):
             abort(Response("This server answers its own machine only.\n", 403))
 
@@ -120,7 +125,7 @@ def check_body(maximum: int = MAXIMUM_BODY) -> None:
         LengthRequired: ``Transfer-Encoding`` is used (HTTP 411).
         RequestEntityTooLarge: ``Content-Length`` is above *maximum* (HTTP 413).
     """
-    environ = request.environ
+    environ = this_request().environ
     if "HTTP_TRANSFER_ENCODING" in environ:
         raise LengthRequired
     if "CONTENT_LENGTH" in environ and (request.content_length or 0) > maximum:

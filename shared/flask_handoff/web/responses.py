@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from flask import current_app, render_template, request
+from flask import render_template
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import source_of
 
+from .current import this_app, this_request
 from .request_guards import request_id
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -23,6 +24,10 @@ PAGE_POLICY = (
 )
 """The Content-Security-Policy of an ordinary page."""
 
+# Names in small letters.
+_PUBLIC = {"x-content-type-options": "nosniff"}
+_PRIVATE = {"cache-control": "no-store", "referrer-policy": "no-referrer", **_PUBLIC}
+
 
 def see_other(url: str) -> Response:
     """Lead the browser to *url*, with no page on the way, which would repeat a token.
@@ -31,7 +36,7 @@ def see_other(url: str) -> Response:
 
     Sources: RFC 9110, section 15.4.4; RFC 9700, section 4.12.
     """
-    response: Response = current_app.response_class(status=303)
+    response: Response = this_app().response_class(status=303)
     response.headers.add("Location", url)
     response.headers.add("Content-Length", "0")
     return response
@@ -117,10 +122,14 @@ def make_private(response: Response) -> Response:
 
     Sources: RFC 9111, section 5.2.2.5; RFC 9700, section 4.2.4.
     """
-    if not response.headers.get("Cache-Control", "").startswith("public"):
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    headers = response.headers
+    there = {name.lower(): value for name, value in headers}
+    is_public = there.get("cache-control", "").startswith("public")
+    for name, value in (_PUBLIC if is_public else _PRIVATE).items():
+        if name in there:
+            headers.set(name, value)
+        else:
+            headers.add(name, value)
     return response
 
 
@@ -133,6 +142,7 @@ def refuse_head(*endpoints: str) -> Callable[[], None]:
     """
 
     def check_method() -> None:
+        request = this_request()
         if request.method == "HEAD" and request.endpoint in endpoints:
             raise MethodNotAllowed(valid_methods=["GET", "POST"])
 
@@ -140,6 +150,6 @@ def refuse_head(*endpoints: str) -> Callable[[], None]:
 
 
 def _page(page: str, status: int, policy: str) -> Response:
-    response = current_app.response_class(page, status, mimetype="text/html")
+    response = this_app().response_class(page, status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = policy
     return response
