@@ -66,7 +66,7 @@ def test_what_waits_for_the_end_of_a_response_is_called(answer_to):
         response.call_on_close(lambda: ended.append("page"))
         return response
 
-    ended = []
+    ended: list[str] = []
     answer_to(make).close()
     assert ended == ["page"]
 
