@@ -35,21 +35,25 @@ def enqueue(connection: Connection, client_id: str, *, subject: str, sid: str | 
 def logout_jobs(issuer: HandoffIssuer) -> JobKind:
     """Return the kind of jobs that notify the clients of an issuer.
 
-    A session that stays open at a service is a risk, so the first tries follow quickly.
+    A session that stays open at a service is a risk. One that was away has ended what it missed
+    within ten seconds of answering again: a try takes up to 5 s, and the next follows 3 s later.
     """
     return JobKind(
         name=JOB_KIND,
         policy=RetryPolicy(
-            first_delay=timedelta(seconds=5),
-            longest_delay=timedelta(hours=1),
+            first_delay=timedelta(seconds=3),
+            longest_delay=timedelta(seconds=3),
             tried_for=timedelta(days=1),
-            lease=timedelta(seconds=12),  # 5 s for the response, 5 s for the database
+            # Little longer than a try: what a killed process began is begun again in these seconds.
+            # Where the database is slow, a service may be notified twice, which does no harm.
+            lease=timedelta(seconds=8),
         ),
         run=lambda job: _notify(issuer, job),
         describe=_describe,
         one_per_topic=True,
-        threads=3,  # a service that hangs delays at most its own notifications
+        threads=12,  # so many services may hang at once, and no other waits for them
         grace=timedelta(milliseconds=20),
+        look_every=timedelta(milliseconds=500),
     )
 
 

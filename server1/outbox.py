@@ -9,7 +9,8 @@ from flask import Flask
 from flask_handoff.claims import Clock
 from flask_service import outbox_commands
 from flask_service.database import database_of
-from flask_service.outbox import Outbox, outbox_table
+from flask_service.job_rows import outbox_table
+from flask_service.outbox import Outbox
 
 from .config import Config
 from .db import metadata

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-MOST_THREADS = 68  # of one process, 64 for requests; each holds at most one connection
+MOST_THREADS = 96  # of one process, 64 for requests; each holds at most one connection
 FILE = "flask_service_file"  # where the info of a connection keeps which SQLite file it has open
 
 

@@ -12,6 +12,13 @@ from typing import Any, TypeVar
 _Payload = TypeVar("_Payload")
 
 
+class Lane(Enum):
+    """Which of a kind's jobs are claimed: those of one lane never wait for those of the other."""
+
+    PROMPT = auto()  # of topics whose last job did not fail
+    PROBE = auto()  # one of each topic that failed, to find out whether it answers again
+
+
 class Outcome(Enum):
     """What became of a job."""
 
@@ -59,6 +66,7 @@ class Job:
     last_error: str | None  # why the last try failed, in our own words
     leased_until: datetime | None  # until when the process that tries it now has it to itself
     failed: bool  # whether it is not tried any more
+    is_probe: bool  # whether its topic failed, and the topic's other jobs wait for this one
 
     def read(self, payload: type[_Payload]) -> _Payload:
         """Return the payload as the dataclass of texts that was enqueued.
@@ -87,9 +95,11 @@ class JobKind:
         describe: What an operator sees of a job beside its topic.
         topics: Those that this version knows; jobs of others are left to a newer one. None: any.
         one_per_topic: Whether a process does one job of a topic at a time, so that one that hangs
-            holds up one thread; and whether a failure postpones the topic's other due jobs.
-        threads: How many do jobs of this kind in each process.
+            holds up one thread; and whether, after a failure, one job of the topic at a time is
+            tried, in a lane of its own, until one is done: then all others are due at once.
+        threads: How many do jobs of this kind in each process at most, in each lane.
         grace: How long a thread waits before a new job, to let the request's answer leave first.
+        look_every: How long a process waits for what others enqueued, and for what is due again.
     """
 
     name: str
@@ -100,3 +110,9 @@ class JobKind:
     one_per_topic: bool = False
     threads: int = 1
     grace: timedelta = timedelta(milliseconds=200)
+    look_every: timedelta = timedelta(seconds=5)
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes that its jobs go in."""
+        return (Lane.PROMPT, Lane.PROBE) if self.one_per_topic else (Lane.PROMPT,)

@@ -13,46 +13,22 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
 from flask import Flask, current_app
-from sqlalchemy.engine import RowMapping
 
-from .database import Database, Instant
-from .jobs import Job, JobError, JobKind, JobUnknownError, Outcome
-
-KEPT_FOR = timedelta(days=30)  # after it was enqueued: a job that failed
-SWEPT_AT_ONCE = 20  # rows
-LONGEST_REASON = 200  # characters
+from .database import Database
+from .job_rows import JobRows, job_of
+from .jobs import Job, JobError, JobKind, JobUnknownError, Lane, Outcome
 
 _EXTENSION = "outbox"
 _log = logging.getLogger(__name__)
 
 
-def outbox_table(metadata: sa.MetaData) -> sa.Table:
-    """Describe the table. It has no foreign keys: what a job is about may be deleted before."""
-    return sa.Table(
-        "outbox",
-        metadata,
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("kind", sa.String(32), nullable=False),
-        sa.Column("topic", sa.String(128), nullable=False),
-        sa.Column("payload", sa.Text, nullable=False),
-        sa.Column("enqueued_at", Instant, nullable=False),
-        sa.Column("due_at", Instant, nullable=False),
-        sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("last_error", sa.String(LONGEST_REASON)),
-        sa.Column("leased_until", Instant),
-        sa.Column("failed", sa.Boolean, nullable=False),
-        sa.Index("outbox_by_due_at", "kind", "failed", "due_at"),
-        sqlite_autoincrement=True,  # a number in the log means one job only
-    )
-
-
 class Outbox:
-    """The jobs of one table, made by ``outbox_table``.
+    """The jobs of one table, made by ``job_rows.outbox_table``.
 
     Jobs of other kinds than *kinds*, which this version of the server can do, are left alone.
     """
@@ -66,7 +42,7 @@ class Outbox:
     ) -> None:
         self.kinds = {kind.name: kind for kind in kinds}
         self.clock = clock
-        self._table = table
+        self._table, self._rows = table, JobRows(table)
         self._database = database
         self._listeners: dict[str, list[threading.Event]] = {name: [] for name in self.kinds}
         # In memory, so that it ends with the process: no row holds back others after a crash.
@@ -97,7 +73,9 @@ class Outbox:
         values = {"kind": kind, "topic": topic, "payload": json.dumps(asdict(payload))}
         times = {"enqueued_at": now, "due_at": now}
         connection.execute(
-            sa.insert(self._table).values(**values, **times, attempts=0, failed=False)
+            sa.insert(self._table).values(
+                **values, **times, attempts=0, failed=False, is_probe=False
+            )
         )
 
     def process_due(
@@ -120,68 +98,65 @@ class Outbox:
 
     def process_one(self, kind: JobKind) -> Outcome | None:
         """Do the job of a kind that is due longest, or return None; raise as above."""
+        job = self.begin(kind)
+        return None if job is None else self.finish(kind, job)
+
+    def begin(self, kind: JobKind, lane: Lane | None = None) -> Job | None:
+        """Claim a job, of one lane or of any, for ``finish``; None where none is due."""
         busy = self._busy[kind.name]
         with self._lock:  # of two threads that look at once, the second sees the first one's topic
-            job = self.claim(kind, busy)
-            if job is None:
-                return None
-            if kind.one_per_topic:
+            job = self.claim(kind, busy, lane)
+            if job is not None and kind.one_per_topic:
                 busy.add(job.topic)
+        return job
+
+    def finish(self, kind: JobKind, job: Job) -> Outcome:
+        """Do a job that ``begin`` returned; raise as ``process_due``."""
         try:
-            return self.settle(kind, job, _run(kind, job))
+            outcome = self.settle(kind, job, _run(kind, job))
         finally:
             with self._lock:
-                busy.discard(job.topic)
+                self._busy[kind.name].discard(job.topic)
+        if job.is_probe and outcome is not Outcome.RETRY_LATER:
+            self._notify(kind.name)  # those that waited for it
+        return outcome
 
-    def claim(self, kind: JobKind, busy: Collection[str] = ()) -> Job | None:
+    def claim(
+        self, kind: JobKind, busy: Collection[str] = (), lane: Lane | None = None
+    ) -> Job | None:
         """Lease the job that is due for the longest time. Of any number that ask, one gets it.
 
         The jobs of *busy* topics are left alone.
         """
-        columns, now = self._table.c, self.clock()
-        due = (
-            columns.kind == kind.name,
-            sa.true() if kind.topics is None else columns.topic.in_(list(kind.topics)),
-            columns.topic.not_in(list(busy)),
-            columns.failed.is_(False),
-            self._is_due(kind, now),
-            sa.or_(
-                columns.leased_until.is_(None),
-                columns.leased_until <= now,
-                columns.leased_until > now + 2 * kind.policy.lease,  # by a clock that was ahead
-            ),
-        )
-        with self._database.reading() as connection:  # takes no lock to find out
-            if connection.execute(sa.select(columns.id).where(*due).limit(1)).first() is None:
-                return None
-        first = sa.select(columns.id).where(*due).order_by(columns.due_at, columns.id).limit(1)
-        claimed = (
-            sa.update(self._table)
-            .where(columns.id == first.with_for_update(skip_locked=True).scalar_subquery())
-            .values(leased_until=now + kind.policy.lease, attempts=columns.attempts + 1)
-            .returning(*columns)
-        )
-        with self._database.writing() as connection:
-            row = connection.execute(claimed).mappings().one_or_none()
-        return None if row is None else _job(row)
+        now = self.clock()
+        for each in kind.lanes if lane is None else (lane,):
+            due = self._rows.due(kind, each, busy, now)
+            with self._database.reading() as connection:
+                if not self._rows.any(connection, due):
+                    continue
+            claim = self._rows.claim_probe if each is Lane.PROBE else self._rows.claim
+            with self._database.writing() as connection:
+                if (job := claim(connection, kind, due, now)) is not None:
+                    return job
+        return None
 
     def settle(self, kind: JobKind, job: Job, result: Outcome | JobError) -> Outcome:
-        """Remove a claimed job that is done; try another again, the more often tried the later.
+        """Remove a claimed job that is done; try another again, as the kind's policy says.
 
         Nothing changes when the lease has expired and another process has claimed the job.
         """
-        if isinstance(result, Outcome):
-            with self._database.writing() as connection:
-                connection.execute(sa.delete(self._table).where(*self._still_leased(job)))
-            _log.info("%s %d %s: %s", kind.name, job.number, job.topic, result.name.lower())
-            return result
         now = self.clock()
+        if isinstance(result, Outcome):
+            self._remove(kind, job, result, now)
+            return result
         if result.permanent or now - job.enqueued_at >= kind.policy.tried_for:
             outcome, level = Outcome.FAILED, logging.ERROR
-            self._mark_failed(kind, job, str(result), now)
+            self._mark_failed(kind, job, result, now)
         else:
-            outcome, level = Outcome.RETRY_LATER, logging.WARNING
-            self._retry_later(kind, job, str(result), now)
+            # That a service is away is logged when it goes, not with each probe.
+            outcome, level = Outcome.RETRY_LATER, logging.DEBUG if job.is_probe else logging.WARNING
+            with self._database.writing() as connection:
+                self._rows.retry_later(connection, kind, job, str(result), now)
         about = (kind.name, job.number, job.topic, outcome.name.lower().replace("_", " "))
         _log.log(level, "%s %d %s: %s at attempt %d: %s", *about, job.attempts, result)
         return Outcome.UNREACHABLE if result.unreachable else outcome
@@ -203,52 +178,32 @@ class Outbox:
     def jobs(self, connection: sa.Connection) -> Sequence[Job]:
         """Return all jobs, in the order in which they were enqueued."""
         query = sa.select(self._table).order_by(self._table.c.id)
-        return [_job(row) for row in connection.execute(query).mappings()]
+        return [job_of(row) for row in connection.execute(query).mappings()]
 
     def _notify(self, kind: str) -> None:
         for event in self._listeners[kind]:
             event.set()
 
-    def _retry_later(self, kind: JobKind, job: Job, reason: str, now: datetime) -> None:
-        doublings: int = 2 ** min(job.attempts - 1, 20)
-        due_at = now + min(kind.policy.first_delay * doublings, kind.policy.longest_delay)
-        columns = self._table.c
-        same_topic = (columns.kind == kind.name, columns.topic == job.topic, ~columns.failed)
+    def _remove(self, kind: JobKind, job: Job, outcome: Outcome, now: datetime) -> None:
         with self._database.writing() as connection:
-            connection.execute(self._release(job, reason).values(due_at=due_at))
-            if kind.one_per_topic:
-                # A job that is enqueued after this is tried at once, and shows who answers again.
-                others = sa.update(self._table).where(*same_topic, self._is_due(kind, due_at))
-                connection.execute(others.values(due_at=due_at))
+            self._rows.remove(connection, job)
+            if job.is_probe:
+                self._rows.free_topic(connection, kind, job.topic, now)
+        _log.info("%s %d %s: %s", kind.name, job.number, job.topic, outcome.name.lower())
+        if job.is_probe and outcome is Outcome.SENT:
+            _log.info("%s %s: answers again", kind.name, job.topic)
 
-    def _mark_failed(self, kind: JobKind, job: Job, reason: str, now: datetime) -> None:
-        columns = self._table.c
-        is_old = columns.enqueued_at <= now - KEPT_FOR
-        old = sa.select(columns.id).where(columns.kind == kind.name, columns.failed, is_old)
-        some = columns.id.in_(old.limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True))
+    def _mark_failed(self, kind: JobKind, job: Job, error: JobError, now: datetime) -> None:
         with self._database.writing() as connection:
-            connection.execute(self._release(job, reason).values(failed=True))
-            swept = connection.execute(sa.delete(self._table).where(some).returning(columns.id))
-            removed = sorted(swept.scalars())
+            self._rows.mark_failed(connection, job, str(error))
+            others = 0
+            if kind.one_per_topic and not error.permanent:
+                others = self._rows.mark_old_failed(connection, kind, job, str(error), now)
+            removed = self._rows.sweep(connection, kind, now)
+        if others:
+            _log.error("%s %s: %d more failed, as old as this one", kind.name, job.topic, others)
         for number in removed:
             _log.warning("%s %d is removed: it failed long ago", kind.name, number)
-
-    def _release(self, job: Job, reason: str) -> sa.Update:
-        released = sa.update(self._table).where(*self._still_leased(job))
-        return released.values(leased_until=None, last_error=reason[:LONGEST_REASON])
-
-    def _is_due(self, kind: JobKind, at: datetime) -> sa.ColumnElement[bool]:
-        # Leased or not. What a clock wrote that was ahead does not wait until that time has come.
-        columns, policy = self._table.c, kind.policy
-        return sa.or_(
-            columns.due_at <= at,
-            columns.due_at == columns.enqueued_at,  # never tried: due, whenever that was
-            columns.due_at > at + policy.longest_delay + policy.lease,
-        )
-
-    def _still_leased(self, job: Job) -> Sequence[sa.ColumnElement[bool]]:
-        columns = self._table.c
-        return (columns.id == job.number, columns.leased_until == job.leased_until)
 
 
 def outbox() -> Outbox:
@@ -269,7 +224,3 @@ def _run(kind: JobKind, job: Job) -> Outcome | JobError:
     except Exception as error:
         # A fault of ours must not cost the job. The error's text may hold a secret.
         return JobError(f"this server has failed ({type(error).__name__})")
-
-
-def _job(row: RowMapping) -> Job:
-    return Job(**{("number" if name == "id" else name): value for name, value in row.items()})

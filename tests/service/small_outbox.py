@@ -9,8 +9,9 @@ from sqlalchemy import MetaData
 
 from flask_service import outbox_commands
 from flask_service.database import Database
+from flask_service.job_rows import outbox_table
 from flask_service.jobs import JobError, JobKind, Outcome, RetryPolicy
-from flask_service.outbox import Outbox, outbox_table
+from flask_service.outbox import Outbox
 from flask_service.schema import Schema
 
 POLICY = RetryPolicy(

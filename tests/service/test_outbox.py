@@ -382,15 +382,103 @@ def test_a_job_that_hangs_holds_up_its_topic_only(small):
     assert small.process_due(small.call) == {Outcome.SENT: 1}
 
 
-def test_a_failure_postpones_the_topics_other_due_jobs(small, clock):
+def test_while_a_topic_fails_one_job_at_a_time_is_tried(small, clock):
     small.acts["down"] = raises(JobError("no answer"))
     for topic in ("down", "down", "down", "up"):
         small.enqueue(topic, kind="call")
     assert small.process_due(small.call) == {Outcome.RETRY_LATER: 1, Outcome.SENT: 1}
-    assert {job.due_at for job in small.jobs()} == {clock() + timedelta(minutes=1)}
+    for _ in range(3):
+        small.enqueue("down", kind="call")
+        assert small.process_due(small.call) == {}
+        clock.tick(minutes=1)
+        assert small.process_due(small.call) == {Outcome.RETRY_LATER: 1}
+        assert sum(job.is_probe for job in small.jobs()) == 1
+
+
+def test_once_a_topic_answers_all_its_jobs_are_due(small, clock):
+    small.acts["down"] = raises(JobError("no answer"))
+    for _ in range(5):
+        small.enqueue("down", kind="call")
+    for _ in range(3):
+        small.process_due(small.call)
+        clock.tick(minutes=1)
     small.acts.clear()
+    assert small.process_due(small.call) == {Outcome.SENT: 5}
+
+
+def test_a_job_that_alone_is_refused_blocks_no_other(small, clock):
+    small.acts["picky"] = lambda job: job.number == 1 and raises(JobError("not this one"))(job)
+    for _ in range(3):
+        small.enqueue("picky", kind="call")
+    assert small.process_due(small.call) == {Outcome.RETRY_LATER: 1}
+    for _ in range(2):
+        clock.tick(minutes=5)
+        assert small.process_due(small.call) == {Outcome.SENT: 2, Outcome.RETRY_LATER: 1}
+        for _ in range(2):
+            small.enqueue("picky", kind="call")
+
+
+def test_a_probe_whose_process_died_is_tried_after_its_lease(small, clock):
+    small.acts["down"] = raises(JobError("no answer"))
     small.enqueue("down", kind="call")
-    assert small.process_due(small.call) == {Outcome.SENT: 1}, "a new one finds who is back"
+    small.process_due(small.call)
+    clock.tick(minutes=1)
+    small.claim(small.call)
+    small.acts.clear()
+    clock.tick(minutes=1, seconds=59)
+    assert small.process_due(small.call) == {}
+    clock.tick(seconds=1)
+    assert small.process_due(small.call) == {Outcome.SENT: 1}
+
+
+def test_one_of_many_claims_a_probe(small, clock):
+    small.acts["down"] = raises(JobError("no answer"))
+    for _ in range(8):
+        small.enqueue("down", kind="call")
+    small.process_due(small.call)
+    start = threading.Barrier(6)
+
+    def claim(_number):
+        start.wait()
+        return small.claim(small.call)
+
+    for _ in range(5):
+        clock.tick(minutes=1)
+        with ThreadPoolExecutor(start.parties) as pool:
+            claimed = [job for job in pool.map(claim, range(start.parties)) if job]
+        assert len(claimed) <= 1
+        for job in claimed:
+            small.settle(job, JobError("no answer"), small.call)
+
+
+def test_a_topic_that_is_away_fails_as_a_whole(small, clock, caplog):
+    small.acts["down"] = raises(JobError("no answer"))
+    for _ in range(4):
+        small.enqueue("down", kind="call")
+    clock.tick(days=3)
+    small.enqueue("down", kind="call")
+    assert small.process_due(small.call) == {Outcome.FAILED: 1, Outcome.RETRY_LATER: 1}
+    assert [job.failed for job in small.jobs()] == [True] * 4 + [False]
+    assert {job.last_error for job in small.jobs()} == {"no answer"}
+    assert "call down: 3 more failed, as old as this one" in caplog.text
+
+
+def test_the_log_says_who_went_away_and_who_is_back(small, clock, caplog):
+    small.acts["down"] = raises(JobError("no answer"))
+    small.enqueue("down", kind="call")
+    with caplog.at_level(logging.INFO):
+        for _ in range(5):
+            small.process_due(small.call)
+            clock.tick(minutes=1)
+        small.acts.clear()
+        clock.tick(hours=6)
+        small.process_due(small.call)
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert lines == [
+        ("WARNING", "call 1 down: retry later at attempt 1: no answer"),
+        ("INFO", "call 1 down: sent"),
+        ("INFO", "call down: answers again"),
+    ]
 
 
 def test_a_fault_while_settling_frees_the_topic(small):

@@ -45,7 +45,7 @@ def test_an_application_alone_starts_no_thread(small):
 
 def test_each_kind_has_threads_of_its_own(small):
     with running_workers(small):
-        assert threads() == ["outbox-call", "outbox-call", "outbox-call", "outbox-note"]
+        assert threads() == ["outbox-call", "outbox-call-probe", "outbox-note"]
 
 
 def test_a_kind_that_hangs_delays_no_other(small):
@@ -72,16 +72,49 @@ def test_a_job_that_this_process_enqueues_is_done_at_once(small):
             until(lambda number=number: len(small.done) == number)
 
 
-def test_every_thread_of_a_kind_is_notified(small):
+def test_topics_that_hang_delay_no_other(small):
+    """Three threads: two that hang leave one, which is enough."""
     go_on = threading.Event()
-    small.acts["slow"] = lambda _job: go_on.wait(PATIENCE)
+    for topic in ("slow", "slower"):
+        small.acts[topic] = lambda _job: go_on.wait(PATIENCE)
     with running_workers(small):
-        small.enqueue("slow", kind="call")
-        until(lambda: small.jobs()[0].attempts)
-        for number in range(1, 20):  # any of the other threads would do, but not none
+        for topic in small.acts:
+            small.enqueue(topic, kind="call")
+        until(lambda: all(job.attempts for job in small.jobs()))
+        for number in range(1, 20):
             small.enqueue("quick", "quick", kind="call")
             until(lambda number=number: len(small.done) == number)
+        assert threads().count("outbox-call") == 3
         go_on.set()
+
+
+def test_probes_that_hang_delay_no_other_topic(small, clock):
+    """More than there are threads: those that failed before have threads of their own."""
+    go_on = threading.Event()
+    slow = [f"slow {number}" for number in range(5)]
+    for topic in slow:
+        small.acts[topic] = raises(JobError("down"))
+        small.enqueue(topic, topic, kind="call")
+    small.process_due(small.call)
+    small.acts = dict.fromkeys(slow, lambda _job: go_on.wait(PATIENCE))
+    clock.tick(minutes=1)
+    with running_workers(small, look_every=OFTEN):
+        until(lambda: sum(job.attempts == 2 for job in small.jobs()) == 3)
+        small.enqueue("quick", "quick", kind="call")
+        until(lambda: small.done == ["quick"])
+        go_on.set()
+        until(lambda: small.done[1:] and small.jobs() == [])
+
+
+def test_a_topic_that_answers_again_is_served_at_once(small, clock):
+    small.acts["down"] = raises(JobError("no answer"))
+    for _ in range(50):
+        small.enqueue("down", kind="call")
+    small.process_due(small.call)
+    small.acts.clear()
+    clock.tick(minutes=1)
+    with running_workers(small):  # which look again in an hour
+        until(lambda: small.jobs() == [])
 
 
 def test_a_job_that_another_process_enqueued_is_found(small, clock):
@@ -172,9 +205,9 @@ def test_a_new_job_waits_until_the_answer_is_out(small):
 
     small.outbox.kinds = {"note": replace(small.note, grace=NEVER)}
     workers = Workers(small.app, look_every=NEVER)
-    workers._stopping = Stopping()
+    workers._stopping = workers.lanes[0]._stopping = Stopping()
     small.enqueue()  # no thread is there yet: what waits already is no answer's business
-    workers._enqueued[0].clear()
+    workers.lanes[0].enqueued.clear()
     workers.start()
     until(lambda: small.jobs() == [])
     assert waits == []

@@ -232,7 +232,9 @@ def _create_outbox(op: Operations) -> None:
         sa.Column("last_error", sa.String(200)),
         sa.Column("leased_until", sa.DateTime(timezone=True)),
         sa.Column("failed", sa.Boolean, nullable=False),
+        sa.Column("is_probe", sa.Boolean, nullable=False),
         sa.Index("outbox_by_due_at", "kind", "failed", "due_at"),
+        sa.Index("outbox_probes", "kind", "is_probe", "topic"),
         sqlite_autoincrement=True,
     )
 
