@@ -16,6 +16,7 @@ from .accounts.users import User
 from .db import unavailable_where_it_fails
 from .handoff_record import record_issued
 from .permissions import permitted_scope, service_scope
+from .sign_out import sign_out_here
 from .signed_in import current_session
 
 
@@ -68,6 +69,12 @@ def client_scope(client: Client, requested_scope: frozenset[str]) -> frozenset[s
         return service_scope(connection, client)
 
 
+def end_session() -> None:
+    """Sign out the user who is signed in: a client that their session entered asks for it."""
+    with database().writing() as connection:
+        sign_out_here(connection)
+
+
 def transaction() -> AbstractContextManager[object]:
     """Begin the transaction in which they are asked; none for a browser without a session."""
     return nullcontext() if held_session_id() is None else database().writing()
@@ -88,4 +95,6 @@ handoff = HandoffIssuer(
     consent_endpoint="consent.consent",
     token_user=token_user,
     client_scope=client_scope,
+    end_session=end_session,
+    logout_endpoint="login.logout",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from flask import g, request, session
@@ -15,6 +16,7 @@ from flask_service.session_cookie import give_session_id, held_session_id, repla
 
 from . import clock
 from .accounts import revocation, sessions
+from .accounts.client_sessions import ClientSession
 from .accounts.sessions import Browser, Session, SessionExpiredError
 from .accounts.users import User
 
@@ -84,15 +86,16 @@ def renew_session(connection: Connection) -> None:
     give_session_id(sessions.renew_session(connection, here))
 
 
-def sign_out(connection: Connection) -> None:
-    """End this browser's session. Its cookie is replaced, not only deleted.
+def sign_out(connection: Connection) -> Sequence[ClientSession]:
+    """End this browser's session, and return what it entered. Its cookie is replaced, not deleted.
 
     Chromium keeps a page of before in its history when a cookie merely goes.
     """
     unverified_session_id = held_session_id()
-    if unverified_session_id is not None:
-        revocation.revoke_session(connection, unverified_session_id)
     _clear_cookie()
+    if unverified_session_id is None:
+        return ()
+    return revocation.revoke_session(connection, unverified_session_id)
 
 
 def browser_fingerprint() -> str:

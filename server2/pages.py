@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, g, redirect, render_template, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from werkzeug.wrappers import Response
 
+from flask_handoff.addresses import source_of
 from flask_service.database import database
+from flask_service.security_headers import content_security_policy
 from flask_service.session_cookie import replace_cookie
 
 from .config import Config
 from .handoff import handoff
 from .sessions import current_session, end_session, required_session
+
+_SIGNED_OUT = "signed_out"  # in the cookie: the state that comes back from the issuer
 
 blueprint = Blueprint("pages", __name__)
 
@@ -55,19 +71,42 @@ def session_page() -> str:
 
 
 @blueprint.get("/logout")
-def ask_logout() -> str:
-    """Ask before signing out: a link or an image on another site must not do it."""
-    current_session()
-    return render_template("logout.html")
+def ask_logout() -> Response:
+    """Ask where to sign out: a link or an image on another site must not do it.
+
+    Who is signed out sees what has ended: also when they come back from the issuer.
+    """
+    here = current_session()
+    state = session.get(_SIGNED_OUT)
+    came_back = state is not None and request.args.get("state") == state
+    page = make_response(
+        render_template(
+            "logout.html",
+            ended="everywhere" if came_back else state and "here",
+            issuer_logout_url=handoff.logout_url(return_to=url_for(".ask_logout"), state=state),
+            issuer_end_url=handoff.logout_url(),
+        )
+    )
+    if here is not None:
+        # Chromium applies form-action to all redirects: to the issuer, and back.
+        issuer = source_of(handoff.logout_url())
+        page.headers["Content-Security-Policy"] = content_security_policy("'self'", issuer)
+    return page
 
 
 @blueprint.post("/logout")
 def logout() -> Response:
-    """End the session here. The one at the issuer is the issuer's own."""
+    """End the session here; and lead to the issuer, which ends all the others, if that is asked."""
+    here = current_session()
     with database().writing() as connection:
         end_session(connection)
     replace_cookie()
-    return redirect(url_for("pages.home"), 303)
+    session[_SIGNED_OUT] = state = secrets.token_urlsafe(16)
+    done = url_for(".ask_logout")
+    if request.form.get("where") != "everywhere":
+        return redirect(done, 303)
+    sid = None if here is None else here.issuer_session_id
+    return redirect(handoff.logout_url(sid, return_to=done, state=state), 303)
 
 
 @blueprint.get("/favicon.ico")

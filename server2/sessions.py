@@ -84,6 +84,7 @@ class Session:
 
     account: Account
     scope: frozenset[str]  # what the issuer granted for it
+    issuer_session_id: str | None  # its ``sid`` there, by which all of it can be signed out
     live: LiveSession  # for the library: a reference fit for a log, and from which token it is
     auth_time: datetime | None  # when the person last proved to the issuer who they are
     started_at: datetime  # when they arrived here
@@ -206,6 +207,7 @@ def _find(held_sha256: str) -> Session | None:
     return Session(
         Account(row.account_id, row.issuer, row.subject, row.name, row.email),
         frozenset(row.scope.split()),
+        row.issuer_session_id,
         LiveSession(row.handle, row.token_sha256, row.target),
         row.auth_time,
         row.started_at,

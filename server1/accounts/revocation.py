@@ -33,9 +33,9 @@ SWEPT_AT_ONCE = 20  # rows; a sign-in removes a few sessions that have expired
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
 
 
-def revoke_session(connection: Connection, unverified_session_id: str) -> None:
-    """End the session of a cookie, if there is one."""
-    _revoke(connection, sessions.c.id_sha256 == id_sha256_of(unverified_session_id))
+def revoke_session(connection: Connection, unverified_session_id: str) -> Sequence[ClientSession]:
+    """End the session of a cookie, if there is one, and return what it entered."""
+    return _revoke(connection, sessions.c.id_sha256 == id_sha256_of(unverified_session_id))
 
 
 def revoke_session_of(connection: Connection, user: User, unverified_sid: str) -> None:

@@ -85,6 +85,7 @@ def _insert(connection: sa.Connection, client: Client, **more: str | None) -> No
     values = {
         **{name: getattr(client, name) for name in _AS_THEY_ARE},
         "redirect_uris": " ".join(client.redirect_uris),
+        "post_logout_redirect_uris": " ".join(client.post_logout_redirect_uris),
         "scopes": " ".join(sorted(client.scopes)),
         "public_jwk": _to_json(client.public_keys[0]) if client.public_keys else None,
         "disabled": False,
@@ -209,7 +210,8 @@ def _check_lengths(client: Client) -> None:
     if len(client.name) > LONGEST_NAME:
         raise ClientRefusedError(f"A name has at most {LONGEST_NAME} characters.")
     addresses = (client.initiate_login_uri, client.backchannel_logout_uri, client.resource)
-    if any(len(uri or "") > LONGEST_URI for uri in (*client.redirect_uris, *addresses)):
+    several = (*client.redirect_uris, *client.post_logout_redirect_uris)
+    if any(len(uri or "") > LONGEST_URI for uri in (*several, *addresses)):
         raise ClientRefusedError(f"An address has at most {LONGEST_URI} characters.")
 
 

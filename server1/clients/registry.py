@@ -45,6 +45,7 @@ clients = sa.Table(
     sa.Column("redirect_uris", sa.Text, nullable=False),  # separated by blanks, as scopes are
     sa.Column("initiate_login_uri", sa.String(LONGEST_URI)),
     sa.Column("backchannel_logout_uri", sa.String(LONGEST_URI)),
+    sa.Column("post_logout_redirect_uris", sa.Text, nullable=False),
     sa.Column("resource", sa.String(LONGEST_URI)),
     sa.Column("scopes", sa.Text, nullable=False),
     sa.Column("first_party", sa.Boolean, nullable=False),
@@ -132,6 +133,7 @@ def _registration(row: Any, now: datetime) -> Registration:
         redirect_uris=tuple(row.redirect_uris.split()),
         initiate_login_uri=row.initiate_login_uri,
         backchannel_logout_uri=row.backchannel_logout_uri,
+        post_logout_redirect_uris=tuple(row.post_logout_redirect_uris.split()),
         resource=row.resource,
         scopes=frozenset(row.scopes.split()),
         first_party=row.first_party,

@@ -64,6 +64,12 @@ _AUTHENTICATION = {
 @click.option("--first-party", is_flag=True, help="It is ours: users are not asked for consent.")
 @click.option("--initiate-login-uri", help="Where a sign-in to it begins; shown on the home page.")
 @click.option("--backchannel-logout-uri", help="Where it is notified of logouts.")
+@click.option(
+    "--post-logout-redirect-uri",
+    "post_logout_redirect_uris",
+    multiple=True,
+    help="Where it may have users sent whom it signs out here; may be repeated.",
+)
 @click.option("--resource", help="The base URL of its API, the audience of access tokens.")
 @click.option(
     "--scope",
@@ -83,6 +89,7 @@ def add(
     first_party: bool,
     initiate_login_uri: str | None,
     backchannel_logout_uri: str | None,
+    post_logout_redirect_uris: tuple[str, ...],
     resource: str | None,
     scopes: tuple[str, ...],
     client_id: str | None,
@@ -97,8 +104,8 @@ def add(
         raise click.UsageError("This server itself has that address; give --resource the API's.")
     client_id = client_id or new_client_id()
     if kind == "service":
-        no_service = (*redirect_uris, initiate_login_uri, backchannel_logout_uri, resource)
-        if first_party or any(no_service):
+        addresses = (initiate_login_uri, backchannel_logout_uri, resource)
+        if first_party or any((*redirect_uris, *post_logout_redirect_uris, *addresses)):
             raise click.UsageError("A service has no address and no users: give it --scope alone.")
         add_service(name, client_id, frozenset(scopes), public_key, key_file)
         return
@@ -110,6 +117,7 @@ def add(
             first_party=first_party,
             initiate_login_uri=initiate_login_uri,
             backchannel_logout_uri=backchannel_logout_uri,
+            post_logout_redirect_uris=tuple(dict.fromkeys(post_logout_redirect_uris)),
             resource=resource,
             scopes=frozenset(scopes),
             public_keys=tuple(keys),
@@ -132,6 +140,7 @@ def _say_what_to_configure(client: Client, kind: str, secret: str | None) -> Non
         ("issuer", issuer),
         ("discovery URL", f"{issuer}/.well-known/openid-configuration"),
         *(("redirect URI", uri) for uri in client.redirect_uris),
+        *(("after logout", uri) for uri in client.post_logout_redirect_uris),
         ("authentication", authentication),
         *(("key ID (kid)", key.kid) for key in client.public_keys),
         ("response type", " ".join(sorted(client.response_types))),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from werkzeug.wrappers import Response
 
-from flask_handoff import Client
+from flask_handoff import Client, LogoutRequest
 from flask_service.security_headers import content_security_policy
 
 
@@ -13,6 +15,15 @@ def lead_to(client: Client | None, page: Response) -> Response:
 
     Chromium applies ``form-action`` to every redirect after a form, and the last leads there.
     """
-    origins = () if client is None else client.redirect_origins
+    return _lead_to(() if client is None else client.redirect_origins, page)
+
+
+def lead_back_to(logout: LogoutRequest | None, page: Response) -> Response:
+    """Let the forms of a page lead to the client that asks for a logout, and to no other."""
+    client = None if logout is None else logout.client
+    return _lead_to(() if client is None else client.post_logout_origins, page)
+
+
+def _lead_to(origins: Sequence[str], page: Response) -> Response:
     page.headers["Content-Security-Policy"] = content_security_policy("'self'", *origins)
     return page

@@ -6,15 +6,17 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from flask_handoff import LogoutRequest
 from flask_service.database import database
 from flask_service.session_cookie import held_session_id
 from server1.config import config
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
-from server1.signed_in import current_session, sign_in, sign_out
+from server1.sign_out import last_sign_out, sign_out_here
+from server1.signed_in import current_session, sign_in
 
 from . import error_pages
-from .client_forms import lead_to
+from .client_forms import lead_back_to, lead_to
 from .forms import FormError, authenticated, form_page, form_view
 from .home import entered_clients
 
@@ -64,12 +66,33 @@ def other_tab_was_first(error: CSRFError) -> Response:
 
 @blueprint.get("/logout")
 def logout() -> Response:
-    """Ask whether to sign out: a link alone, perhaps on a stranger's page, ends nothing."""
-    session = current_session()
+    """Ask whether to sign out: a link alone, perhaps on a stranger's page, ends nothing.
+
+    Who is signed out sees which services have confirmed it, or goes back to where they came from.
+    """
+    session, asked = current_session(), handoff.pending_logout()
     if session is None:
-        return redirect(url_for("pages.home"), 303)
+        return _signed_out(asked)
     page = render_template(
-        "accounts/logout.html", user=session.user, entered=entered_clients(session)
+        "accounts/logout.html",
+        user=session.user,
+        entered=entered_clients(session),
+        client=None if asked is None else asked.client,
+        carried=None if asked is None else request.values.get("continue"),
+    )
+    return lead_back_to(asked, make_response(page))
+
+
+def _signed_out(asked: LogoutRequest | None) -> Response:
+    if asked is not None and asked.return_url is not None:
+        return redirect(asked.return_url, 303)
+    last = last_sign_out()
+    names = {} if last is None else {each.client_id: each for each in handoff.clients()}
+    page = render_template(
+        "accounts/signed_out.html",
+        last=last,
+        entered=[names[each] for each in (last.entered if last else ()) if each in names],
+        cannot_return=asked is not None and asked.cannot_return,
     )
     return make_response(page)
 
@@ -78,5 +101,5 @@ def logout() -> Response:
 def confirm_logout() -> Response:
     """Sign out here, and at the services that this session entered."""
     with database().writing() as connection:
-        sign_out(connection)
-    return redirect(url_for("pages.home"), 303)
+        sign_out_here(connection)
+    return redirect(handoff.after_logout(default=url_for("login.logout")), 303)

@@ -17,6 +17,7 @@ from .errors import HandoffError as HandoffError
 from .errors import HandoffRejectedError as HandoffRejectedError
 from .issuer import Client as Client
 from .issuer import HandoffIssuer as HandoffIssuer
+from .issuer import LogoutRequest as LogoutRequest
 from .keys import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing
 from .keys import PinnedKeys as PinnedKeys

@@ -180,6 +180,19 @@ class Outbox:
         query = sa.select(self._table).order_by(self._table.c.id)
         return [job_of(row) for row in connection.execute(query).mappings()]
 
+    def waiting(
+        self, connection: sa.Connection, kind: str, topics: Collection[str], text: str
+    ) -> Sequence[Job]:
+        """Return the jobs of a kind that are not done yet and hold a text in their payload.
+
+        The text stands there as it is, as an identifier does.
+        """
+        columns = self._table.c
+        holds_it = columns.payload.contains(json.dumps(text), autoescape=True)
+        which = (columns.kind == kind, columns.topic.in_(list(topics)), holds_it)
+        query = sa.select(self._table).where(*which).order_by(columns.id)
+        return [_job(row) for row in connection.execute(query).mappings()]
+
     def _notify(self, kind: str) -> None:
         for event in self._listeners[kind]:
             event.set()

@@ -321,14 +321,17 @@ def test_no_hint_gets_into_the_log(browser, hint, caplog):
     assert token.split(".")[1] not in caplog.text
 
 
-def test_an_outage_is_a_page_and_nobody_is_signed_out(issuer, browser, monkeypatch):
-    def fails(_self, _client_id):
+class Away:
+    """Clients in a database that is out of reach."""
+
+    def client(self, _client_id):
         raise DependencyUnavailableError("the database failed")
 
-    registry = type(issuer.extensions["handoff_issuer"].clients)
-    with monkeypatch.context() as patch:
-        patch.setattr(registry, "client", fails)
-        answer = end_session(browser, logout_hint=SID, **HERE)
+
+def test_an_outage_is_a_page_and_nobody_is_signed_out(issuer, browser):
+    context = issuer.extensions["handoff_issuer"]
+    issuer.extensions["handoff_issuer"] = context._replace(clients=Away())
+    answer = end_session(browser, logout_hint=SID, **HERE)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "Signing out is not possible right now" in answer.text
     assert is_signed_in(browser)

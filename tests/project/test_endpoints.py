@@ -38,6 +38,7 @@ ENDPOINTS = {
         /change-email                       GET POST  csrf
         /change-email/done                  GET
         /consent                            GET POST  csrf
+        /end-session                        GET POST  exempt
         /forgot-password                    GET POST  csrf
         /forgot-password/sent               GET
         /healthz                            GET       internal
@@ -84,6 +85,7 @@ ENDPOINTS = {
 EXEMPT = {
     "/api/notes",
     "/authorize",
+    "/end-session",
     "/introspect",
     "/revoke",
     "/token",

@@ -55,12 +55,15 @@ def break_database(file):
 def test_a_locked_database_is_answered_503_when_something_is_to_be_written(accounts, sqlite_file):
     visitor = Visitor(accounts)
     visitor.sign_in()
+    [sid] = [row.sid for row in accounts.session_rows()]
     impatient = Database(accounts.config.database_url, SCHEMA, timeout=timedelta(milliseconds=10))
     accounts.install(database=impatient)
     with locked(sqlite_file):
         assert visitor.is_signed_in
         assert Visitor(accounts).sign_in().status_code == 503
         assert visitor.sign_out().status_code == 503
+        assert visitor.get(f"/end-session?logout_hint={sid}").status_code == 503
+    assert visitor.is_signed_in
     assert visitor.sign_out().status_code == 303
     impatient.close()
 

@@ -77,7 +77,7 @@ def test_enabling_an_account_again_does_not_revive_its_sessions(accounts_on, vis
 def test_signing_out_ends_the_session_for_whoever_kept_the_cookie(accounts_on, visitor1):
     stolen = visitor1.cookie
     answer = visitor1.sign_out()
-    assert (answer.status_code, answer.location) == (303, "/")
+    assert (answer.status_code, answer.location) == (303, "/logout")
     assert accounts_on.session_rows() == []
     thief = Visitor(accounts_on)
     thief.cookie = stolen
@@ -97,8 +97,11 @@ def test_a_link_to_the_sign_out_page_only_asks(visitor1):
     assert visitor1.is_signed_in
 
 
-def test_the_sign_out_page_leads_home_when_nobody_is_signed_in(browser1):
-    assert browser1.get("/logout").location == "/"
+def test_the_sign_out_page_says_so_when_nobody_is_signed_in(browser1):
+    page = browser1.get("/logout")
+    assert "You are signed out" in page.text
+    assert "<form" not in page.text
+    assert "services" not in page.text
 
 
 def test_signing_out_twice_is_no_error(accounts_on, visitor1):

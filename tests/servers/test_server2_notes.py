@@ -157,7 +157,7 @@ def test_without_the_scope_to_write_the_page_says_so_and_has_no_forms(read_only)
 
 @pytest.mark.parametrize("path", ["/notes", "/notes/1/delete"])
 def test_without_the_scope_to_write_a_forged_form_is_refused(read_only, path):
-    answer = read_only.submit(path, {"text": "forged"}, page="/session")
+    answer = read_only.submit(path, {"text": "forged"}, page="/logout")
     assert answer.status_code == 403
     assert "forged" not in read_only.get("/notes").text
     assert "written before" in read_only.get("/notes").text
@@ -175,7 +175,7 @@ def test_without_the_scope_to_read_no_note_is_shown(reader, another_visitor):
 
 def test_the_session_has_the_scope_of_its_own_arrival_only(reader):
     reader.arrive(scope=READ_ONLY)
-    assert reader.submit("/notes", {"text": "x"}, page="/session").status_code == 403
+    assert reader.submit("/notes", {"text": "x"}, page="/logout").status_code == 403
 
 
 def test_notes_survive_a_restart(reader, build_notes, issuer_key_ring, clock):

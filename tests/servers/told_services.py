@@ -128,6 +128,7 @@ def _clients(endpoints):
             "response_modes": ["query"],
             "initiate_login_uri": "http://127.0.0.1:5002/sso/login",
             "first_party": True,
+            "post_logout_redirect_uris": [f"http://127.0.0.1:5002/{name}/bye"],
             **more,
         }
         for name, more in {**addresses, "deaf": {}}.items()

@@ -53,6 +53,24 @@ def test_a_job_is_enqueued_in_a_writing_transaction_only(small, clock):
     assert small.jobs() == []
 
 
+def test_what_waits_is_found_by_what_it_is_about(small):
+    for topic, text, kind in (
+        *(("a", "x_1", "note"), ("b", "x_1", "note"), ("a", "xy1", "note")),
+        *(("c", "x_1", "note"), ("a", "x_1", "call"), ("a", "x_12", "note")),
+    ):
+        small.enqueue(topic, text, kind)
+
+    def waiting():
+        with small.database.reading() as connection:
+            return [job.number for job in small.outbox.waiting(connection, "note", "ab", "x_1")]
+
+    assert waiting() == [1, 2]
+    small.mark_failed(small.claim())
+    assert waiting() == [1, 2]
+    small.remove(small.claim())
+    assert waiting() == [1]
+
+
 def test_a_number_is_never_used_again(small):
     small.enqueue()
     first = small.claim()

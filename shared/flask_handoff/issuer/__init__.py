@@ -2,3 +2,4 @@
 
 from .clients import Client as Client
 from .extension import HandoffIssuer as HandoffIssuer
+from .logout_request import LogoutRequest as LogoutRequest
