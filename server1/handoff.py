@@ -14,7 +14,7 @@ from .accounts.consents import find_consent
 from .accounts.sessions import SessionExpiredError
 from .accounts.users import User
 from .db import unavailable_where_it_fails
-from .handoff_record import record_issued
+from .handoff_record import record_entered, record_issued
 from .permissions import permitted_scope, service_scope
 from .sign_out import sign_out_here
 from .signed_in import current_session
@@ -31,6 +31,7 @@ def granted_scope(
 ) -> frozenset[str]:
     """Return what they may do at the client, and record the handoff."""
     with database().writing() as connection:
+        record_entered(connection, user, client)
         scope = permitted_scope(connection, user, client, requested_scope, handoff.clients)
         record_issued(connection, user, client, scope)
     return scope

@@ -54,16 +54,14 @@ def init_app(app: Flask) -> None:
     token_revoked.connect(_record_revoked, app, weak=False)
 
 
-def record_issued(
-    connection: Connection, user: SignedInUser, client: Client, scope: frozenset[str]
-) -> None:
-    """Record a handoff in the writing transaction that grants it, before its token is made.
+def record_entered(connection: Connection, user: SignedInUser, client: Client) -> None:
+    """Note that a session enters a client, before it is asked what it may do there.
 
     No token may be made where this fails: a logout could not notify that service.
 
     Raises:
         AuthorizationReturnedError: The session has ended meanwhile.
-        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded.
+        sqlalchemy.exc.SQLAlchemyError: It cannot be noted.
     """
     try:
         note_client_session(connection, user.session_id, client.client_id, clock.now())
@@ -71,6 +69,16 @@ def record_issued(
         raise AuthorizationReturnedError(
             "the session ended meanwhile", error="login_required"
         ) from None
+
+
+def record_issued(
+    connection: Connection, user: SignedInUser, client: Client, scope: frozenset[str]
+) -> None:
+    """Record a handoff in the writing transaction that grants it, before its token is made.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: It cannot be recorded; no token may be made.
+    """
     audit.record(
         connection,
         Event.HANDOFF_ISSUED,

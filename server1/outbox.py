@@ -6,12 +6,15 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
+from flask_handoff import Client
 from flask_handoff.claims import Clock
+from flask_handoff.errors import ClientUnknownError
 from flask_service import outbox_commands
 from flask_service.database import database_of
 from flask_service.job_rows import outbox_table
 from flask_service.outbox import Outbox
 
+from .clients.registry import disabled_client
 from .config import Config
 from .db import metadata
 from .handoff import handoff
@@ -25,6 +28,13 @@ table = outbox_table(metadata)
 def init_app(app: Flask, config: Config, clock: Clock) -> None:
     """Give the application its outbox, and the commands for it."""
     deliver = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
-    kinds = (email_jobs(deliver), logout_jobs(handoff))
+    kinds = (email_jobs(deliver), logout_jobs(handoff, _client))
     Outbox(table, kinds, database_of(app), clock).init_app(app)
     outbox_commands.init_app(app)
+
+
+def _client(client_id: str) -> Client:
+    try:
+        return handoff.client(client_id)
+    except ClientUnknownError:
+        return disabled_client(client_id)

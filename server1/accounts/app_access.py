@@ -103,6 +103,12 @@ def end_all_access(connection: sa.Connection, subject: str, client_id: str | Non
     _record(connection, _store().end(subject=subject, client_id=client_id))
 
 
+def end_access_of_client(client_id: str) -> int:
+    """End every access of one client, to whatever account, and return how many there were."""
+    # No event for each: the client's own is recorded, and there may be very many.
+    return len(_store().end(client_id=client_id))
+
+
 _FIND = Statement(
     sa.select(users, consents.c.scope)
     .join_from(

@@ -21,6 +21,7 @@ from .consents import consents
 from .sessions import LIVE, SessionExpiredError, limits, sessions
 from .users import users
 
+ASKED_AT_ONCE = 500  # sessions; a statement has a limited number of values
 EXPIRED_KEPT_FOR = timedelta(days=30)  # longer than a session at a service is likely to last
 
 client_sessions = sa.Table(
@@ -58,11 +59,24 @@ _OF_SESSIONS = sa.select(
 ).join_from(client_sessions, sessions)
 
 
-_INSERT = Statement(lambda dialect: insert_in(dialect, client_sessions).on_conflict_do_nothing())
+def _insert_or_lock(dialect: str) -> sa.Insert:
+    insert = insert_in(dialect, client_sessions)
+    keys = [client_sessions.c.sid, client_sessions.c.client_id]
+    locked: sa.Insert = insert.on_conflict_do_update(
+        index_elements=keys, set_={"client_id": insert.excluded.client_id}
+    )
+    # SQLite has one writer: there is nobody to keep out.
+    return insert.on_conflict_do_nothing() if dialect == "sqlite" else locked
+
+
+_INSERT = Statement(_insert_or_lock)
 
 
 def note_client_session(connection: sa.Connection, sid: str, client_id: str, now: datetime) -> None:
     """Note that a session enters a client; the first time counts.
+
+    Until the transaction has ended nobody takes it back, see ``take_client_sessions``: what is
+    granted is looked up after it.
 
     Raises:
         SessionExpiredError: The session has ended; the transaction is to be undone then.
@@ -160,9 +174,50 @@ def keep_expired(connection: sa.Connection, sids: Collection[str], now: datetime
     sweep(connection, expired_client_sessions, long_ago)
 
 
-def take_expired(connection: sa.Connection, subject: str) -> Sequence[ClientSession]:
-    """Remove the expired client sessions of an account, and return them: they end everywhere."""
-    columns = [expired_client_sessions.c[name] for name in ClientSession.__dataclass_fields__]
-    of_account = expired_client_sessions.c.subject == subject
-    taken = sa.delete(expired_client_sessions).where(of_account).returning(*columns)
+def take_expired(
+    connection: sa.Connection, *, subject: str | None = None, client_id: str | None = None
+) -> Sequence[ClientSession]:
+    """Remove the expired client sessions of an account, a client, or both; return them: they end.
+
+    Without either, all of them.
+    """
+    table = expired_client_sessions
+    columns = [table.c[name] for name in ClientSession.__dataclass_fields__]
+    given = {"subject": subject, "client_id": client_id}
+    which = [table.c[name] == value for name, value in given.items() if value is not None]
+    taken = sa.delete(table).where(*which).returning(*columns)
     return [ClientSession(*row) for row in connection.execute(taken)]
+
+
+def take_client_sessions(
+    connection: sa.Connection, *, subject: str | None = None, client_id: str | None = None
+) -> Sequence[ClientSession]:
+    """Remove what the sessions of an account entered, or anybody's at a client; return it.
+
+    The sessions go on here. Those of an account are locked first: a handoff under way is noted
+    before, or it enters anew.
+    """
+    which: list[sa.ColumnElement[bool]] = []
+    if subject is not None:
+        of_user = sa.select(sessions.c.sid).where(sessions.c.subject == subject)
+        connection.execute(of_user.order_by(sessions.c.sid).with_for_update()).all()
+        which.append(client_sessions.c.sid.in_(of_user))
+    if client_id is not None:
+        which.append(client_sessions.c.client_id == client_id)
+    columns = (client_sessions.c.sid, client_sessions.c.client_id)
+    taken = connection.execute(sa.delete(client_sessions).where(*which).returning(*columns)).all()
+    subjects = _subjects_of(connection, [sid for sid, _ in taken])
+    return sorted((ClientSession(*row, subjects[row.sid]) for row in taken), key=_order)
+
+
+def _subjects_of(connection: sa.Connection, sids: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for start in range(0, len(sids), ASKED_AT_ONCE):
+        some = sessions.c.sid.in_(sids[start : start + ASKED_AT_ONCE])
+        rows = connection.execute(sa.select(sessions.c.sid, sessions.c.subject).where(some))
+        found |= {row.sid: row.subject for row in rows}
+    return found
+
+
+def _order(one: ClientSession) -> tuple[str, str]:
+    return one.client_id, one.sid

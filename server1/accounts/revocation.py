@@ -6,21 +6,24 @@ All in one transaction: no session ends here without its services ever hearing o
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from flask_handoff.profiles import CLIENT_ID
 from server1 import audit, clock, logouts
 from server1.audit import Event
+from server1.logouts import Logout
 
-from .app_access import end_all_access
+from .app_access import end_access_of_client, end_all_access
 from .client_sessions import (
     ClientSession,
     client_sessions,
     client_sessions_of,
     keep_expired,
+    take_client_sessions,
     take_expired,
 )
 from .codes import codes
@@ -64,7 +67,7 @@ def revoke_other_sessions(connection: Connection, user: User, kept: Session | No
         return
     _revoke_others(connection, user, kept)
     end_all_access(connection, user.subject)
-    _notify(connection, take_expired(connection, user.subject))
+    _notify(connection, take_expired(connection, subject=user.subject))
 
 
 def revoke_after_password_change(connection: Connection, user: User, kept: Session) -> None:
@@ -91,20 +94,43 @@ def withdraw_consent(connection: Connection, user: User, unverified_client_id: s
     if CLIENT_ID.fullmatch(unverified_client_id) is None:
         return
     client_id = unverified_client_id
-    if not remove_consent(connection, user.subject, client_id):
-        return
+    if remove_consent(connection, user.subject, client_id):
+        end_at_client(connection, user.subject, client_id)
+        audit.record(connection, Event.CONSENT_WITHDRAWN, subject=user.subject, client_id=client_id)
+
+
+def end_at_client(connection: Connection, subject: str, client_id: str) -> int:
+    """End all that a user has at one client: sessions, codes and tokens, and the access of its app.
+
+    Their session here goes on, and lets them in again with what they may do then.
+
+    Returns:
+        How many sessions at the client are known to end.
+    """
     # Before the sessions are locked: who redeems a code has locked it first.
-    codes().end(subject=user.subject, client_id=client_id)
-    here = select(sessions.c.sid).where(sessions.c.subject == user.subject)
-    let_in = (client_sessions.c.client_id == client_id) & client_sessions.c.sid.in_(here)
-    gone = delete(client_sessions).where(let_in).returning(client_sessions.c.sid)
-    entered = sorted(connection.execute(gone).scalars())
-    end_all_access(connection, user.subject, client_id)
-    for sid in entered:
-        logouts.enqueue(connection, client_id, subject=user.subject, sid=sid)
-    # It may hold one that came from a session of which nothing is known here any more.
-    logouts.enqueue(connection, client_id, subject=user.subject, sid=None)
-    audit.record(connection, Event.CONSENT_WITHDRAWN, subject=user.subject, client_id=client_id)
+    codes().end(subject=subject, client_id=client_id)
+    entered = take_client_sessions(connection, subject=subject, client_id=client_id)
+    expired = take_expired(connection, subject=subject, client_id=client_id)
+    end_all_access(connection, subject, client_id)
+    return _end_there(connection, entered, expired)
+
+
+def end_at_all_clients(connection: Connection, user: User) -> int:
+    """End all that an account has at whatever client, see ``end_at_client``."""
+    codes().end(subject=user.subject)
+    entered = take_client_sessions(connection, subject=user.subject)
+    expired = take_expired(connection, subject=user.subject)
+    end_all_access(connection, user.subject)
+    return _end_there(connection, entered, expired)
+
+
+def end_all_at_client(connection: Connection, client_id: str) -> tuple[int, int]:
+    """End all that anybody has at one client, and return how many sessions and apps that were."""
+    codes().end(client_id=client_id)
+    entered = take_client_sessions(connection, client_id=client_id)
+    expired = take_expired(connection, client_id=client_id)
+    apps = end_access_of_client(client_id)
+    return _end_there(connection, entered, expired), apps
 
 
 def delete_account(connection: Connection, user: User, *, detail: str | None = None) -> None:
@@ -156,12 +182,32 @@ def _revoke(connection: Connection, which: ColumnElement[bool]) -> Sequence[Clie
     return entered
 
 
+def _end_there(
+    connection: Connection, entered: Sequence[ClientSession], expired: Sequence[ClientSession]
+) -> int:
+    """Notify clients of sessions that end there and go on here, and of some that had expired."""
+    valid_after = clock.now().replace(microsecond=0) + timedelta(seconds=1)
+    ended: dict[str, list[Logout]] = defaultdict(list)
+    for one in entered:
+        ended[one.client_id].append(logouts.ended_there(one.subject, one.sid, valid_after))
+    for one in expired:
+        ended[one.client_id].append(Logout(one.subject, one.sid))
+    # A client may hold one that came from a session of which nothing is known here any more.
+    for client_id, subject in sorted(
+        {(one.client_id, one.subject) for one in (*entered, *expired)}
+    ):
+        ended[client_id].append(Logout(subject, None))
+    for client_id, notices in sorted(ended.items()):
+        logouts.enqueue_all(connection, client_id, notices)
+    return len(entered) + len(expired)
+
+
 def _notify(connection: Connection, ended: Iterable[ClientSession]) -> None:
     for one in ended:
         logouts.enqueue(connection, one.client_id, subject=one.subject, sid=one.sid)
 
 
 def _notify_of_account(connection: Connection, user: User, ended: Iterable[ClientSession]) -> None:
-    entered = (*ended, *take_expired(connection, user.subject))
+    entered = (*ended, *take_expired(connection, subject=user.subject))
     for client_id in sorted({one.client_id for one in entered}):
         logouts.enqueue(connection, client_id, subject=user.subject, sid=None)

@@ -109,6 +109,21 @@ class RegisteredClients:
         return (each.client for each in found if not each.disabled)
 
 
+def disabled_client(client_id: str) -> Client:
+    """Return a client that is disabled: what it was given is still to be ended there.
+
+    Raises:
+        ClientUnknownError: There is none.
+        DependencyUnavailableError: The database cannot say.
+    """
+    disabled = (clients.c.client_id == client_id) & clients.c.disabled
+    with unavailable_where_it_fails(), database().reading() as connection:
+        row = connection.execute(sa.select(clients).where(disabled)).one_or_none()
+    if row is None:
+        raise ClientUnknownError("no client of this client_id is registered")
+    return _registration(row, clock.now()).client
+
+
 def registrations(connection: sa.Connection) -> Sequence[Registration]:
     """Return all that are registered, the disabled ones too, the oldest first."""
     query = sa.select(clients).order_by(clients.c.created_at, clients.c.client_id)

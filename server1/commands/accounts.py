@@ -13,10 +13,11 @@ from flask_handoff import shown
 from flask_service import command_line
 from flask_service.command_line import echo_table, to_the_minute
 from flask_service.database import database
-from server1 import audit
-from server1.accounts import app_access, grants, links, revocation, users
+from server1 import audit, clock
+from server1.accounts import grants, links, revocation, users
 from server1.accounts.administration import create_account, replace_password
 from server1.accounts.email_addresses import EmailAddressError
+from server1.accounts.grant_changes import change_grant, in_words
 from server1.accounts.grants import ScopeError
 from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
@@ -24,6 +25,8 @@ from server1.accounts.passwords import HasherBusyError, PasswordUnusableError
 from server1.accounts.users import UserExistsError, UserNameError, UserUnknownError
 from server1.audit import Event
 from server1.handoff import handoff
+
+from . import effects
 
 users_group = AppGroup("users", help="Create, list, disable and enable accounts.")
 grants_group = AppGroup("grants", help="Say which users may enter which clients.")
@@ -119,7 +122,9 @@ def disable_user(email: str) -> None:
             audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
         links.revoke(connection, user, Purpose)
         revocation.revoke_all_sessions(connection, user)
+        now = clock.now()
     click.echo(f"Disabled {user.email}, and ended its sessions.")
+    click.echo(effects.tokens_dead(now))
 
 
 @users_group.command("enable")
@@ -153,7 +158,7 @@ def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) ->
         )
     if bool(scope) == none:
         raise click.UsageError("Give scope values, for example notes:read, or --none.")
-    click.echo(f"{_change_grant(email, client_id, scope)}.")
+    _change_grant(email, client_id, scope)
 
 
 @grants_group.command("list")
@@ -162,11 +167,11 @@ def list_grants() -> None:
     """List the grants that differ from the default."""
     with database().reading() as connection:
         found = grants.all_grants(connection)
-    default = _scope(grants.DEFAULT_SCOPE)
+    default = in_words(grants.DEFAULT_SCOPE)
     click.echo(f"Everyone else may do at every client what its API knows, and: {default}.")
     echo_table(
         ("EMAIL", "CLIENT", "SCOPE"),
-        [(email, client_id, _scope(scope)) for email, client_id, scope in found],
+        [(email, client_id, in_words(scope)) for email, client_id, scope in found],
     )
 
 
@@ -176,7 +181,7 @@ def list_grants() -> None:
 @plain_refusals()
 def clear_grant(email: str, client_id: str) -> None:
     """Return to the default for the user EMAIL at CLIENT_ID."""
-    click.echo(f"{_change_grant(email, client_id, None)}.")
+    _change_grant(email, client_id, None)
 
 
 def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
@@ -194,23 +199,16 @@ def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
     return check_new_password(line.removesuffix("\n").removesuffix("\r"))
 
 
-def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> str:
+def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> None:
+    clients = handoff.clients()
     with database().writing() as connection:
         user = users.by_email(connection, email)
-        before = grants.find_grant(connection, user.subject, client_id)
-        after = grants.set_grant(connection, user, client_id, scope)
-        if after != before:
-            # What is good for weeks was granted by what was right then.
-            app_access.end_all_access(connection, user.subject)
-            audit.record(
-                connection,
-                Event.GRANT_CHANGED,
-                subject=user.subject,
-                client_id=client_id,
-                detail=f"scope {_scope(after)}" if after else _scope(after),
-            )
-    return f"{user.email} at {client_id}: {_scope(after)}"
-
-
-def _scope(scope: frozenset[str] | None) -> str:
-    return "the default" if scope is None else " ".join(sorted(scope)) or "no access"
+        after, ended = change_grant(connection, user, client_id, scope, clients)
+        now = clock.now()
+    click.echo(f"{user.email} at {client_id}: {in_words(after)}.")
+    if ended is None:
+        click.echo("Nothing is taken back, and nothing ends. It holds from the next sign-in there.")
+        return
+    client = next((each for each in clients if each.client_id == client_id), None)
+    click.echo(effects.sessions_end(client, client_id, ended))
+    click.echo(effects.tokens_dead(now))

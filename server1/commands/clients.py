@@ -13,6 +13,8 @@ from flask_handoff import Client
 from flask_service import command_line
 from flask_service.command_line import echo_table, to_the_minute
 from flask_service.database import database
+from server1 import clock
+from server1.accounts import revocation
 from server1.clients.registration import (
     ClientRefusedError,
     add_client,
@@ -21,10 +23,11 @@ from server1.clients.registration import (
     set_disabled,
     signing_kind,
 )
-from server1.clients.registry import KINDS, Registration, registrations
+from server1.clients.registry import KINDS, Registration, disabled_client, registrations
 from server1.config import config
 from server1.handoff import handoff
 
+from . import effects
 from .service_keys import (
     add_service,
     grant_service,
@@ -213,11 +216,15 @@ def grant(client_id: str, scopes: tuple[str, ...]) -> None:
 def disable(client_id: str) -> None:
     """Disable a client: nobody can sign in to it.
 
-    What it was given is refused as well: codes, and access tokens at /userinfo.
+    What it was given ends for good: sessions there, codes, access and refresh tokens.
     """
     with database().writing() as connection:
         name = set_disabled(connection, client_id, True)
-    click.echo(f"Disabled {name}.")
+        sessions, apps = revocation.end_all_at_client(connection, client_id)
+        now = clock.now()
+    click.echo(f"Disabled {name}. Access of it to accounts that ended: {apps}.")
+    click.echo(effects.sessions_end(disabled_client(client_id), client_id, sessions))
+    click.echo(effects.tokens_dead(now))
 
 
 @clients_group.command("enable")

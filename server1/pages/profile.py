@@ -118,6 +118,8 @@ def change_email() -> Response:
             users.set_email(connection, user, link.address)
             # The owner is no longer the only one who can open what went to the old address.
             links.revoke(connection, user, Purpose)
+            # Services hold the old one; they are entered anew with this one.
+            revocation.end_at_all_clients(connection, user)
             audit.record(connection, Event.EMAIL_CHANGED, subject=user.subject)
             enqueue(connection, EmailKind.EMAIL_CHANGED, address=user.email, subject=user.subject)
     except UserExistsError:

@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
@@ -69,14 +69,23 @@ class Outbox:
         Raises:
             RuntimeError: No writing transaction is open in this thread.
         """
-        self._database.after_commit(lambda: self._notify(kind))
-        values = {"kind": kind, "topic": topic, "payload": json.dumps(asdict(payload))}
-        times = {"enqueued_at": now, "due_at": now}
-        connection.execute(
-            sa.insert(self._table).values(
-                **values, **times, attempts=0, failed=False, is_probe=False
-            )
-        )
+        self.enqueue_all(connection, kind, topic, [payload], now)
+
+    def enqueue_all(
+        self,
+        connection: sa.Connection,
+        kind: str,
+        topic: str,
+        payloads: Iterable[Any],
+        now: datetime,
+    ) -> None:
+        """Enqueue a job for each payload, see ``enqueue``: many at once, in one statement."""
+        job = {"kind": kind, "topic": topic, "enqueued_at": now, "due_at": now}
+        job |= {"attempts": 0, "failed": False, "is_probe": False}
+        jobs = [{**job, "payload": json.dumps(asdict(payload))} for payload in payloads]
+        if jobs:
+            self._database.after_commit(lambda: self._notify(kind))
+            connection.execute(sa.insert(self._table), jobs)
 
     def process_due(
         self, kind: JobKind, stopping: Callable[[], bool] = lambda: False
@@ -191,7 +200,7 @@ class Outbox:
         holds_it = columns.payload.contains(json.dumps(text), autoescape=True)
         which = (columns.kind == kind, columns.topic.in_(list(topics)), holds_it)
         query = sa.select(self._table).where(*which).order_by(columns.id)
-        return [_job(row) for row in connection.execute(query).mappings()]
+        return [job_of(row) for row in connection.execute(query).mappings()]
 
     def _notify(self, kind: str) -> None:
         for event in self._listeners[kind]:

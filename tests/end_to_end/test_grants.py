@@ -5,7 +5,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.end_to_end.journey import fields_of, parameters_of
+from tests.jwks_endpoint import eventually
 
+SECONDS = 60  # a session has ended after a fraction of one; a busy machine takes its time
 GRACE = "grace@example.com"
 
 
@@ -62,6 +64,20 @@ def test_what_was_not_granted_cannot_be_had_by_asking_for_it(grace_may, pair, br
     notes = browser.follow(answer)
     assert notes.status_code == 200
     assert "<textarea" not in notes.text
+
+
+def test_an_open_page_s_next_click_says_that_access_was_withdrawn(grace_may, pair, browser):
+    grace_may("notes:read", "notes:write")
+    browser.sign_in(pair.password, email=GRACE)
+    page = browser.arrive()
+    assert page.status_code == 200
+    said = grace_may("--none")
+    assert "at Notes end" in said
+    eventually(lambda: browser.get(page.url).is_redirect, within=SECONDS)
+    denied = browser.follow(browser.get(page.url))
+    assert denied.status_code == 403
+    assert "your account has no access to this service" in denied.text
+    assert browser.get(page.url).is_redirect, "nothing is shown from before"
 
 
 def test_two_people_in_one_browser_see_their_own_notes(grace_may, pair, browser):

@@ -136,6 +136,22 @@ class CodeStoreContract:
         store.check_not_revoked("l" * 43)
         assert store.redeem("4" * 64, now=NOW).subject == "u-2"
 
+    @pytest.mark.parametrize(
+        "which", [{"client_id": GRANT.client_id}, {"subject": "u-2", "audience": GRANT.audience}]
+    )
+    def test_codes_end_by_their_client_or_by_their_audience(self, store, which):
+        named = replace(GRANT, jwt_id="m" * 43, subject="u-2")
+        keep(store, ONE, named)
+        keep(store, OTHER, replace(named, jwt_id="k" * 43, client_id="other", audience="urn:other"))
+        store.end(**which)
+        with pytest.raises(CodeInvalidError):
+            store.redeem(ONE, now=NOW)
+        assert store.redeem(OTHER, now=NOW).client_id == "other"
+
+    def test_codes_of_nobody_are_not_ended(self, store):
+        with pytest.raises(ValueError, match="neither"):
+            store.end(audience=GRANT.audience)
+
     def test_a_store_that_is_asked_whether_it_is_ready_is_left_as_it_was(self, store):
         keep(store, expires_at=60, forget_at=60, now=0)
         store.ready()

@@ -168,9 +168,16 @@ class RefreshStoreContract:
         assert {family.family_id for family in store.end(subject="u-1")} == {"f" * 24, "g" * 24}
         assert rotate(store, FIRST, SECOND, handle="c" * 64) == SECOND
 
+    def test_all_of_a_client_end_together(self, store):
+        start(store, replace(FAMILY, family_id="h" * 24, subject="u-2"), "c" * 64)
+        start(store, replace(FAMILY, family_id="g" * 24, client_id="other"), OTHER_HANDLE)
+        ended = store.end(client_id=FAMILY.client_id)
+        assert {family.family_id for family in ended} == {"f" * 24, "h" * 24}
+        assert rotate(store, FIRST, SECOND, handle=OTHER_HANDLE) == SECOND
+
     def test_to_end_what_is_not_named_is_an_error(self, store):
         with pytest.raises(ValueError, match="neither"):
-            store.end(client_id="reader")
+            store.end()
         assert rotate(store, FIRST, SECOND) == SECOND
 
     def test_the_living_families_of_an_account_are_listed(self, store):

@@ -166,7 +166,7 @@ ENDS = {
         *("users", "create", EMAIL, "--replace-password")
     ),
     "another grant": lambda visitor: visitor.accounts.run(
-        *("grants", "set", EMAIL, "server2", "notes:read")
+        *("grants", "set", EMAIL, "wiki", "profile")
     ),
 }
 
@@ -264,7 +264,24 @@ def test_a_token_used_twice_is_told_to_its_user(accounts_on, clock):
     assert alarm not in signed_in(accounts_on).get("/account").text
 
 
-def test_a_disabled_client_gets_nothing_and_goes_on_when_enabled(accounts):
+READ_NOTES = "openid offline_access notes:read"
+
+
+@pytest.mark.parametrize(("granted", "goes_on"), [("notes:write", False), ("notes:read", True)])
+def test_an_app_ends_that_could_do_what_is_taken_back(accounts_on, granted, goes_on):
+    tokens = exchange(accounts_on, agree(signed_in(accounts_on), scope=READ_NOTES)).json
+    accounts_on.run("grants", "set", EMAIL, "server2", granted)
+    answered = refresh(accounts_on, tokens["refresh_token"])
+    assert (answered.status_code == 200) == goes_on, answered.text
+
+
+def test_a_code_from_before_brings_nothing_that_is_taken_back(accounts_on):
+    code = agree(signed_in(accounts_on), scope="openid notes:read")
+    accounts_on.run("grants", "set", EMAIL, "server2", "notes:write")
+    assert exchange(accounts_on, code).json["error"] == "invalid_grant"
+
+
+def test_a_disabled_client_gets_nothing_and_has_nothing_when_enabled(accounts):
     added = accounts.run(
         "clients", "add", "Reader", "--kind", "web", "--first-party",
         "--redirect-uri", "https://reader.example/callback",
@@ -279,7 +296,8 @@ def test_a_disabled_client_gets_nothing_and_goes_on_when_enabled(accounts):
     assert refresh(accounts, tokens["refresh_token"], **who).json["error"] == "invalid_client"
     assert userinfo(accounts, tokens["access_token"]).status_code == 401
     accounts.run("clients", "enable", client_id)
-    assert refresh(accounts, tokens["refresh_token"], **who).status_code == 200
+    assert refresh(accounts, tokens["refresh_token"], **who).json["error"] == "invalid_grant"
+    assert userinfo(accounts, tokens["access_token"]).status_code == 401
 
 
 def test_no_token_stands_in_the_database(accounts_on):

@@ -29,6 +29,7 @@ class Told:
     sid: str | None
     subject: str | None
     ended_at: int
+    valid_after: int | None = None
 
 
 class Services:
@@ -138,4 +139,5 @@ def _clients(endpoints):
 def _told(request):
     [token] = parse_qs(request.partition(b"\r\n\r\n")[2].decode())["logout_token"]
     payload = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-    return Told(payload["aud"], payload.get("sid"), payload.get("sub"), payload["toe"])
+    named = (payload.get("sid"), payload.get("sub"))
+    return Told(payload["aud"], *named, payload["toe"], payload.get("valid_after"))

@@ -29,6 +29,14 @@ def test_a_job_is_enqueued_due_at_once(small, clock):
     assert (job.attempts, job.failed) == (0, False)
 
 
+def test_many_jobs_are_enqueued_at_once_or_none(small, clock):
+    with small.database.writing() as connection:
+        small.outbox.enqueue_all(connection, "note", "a", [], clock())
+        notes = [Note("one"), Note("two")]
+        small.outbox.enqueue_all(connection, "note", "a", notes, clock())
+    assert [job.read(Note).text for job in small.jobs()] == ["one", "two"]
+
+
 def test_a_job_is_enqueued_with_its_change_only(small, clock):
     notified = small.outbox.listen(small.note)
     with pytest.raises(ZeroDivisionError), small.database.writing() as connection:

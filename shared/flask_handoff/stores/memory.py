@@ -20,7 +20,7 @@ from flask_handoff.errors import (
     TokenRevokedError,
 )
 
-from .ports import GOES_ON, kept_logout
+from .ports import GOES_ON, ending, kept_logout
 
 _SWEPT_A_CLAIM = 2  # expired entries go for one that comes, so that none pile up
 
@@ -135,11 +135,18 @@ class MemoryCodeStore:
             code.is_redeemed = True
             return code.grant
 
-    def end(self, *, subject: str, client_id: str) -> None:
-        """End what a user let a client have, see ``CodeStore.end``."""
+    def end(
+        self,
+        *,
+        subject: str | None = None,
+        client_id: str | None = None,
+        audience: str | None = None,
+    ) -> None:
+        """End codes and what came of them, see ``CodeStore.end``."""
+        wanted = ending(subject=subject, client_id=client_id, audience=audience)
         with self._lock:
             for code_sha256, code in list(self._codes.items()):
-                if (code.grant.subject, code.grant.client_id) != (subject, client_id):
+                if any(getattr(code.grant, name) != value for name, value in wanted.items()):
                     continue
                 if code.is_redeemed:
                     self._revoked.add(code.grant.jwt_id)

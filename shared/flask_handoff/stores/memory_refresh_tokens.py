@@ -106,9 +106,9 @@ class MemoryRefreshStore:
         client_id: str | None = None,
     ) -> Sequence[RefreshFamily]:
         """End families, see ``RefreshStore.end``."""
-        if family_id is None and subject is None:
-            raise ValueError("neither a family nor an account is named")
         given = {"family_id": family_id, "subject": subject, "client_id": client_id}
+        if not any(given.values()):
+            raise ValueError("neither a family nor an account nor a client is named")
         wanted = {name: value for name, value in given.items() if value is not None}
         with self._lock:
             ending = [

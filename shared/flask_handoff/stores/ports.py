@@ -87,6 +87,18 @@ def kept_logout(logout: Logout) -> tuple[str, str, datetime]:
     return GOES_ON, value, logout.valid_after
 
 
+def ending(*, audience: str | None = None, **named: str | None) -> dict[str, str]:
+    """Return what codes are to be ended by.
+
+    Raises:
+        ValueError: Nobody is named.
+    """
+    if not any(named.values()):
+        raise ValueError("neither an account nor a client is named")
+    given = {**named, "audience": audience}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 class RevocationStore(Protocol):
     """What a receiver of access tokens asks of a store, where it can ask one."""
 
@@ -165,13 +177,20 @@ class CodeStore(RevocationStore, Protocol):
         """
         ...
 
-    def end(self, *, subject: str, client_id: str) -> None:
-        """End the codes that a user let a client have, and the access tokens that came of them.
+    def end(
+        self,
+        *,
+        subject: str | None = None,
+        client_id: str | None = None,
+        audience: str | None = None,
+    ) -> None:
+        """End the codes that all of what is given holds for, and the tokens that came of them.
 
-        For whoever withdraws a consent: without it, a new consent would give back what was issued
-        under the old one, with a scope that the new one may not cover.
+        For whoever withdraws a consent or a grant: without it, a new one would give back what was
+        issued under the old one, with a scope that the new one may not cover.
 
         Raises:
+            ValueError: Neither an account nor a client is named.
             CodeStoreUnavailableError: It cannot be written.
         """
 
@@ -271,7 +290,7 @@ class RefreshStore(RevocationStore, Protocol):
             Those that had not ended before; some may have expired.
 
         Raises:
-            ValueError: Neither a family nor an account is named.
+            ValueError: Neither a family nor an account nor a client is named.
             RefreshStoreUnavailableError: It cannot be written.
         """
 

@@ -6,7 +6,17 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    MetaData,
+    String,
+    Table,
+    delete,
+    update,
+)
 
 from flask_handoff.claims import CodeGrant
 from flask_handoff.errors import (
@@ -16,6 +26,7 @@ from flask_handoff.errors import (
     TokenRevokedError,
 )
 from flask_handoff.profiles import LONGEST_SCOPE
+from flask_handoff.stores.ports import ending
 from flask_handoff.stores.statements import Statement
 
 from .store import SQLStore, sweeping
@@ -38,12 +49,6 @@ _REPLAY = Statement(
     "UPDATE handoff_codes SET replayed = true "
     "WHERE code_sha256 = :code_sha256 AND redeemed RETURNING jwt_id",
     "jwt_id",
-)
-_OF_CLIENT = "WHERE subject = :subject AND client_id = :client_id"
-# In this order: a code that is being redeemed is waited for, and its tokens are revoked then.
-_END = (
-    Statement(f"DELETE FROM handoff_codes {_OF_CLIENT} AND NOT redeemed"),  # noqa: S608
-    Statement(f"UPDATE handoff_codes SET replayed = true {_OF_CLIENT} AND redeemed"),  # noqa: S608
 )
 _REVOKED = Statement(
     "SELECT jwt_id FROM handoff_codes WHERE jwt_id = :jwt_id AND replayed", "jwt_id"
@@ -74,6 +79,9 @@ def code_table(metadata: MetaData) -> Table:
         Column("replayed", Boolean, nullable=False),
         Index("handoff_codes_by_forget_at", "forget_at"),
     )
+
+
+_table = code_table(MetaData())
 
 
 class SQLCodeStore(SQLStore):
@@ -114,11 +122,21 @@ class SQLCodeStore(SQLStore):
             raise CodeReplayedError("the code was used before", jwt_id=replayed.jwt_id)
         raise CodeInvalidError("the code is unknown, or has expired")
 
-    def end(self, *, subject: str, client_id: str) -> None:
-        """End what a user let a client have, see ``CodeStore.end``."""
+    def end(
+        self,
+        *,
+        subject: str | None = None,
+        client_id: str | None = None,
+        audience: str | None = None,
+    ) -> None:
+        """End codes and what came of them, see ``CodeStore.end``."""
+        wanted = ending(subject=subject, client_id=client_id, audience=audience)
+        which = [_table.c[name] == value for name, value in wanted.items()]
         with self._writing() as connection:
-            for statement in _END:
-                statement.rows(connection, subject=subject, client_id=client_id)
+            # In this order: a code that is being redeemed is waited for, and its tokens end then.
+            connection.execute(delete(_table).where(*which, _table.c.redeemed.is_(False)))
+            redeemed = update(_table).where(*which, _table.c.redeemed.is_(True))
+            connection.execute(redeemed.values(replayed=True))
 
     def check_not_revoked(self, jwt_id: str) -> None:
         """Check that an access token lives, see ``CodeStore.check_not_revoked``."""
