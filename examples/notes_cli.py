@@ -39,6 +39,8 @@ def main() -> int:
         return _fail(f"You are not signed in, or no longer. Sign in again: {sys.argv[0]} login")
     except ProgramError as error:
         return _fail(str(error))
+    except KeyError as error:
+        return _fail(f"{options.api} does not answer as the API of notes does: no {error}.")
     except OSError as error:
         return _fail(f"{error.strerror}: {error.filename}")
     except KeyboardInterrupt:

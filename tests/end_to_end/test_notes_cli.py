@@ -309,25 +309,48 @@ class LosesAnAnswer(BaseHTTPRequestHandler):
         pass
 
 
-def test_an_answer_that_was_lost_is_asked_for_again(signed_in):
-    signed_in.change(expires_at=0)
-    with ThreadingHTTPServer(("127.0.0.1", 0), LosesAnAnswer) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever)
+class AnswersElse(LosesAnAnswer):
+    """Something that is no API of notes."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+
+@contextmanager
+def proxy(handler):
+    """Run a proxy, and say how a program is sent to it."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            assert signed_in.works(HTTP_PROXY=f"http://127.0.0.1:{proxy.server_port}")
+            yield {"HTTP_PROXY": f"http://127.0.0.1:{server.server_port}"}
         finally:
-            proxy.shutdown()
+            server.shutdown()
             thread.join()
+
+
+def test_an_answer_that_was_lost_is_asked_for_again(signed_in):
+    signed_in.change(expires_at=0)
+    with proxy(LosesAnAnswer) as by_proxy:
+        assert signed_in.works(**by_proxy)
     assert LosesAnAnswer.lost == 1
     signed_in.change(expires_at=0)
     assert signed_in.works()  # the family is alive, and the token its newest
 
 
+def test_what_is_no_api_is_told_in_a_sentence(signed_in):
+    with proxy(AnswersElse) as by_proxy:
+        assert "no 'notes'" in signed_in.run("list", **by_proxy)
+
+
 def test_a_keyring_that_refuses_is_told_without_its_contents(keyring, program, browser):
     with program.signing_in("--no-browser", LOCKED="1") as (process, address):
         browser.get(program.returned(address))
-        assert "keyring refused (KeyringError)" in program.ended(process)
+        complaint = program.ended(process)
+    assert "keyring refused (KeyringError)" in complaint
+    assert "token" not in complaint
 
 
 def test_another_answer_leaves_the_sign_in_waiting(program, browser):
