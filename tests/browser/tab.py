@@ -93,6 +93,16 @@ class Tab:
         self.sign_in_at_server1()
         self.continue_to_notes()
 
+    def sign_out_of_notes(self, where: str = "everywhere") -> None:
+        """Sign out by the link that every page of the notes has, ``here`` or ``everywhere``."""
+        self.page.get_by_role("link", name="Sign out").click()
+        self.page.get_by_role("button", name=f"Sign out {where}").click()
+        self.expect_heading(f"You are signed out {where}")
+
+    def expect_heading(self, heading: str) -> None:
+        """Wait for a page by its heading."""
+        expect(self.page.locator("h1")).to_have_text([heading])
+
     def write_note(self, text: str) -> None:
         self.page.get_by_label("New note").fill(text)
         self.page.get_by_role("button", name="Add note").click()

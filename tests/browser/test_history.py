@@ -16,13 +16,6 @@ def tab(new_person, remembering_chromium):
     return new_person(remembering_chromium)
 
 
-def sign_out_everywhere(tab):
-    """Sign out at SERVER1 in another tab, then at SERVER2 in this one."""
-    sign_out_of_server1(tab)
-    tab.page.get_by_role("button", name="Sign out").click()
-    tab.page.wait_for_url(tab.home2)
-
-
 def sign_out_of_server1(tab):
     other = tab.another()
     other.page.goto(tab.home1)
@@ -88,7 +81,9 @@ def test_back_after_the_sign_out_shows_nothing_protected(new_person, remembering
     tab = new_person(remembering_chromium, java_script_enabled=script)
     tab.arrive()
     tab.write_note(f"Only for those who are signed in, {script}.")
-    sign_out_everywhere(tab)
+    tab.sign_out_of_notes()
+    tab.page.go_back()
+    tab.expect_heading("You are signed out here")  # the page that had asked
     tab.page.go_back()
     tab.page.wait_for_url(f"{tab.home1}login?*")
     assert "Only for those" not in shown(tab)
@@ -124,7 +119,7 @@ def test_back_after_a_sign_out_in_another_tab_shows_nothing_protected(tab):
     tab.page.goto(f"{tab.home2}favicon.ico")
     other = tab.another()
     other.page.goto(tab.notes)
-    sign_out_everywhere(other)
+    other.sign_out_of_notes()
     tab.page.go_back()
     tab.page.wait_for_url(f"{tab.home1}login?*")
     assert "Not for those" not in shown(tab)
@@ -150,7 +145,7 @@ def waiting_text(request, new_person, remembering_chromium):
     tab.page.get_by_label("New note").fill(f"Typed for a long time, {script}.")
     other = tab.another()
     other.page.goto(tab.notes)
-    sign_out_everywhere(other)
+    other.sign_out_of_notes()
     tab.page.get_by_role("button", name="Add note").click()
     tab.page.get_by_role("heading", name="You are signed out").wait_for()
     with tab.context.expect_page() as opened:

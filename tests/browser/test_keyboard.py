@@ -22,9 +22,11 @@ def test_the_whole_journey_can_be_made_with_the_keyboard_alone(tab):
     keyboard.press("Enter")
     tab.page.get_by_role("listitem").filter(has_text="Written by keyboard.").wait_for()
     tab.page.goto(tab.notes)
-    press_tab_until(tab, "button", "Sign out")
+    press_tab_until(tab, "link", "Sign out")
+    keyboard.press("Enter")
+    press_tab_until(tab, "button", "Sign out everywhere")
     keyboard.press("Space")
-    tab.page.wait_for_url(tab.home2)
+    tab.expect_heading("You are signed out everywhere")
 
 
 def test_the_first_tab_leads_past_the_navigation(tab):

@@ -240,6 +240,10 @@ def sign_out_of_server1(tab):
     tab.page.goto(f"{tab.home1}logout")
 
 
+def signed_out_of_server1(tab):
+    tab.page.goto(f"{tab.home1}logout")
+
+
 def notes(tab):
     tab.page.goto(tab.notes)
 
@@ -298,6 +302,7 @@ STRANGERS = {
     outbox: "Outbox",
     mail_in_outbox: re.compile("Confirm your e-mail address for localhost:[0-9]+"),
     deleted: "Your account is deleted",
+    signed_out_of_server1: "You are signed out",
     front_page: "A quiet place for short notes",
     no_such_page_at_server2: "There is no such page",
     not_signed_in_after_all: "You are not signed in",

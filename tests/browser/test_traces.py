@@ -43,8 +43,7 @@ def test_no_request_leaves_the_two_servers_and_none_fails(tab, requests, failure
     tab.arrive()
     tab.write_note("Kept among the two of us.")
     tab.page.goto(f"{tab.home2}session")
-    tab.page.get_by_role("button", name="Sign out").click()
-    tab.page.wait_for_url(tab.home2)
+    tab.sign_out_of_notes()
     tab.page.goto(tab.home1)
     assert {origin_of(request.url) for request in requests} == {tab.home1, tab.home2}
     assert failures == []

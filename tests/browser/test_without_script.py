@@ -23,8 +23,7 @@ def test_the_journey_works_without_javascript(tab, pair):
             step.get_by_role("button", name="Continue").click()
     tab.page.wait_for_url(tab.notes)
     tab.write_note("Written without a script.")
-    tab.page.get_by_role("button", name="Sign out").click()
-    tab.page.wait_for_url(tab.home2)
+    tab.sign_out_of_notes()
 
 
 def test_the_answer_to_a_wrong_password_works_without_javascript(tab):

@@ -265,6 +265,26 @@ def test_a_service_that_hangs_slows_no_sign_out(tmp_path, new_browser_at, answer
         tarpit.stop()
 
 
+def test_who_signs_out_everywhere_at_notes_waits_for_no_service(tmp_path, new_browser_at):
+    with (
+        JWKSEndpoint(says_nothing) as tarpit,
+        watched_pair(tmp_path, client={"backchannel_logout_uri": tarpit.uri}) as pair,
+    ):
+        browser = new_browser_at(pair)
+        browser.sign_in(pair.password, browser.arrive("/session"))
+        form = {**fields_of(browser.get(f"{browser.server2}/logout")), "where": "everywhere"}
+        answer = browser.post(f"{browser.server2}/logout", form)
+        assert answer.headers["Location"].startswith(f"{browser.server1}/end-session?")
+        end = browser.follow(answer)
+        assert end.url.startswith(f"{browser.server2}/logout?state=")
+        assert "You are signed out everywhere" in end.text
+        assert browser.get(f"{browser.server1}/account").status_code == 303
+        assert "is being notified" in browser.get(f"{browser.server1}/logout").text
+        eventually(lambda: tarpit.count == 1, within=SECONDS)
+        assert "is being notified" in browser.get(f"{browser.server1}/logout").text
+        tarpit.stop()
+
+
 def listed(server1):
     return server1.flask("outbox", "list")
 

@@ -146,6 +146,17 @@ def requests_to_server1(browser):
     login = fields_of(browser.arrive(prompt="login"))
     yield "/login", {**login, "email": "ada@example.com", "password": "wrong"}
     yield "/logout", {"csrf_token": fields_of(browser.arrive(prompt="login"))["csrf_token"]}
+    yield (
+        "/end-session",
+        {
+            "id_token_hint": parameters_of(browser.callback_url())["id_token"],
+            "logout_hint": "a-session-of-somebody",
+            "client_id": "server2",
+            "post_logout_redirect_uri": f"{browser.server2}/logout",
+            "state": "a-state",
+            "ui_locales": "de en",
+        },
+    )
 
 
 def requests_of_an_account(pair, browser):
@@ -209,7 +220,7 @@ def test_no_form_of_an_account_stumbles_over_one_spoilt_parameter(pair):
                     sender.send(method, path, fields, what)
             assert sender.faults == {}
     forms = {path for path, taken in methods.items() if "POST" in taken}
-    assert forms - gone_through <= {"/authorize", "/login", "/logout"}
+    assert forms - gone_through <= {"/authorize", "/end-session", "/login", "/logout"}
 
 
 def requests_to_server2(browser):
