@@ -10,7 +10,7 @@ from itsdangerous import base64_decode
 from server1.sign_out import MOST_NAMED
 from tests.servers.accounts_visitor import Visitor, hidden_fields
 from tests.servers.audit_log import rows
-from tests.servers.told_services import DONE, FAILS, running_services
+from tests.servers.told_services import FAILS, running_services
 
 BYE = "http://127.0.0.1:5002/server2/bye"
 REFRESH = '<meta http-equiv="refresh" content="2">'
