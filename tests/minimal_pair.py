@@ -195,7 +195,7 @@ def issuer_app(
     return app
 
 
-def receiver_app(keys, replay_store, clock, listens=True, **settings):
+def receiver_app(keys, replay_store, clock, listens=True, not_confirmed=None, **settings):
     """SERVER2: keeps its sessions in a dictionary, and the page of whoever is signed in.
 
     What ``app.extensions`` holds as ``signs_in``, ``looks_up`` and ``ends`` is called before a
@@ -239,7 +239,10 @@ def receiver_app(keys, replay_store, clock, listens=True, **settings):
     app.extensions["signs_in"] = app.extensions["ends"] = lambda _: None
     app.extensions["looks_up"] = lambda: None
     handoff = HandoffReceiver(
-        sign_in=sign_in, live_session=live_session, end_sessions=end_sessions if listens else None
+        sign_in=sign_in,
+        live_session=live_session,
+        end_sessions=end_sessions if listens else None,
+        not_confirmed=not_confirmed,
     )
     handoff.init_app(app, replay_store=replay_store, keys=keys, clock=clock)
 

@@ -56,10 +56,12 @@ def several(cookies, clock, number, target="/"):
 
 @pytest.mark.parametrize("max_age", [None, timedelta(0), timedelta(minutes=5)])
 @pytest.mark.parametrize("target", ["/", "/notes?a=b&c=%20", "/" + "x" * 511])
-def test_an_attempt_is_read_as_it_was_begun(clock, target, max_age):
-    begun = Attempt.begin(target, max_age, clock())
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_attempt_is_read_as_it_was_begun(clock, target, max_age, silent):
+    begun = Attempt.begin(target, max_age, clock(), silent=silent)
     assert Attempt.read(begun.state, begun.value, clock()) == begun
     assert (begun.target, begun.max_age, begun.started_at) == (target, max_age, clock())
+    assert begun.silent is silent
 
 
 def test_no_two_attempts_are_alike(clock):

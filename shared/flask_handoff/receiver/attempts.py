@@ -1,8 +1,9 @@
 """The browser-bound attempt: what ties a token to the browser that asked for it.
 
 An attempt is a cookie, not a row. Its value is ``random.started_at.target`` (and ``.max_age`` where
-one was asked for); the nonce is the value's SHA-256. The issuer signs the nonce, so its signature
-covers all parts: the receiver needs no secret, and any of its replicas can finish an attempt.
+one was asked for, ``.silent`` for ``prompt=none``); the nonce is the value's SHA-256. The issuer
+signs the nonce, so its signature covers all parts: the receiver needs no secret, and any of its
+replicas can finish an attempt.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MOST_DELETED = 20  # with one answer: proxies take no answer whose head is too l
 
 _VALUE = re.compile(
     r"(?P<random>[A-Za-z0-9_-]{43})\.(?P<started_at>[0-9]{10,11})"
-    r"\.(?P<target>[A-Za-z0-9_-]{2,700})(?:\.(?P<max_age>[0-9]{1,8}))?",
+    r"\.(?P<target>[A-Za-z0-9_-]{2,700})(?:\.(?P<max_age>[0-9]{1,8}))?(?P<silent>\.silent)?",
     re.ASCII,
 )
 
@@ -48,20 +49,26 @@ class Attempt:
     started_at: datetime  # by the receiver's clock
     target: str  # where the user wants to go
     max_age: timedelta | None  # of the user's authentication at ``started_at``; None for any age
+    silent: bool = False  # the issuer is to ask the user nothing
 
     @classmethod
-    def begin(cls, target: str, max_age: timedelta | None, now: datetime) -> Attempt:
+    def begin(
+        cls, target: str, max_age: timedelta | None, now: datetime, *, silent: bool = False
+    ) -> Attempt:
         """Begin an attempt with fresh random values, 256 bits each."""
         started_at, encoded_target = int(now.timestamp()), base64url.encode(target.encode())
         value = f"{secrets.token_urlsafe(32)}.{started_at}.{encoded_target}"
         if max_age is not None:
             value += f".{int(max_age.total_seconds())}"
+        if silent:
+            value += ".silent"
         return cls(
             state=secrets.token_urlsafe(32),
             value=value,
             started_at=datetime.fromtimestamp(started_at, UTC),
             target=target,
             max_age=max_age,
+            silent=silent,
         )
 
     @classmethod
@@ -85,6 +92,7 @@ class Attempt:
             started_at=started_at,
             target=_read_target(form["target"]),
             max_age=None if max_age is None else timedelta(seconds=int(max_age)),
+            silent=form["silent"] is not None,
         )
 
     @property

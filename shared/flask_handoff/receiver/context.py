@@ -19,6 +19,7 @@ EXTENSION = "handoff_receiver"
 SignInHook = Callable[[Arrival], str]
 LiveSessionHook = Callable[[], LiveSession | None]
 EndSessionsHook = Callable[[Logout], None]
+NotConfirmedHook = Callable[[str], str]
 
 
 class Logouts(NamedTuple):
@@ -39,6 +40,7 @@ class ReceiverContext(NamedTuple):
     logouts: Logouts | None
     sign_in: SignInHook
     live_session: LiveSessionHook
+    not_confirmed: NotConfirmedHook | None
 
 
 def receiver_context() -> ReceiverContext:

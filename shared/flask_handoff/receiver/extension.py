@@ -35,6 +35,7 @@ from .context import (
     EndSessionsHook,
     LiveSessionHook,
     Logouts,
+    NotConfirmedHook,
     ReceiverContext,
     SignInHook,
     receiver_context,
@@ -54,6 +55,9 @@ class HandoffReceiver:
         end_sessions: Called with a ``Logout`` when sessions at the issuer have ended. Ends every
             session here that came from them, in whatever browser and process, and returns when
             they are dead. None: the issuer's logouts are not listened to.
+        not_confirmed: Called with the target of a silent handoff (``prompt=none``) when the issuer
+            did not confirm that the user is still signed in there and may enter. Returns the
+            address of this site to lead the browser to. None: an error page.
 
     Sources: OpenID Connect Core 1.0, sections 3.2.2 and 4; OAuth 2.0 Form Post Response Mode;
     OpenID Connect Back-Channel Logout 1.0; OpenID Connect RP-Initiated Logout 1.0.
@@ -65,10 +69,12 @@ class HandoffReceiver:
         sign_in: SignInHook,
         live_session: LiveSessionHook,
         end_sessions: EndSessionsHook | None = None,
+        not_confirmed: NotConfirmedHook | None = None,
     ) -> None:
         self._sign_in = sign_in
         self._live_session = live_session
         self._end_sessions = end_sessions
+        self._not_confirmed = not_confirmed
 
     def init_app(
         self,
@@ -112,6 +118,7 @@ class HandoffReceiver:
             logouts=logouts,
             sign_in=self._sign_in,
             live_session=self._live_session,
+            not_confirmed=self._not_confirmed,
         )
         answer_only_to(app, config.base_url, config.internal_hosts)
         app.register_blueprint(_blueprint(listens=logouts is not None))
@@ -127,7 +134,8 @@ class HandoffReceiver:
 
         Args:
             target: The path to end on; None for the default target.
-            prompt: ``login`` asks for the password again, ``none`` asks for nothing.
+            prompt: ``login`` asks for the password again; ``none`` asks for nothing, which checks
+                a session that may have ended at the issuer (hook ``not_confirmed``).
             max_age: How old the user's authentication may be.
         """
         seconds = None if max_age is None else str(int(max_age.total_seconds()))
@@ -229,7 +237,8 @@ def _login() -> Response:
     receiver = receiver_context()
     login = LoginRequest.read(unverified_parameters(), receiver.config)
     receiver.verifier.keys.ready()
-    attempt = Attempt.begin(login.target, login.max_age, receiver.verifier.clock())
+    now, silent = receiver.verifier.clock(), login.prompt == "none"
+    attempt = Attempt.begin(login.target, login.max_age, now, silent=silent)
     response = see_other(login.authorization_url(receiver.config, attempt))
     receiver.attempts.keep(request, response, attempt)
     return response

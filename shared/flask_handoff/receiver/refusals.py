@@ -14,7 +14,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.signals import handoff_rejected
 from flask_handoff.web.events import report_rejected
-from flask_handoff.web.responses import error_page, unavailable_page
+from flask_handoff.web.responses import error_page, see_other, unavailable_page
 
 from .attempts import Attempt
 from .context import ReceiverContext, receiver_context
@@ -32,6 +32,16 @@ _ERROR_SENTENCES = {
     "unauthorized_client": _NOT_ACCEPTED,
     "unsupported_response_type": _NOT_ACCEPTED,
 }
+# To a silent request (prompt=none): the user is not signed in there any more, or may not enter.
+_NOT_CONFIRMED = frozenset(
+    {
+        "login_required",
+        "interaction_required",
+        "consent_required",
+        "account_selection_required",
+        "access_denied",
+    }
+)
 
 
 def failed(receiver: ReceiverContext, attempt: Attempt | None, unverified_error: str) -> Response:
@@ -41,7 +51,27 @@ def failed(receiver: ReceiverContext, attempt: Attempt | None, unverified_error:
     known = unverified_error if unverified_error in _ERROR_SENTENCES else "server_error"
     error = AuthorizationFailedError(f"the issuer answered with {known}", error=known)
     report_rejected("handoff", handoff_rejected, error)
-    response = error_page(
+    response = _not_confirmed(receiver, attempt, unverified_error) or _denied(attempt, known)
+    receiver.attempts.forget(response, attempt)
+    return response
+
+
+def _not_confirmed(
+    receiver: ReceiverContext, attempt: Attempt, unverified_error: str
+) -> Response | None:
+    """Lead on by the application's hook.
+
+    Source: OpenID Connect Core 1.0, section 3.1.2.6.
+    """
+    if not attempt.silent or receiver.not_confirmed is None:
+        return None
+    if unverified_error not in _NOT_CONFIRMED:
+        return None
+    return see_other(receiver.not_confirmed(attempt.target))
+
+
+def _denied(attempt: Attempt, known: str) -> Response:
+    return error_page(
         "handoff/denied.html",
         403,
         title="You are not signed in here",
@@ -49,8 +79,6 @@ def failed(receiver: ReceiverContext, attempt: Attempt | None, unverified_error:
         again_url=url_for(".login", target_link_uri=attempt.target),
         again_label="Try again",
     )
-    receiver.attempts.forget(response, attempt)
-    return response
 
 
 def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Response:
