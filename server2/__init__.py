@@ -58,6 +58,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     trust_proxies(app, config.serving.trusted_proxies)
     https = config.base_url.startswith("https://")
     security_headers.init_app(app, https=https, files=("static", "pages.favicon"))
+    sessions.init_app(app, trust_after_start=config.trust_after_start)
     session_cookie.init_app(app, name="s2_session", https=https, samesite=config.session_samesite)
     csrf.init_app(app, base_url=config.base_url, exempt=["handoff_receiver", "api"])
     error_pages.init_app(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -15,6 +16,7 @@ SETTINGS: Mapping[str, str] = {
     "SERVER2_INSTANCE": "instance/server2",
     "SERVER2_DATABASE_URL": "",
     "SERVER2_SESSION_SAMESITE": "Lax",
+    "SERVER2_TRUST_AFTER_START": "15",
     "SERVER2_DEMO": "0",
     "SERVER2_PUBLISHED_ON_LOOPBACK": "0",
     "SERVER2_BIND": "127.0.0.1",
@@ -35,6 +37,7 @@ class Config:
     database_url: URL  # SQLite (a file) or PostgreSQL
     base_url: str  # scheme, host and port by which browsers reach it; no slash at the end
     session_samesite: str  # Lax or Strict
+    trust_after_start: timedelta  # for how long sessions from before count unconfirmed
     demo: bool  # whether this is the demonstration on one machine
     serving: Serving
     handoff: Mapping[str, object]  # the library's settings, for ``app.config``
@@ -63,6 +66,7 @@ class Config:
             database_url=read.database_url(instance / "server2.sqlite3"),
             base_url=base_url,
             session_samesite=samesite,
+            trust_after_start=timedelta(seconds=read.number("SERVER2_TRUST_AFTER_START", 0, 43200)),
             demo=demo,
             serving=serving,
             handoff=_handoff(read, instance, base_url, samesite, demo),

@@ -11,11 +11,18 @@ from flask_handoff import request_id
 from flask_handoff.errors import UnsafeReturnToError
 from flask_handoff.return_to import check_return_to
 from flask_service import error_pages
+from flask_service.database import database
 from flask_service.error_pages import database_error, error_page
 
 from .handoff import handoff
 from .notes import LONGEST
-from .sessions import ScopeMissingError, SignedOutError, current_session
+from .sessions import (
+    ScopeMissingError,
+    SessionUnconfirmedError,
+    SignedOutError,
+    current_session,
+    end_session,
+)
 
 
 def init_app(app: Flask) -> None:
@@ -38,9 +45,18 @@ def _scope_missing(error: ScopeMissingError) -> Response:
     return error_page(403, sentence=sentence)
 
 
-def _signed_out(_error: SignedOutError) -> Response | tuple[str, int]:
+def _signed_out(error: SignedOutError) -> Response | tuple[str, int]:
+    is_unconfirmed = isinstance(error, SessionUnconfirmedError)
+    if is_unconfirmed and request.method == "GET":
+        # It ends before SERVER1 is asked: a Strict cookie is not there when the answer comes.
+        try:
+            with database().writing() as connection:
+                end_session(connection)
+        except SQLAlchemyError as failure:  # raised in here, no handler would see it
+            return database_error(failure)
     if request.method in {"GET", "HEAD"}:
-        return redirect(handoff.login_url(_this_page()), 303)
+        prompt = "none" if is_unconfirmed else None
+        return redirect(handoff.login_url(_this_page(), prompt=prompt), 303)
     # No redirect from a form: Chromium would hold it against form-action, and stop at SERVER1.
     return _unsaved(signed_out=True)
 

@@ -1,5 +1,6 @@
 """SERVER2's side of the handoff: how a person who arrives is signed in here, and out again."""
 
+from flask import url_for
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import Arrival, DependencyUnavailableError, HandoffReceiver, LiveSession, Logout
@@ -40,7 +41,17 @@ def end_sessions(logout: Logout) -> None:
         raise DependencyUnavailableError(f"the database failed ({type(error).__name__})") from error
 
 
-handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session, end_sessions=end_sessions)
+def not_confirmed(target: str) -> str:
+    """Say where to go when a session was checked, which has ended here, and SERVER1 knows none."""
+    return url_for("pages.signed_out", target_link_uri=target)
+
+
+handoff = HandoffReceiver(
+    sign_in=sign_in,
+    live_session=live_session,
+    end_sessions=end_sessions,
+    not_confirmed=not_confirmed,
+)
 
 
 def handoff_state() -> dict[str, str | float | None]:

@@ -70,6 +70,14 @@ def session_page() -> str:
     return render_template("session.html")
 
 
+@blueprint.get("/signed-out")
+def signed_out() -> Response | str:
+    """Say that a session has ended which SERVER1 did not confirm, and how to sign in again."""
+    if current_session() is not None:
+        return redirect(url_for("notes.list_notes"), 303)
+    return render_template("signed_out.html", target=request.args.get("target_link_uri"))
+
+
 @blueprint.get("/logout")
 def ask_logout() -> Response:
     """Ask where to sign out: a link or an image on another site must not do it.

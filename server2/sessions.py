@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from flask import g
+from flask import Flask, current_app, g
 
 from flask_handoff.claims import Arrival, LiveSession, Logout
 from flask_handoff.stores.statements import Statement
@@ -23,6 +24,7 @@ IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)  # how often a session in use is written
 ENDED_AT_ONCE = 500  # by an operator: all in one statement could exceed its timeout, and end none
+CLOCKS_DIFFER = timedelta(seconds=5)  # those of two machines of this server, at most
 SWEPT = 2  # ended sessions removed with each new one, so that no sign-in pays for many
 
 sessions = sa.Table(
@@ -74,6 +76,13 @@ class SignedOutError(Exception):
     """The page needs a session, and this browser holds none that lives."""
 
 
+class SessionUnconfirmedError(SignedOutError):
+    """The session was opened before this process started, and may have ended at the issuer since.
+
+    The issuer is asked again, silently: logouts do not arrive while no process runs.
+    """
+
+
 class ScopeMissingError(Exception):
     """The session was not granted the scope that the request needs, which is the argument."""
 
@@ -102,6 +111,25 @@ class Session:
         """
         if scope not in self.scope:
             raise ScopeMissingError(scope)
+
+
+class _Trust(NamedTuple):
+    """Which sessions this process takes to be alive without asking the issuer."""
+
+    process_started_at: datetime
+    for_older: timedelta  # how long sessions from before are trusted after the start
+
+    def confirms(self, started_at: datetime, now: datetime) -> bool:
+        """Say so of a session that began at *started_at*, by this server's own clocks."""
+        # The issuer has just confirmed a new one, perhaps at a machine whose clock is behind: to
+        # ask again would lead the browser in circles.
+        is_new = started_at >= self.process_started_at or now - started_at < CLOCKS_DIFFER
+        return is_new or now - self.process_started_at < self.for_older
+
+
+def init_app(app: Flask, *, trust_after_start: timedelta) -> None:
+    """Note that this process starts now: older sessions are trusted for so long, then confirmed."""
+    app.extensions["session_trust"] = _Trust(app.extensions["clock"](), trust_after_start)
 
 
 def start_session(connection: sa.Connection, account_id: int, arrival: Arrival) -> tuple[str, str]:
@@ -175,7 +203,10 @@ def end_sessions_of_keys(kids: Sequence[str]) -> int:
 
 
 def current_session() -> Session | None:
-    """Return the live session that this browser holds, if there is one; asked once a request."""
+    """Return the live session that this browser holds, if there is one; asked once a request.
+
+    One that the issuer has to confirm first is none.
+    """
     if "session" not in g:
         held = held_session_id()
         g.session = None if held is None else _find(_sha256(held))
@@ -188,11 +219,12 @@ def required_session() -> Session:
 
     Raises:
         SignedOutError: There is none; the visitor is led to the sign-in.
+        SessionUnconfirmedError: There is one that the issuer has to confirm.
     """
     session = current_session()
-    if session is None:
-        raise SignedOutError
-    return session
+    if session is not None:
+        return session
+    raise SessionUnconfirmedError if g.get("session_unconfirmed") else SignedOutError
 
 
 def _find(held_sha256: str) -> Session | None:
@@ -201,6 +233,10 @@ def _find(held_sha256: str) -> Session | None:
     with database().reading() as connection:
         row = _FIND.row(connection, held_sha256=held_sha256, **limits)
         if row is None:
+            return None
+        trust: _Trust = current_app.extensions["session_trust"]
+        if not trust.confirms(row.started_at, now):
+            g.session_unconfirmed = True
             return None
         if now - row.last_seen_at >= SEEN_EVERY:
             database().after_reading(lambda: _note_seen(held_sha256, now))

@@ -75,6 +75,7 @@ ENDPOINTS = {
         /notes/<note_id>/delete             POST      csrf
         /readyz                             GET       internal
         /session                            GET
+        /signed-out                         GET
         /sso/backchannel-logout             POST      exempt internal
         /sso/callback                       GET POST  exempt
         /sso/finish                         POST      exempt

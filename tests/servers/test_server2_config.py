@@ -5,6 +5,7 @@ from server2.config import Config
 
 WRONG = {
     "SERVER1_PORT": ["x"],
+    "SERVER2_TRUST_AFTER_START": ["-1", "43201", "1.5", "no"],
     "SERVER2_SESSION_SAMESITE": ["None", "lax", "off"],
     "HANDOFF_BASE_URL": [
         "127.0.0.1:5002",
