@@ -2,6 +2,8 @@
 
 import hashlib
 import secrets
+import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -113,6 +115,8 @@ def issuer_app(
     replay_store=None,
     revoked_tokens=None,
     ends_sessions=False,
+    valid_after=None,
+    transaction=nullcontext,
     **settings,
 ):
     """SERVER1: whoever posts a name to /login is signed in as that person.
@@ -125,6 +129,7 @@ def issuer_app(
         replay_store: Where it remembers client assertions. With it, services act for themselves.
         revoked_tokens: Where it keeps which access tokens were revoked.
         ends_sessions: Whether clients may ask for a logout. A page asks; a POST to it agrees.
+        valid_after, transaction: The hooks of these names.
     """
     app = Flask("issuer")
     if isinstance(keys, Path):
@@ -146,6 +151,8 @@ def issuer_app(
         client_scope=None if replay_store is None else hooks.client_scope,
         end_session=(lambda: session.clear()) if ends_sessions else None,
         logout_endpoint="logout" if ends_sessions else None,
+        valid_after=valid_after,
+        transaction=transaction,
     )
     handoff.init_app(
         app,
@@ -155,6 +162,7 @@ def issuer_app(
         revoked_tokens=revoked_tokens,
         replay_store=replay_store,
         clock=clock,
+        sleep=lambda seconds: getattr(clock, "sleep", time.sleep)(seconds),
     )
 
     @app.route("/login", methods=["GET", "POST"])

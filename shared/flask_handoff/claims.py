@@ -163,6 +163,7 @@ class CodeGrant:
         scope: What was requested and granted, both.
         audience, access_scope: Who the access token is for, and what it allows there.
         jwt_id: The ``jti`` of that access token, known before it is made.
+        issued_at: When the code was issued, a whole second.
     """
 
     client_id: str
@@ -176,6 +177,7 @@ class CodeGrant:
     audience: str
     access_scope: frozenset[str]
     jwt_id: str
+    issued_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ GRANT = CodeGrant(
     audience="https://notes.example.com",
     access_scope=frozenset({"notes:read"}),
     jwt_id="j" * 43,
+    issued_at=datetime.fromtimestamp(NOW - 1, UTC),
 )
 
 

@@ -158,6 +158,7 @@ def test_the_second_use_of_a_code_ends_its_access_token(client, mint, codes, clo
         audience=ISSUER,
         access_scope=frozenset({"openid"}),
         jwt_id="j" * 43,
+        issued_at=clock(),
     )
     now = int(clock().timestamp())
     codes.keep("a" * 64, grant, expires_at=now + 60, forget_at=now + 800, now=now)

@@ -23,6 +23,10 @@ class FakeClock:
     def __call__(self):
         return self.now
 
+    def sleep(self, seconds):
+        """Let time pass as whoever waits wants it, and not longer."""
+        self.tick(seconds=seconds)
+
     def tick(self, **duration):
         self.now += timedelta(**duration)
 

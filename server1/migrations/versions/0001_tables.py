@@ -131,6 +131,7 @@ def _create_codes(op: Operations) -> None:
         sa.Column("audience", sa.String(1024), nullable=False),
         sa.Column("access_scope", sa.String(1024), nullable=False),
         sa.Column("jwt_id", sa.String(64), nullable=False, unique=True),
+        sa.Column("issued_at", sa.BigInteger, nullable=False),
         sa.Column("expires_at", sa.BigInteger, nullable=False),
         sa.Column("forget_at", sa.BigInteger, nullable=False),
         sa.Column("redeemed", sa.Boolean, nullable=False),

@@ -18,6 +18,7 @@ from .authorization import RevocationNotDeliveredError as RevocationNotDelivered
 from .authorization import StateError as StateError
 from .dependencies import CodeStoreUnavailableError as CodeStoreUnavailableError
 from .dependencies import DependencyUnavailableError as DependencyUnavailableError
+from .dependencies import IssuingPausedError as IssuingPausedError
 from .dependencies import JWKSUnavailableError as JWKSUnavailableError
 from .dependencies import LogoutFailedError as LogoutFailedError
 from .dependencies import RefreshStoreUnavailableError as RefreshStoreUnavailableError

@@ -35,5 +35,9 @@ class SigningUnavailableError(DependencyUnavailableError, code="signing_unavaila
     """The key that signs is elsewhere, for example in a KMS, and gives no signature now."""
 
 
+class IssuingPausedError(DependencyUnavailableError, code="issuing_paused"):
+    """Everything was taken back by a clock far ahead; what is issued now would be dead already."""
+
+
 class LogoutFailedError(DependencyUnavailableError, code="logout_failed"):
     """The application could not end the sessions that a logout token named (HTTP 400)."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
+
 from flask import request, url_for
 from werkzeug.wrappers import Response
 
@@ -71,13 +74,14 @@ def resume_url(carried: str) -> str:
 
 def _answer(pending: AuthorizationRequest) -> Response:
     try:
-        return _grant(pending)
+        return issuer_context().valid_after.when_due(partial(_grant, pending))
     except AuthorizationReturnedError as error:
         return return_error(pending.address, error)
 
 
 def _grant(pending: AuthorizationRequest) -> Response:
-    hooks, client = issuer_context().hooks, pending.address.client
+    issuer, client = issuer_context(), pending.address.client
+    hooks, date = issuer.hooks, issuer.valid_after.now()
     audience = _audience(pending)  # before anybody signs in for what cannot be met
     with hooks.transaction():
         user = hooks.signed_in_user()
@@ -87,8 +91,9 @@ def _grant(pending: AuthorizationRequest) -> Response:
             return _ask(pending, hooks.consent_endpoint, "consent_required")
         granted = hooks.granted_scope(user, client, pending.scope)
         scope = (granted | {"openid"}) & pending.scope
-        code = None if audience is None else _code(pending, user, scope, audience)
-    answer = {"id_token": _mint(pending, user, scope)} if code is None else {"code": code}
+        issuer.valid_after.check_due(date, client.client_id, user.subject, user.session_id)
+        code = None if audience is None else _code(pending, user, scope, audience, date)
+    answer = {"id_token": _mint(pending, user, scope, date)} if code is None else {"code": code}
     send(handoff_issued, user=user, client=client, scope=scope)
     return deliver(pending.address, answer)
 
@@ -125,15 +130,26 @@ def _ask(pending: AuthorizationRequest, endpoint: str, error: str) -> Response:
 
 
 def _code(
-    pending: AuthorizationRequest, user: SignedInUser, scope: frozenset[str], audience: Audience
+    pending: AuthorizationRequest,
+    user: SignedInUser,
+    scope: frozenset[str],
+    audience: Audience,
+    date: datetime,
 ) -> str:
     issuer = issuer_context()
     assert issuer.codes is not None  # noqa: S101 - else no request for a code is read
-    return issuer.codes.issue(pending, user, scope, audience, issuer.clock())
+    return issuer.codes.issue(pending, user, scope, audience, date)
 
 
-def _mint(pending: AuthorizationRequest, user: SignedInUser, scope: frozenset[str]) -> str:
+def _mint(
+    pending: AuthorizationRequest, user: SignedInUser, scope: frozenset[str], date: datetime
+) -> str:
     client = pending.address.client
     return issuer_context().minter.mint(
-        PROFILES[client.policy], user, audience=client.client_id, nonce=pending.nonce, scope=scope
+        PROFILES[client.policy],
+        user,
+        audience=client.client_id,
+        nonce=pending.nonce,
+        scope=scope,
+        issued_at=date,
     )

@@ -31,6 +31,7 @@ from .clients import Client
 from .clients.audiences import Audience
 from .grants import TokenUserHook, one_transaction, sha256
 from .refresh_tokens import RefreshTokens, derived_secret, family_id_of
+from .valid_after import ValidAfter
 
 LIFETIME = timedelta(seconds=60)
 REMEMBERED = LIFETIME + ACCESS.lifetime + ACCESS.leeway + timedelta(seconds=60)
@@ -46,6 +47,7 @@ class Redeemed(NamedTuple):
     grant: CodeGrant
     user: SignedInUser
     refresh_token: str | None
+    issued_at: datetime  # of the tokens to be made
 
 
 class Codes(NamedTuple):
@@ -53,6 +55,7 @@ class Codes(NamedTuple):
 
     store: CodeStore
     token_user: TokenUserHook
+    valid_after: ValidAfter
     refresh_tokens: RefreshTokens | None = None
 
     @classmethod
@@ -61,6 +64,7 @@ class Codes(NamedTuple):
         store: CodeStore | None,
         refresh: RefreshStore | None,
         token_user: TokenUserHook | None,
+        valid_after: ValidAfter,
         secret_keys: Sequence[Any],
     ) -> Codes | None:
         """Put together what an application gave; None where it issues no codes.
@@ -81,9 +85,10 @@ class Codes(NamedTuple):
                 "Give it the argument token_user.",
             )
         if refresh is None:
-            return cls(store, token_user)
+            return cls(store, token_user, valid_after)
         secrets_of_tokens = [derived_secret(key) for key in reversed(secret_keys)]
-        return cls(store, token_user, RefreshTokens(refresh, token_user, secrets_of_tokens))
+        families = RefreshTokens(refresh, token_user, valid_after, secrets_of_tokens)
+        return cls(store, token_user, valid_after, families)
 
     def issue(
         self,
@@ -116,6 +121,7 @@ class Codes(NamedTuple):
             audience=audience.name,
             access_scope=scope & audience.scopes,
             jwt_id=secrets.token_urlsafe(32),
+            issued_at=now.replace(microsecond=0),
         )
         self.store.keep(
             sha256(code),
@@ -162,9 +168,14 @@ class Codes(NamedTuple):
         user = self.token_user(client, grant.subject, grant.session_id)
         if user is None:
             raise CodeInvalidError("the session that granted the code has ended")
-        refresh_token = self._start_family(grant, now)
+        whose = (grant.client_id, grant.subject, grant.session_id)
+        try:
+            issued_at = self.valid_after.successor(grant.issued_at, *whose)
+        except TokenRevokedError as error:
+            raise CodeInvalidError(str(error)) from error
+        refresh_token = self._start_family(grant, issued_at)
         send(tokens_issued, user=user, client=client, grant=grant)
-        return Redeemed(grant, user, refresh_token)
+        return Redeemed(grant, user, refresh_token, issued_at)
 
     def _start_family(self, grant: CodeGrant, now: datetime) -> str | None:
         if self.refresh_tokens is None or "offline_access" not in grant.scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -18,10 +19,9 @@ from flask_handoff.stores import (
     RefreshStore,
     ReplayStore,
     Revocations,
-    RevocationStore,
     RevokedTokenStore,
 )
-from flask_handoff.tokens import AccessTokenVerifier, IDTokenHintVerifier, TokenMinter
+from flask_handoff.tokens import IDTokenHintVerifier, TokenMinter
 from flask_handoff.web.request_guards import answer_only_to
 
 from .blueprint import make_blueprint
@@ -42,12 +42,13 @@ from .context import (
     issuer_context,
 )
 from .grants import TokenUserHook
-from .issued_tokens import IssuedTokens
+from .issued_tokens import IssuedTokens, own_verifier
 from .logout import deliver_logout
 from .logout_request import LogoutCarrier
 from .pages import PagesOfIssuer
 from .request_carrier import RequestCarrier
 from .revocation import deliver_revocation
+from .valid_after import Sleep, ValidAfter, ValidAfterHook
 
 
 class HandoffIssuer(PagesOfIssuer):
@@ -77,6 +78,11 @@ class HandoffIssuer(PagesOfIssuer):
         logout_endpoint: The Flask endpoint of the page that asks whether to sign out, and says
             that it is done. Its form is a POST that is safe from CSRF and keeps the field
             ``continue``; then it leads to ``after_logout``. Given with *end_session*, or neither.
+        valid_after: Asked for a client, a user's subject and a ``sid`` (None where there is none)
+            since when what was issued counts, the latest instant that holds for any of them or for
+            all: what is dated before is dead, and what comes next waits for it. A whole second,
+            the first after what took everything back; None where nothing did. It is asked in the
+            transaction that grants a token, and by whatever takes one.
 
     Sources: OpenID Connect Core 1.0, sections 3.1.2, 3.2.2 and 5.3; OpenID Connect Discovery 1.0,
     section 3; OpenID Connect RP-Initiated Logout 1.0.
@@ -95,6 +101,7 @@ class HandoffIssuer(PagesOfIssuer):
         client_scope: ClientScopeHook | None = None,
         end_session: EndSessionHook | None = None,
         logout_endpoint: str | None = None,
+        valid_after: ValidAfterHook | None = None,
     ) -> None:
         if (end_session is None) != (logout_endpoint is None):
             raise TypeError("end_session and logout_endpoint are given together")
@@ -111,6 +118,7 @@ class HandoffIssuer(PagesOfIssuer):
         )
         self._token_user = token_user
         self._end_session, self._logout_endpoint = end_session, logout_endpoint
+        self._valid_after = valid_after
 
     def init_app(
         self,
@@ -123,6 +131,7 @@ class HandoffIssuer(PagesOfIssuer):
         revoked_tokens: RevokedTokenStore | None = None,
         replay_store: ReplayStore | None = None,
         clock: Clock = system_clock,
+        sleep: Sleep = time.sleep,
     ) -> None:
         """Check the settings, load the keys, and add the endpoints to *app*.
 
@@ -138,6 +147,7 @@ class HandoffIssuer(PagesOfIssuer):
                 ``/revoke`` and ``/introspect``, where there is a ``/token``.
             replay_store: Remembers the JWTs by which clients with ``public_keys`` authenticate,
                 each good once; without it none can. All processes share it.
+            clock, sleep: Tell the time, and wait for it.
 
         Raises:
             ConfigurationError: A setting or a key is missing or wrong.
@@ -150,7 +160,8 @@ class HandoffIssuer(PagesOfIssuer):
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
         secret_keys = read_secret_keys(app)
         revocations = Revocations(codes, refresh_tokens, revoked_tokens)
-        verifier = _own_verifier(config, keys, revocations, clock)
+        valid_after = ValidAfter(self._valid_after, clock, sleep)
+        verifier = own_verifier(config.issuer, keys, revocations, valid_after, clock)
         context = app.extensions[EXTENSION] = IssuerContext(
             config=config,
             hooks=self._hooks,
@@ -164,7 +175,8 @@ class HandoffIssuer(PagesOfIssuer):
                 {"id_token"} if codes is None else {"id_token", "code"},
                 offline_access=refresh_tokens is not None,
             ),
-            codes=Codes.of(codes, refresh_tokens, self._token_user, secret_keys),
+            valid_after=valid_after,
+            codes=Codes.of(codes, refresh_tokens, self._token_user, valid_after, secret_keys),
             issued=IssuedTokens.of(revoked_tokens, verifier),
             assertions=ClientAssertions.of(config.issuer, replay_store, known, clock),
             logouts=self._logouts(config.issuer, keys, secret_keys, known),
@@ -268,15 +280,3 @@ class HandoffIssuer(PagesOfIssuer):
             IDTokenHintVerifier(issuer=issuer, keys=keys),
             LogoutCarrier(secret_keys, clients),
         )
-
-
-def _own_verifier(
-    config: IssuerConfig, keys: IssuerKeys, revocations: RevocationStore, clock: Clock
-) -> AccessTokenVerifier:
-    return AccessTokenVerifier(
-        issuer=config.issuer,
-        audience=config.issuer,
-        keys=keys,
-        revocations=revocations,
-        clock=clock,
-    )

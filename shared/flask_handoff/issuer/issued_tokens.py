@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from flask_handoff.claims import AccessClaims, SignedInUser, UnverifiedToken
+from flask_handoff.claims import AccessClaims, Clock, SignedInUser, UnverifiedToken
 from flask_handoff.errors import AccessTokenError, ClientUnknownError
+from flask_handoff.keys import KeySource
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import token_revoked
-from flask_handoff.stores import RevokedTokenStore
+from flask_handoff.stores import RevocationStore, RevokedTokenStore
 from flask_handoff.tokens import AccessTokenVerifier, IssuedTokenVerifier
 from flask_handoff.web.bearer import about
 from flask_handoff.web.events import send
@@ -17,6 +18,7 @@ from flask_handoff.web.events import send
 from .clients import Client, ClientSource
 from .codes import Codes
 from .grants import one_transaction
+from .valid_after import ValidAfter
 
 REMEMBERED = ACCESS.leeway + timedelta(seconds=60)
 """So long after it expires, a revoked access token is known to be dead."""
@@ -42,6 +44,7 @@ class IssuedTokens(NamedTuple):
             audience=own.audience,
             keys=own.keys,
             revocations=own.revocations,
+            valid_after=own.valid_after,
             clock=own.clock,
         )
         return cls(store, verifier)
@@ -65,6 +68,24 @@ class IssuedTokens(NamedTuple):
         with one_transaction(self.store):
             if self.store.revoke(claims.jwt_id, forget_at=forget_at, now=int(now.timestamp())):
                 send(token_revoked, client=client, revoked=claims)
+
+
+def own_verifier(
+    issuer: str,
+    keys: KeySource,
+    revocations: RevocationStore,
+    valid_after: ValidAfter,
+    clock: Clock,
+) -> AccessTokenVerifier:
+    """Make what verifies the access tokens that are for the issuer itself."""
+    return AccessTokenVerifier(
+        issuer=issuer,
+        audience=issuer,
+        keys=keys,
+        revocations=revocations,
+        valid_after=valid_after.check_access,
+        clock=clock,
+    )
 
 
 def user_of(

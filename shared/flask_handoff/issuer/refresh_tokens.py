@@ -24,6 +24,7 @@ from flask_handoff.errors import (
     RefreshTokenInvalidError,
     RefreshTokenReusedError,
     TokenRequestError,
+    TokenRevokedError,
 )
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import refresh_token_reused, token_revoked, tokens_issued
@@ -34,6 +35,7 @@ from flask_handoff.web.parameters import ParameterReader
 
 from .clients import Client
 from .grants import TokenUserHook, one_transaction, sha256
+from .valid_after import ValidAfter
 
 IDLE_LIMIT = timedelta(days=7)
 ABSOLUTE_LIMIT = timedelta(days=30)
@@ -54,6 +56,7 @@ class Refreshed(NamedTuple):
     grant: RefreshFamily  # as it holds for the access token to be made
     user: SignedInUser
     refresh_token: str
+    issued_at: datetime  # of the tokens to be made
 
 
 def has_form_of_ours(token: str) -> bool:
@@ -80,6 +83,7 @@ class RefreshTokens(NamedTuple):
 
     store: RefreshStore
     token_user: TokenUserHook
+    valid_after: ValidAfter
     successor_secrets: Sequence[bytes]
 
     def start(self, grant: CodeGrant, now: datetime) -> str:
@@ -172,6 +176,10 @@ class RefreshTokens(NamedTuple):
         family = self._family(client, token)
         if self.token_user(client, family.subject, None) is None:
             raise RefreshTokenInvalidError("the account, or the consent to the client, has ended")
+        try:
+            self.valid_after.check(family.started_at, client.client_id, family.subject, None)
+        except TokenRevokedError as error:
+            raise RefreshTokenInvalidError(str(error)) from error
         expires_at = self.store.good_until(
             _handle_sha256(token),
             sha256(token),
@@ -196,9 +204,20 @@ class RefreshTokens(NamedTuple):
         if user is None:
             self.store.end(family_id=family.family_id)
             raise RefreshTokenInvalidError("the account, or the consent to the client, has ended")
+        issued_at = self._still_good(family)
         user = replace(user, session_id=family.session_id)
         send(tokens_issued, user=user, client=client, grant=grant)
-        return Refreshed(grant, user, successor)
+        return Refreshed(grant, user, successor, issued_at)
+
+    def _still_good(self, family: RefreshFamily) -> datetime:
+        """Return the date of what it is exchanged for now; end a family that was taken back."""
+        try:
+            return self.valid_after.successor(
+                family.started_at, family.client_id, family.subject, None
+            )
+        except TokenRevokedError as error:
+            self.store.end(family_id=family.family_id)
+            raise RefreshTokenInvalidError(str(error)) from error
 
     def _rotate(self, client: Client, family: RefreshFamily, token: str, now: datetime) -> str:
         successors = [_successor(secret, token) for secret in self.successor_secrets]

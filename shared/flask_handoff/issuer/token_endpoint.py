@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from werkzeug.wrappers import Response
 
-from flask_handoff.claims import CodeGrant, RefreshFamily, SignedInUser
 from flask_handoff.errors import TokenRequestError
 from flask_handoff.profiles import ACCESS, PROFILES
 from flask_handoff.web.parameters import ParameterReader
@@ -16,9 +16,9 @@ from flask_handoff.web.parameters import ParameterReader
 from .client_credentials import ClientScopeHook, grant_for_itself
 from .client_request import Answer, answer_client
 from .clients import Client
-from .codes import Codes
+from .codes import Codes, Redeemed
 from .context import issuer_context
-from .refresh_tokens import RefreshTokens, new_jwt_id
+from .refresh_tokens import Refreshed, RefreshTokens, new_jwt_id
 
 
 def token() -> Response:
@@ -60,6 +60,14 @@ def _serve(
     client_scope: ClientScopeHook, client: Client, read: ParameterReader
 ) -> Mapping[str, object]:
     issuer = issuer_context()
+    valid_after, client_id = issuer.valid_after, client.client_id
+
+    def due() -> datetime:
+        date = valid_after.now()
+        valid_after.check_due(date, client_id, client_id, None)
+        return date
+
+    issued_at = valid_after.when_due(due)
     grant = grant_for_itself(
         client, read, client_scope, issuer=issuer.config.issuer, clients=issuer.clients
     )
@@ -70,15 +78,15 @@ def _serve(
         scope=grant.scope,
         session_id=None,
         jwt_id=grant.jwt_id,
+        issued_at=issued_at,
     )
     return _bearer(access_token, grant.scope)
 
 
 def _exchange_code(codes: Codes, client: Client, read: ParameterReader) -> Mapping[str, object]:
-    grant, user, refresh_token = codes.redeem(client, read, issuer_context().clock())
-    return _answer(
-        client, grant, user, jwt_id=grant.jwt_id, nonce=grant.nonce, refresh_token=refresh_token
-    )
+    redeemed = codes.redeem(client, read, issuer_context().clock())
+    grant = redeemed.grant
+    return _answer(client, redeemed, jwt_id=grant.jwt_id, nonce=grant.nonce)
 
 
 def _refresh(
@@ -86,21 +94,14 @@ def _refresh(
 ) -> Mapping[str, object]:
     # What cannot be signed or recorded must not cost the client the token that it holds.
     with refresh_tokens.refreshed(client, read, issuer_context().clock()) as refreshed:
-        grant, user, refresh_token = refreshed
-        jwt_id = new_jwt_id(grant.family_id)
-        return _answer(client, grant, user, jwt_id=jwt_id, refresh_token=refresh_token)
+        return _answer(client, refreshed, jwt_id=new_jwt_id(refreshed.grant.family_id))
 
 
 def _answer(
-    client: Client,
-    grant: CodeGrant | RefreshFamily,
-    user: SignedInUser,
-    *,
-    jwt_id: str,
-    nonce: str | None = None,
-    refresh_token: str | None,
+    client: Client, granted: Redeemed | Refreshed, *, jwt_id: str, nonce: str | None = None
 ) -> Mapping[str, object]:
     minter = issuer_context().minter
+    grant, user, refresh_token, issued_at = granted
     access_token = minter.mint_access(
         subject=grant.subject,
         client_id=grant.client_id,
@@ -109,6 +110,7 @@ def _answer(
         # With a refresh token it is good beyond the session, as the next one will be.
         session_id=grant.session_id if refresh_token is None else None,
         jwt_id=jwt_id,
+        issued_at=issued_at,
     )
     answer = _bearer(access_token, grant.scope)
     if refresh_token is not None:
@@ -120,6 +122,7 @@ def _answer(
             audience=client.client_id,
             nonce=nonce,
             scope=grant.scope,
+            issued_at=issued_at,
         )
     return answer
 

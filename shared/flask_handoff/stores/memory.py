@@ -20,7 +20,7 @@ from flask_handoff.errors import (
     TokenRevokedError,
 )
 
-from .ports import GOES_ON, ending, kept_logout
+from .ended import GOES_ON, ending, kept_logout
 
 _SWEPT_A_CLAIM = 2  # expired entries go for one that comes, so that none pile up
 

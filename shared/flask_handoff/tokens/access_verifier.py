@@ -68,6 +68,8 @@ def check_claims(case: AccessVerification) -> None:
 
 def check_not_revoked(case: AccessVerification) -> None:
     """Was it not revoked?"""
+    if case.expected.valid_after is not None:
+        case.expected.valid_after(case.claims)
     if case.expected.revocations is not None:
         case.expected.revocations.check_not_revoked(case.claims.jwt_id)
 
@@ -82,6 +84,7 @@ class AccessTokenVerifier(Verifier):
         keys: The issuer's public keys; never those of another issuer.
         revocations: Asked last whether the token was revoked. None where the issuer's store is out
             of reach: a token is good for ten minutes then, whatever happens.
+        valid_after: Asked before that whether all of its date was taken back: raises then.
     """
 
     default_profile = ACCESS
@@ -102,11 +105,13 @@ class AccessTokenVerifier(Verifier):
         audience: str,
         keys: KeySource,
         revocations: RevocationStore | None = None,
+        valid_after: Callable[[AccessClaims], None] | None = None,
         profile: TokenProfile | None = None,
         clock: Clock = system_clock,
     ) -> None:
         super().__init__(issuer=issuer, audience=audience, keys=keys, profile=profile, clock=clock)
         self.revocations = revocations
+        self.valid_after = valid_after
 
     def verify(self, unverified_token: UnverifiedToken) -> AccessClaims:
         """Check the token completely, and return what it proves. It is not spent by that.

@@ -44,6 +44,7 @@ class TokenMinter:
         audience: str,
         nonce: str | None,
         scope: frozenset[str],
+        issued_at: datetime | None = None,
     ) -> str:
         """Mint one token, good for one client, once, for the profile's lifetime.
 
@@ -55,6 +56,7 @@ class TokenMinter:
             nonce: From the receiver's request: binds the token to one browser. None where the
                 token travels from server to server, and the receiver sent none.
             scope: What was requested and granted, both.
+            issued_at: Its date, a whole second; None for now.
 
         Raises:
             SigningUnavailableError: The key is elsewhere and gives no signature now.
@@ -70,7 +72,7 @@ class TokenMinter:
         if nonce is not None:
             claims["nonce"] = nonce
         claims |= claims_about(user, scope)
-        return self._sign(profile, audience, int(self._clock().timestamp()), claims)
+        return self._sign(profile, audience, self._second(issued_at), claims)
 
     def mint_access(
         self,
@@ -81,6 +83,7 @@ class TokenMinter:
         scope: frozenset[str],
         session_id: str | None,
         jwt_id: str,
+        issued_at: datetime | None = None,
     ) -> str:
         """Mint one access token: it lets a program act for a user, at one service.
 
@@ -91,6 +94,7 @@ class TokenMinter:
             scope: What the program may do there.
             session_id: The ``sid`` of the session that granted it; None without one.
             jwt_id: What it is known by when it is revoked: 256 random bits in base64url.
+            issued_at: Its date, a whole second; None for now.
 
         Raises:
             SigningUnavailableError: The key is elsewhere and gives no signature now.
@@ -102,7 +106,7 @@ class TokenMinter:
             claims["scope"] = " ".join(sorted(scope))
         if session_id is not None:
             claims["sid"] = session_id
-        return self._sign(ACCESS, audience, int(self._clock().timestamp()), claims)
+        return self._sign(ACCESS, audience, self._second(issued_at), claims)
 
     def mint_logout(
         self,
@@ -161,6 +165,9 @@ class TokenMinter:
             told[claim] = name
         issued_at = int(self._clock().timestamp())
         return self._sign(REVOCATION, audience, issued_at, {"events": {event: told}})
+
+    def _second(self, issued_at: datetime | None) -> int:
+        return int((issued_at or self._clock()).timestamp())
 
     def _sign(
         self, profile: TokenProfile, audience: str, issued_at: int, claims: Mapping[str, object]

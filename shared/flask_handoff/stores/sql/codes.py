@@ -26,7 +26,7 @@ from flask_handoff.errors import (
     TokenRevokedError,
 )
 from flask_handoff.profiles import LONGEST_SCOPE
-from flask_handoff.stores.ports import ending
+from flask_handoff.stores.ended import ending
 from flask_handoff.stores.statements import Statement
 
 from .store import SQLStore, sweeping
@@ -73,6 +73,7 @@ def code_table(metadata: MetaData) -> Table:
         Column("audience", String(1024), nullable=False),
         Column("access_scope", String(LONGEST_SCOPE), nullable=False),
         Column("jwt_id", String(64), nullable=False, unique=True),
+        Column("issued_at", BigInteger, nullable=False),
         Column("expires_at", BigInteger, nullable=False),
         Column("forget_at", BigInteger, nullable=False),
         Column("redeemed", Boolean, nullable=False),
@@ -104,6 +105,7 @@ class SQLCodeStore(SQLStore):
             "expires_at": expires_at,
             "forget_at": forget_at,
             "auth_time": int(grant.auth_time.timestamp()),
+            "issued_at": int(grant.issued_at.timestamp()),
             "scope": " ".join(sorted(grant.scope)),
             "access_scope": " ".join(sorted(grant.access_scope)),
         }
@@ -151,7 +153,8 @@ class SQLCodeStore(SQLStore):
 
 
 def _grant(row: dict[str, Any]) -> CodeGrant:
-    row["auth_time"] = datetime.fromtimestamp(row["auth_time"], UTC)
+    for name in ("auth_time", "issued_at"):
+        row[name] = datetime.fromtimestamp(row[name], UTC)
     for name in ("scope", "access_scope"):
         row[name] = frozenset(row[name].split())
     return CodeGrant(**row)

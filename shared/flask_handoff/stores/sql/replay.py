@@ -14,7 +14,7 @@ from flask_handoff.errors import (
     SessionEndedError,
     TokenReplayedError,
 )
-from flask_handoff.stores.ports import GOES_ON, kept_logout
+from flask_handoff.stores.ended import GOES_ON, kept_logout
 from flask_handoff.stores.statements import Statement
 
 from .store import SQLStore, sweeping
