@@ -169,12 +169,7 @@ class HandoffIssuer(PagesOfIssuer):
             keys=keys,
             minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
             access_verifier=verifier,
-            carrier=RequestCarrier(
-                secret_keys,
-                known,
-                {"id_token"} if codes is None else {"id_token", "code"},
-                offline_access=refresh_tokens is not None,
-            ),
+            carrier=_carrier(secret_keys, known, codes, refresh_tokens),
             valid_after=valid_after,
             codes=Codes.of(codes, refresh_tokens, self._token_user, valid_after, secret_keys),
             issued=IssuedTokens.of(revoked_tokens, verifier),
@@ -280,3 +275,15 @@ class HandoffIssuer(PagesOfIssuer):
             IDTokenHintVerifier(issuer=issuer, keys=keys),
             LogoutCarrier(secret_keys, clients),
         )
+
+
+def _carrier(
+    secret_keys: list[Any],
+    clients: ClientSource,
+    codes: CodeStore | None,
+    refresh_tokens: RefreshStore | None,
+) -> RequestCarrier:
+    response_types = {"id_token"} if codes is None else {"id_token", "code"}
+    return RequestCarrier(
+        secret_keys, clients, response_types, offline_access=refresh_tokens is not None
+    )
