@@ -20,7 +20,7 @@ from flask_handoff.keys import KeySource
 from flask_handoff.profiles import SCOPE_VALUE
 from flask_handoff.settings import API_SETTINGS, SettingReader
 from flask_handoff.stores import RevocationStore
-from flask_handoff.tokens import AccessTokenVerifier
+from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
 from flask_handoff.web.current import this_app, this_g, this_request
 from flask_handoff.web.problems import problem_details
@@ -76,6 +76,7 @@ class HandoffAPI:
             audience=config.base_url,
             keys=issuer_keys(app, config, keys),
             revocations=revocations,
+            genuine=GenuineTokens(),
             clock=clock,
         )
         app.extensions[_EXTENSION] = _Context(verifier, config.base_url)

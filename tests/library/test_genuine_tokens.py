@@ -1,0 +1,155 @@
+"""A token that is presented again: its signature is known, and all else is checked as before."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from flask_handoff.claims import UnverifiedToken
+from flask_handoff.errors import (
+    TokenClaimError,
+    TokenExpiredError,
+    TokenKeyUnknownError,
+    TokenNotYetValidError,
+    TokenRevokedError,
+    TokenSignatureError,
+)
+from flask_handoff.keys import VerificationKey
+from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, strict_jwt
+from tests.token_trial import ISSUER, SERVICE, AccessTrial
+
+KEYS = [rsa.generate_private_key(65537, 2048).public_key() for _ in range(2)]
+
+
+class Keys:
+    """What the issuer publishes at the moment."""
+
+    def __init__(self, *keys):
+        self.published = {key.kid: key for key in keys}
+
+    def key(self, kid):
+        if kid not in self.published:
+            raise TokenKeyUnknownError("not published")
+        return self.published[kid]
+
+
+class Revocations:
+    def __init__(self):
+        self.revoked = set()
+
+    def check_not_revoked(self, jwt_id):
+        if jwt_id in self.revoked:
+            raise TokenRevokedError("revoked")
+
+
+@pytest.fixture
+def keys(key_ring):
+    return Keys(key_ring.signing_key.verification_key)
+
+
+@pytest.fixture
+def trial(key_ring, keys, clock):
+    trial = AccessTrial(key_ring, clock)
+    trial.verifier = AccessTokenVerifier(
+        issuer=ISSUER,
+        audience=SERVICE,
+        keys=keys,
+        revocations=Revocations(),
+        genuine=GenuineTokens(),
+        clock=clock,
+    )
+    return trial
+
+
+@pytest.fixture
+def token(trial):
+    """One that was accepted before."""
+    token = trial.draft().signed()
+    trial.verify(token)
+    return token
+
+
+@pytest.fixture
+def verified(monkeypatch):
+    """What was verified with a key since."""
+    seen, verify = [], strict_jwt.verify_signature
+
+    def note(unverified_token, key):
+        seen.append(unverified_token)
+        return verify(unverified_token, key)
+
+    monkeypatch.setattr("flask_handoff.tokens.verification.verify_signature", note)
+    return seen
+
+
+def test_a_signature_is_verified_once_and_says_the_same(trial, verified):
+    token = trial.draft().signed()
+    assert trial.verify(token) == trial.verify(token)
+    assert verified == [token]
+
+
+def test_a_token_that_was_changed_is_not_the_same_token(trial, token):
+    header, payload, signature = token.split(".")
+    other = "A" if signature[0] != "A" else "B"
+    with pytest.raises(TokenSignatureError):
+        trial.verify(UnverifiedToken(f"{header}.{payload}.{other}{signature[1:]}"))
+
+
+def test_a_token_of_a_key_withdrawn_is_refused_at_once(trial, token, keys):
+    keys.published.clear()
+    with pytest.raises(TokenKeyUnknownError):
+        trial.verify(token)
+
+
+def test_another_key_of_the_same_name_proves_nothing(trial, token, keys):
+    kid = next(iter(keys.published))
+    keys.published[kid] = VerificationKey(kid, KEYS[0])
+    for _ in range(2):
+        with pytest.raises(TokenSignatureError):
+            trial.verify(token)
+
+
+def test_a_key_that_was_fetched_anew_is_asked_again(trial, token, keys, verified):
+    (kid, key), *_ = keys.published.items()
+    keys.published[kid] = VerificationKey(kid, key.public_key)
+    for _ in range(2):
+        trial.verify(token)
+    assert verified == [token]
+
+
+def test_a_token_known_expires_all_the_same(trial, token, clock):
+    clock.tick(seconds=605)
+    with pytest.raises(TokenExpiredError) as refusal:
+        trial.verify(token)
+    assert (refusal.value.check, refusal.value.jwt_id) == ("time", "a" * 43)
+
+
+def test_a_clock_set_back_refuses_a_token_known(trial, token, clock):
+    clock.tick(seconds=-6)
+    with pytest.raises(TokenNotYetValidError):
+        trial.verify(token)
+
+
+def test_a_token_known_can_be_revoked(trial, token):
+    trial.verifier.revocations.revoked.add("a" * 43)
+    with pytest.raises(TokenRevokedError):
+        trial.verify(token)
+
+
+def test_a_genuine_token_for_another_service_stays_refused(trial):
+    draft = trial.draft()
+    draft.payload["aud"] = "https://elsewhere.example"
+    token = draft.signed()
+    for _ in range(2):
+        with pytest.raises(TokenClaimError) as refusal:
+            trial.verify(token)
+        assert refusal.value.claim == "aud"
+
+
+def test_of_too_many_the_one_presented_least_lately_goes():
+    known, key = GenuineTokens(most=2), VerificationKey("one", KEYS[0])
+    for token in ("a", "b"):
+        known.keep(token, key, {"jti": token})
+    assert known.payload_of("a", key) == {"jti": "a"}
+    known.keep("c", key, {"jti": "c"})
+    assert [known.payload_of(token, key) for token in "abc"] == [{"jti": "a"}, None, {"jti": "c"}]
+    assert known.payload_of("a", VerificationKey("one", KEYS[1])) is None
+    assert known.payload_of("a", key) is None
