@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, insert_into
 from server1 import clock
 from server1.db import metadata
@@ -31,6 +32,9 @@ users = sa.Table(
     sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
 )
+
+
+_OF_SUBJECT = Statement(sa.select(users).where(users.c.subject == sa.bindparam("wanted")))
 
 
 class UserUnknownError(LookupError):
@@ -127,7 +131,10 @@ def by_subject(connection: sa.Connection, subject: str) -> User:
     Raises:
         UserUnknownError: There is none, or it was deleted.
     """
-    return _one(connection, users.c.subject == subject, "There is no such account.")
+    row = _OF_SUBJECT.row(connection, wanted=subject)
+    if row is None:
+        raise UserUnknownError("There is no such account.")
+    return from_row(row._asdict())
 
 
 def lock(connection: sa.Connection, user: User) -> None:

@@ -73,6 +73,9 @@ _GRANTED = Statement(
 )
 
 
+_ALL = Statement(sa.select(clients).order_by(clients.c.created_at, clients.c.client_id))
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """One row: a client, and what only its operator sees."""
@@ -126,9 +129,8 @@ def disabled_client(client_id: str) -> Client:
 
 def registrations(connection: sa.Connection) -> Sequence[Registration]:
     """Return all that are registered, the disabled ones too, the oldest first."""
-    query = sa.select(clients).order_by(clients.c.created_at, clients.c.client_id)
     now = clock.now()
-    return [_registration(row, now) for row in connection.execute(query)]
+    return [_registration(row, now) for row in _ALL.rows(connection)]
 
 
 def granted_scope(connection: sa.Connection, client_id: str) -> frozenset[str]:
