@@ -142,9 +142,17 @@ def granted_scope(connection: sa.Connection, client_id: str) -> frozenset[str]:
 def _registration(row: Any, now: datetime) -> Registration:
     until = row.previous_until
     until = until if until is not None and now < until else None
-    secrets = (row.secret_sha256, None if until is None else row.previous_secret_sha256)
-    keys = (row.public_jwk, None if until is None else row.previous_public_jwk)
-    client = Client(
+    granted_scope = frozenset(row.granted_scope.split())
+    client = _client(row, has_previous=until is not None)
+    return Registration(client, row.kind, row.disabled, row.created_at, granted_scope, until)
+
+
+@lru_cache(maxsize=256)
+def _client(row: Any, *, has_previous: bool) -> Client:
+    # Checked once and not for each request: a row that is changed is another one.
+    secrets = (row.secret_sha256, row.previous_secret_sha256 if has_previous else None)
+    keys = (row.public_jwk, row.previous_public_jwk if has_previous else None)
+    return Client(
         client_id=row.client_id,
         name=row.name,
         redirect_uris=tuple(row.redirect_uris.split()),
@@ -155,14 +163,8 @@ def _registration(row: Any, now: datetime) -> Registration:
         scopes=frozenset(row.scopes.split()),
         first_party=row.first_party,
         secret_hashes=tuple(secret for secret in secrets if secret is not None),
-        public_keys=tuple(_public_key(jwk) for jwk in keys if jwk is not None),
+        public_keys=tuple(
+            VerificationKey.from_jwk(json.loads(jwk)) for jwk in keys if jwk is not None
+        ),
         **KINDS[row.kind],
     )
-    granted_scope = frozenset(row.granted_scope.split())
-    return Registration(client, row.kind, row.disabled, row.created_at, granted_scope, until)
-
-
-@lru_cache(maxsize=64)
-def _public_key(jwk: str) -> VerificationKey:
-    # Read once and not for each request: it is as it was checked when it was registered.
-    return VerificationKey.from_jwk(json.loads(jwk))
