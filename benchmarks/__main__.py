@@ -13,13 +13,23 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks import code_flow, enumeration, handoffs, imports, machine, replay, tokens
+from benchmarks import (
+    bearer,
+    code_flow,
+    enumeration,
+    handoffs,
+    imports,
+    machine,
+    programs,
+    replay,
+    tokens,
+)
 from benchmarks.handoffs import Measured
 from benchmarks.processes import CHECKOUT
 from benchmarks.publication import publish
 from benchmarks.verdict import Row, Verdict
 
-BY_THEMSELVES = (tokens, replay, enumeration, imports, code_flow)
+BY_THEMSELVES = (tokens, replay, enumeration, imports, code_flow, programs, bearer)
 NUMBERS = handoffs.NUMBERS.union(*(part.NUMBERS for part in BY_THEMSELVES))
 LAST_RUN = CHECKOUT / "build" / "benchmarks.json"
 

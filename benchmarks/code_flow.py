@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import requests
+from requests import Response
 
 from benchmarks.browser import PATIENCE, Browser
 from benchmarks.pairs import Pair, Start, authlib_environment, our_pair
@@ -49,7 +50,7 @@ def measure(starts: int) -> Iterator[Row]:
     found: dict[str, list[Figures]] = defaultdict(list)
     secret, skipped = secrets.token_urlsafe(32), ""
     with ExitStack() as stack:
-        clients = json.dumps([_our_client(secret)])
+        clients = json.dumps([our_client(secret)])
         prepared = {OURS: stack.enter_context(our_pair(HANDOFF_CLIENTS=clients))}
         try:
             authlib = stack.enter_context(authlib_environment())
@@ -84,11 +85,11 @@ class Party:
         self.http.trust_env = False
         self.metadata = self.json(f"{pair.issuer}/.well-known/openid-configuration")
 
-    def code(self, nonce: str) -> str:
+    def code(self, nonce: str, scope: str = "openid profile email") -> str:
         """Have the user lead the client to a code."""
         asked = {
             **{"client_id": CLIENT_ID, "redirect_uri": REDIRECT_URI, "response_type": "code"},
-            **{"scope": "openid profile email", "state": secrets.token_urlsafe(32)},
+            **{"scope": scope, "state": secrets.token_urlsafe(32)},
             "nonce": nonce,
         }
         answer = self._browser.get(with_parameters(self.metadata["authorization_endpoint"], asked))
@@ -102,18 +103,14 @@ class Party:
 
     def exchange(self, code: str) -> Mapping[str, Any]:
         """Return the tokens that the client gets for a code."""
-        return self._read(
-            self.http.post(
-                self.metadata["token_endpoint"],
-                data={
-                    "grant_type": "authorization_code",
-                    "code": code,
-                    "redirect_uri": REDIRECT_URI,
-                },
-                auth=(CLIENT_ID, self._secret),
-                timeout=PATIENCE,
-            )
-        )
+        asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
+        return self.read(self.ask_for_tokens(asked))
+
+    def ask_for_tokens(self, asked: Mapping[str, str], *, with_secret: bool = True) -> Response:
+        """Send a request to the token endpoint."""
+        auth = (CLIENT_ID, self._secret) if with_secret else None
+        url = self.metadata["token_endpoint"]
+        return self.http.post(url, data=asked, auth=auth, timeout=PATIENCE)
 
     def userinfo(self, access_token: str) -> Mapping[str, Any]:
         """Return what the server tells of the user."""
@@ -121,15 +118,15 @@ class Party:
         return self.json(self.metadata["userinfo_endpoint"], **bearer)
 
     def json(self, url: str, **headers: str) -> Mapping[str, Any]:
-        return self._read(self.http.get(url, headers=headers, timeout=PATIENCE))
+        return self.read(self.http.get(url, headers=headers, timeout=PATIENCE))
 
-    def _read(self, answer: requests.Response) -> Mapping[str, Any]:
+    def read(self, answer: Response) -> Mapping[str, Any]:
         assert answer.status_code == 200, f"{answer.status_code} at {answer.url}: {answer.text}"
         read: Mapping[str, Any] = answer.json()
         return read
 
 
-def _our_client(secret: str) -> Mapping[str, object]:
+def our_client(secret: str) -> Mapping[str, object]:
     return {
         "client_id": CLIENT_ID,
         "name": "Notes",

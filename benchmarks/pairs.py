@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -39,12 +39,14 @@ class Pair:
         begin: Where a handoff begins.
         cookies: Those of a browser that is signed in at the first.
         issuer: The first server's base URL, where it is an OpenID Provider.
+        environment: The settings of both, where they are ours.
     """
 
     pids: tuple[int, ...]
     begin: str
     cookies: RequestsCookieJar
     issuer: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def cpu_seconds(self) -> tuple[float, ...]:
         """Return the CPU time that each server has used."""
@@ -87,7 +89,7 @@ def our_pair(
             answer = browser.submit(page, email=EMAIL, password=password)
             assert answer.status_code == 303, "the sign-in was refused"
             begin = f"http://127.0.0.1:{port2}/sso/login?target_link_uri=/notes"
-            yield Pair((one, two), begin, browser.http.cookies, issuer)
+            yield Pair((one, two), begin, browser.http.cookies, issuer, environment)
 
     yield start
 
@@ -132,8 +134,8 @@ def authlib_pair() -> Iterator[Start]:
 
 
 @contextmanager
-def authlib_environment() -> Iterator[Callable[[Mapping[str, str]], Start]]:
-    """Install Authlib, and yield what makes pairs of it, each with settings of its own."""
+def authlib_python() -> Iterator[str]:
+    """Install Authlib, in the versions of its lock, and yield the Python that finds it."""
     lock = CHECKOUT / "benchmarks" / "authlib_pair" / "requirements.txt"
     with ExitStack() as stack:
         folder = _temporary_folder(stack)
@@ -141,6 +143,13 @@ def authlib_environment() -> Iterator[Callable[[Mapping[str, str]], Start]]:
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _prepare([sys.executable, "-m", "venv", str(folder)], folder)
         _prepare([*pip, "--no-input", "--require-hashes", "-r", str(lock)], folder)
+        yield python
+
+
+@contextmanager
+def authlib_environment() -> Iterator[Callable[[Mapping[str, str]], Start]]:
+    """Install Authlib, and yield what makes pairs of it, each with settings of its own."""
+    with authlib_python() as python:
 
         def command(name: str, port: int) -> list[str]:
             server = f"benchmarks.authlib_pair.{name}:create_app"

@@ -1,12 +1,15 @@
 """Authlib's provider: signs in whoever asks, and issues codes and ID Tokens to SERVER2.
 
 Its access tokens are opaque and in the database, Authlib's default; with ``PEER_ACCESS_TOKENS=jwt``
-they are JWTs of RFC 9068, which are kept nowhere.
+they are JWTs of RFC 9068, which are kept with the refresh token beside them, or nowhere. A service
+that signs its own assertions gets tokens for itself; ``PEER_SERVICE_KEY`` is its public key.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,21 @@ from authlib.integrations.sqla_oauth2 import (
     create_bearer_token_validator,
     create_save_token_func,
 )
-from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc6749.grants import (
+    AuthorizationCodeGrant,
+    ClientCredentialsGrant,
+    RefreshTokenGrant,
+)
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator, JWTBearerTokenValidator
 from authlib.oidc.core import UserInfo, UserInfoEndpoint
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Flask, session
 from joserfc.jwk import RSAKey
+from sqlalchemy.exc import IntegrityError
 
 from benchmarks.authlib_pair.tables import (
+    Assertion,
     AuthorizationCode,
     Token,
     User,
@@ -34,6 +44,11 @@ from benchmarks.authlib_pair.tables import (
 ISSUER = os.environ["PEER_SERVER1"]
 KEY = RSAKey.import_key(Path(os.environ["PEER_PRIVATE_KEY"]).read_bytes(), {"use": "sig"})
 KEY.ensure_kid()
+SERVICE_KEY = (
+    RSAKey.import_key(Path(os.environ["PEER_SERVICE_KEY"]).read_bytes())
+    if ("PEER_SERVICE_KEY" in os.environ)
+    else None
+)
 ISSUES_JWTS = os.environ.get("PEER_ACCESS_TOKENS") == "jwt"
 
 
@@ -62,6 +77,43 @@ class CodeGrant(AuthorizationCodeGrant):
     def authenticate_user(self, authorization_code: Any) -> User:
         user: User = authorization_code.user
         return user
+
+
+class RefreshGrant(RefreshTokenGrant):
+    INCLUDE_NEW_REFRESH_TOKEN = True  # and the old one is revoked: they rotate
+
+    def authenticate_refresh_token(self, refresh_token: str) -> Any:
+        found: Any = db.query(Token).filter_by(refresh_token=refresh_token).first()
+        return found if found and not found.is_revoked() else None
+
+    def authenticate_user(self, refresh_token: Any) -> User:
+        user: User = refresh_token.user
+        return user
+
+    def revoke_old_credential(self, refresh_token: Any) -> None:
+        refresh_token.refresh_token_revoked_at = int(time.time())
+        db.commit()
+
+
+class ServiceGrant(ClientCredentialsGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = (JWTBearerClientAssertion.CLIENT_AUTH_METHOD,)
+
+
+class ServiceAssertion(JWTBearerClientAssertion):
+    def get_audiences(self) -> list[str]:
+        return [ISSUER]
+
+    def resolve_client_public_key(self, client: Any) -> RSAKey | None:
+        return SERVICE_KEY
+
+    def validate_jti(self, claims: Any, jti: str) -> bool:
+        db.add(Assertion(jti=f"{claims['sub']} {jti}"))
+        try:
+            db.commit()
+        except IntegrityError:
+            db.rollback()
+            return False
+        return True
 
 
 class IDToken(OpenIDCode):
@@ -112,8 +164,17 @@ def user_info(user: User, scope: str) -> UserInfo:
     return UserInfo(sub=str(user.id), name=user.name, email=user.email).filter(scope)
 
 
-def keep_nowhere(token: Any, request: Any) -> None:
-    """A JWT says itself what it stands for."""
+def new_refresh_token(**_more: object) -> str:
+    return secrets.token_urlsafe(48)
+
+
+def keep_what_is_refreshed(token: Any, request: Any) -> None:
+    """Keep what a refresh token stands for; without one, a JWT says itself what it stands for."""
+    if "refresh_token" in token:
+        save_token(token, request)
+
+
+save_token = create_save_token_func(db, Token)
 
 
 def create_app() -> Flask:
@@ -121,12 +182,18 @@ def create_app() -> Flask:
     app.secret_key = os.environ["PEER_SECRET"]
     app.config["SESSION_COOKIE_NAME"] = "authlib1"
     prepare()
-    save_token = keep_nowhere if ISSUES_JWTS else create_save_token_func(db, Token)
-    server: Any = AuthorizationServer(app, query_client, save_token)
+    save = keep_what_is_refreshed if ISSUES_JWTS else save_token
+    server: Any = AuthorizationServer(app, query_client, save)
     server.register_grant(CodeGrant, [IDToken(require_nonce=True)])
+    server.register_grant(RefreshGrant)
+    server.register_grant(ServiceGrant)
+    server.register_client_auth_method(ServiceAssertion.CLIENT_AUTH_METHOD, ServiceAssertion())
     require_oauth: Any = ResourceProtector()
     if ISSUES_JWTS:
-        server.register_token_generator("default", AccessTokens(ISSUER))
+        # Only where something is refreshed: the other rows are not to pay for a row in a table.
+        refreshes = new_refresh_token if "PEER_REFRESHES" in os.environ else None
+        generator = AccessTokens(ISSUER, refresh_token_generator=refreshes)
+        server.register_token_generator("default", generator)
         require_oauth.register_token_validator(AccessTokenValidator(ISSUER, ISSUER))
     else:
         require_oauth.register_token_validator(create_bearer_token_validator(db, Token)())

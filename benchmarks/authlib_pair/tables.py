@@ -68,20 +68,36 @@ class Token(Table, OAuth2TokenMixin):
         return query_client(self.client_id)
 
 
+class Assertion(Table):
+    """The JWTs by which services have authenticated, each good once."""
+
+    __tablename__ = "assertion"
+    jti: Mapped[str] = mapped_column(primary_key=True)
+
+
 def prepare() -> None:
-    """Make the tables, the user, and the client."""
+    """Make the tables, the user, the client, and a service."""
     Table.metadata.create_all(engine)
     client = Client(client_id="server2", client_secret=os.environ["PEER_SECRET"])
     client.set_client_metadata(
         {
             "client_name": "Notes",
-            "scope": "openid profile email",
+            "scope": "openid profile email offline_access notes:read",
             "redirect_uris": [f"{os.environ['PEER_SERVER2']}/callback"],
-            "grant_types": ["authorization_code"],
+            "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],
             "token_endpoint_auth_method": "client_secret_basic",
         }
     )
-    db.add_all([client, User(id=1, name="Ada", email="ada@example.com")])
+    service = Client(client_id="service", client_secret="")
+    service.set_client_metadata(
+        {
+            "client_name": "Service",
+            "scope": "notes:read",
+            "grant_types": ["client_credentials"],
+            "token_endpoint_auth_method": "client_assertion_jwt",  # as Authlib calls it
+        }
+    )
+    db.add_all([client, service, User(id=1, name="Ada", email="ada@example.com")])
     db.commit()
     db.remove()
