@@ -23,6 +23,7 @@ PROGRAMS = {
 }
 RELYING_PARTIES = {
     "auth_js": Stranger("auth_js", "/auth/callback/accounts", entry="/auth/signin"),
+    "express_openid_connect": Stranger("express_openid_connect", "/callback", entry="/login"),
     "flask_dance": Stranger("flask_dance", "/login/accounts/authorized", registered_as="web"),
     "flask_oidc": Stranger("flask_oidc", "/authorize"),
     "mozilla_django_oidc": Stranger("mozilla_django_oidc", "/oidc/callback/"),

@@ -56,6 +56,7 @@ class Stranger:
             "client_id": self.name,
             "name": self.name.replace("_", " "),
             "redirect_uris": [self.redirect_uri],
+            "post_logout_redirect_uris": [f"{self.base_url}/"],
             "response_types": ["code"],
             "policy": "oidc",
             "secret_hashes": [secret_hash(self.secret)] if self.secret else [],

@@ -1,5 +1,7 @@
 """Web applications on other people's libraries, at their defaults: SERVER1 signs their users in."""
 
+import pytest
+
 from tests.end_to_end.journey import EMAIL
 from tests.strangers.browsing import go_until
 
@@ -33,6 +35,15 @@ def test_who_has_agreed_is_asked_nothing_again(relying_party, browser):
     page = browser.follow(begin(browser, relying_party))
     assert page.url == f"{relying_party.base_url}/"
     assert EMAIL in page.text
+
+
+@pytest.mark.parametrize("relying_party", ["express_openid_connect"], indirect=True)
+def test_who_signs_out_at_a_relying_party_is_signed_out_at_server1(relying_party, browser, server1):
+    arrive(browser, relying_party)
+    end = browser.follow(browser.get(f"{relying_party.base_url}/logout"))
+    assert end.url == f"{relying_party.base_url}/"
+    assert EMAIL not in end.text
+    assert browser.get(f"{server1.base_url}/account").headers["Location"] == "/login"
 
 
 def test_the_link_of_another_browser_signs_nobody_in(relying_party, new_browser):
