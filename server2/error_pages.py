@@ -11,7 +11,6 @@ from flask_handoff import request_id
 from flask_handoff.errors import UnsafeReturnToError
 from flask_handoff.return_to import check_return_to
 from flask_service import error_pages
-from flask_service.database import database
 from flask_service.error_pages import database_error, error_page
 
 from .handoff import handoff
@@ -21,7 +20,7 @@ from .sessions import (
     SessionUnconfirmedError,
     SignedOutError,
     current_session,
-    end_session,
+    end_unconfirmed_session,
 )
 
 
@@ -46,16 +45,13 @@ def _scope_missing(error: ScopeMissingError) -> Response:
 
 
 def _signed_out(error: SignedOutError) -> Response | tuple[str, int]:
-    is_unconfirmed = isinstance(error, SessionUnconfirmedError)
-    if is_unconfirmed and request.method == "GET":
-        # It ends before SERVER1 is asked: a Strict cookie is not there when the answer comes.
+    if request.method == "GET":
         try:
-            with database().writing() as connection:
-                end_session(connection)
+            end_unconfirmed_session()
         except SQLAlchemyError as failure:  # raised in here, no handler would see it
             return database_error(failure)
     if request.method in {"GET", "HEAD"}:
-        prompt = "none" if is_unconfirmed else None
+        prompt = "none" if isinstance(error, SessionUnconfirmedError) else None
         return redirect(handoff.login_url(_this_page(), prompt=prompt), 303)
     # No redirect from a form: Chromium would hold it against form-action, and stop at SERVER1.
     return _unsaved(signed_out=True)

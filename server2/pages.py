@@ -27,7 +27,7 @@ from flask_service.session_cookie import replace_cookie
 
 from .config import Config
 from .handoff import handoff
-from .sessions import current_session, end_session, required_session
+from .sessions import current_session, end_session, end_unconfirmed_session, required_session
 
 _SIGNED_OUT = "signed_out"  # in the cookie: the state that comes back from the issuer
 
@@ -85,6 +85,8 @@ def ask_logout() -> Response:
     Who is signed out sees what has ended: also when they come back from the issuer.
     """
     here = current_session()
+    if here is None:
+        end_unconfirmed_session()  # the page says that there is none
     state = session.get(_SIGNED_OUT)
     came_back = state is not None and request.args.get("state") == state
     page = make_response(

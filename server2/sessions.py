@@ -169,6 +169,19 @@ def end_session(connection: sa.Connection) -> None:
         connection.execute(sa.delete(sessions).where(sessions.c.id_sha256 == _sha256(held)))
 
 
+def end_unconfirmed_session() -> None:
+    """End the session that this browser holds if the issuer has to confirm it first.
+
+    It ends before the issuer is asked: a Strict cookie is not there when the answer comes.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
+    """
+    if g.get("session_unconfirmed"):
+        with database().writing() as connection:
+            end_session(connection)
+
+
 def end_sessions_of(connection: sa.Connection, logout: Logout) -> None:
     """End the sessions that came from those that have ended at the issuer, in every browser.
 

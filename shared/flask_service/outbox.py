@@ -178,10 +178,14 @@ class Outbox:
         """
         chosen = sa.true() if number is None else self._table.c.id == number
         # A lease is left alone: another process may be trying the job at this moment.
-        due = sa.update(self._table).values(due_at=self.clock(), attempts=0, failed=False)
-        updated = connection.execute(due.where(chosen).returning(self._table.c.id)).all()
+        columns, now = self._table.c, self.clock()
+        due = sa.update(self._table).values(due_at=now, attempts=0, failed=False)
+        updated = connection.execute(due.where(chosen).returning(columns.kind, columns.topic)).all()
         if number is not None and not updated:
             raise JobUnknownError(f"There is no job {number}. It may have been done.")
+        for kind, topic in set(updated):  # those that others wait for
+            probes = (columns.kind == kind, columns.topic == topic, columns.is_probe)
+            connection.execute(sa.update(self._table).where(*probes).values(due_at=now))
         return len(updated)
 
     def jobs(self, connection: sa.Connection) -> Sequence[Job]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 
 import click
@@ -33,7 +34,8 @@ def list_jobs() -> None:
         return
     now = outbox().clock()
     header = ("JOB", "KIND", "TOPIC", "ABOUT", "SINCE", "TRIED", "NEXT", "WHY")
-    echo_table(header, [_cells(job, now) for job in found])
+    away = {(job.kind, job.topic) for job in found if job.is_probe}
+    echo_table(header, [_cells(job, away, now) for job in found])
 
 
 @outbox_group.command("retry")
@@ -72,7 +74,7 @@ def send_jobs() -> None:
         )
 
 
-def _cells(job: Job, now: datetime) -> tuple[str, ...]:
+def _cells(job: Job, away: Collection[tuple[str, str]], now: datetime) -> tuple[str, ...]:
     kind = outbox().kinds.get(job.kind)
     try:
         about = "-" if kind is None else kind.describe(job)
@@ -80,13 +82,15 @@ def _cells(job: Job, now: datetime) -> tuple[str, ...]:
         about = "-"
     return (
         *(str(job.number), job.kind, job.topic, about, to_the_minute(job.enqueued_at)),
-        *(str(job.attempts), _next_try(job, now), job.last_error or "-"),
+        *(str(job.attempts), _next_try(job, away, now), job.last_error or "-"),
     )
 
 
-def _next_try(job: Job, now: datetime) -> str:
+def _next_try(job: Job, away: Collection[tuple[str, str]], now: datetime) -> str:
     if job.leased_until is not None and job.leased_until > now:
         return "being sent"
     if job.failed:
         return "failed"
+    if not job.is_probe and (job.kind, job.topic) in away:
+        return "waits"  # until another of its topic is done
     return "now" if job.due_at <= now else to_the_minute(job.due_at)

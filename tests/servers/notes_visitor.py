@@ -38,6 +38,7 @@ class Visitor:
         self.app = app
         self.base_url = base_url
         self.client = app.test_client()
+        self.key_ring = key_ring
         self.minter = TokenMinter(issuer=ISSUER, key_ring=key_ring, clock=clock)
         self.clock = clock
 

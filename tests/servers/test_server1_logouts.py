@@ -313,6 +313,16 @@ def test_a_logout_is_leased_for_eight_seconds(services, clock):
     assert services.tell() == {Outcome.SENT: 1}
 
 
+def test_a_machine_four_seconds_ahead_delays_nothing_beyond_ten(services, clock):
+    services.endpoints["server2"].answer = FAILS
+    services.visitor("server2").sign_out()
+    clock.tick(seconds=4)
+    assert services.tell() == {Outcome.RETRY_LATER: 1}
+    services.endpoints["server2"].answer = DONE
+    clock.tick(seconds=-4 + 7)
+    assert services.tell() == {Outcome.SENT: 1}
+
+
 @pytest.mark.processes
 def test_a_killed_process_holds_back_no_other_log_out(services, clock):
     clock.now = datetime.now(UTC)  # as the other process's clock says

@@ -1,10 +1,12 @@
 """Sessions from before SERVER2's start, which may have missed their logout."""
 
+from datetime import timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from sqlalchemy import func, select
 
+from flask_handoff import TokenMinter
 from server2.sessions import sessions
 from tests.servers.notes_visitor import ISSUER
 
@@ -101,6 +103,12 @@ def test_a_form_is_not_carried_out_and_keeps_its_text(restart):
     assert "a long text" not in visitor.get("/notes").text
 
 
+def test_who_is_told_to_be_signed_out_is(restart):
+    visitor = restart()
+    assert "You are signed out" in visitor.get("/logout").text
+    assert rows(visitor) == 0
+
+
 def test_a_public_page_takes_it_for_no_session(restart):
     assert not restart().is_signed_in()
 
@@ -114,6 +122,18 @@ def test_a_session_of_a_machine_whose_clock_is_behind_is_trusted(restart):
     assert visitor.get("/notes").status_code == 200
     visitor.clock.tick(seconds=4)
     assert visitor.get("/notes").status_code == 303
+
+
+@pytest.mark.parametrize("ahead", [-4, 4])
+def test_server1s_clock_may_differ_by_four_seconds(restart, ahead):
+    visitor = restart()
+    clock = visitor.clock
+    visitor.minter = TokenMinter(
+        issuer=ISSUER, key_ring=visitor.key_ring, clock=lambda: clock() + timedelta(seconds=ahead)
+    )
+    begun = visitor.get("/notes")
+    visitor.get(visitor.callback(visitor.get(begun.location)))
+    assert visitor.get("/notes").status_code == 200
 
 
 def test_the_page_leads_away_whoever_is_signed_in(visitor):

@@ -48,6 +48,27 @@ def test_jobs_are_listed_with_what_became_of_them(small):
     ]
 
 
+def test_jobs_that_wait_for_another_are_listed_as_such(small, clock):
+    small.acts["c"] = raises(JobError("down"))
+    for words in ("first", "second"):
+        small.enqueue("c", words, kind="call")
+    small.process_due(small.call)
+    clock.tick(minutes=1)
+    _, probe, other = small.command("list").stdout.splitlines()
+    assert probe.split()[-2:] == ["now", "down"]
+    assert other.split()[-2:] == ["waits", "-"]
+
+
+def test_a_job_that_waits_for_another_can_be_retried(small):
+    small.acts["c"] = raises(JobError("down"))
+    for _ in range(2):
+        small.enqueue("c", kind="call")
+    small.process_due(small.call)
+    small.acts.clear()
+    small.command("retry", "2")
+    assert small.command("send").stdout == "Sent: 2. Skipped: 0.\n"
+
+
 def test_what_is_due_is_sent_by_command(small):
     small.enqueue()
     small.enqueue("c", kind="call")
