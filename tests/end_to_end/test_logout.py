@@ -195,7 +195,8 @@ def test_whoever_signs_in_again_at_once_is_signed_in(pair, arrived):
 def test_a_log_out_is_told_when_server2_is_back_also_by_a_server1_that_was_restarted(
     tmp_path, new_browser_at
 ):
-    with watched_pair(tmp_path) as pair:
+    # Else the session would end without having been notified.
+    with watched_pair(tmp_path, server2={"SERVER2_TRUST_AFTER_START": "43200"}) as pair:
         browser = new_browser_at(pair)
         browser.sign_in(pair.password, browser.arrive("/session"))
         session = browser.cookies("s2_session")
@@ -207,7 +208,6 @@ def test_a_log_out_is_told_when_server2_is_back_also_by_a_server1_that_was_resta
         browser.take_cookies(session)
         assert is_signed_in(browser)
         pair.server1.start()
-        pair.server1.flask("outbox", "retry", "--all")
         eventually(lambda: not is_signed_in(browser), within=SECONDS)
 
 
@@ -225,6 +225,8 @@ def test_log_outs_survive_a_kill_in_the_middle_of_telling(tmp_path, new_browser_
         service.answer = sends(response(b""))
         pair.server1.start()
         sign_out(browsers[1])
+        # The killed process has leased one of the two, and it waits for that no longer.
+        eventually(lambda: service.count == 3, within=10)
         eventually(lambda: listed(pair.server1) == "Nothing waits.\n", within=SECONDS)
         killed, *after = map(session_told, service.requests)
         assert len(after) == 2
