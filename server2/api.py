@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 from flask import Blueprint, Flask, abort, current_app, request, url_for
 from werkzeug.wrappers import Response
 
-from flask_handoff import HandoffAPI, problem_details
+from flask_handoff import HandoffAPI, ReplayStore, problem_details
 from flask_handoff.claims import Clock
+from flask_handoff.stores.sql import SQLRevocationList
 from flask_handoff.strict_json import StrictJSONError, load_strict_json
-from flask_service.database import database
+from flask_service.database import database, database_of
 
 from .accounts import find_account_id, remember_account
 from .api_description import DEFAULT_LIMIT, HIGHEST_LIMIT, describe
@@ -33,13 +34,14 @@ handoff_api = HandoffAPI()
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
-def init_app(app: Flask, clock: Clock) -> None:
+def init_app(app: Flask, replay_store: ReplayStore, clock: Clock) -> None:
     """Add the API to the application.
 
     Raises:
         ConfigurationError: A setting is missing or wrong.
     """
-    handoff_api.init_app(app, clock=clock)
+    revocations = SQLRevocationList(database_of(app).engine)
+    handoff_api.init_app(app, revocation_list=revocations, replay_store=replay_store, clock=clock)
     app.register_blueprint(blueprint)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import API_SETTINGS, ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_service.settings import Serving, SettingReader
 
 SETTINGS: Mapping[str, str] = {
@@ -53,7 +53,7 @@ class Config:
             "SERVER2",
             SETTINGS,
             base_url="HANDOFF_BASE_URL",
-            others=(*ISSUER_SETTINGS, *RECEIVER_SETTINGS),
+            others=(*ISSUER_SETTINGS, *RECEIVER_SETTINGS, *API_SETTINGS),
             environment=environment,
         )
         instance = Path(read.text("SERVER2_INSTANCE")).absolute()
@@ -85,6 +85,7 @@ def _handoff(
         "HANDOFF_ATTEMPT_COOKIE": "s2_tx_",
         "HANDOFF_DEFAULT_TARGET": "/notes",
         "HANDOFF_JWKS_FLUSH_FILE": instance / "flush_keys",
+        "HANDOFF_REVOCATION": "blocklist",
         # A Strict cookie does not travel on a redirect that began at SERVER1.
         "HANDOFF_LANDING": "refresh" if samesite == "Strict" else "redirect",
     }

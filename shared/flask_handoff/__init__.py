@@ -38,6 +38,8 @@ from .signals import handoff_refused as handoff_refused
 from .signals import handoff_rejected as handoff_rejected
 from .signals import logout_accepted as logout_accepted
 from .signals import logout_rejected as logout_rejected
+from .signals import revocation_accepted as revocation_accepted
+from .signals import revocation_rejected as revocation_rejected
 from .stores import MemoryReplayStore as MemoryReplayStore
 from .stores import ReplayStore as ReplayStore
 from .stores import RevocationStore as RevocationStore

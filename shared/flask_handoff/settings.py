@@ -50,17 +50,24 @@ RECEIVER_SETTINGS: Mapping[str, str | None] = {
 """The receiver's settings and their defaults; None has to be given."""
 
 API_SETTINGS: Mapping[str, str | None] = {
-    name: RECEIVER_SETTINGS[name]
-    for name in (
-        "HANDOFF_ISSUER",
-        "HANDOFF_BASE_URL",
-        "HANDOFF_JWKS_URI",
-        "HANDOFF_JWKS_ALLOW_HTTP",
-        "HANDOFF_JWKS_FLUSH_FILE",
-        "HANDOFF_PINNED_KEYS",
-    )
+    **{
+        name: RECEIVER_SETTINGS[name]
+        for name in (
+            "HANDOFF_ISSUER",
+            "HANDOFF_BASE_URL",
+            "HANDOFF_JWKS_URI",
+            "HANDOFF_JWKS_ALLOW_HTTP",
+            "HANDOFF_JWKS_FLUSH_FILE",
+            "HANDOFF_PINNED_KEYS",
+            "HANDOFF_INTERNAL_HOSTS",
+        )
+    },
+    "HANDOFF_CLIENT_ID": "",
+    "HANDOFF_REVOCATION": "none",
+    "HANDOFF_INTROSPECTION_URI": "",
+    "HANDOFF_SERVICE_KEY_FILE": "",
 }
-"""The settings of a service that programs call, all of them the receiver's as well."""
+"""The settings of a service that programs call; those of its name and keys are the receiver's."""
 
 _LONGEST_ISSUER = 255  # characters; replay stores keep it beside each token
 LONGEST_URL = 1024  # characters
@@ -83,7 +90,7 @@ class SettingReader:
     """
 
     def __init__(self, app_config: Mapping[str, Any], defaults: Mapping[str, str | None]) -> None:
-        known = ISSUER_SETTINGS.keys() | RECEIVER_SETTINGS.keys()
+        known = ISSUER_SETTINGS.keys() | RECEIVER_SETTINGS.keys() | API_SETTINGS.keys()
         # Container platforms hand on a variable that is not set as an empty one.
         environment = {name: value for name, value in os.environ.items() if value}
         given: dict[str, Any] = {

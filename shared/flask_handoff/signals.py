@@ -66,3 +66,9 @@ logout_accepted = _signals.signal("logout-accepted")
 
 logout_rejected = _signals.signal("logout-rejected")
 """SERVER2 did not do what a logout token asked for: ``error``, ``request_id``."""
+
+revocation_accepted = _signals.signal("revocation-accepted")
+"""An API noted what a revocation notice told: ``revocation``, ``request_id``."""
+
+revocation_rejected = _signals.signal("revocation-rejected")
+"""An API did not note what a revocation notice told: ``error``, ``request_id``."""

@@ -25,11 +25,11 @@ class Revocations:
         self.out_of_reach = out_of_reach
         self.asked = []
 
-    def check_not_revoked(self, jwt_id):
-        self.asked.append(jwt_id)
+    def check_not_revoked(self, claims, _token):
+        self.asked.append(claims.jwt_id)
         if self.out_of_reach:
             raise CodeStoreUnavailableError("out of reach")
-        if jwt_id == self.revoked:
+        if claims.jwt_id == self.revoked:
             raise TokenRevokedError("revoked")
 
 

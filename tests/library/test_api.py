@@ -43,10 +43,10 @@ class Revocations:
     revoked = ""
     is_down = False
 
-    def check_not_revoked(self, jwt_id):
+    def check_not_revoked(self, claims, _token):
         if self.is_down:
             raise CodeStoreUnavailableError("the database failed")
-        if jwt_id == self.revoked:
+        if claims.jwt_id == self.revoked:
             raise TokenRevokedError("the token was revoked")
 
 

@@ -72,6 +72,18 @@ APPLICATIONS["services"] = """
     reader = Client("reader", "Reader", (), service=True, public_keys=(key,))
     issuer.init_app(app, clients=ClientRegistry([reader]), replay_store=MemoryReplayStore())
     """
+APPLICATIONS["api"] = """
+    from flask import Flask
+
+    from flask_handoff import HandoffAPI, MemoryReplayStore
+    from flask_handoff.stores import MemoryRevocationList
+
+    app = Flask(__name__)
+    app.config["HANDOFF_REVOCATION"] = "blocklist"
+    HandoffAPI().init_app(
+        app, revocation_list=MemoryRevocationList(), replay_store=MemoryReplayStore()
+    )
+    """
 APPLICATIONS["neither"] = "from flask import Flask\napp = Flask(__name__)\n"
 
 
@@ -175,6 +187,14 @@ def test_a_clients_own_jwt_is_explained_by_its_own_checks(command, tokens, key_r
     assert "not claimed: explaining spends nothing" in answer.stdout
 
 
+def test_a_notice_is_explained_by_its_own_checks(command, tokens):
+    answer = command("api", tokens[REVOCATION.name], "--revocation")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "kind            revocation notice, at most 120 s long" in answer.stdout
+    assert "  event            ok" in answer.stdout
+    assert "not claimed: explaining spends nothing" in answer.stdout
+
+
 def test_a_mix_up_says_where_the_token_belongs(command, tokens):
     assert "Explain it with --access, at the issuer" in (
         command("receiver", tokens[ACCESS.name]).stdout
@@ -184,6 +204,7 @@ def test_a_mix_up_says_where_the_token_belongs(command, tokens):
     assert (
         "sends it to the issuer's /token" in command("issuer", tokens[CLIENT_ASSERTION.name]).stdout
     )
+    assert "Explain it with --revocation" in command("issuer", tokens[REVOCATION.name]).stdout
     assert "Compare HANDOFF_POLICY here" in command("receiver", tokens[OIDC.name]).stdout
 
 
@@ -198,6 +219,7 @@ def test_a_mix_up_says_where_the_token_belongs(command, tokens):
         ("issuer", ("--assertion",), "gives HandoffIssuer.init_app a replay_store"),
         ("receiver", ("--assertion",), "gives HandoffIssuer.init_app a replay_store"),
         ("services", ("--assertion",), "Nothing can be checked: client_assertion of an unknown"),
+        ("receiver", ("--revocation",), "takes no revocation notices"),
         ("neither", ("--access",), "Give --app with one that calls HandoffIssuer.init_app."),
     ],
 )

@@ -35,8 +35,8 @@ class Revocations:
     def __init__(self):
         self.revoked = set()
 
-    def check_not_revoked(self, jwt_id):
-        if jwt_id in self.revoked:
+    def check_not_revoked(self, claims, _token):
+        if claims.jwt_id in self.revoked:
             raise TokenRevokedError("revoked")
 
 

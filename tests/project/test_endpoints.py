@@ -80,6 +80,7 @@ ENDPOINTS = {
         /sso/callback                       GET POST  exempt
         /sso/finish                         POST      exempt
         /sso/login                          GET POST  exempt
+        /sso/revocations                    POST      exempt internal
         /static/<filename>                  GET       kept
         """,
 }
@@ -95,6 +96,7 @@ EXEMPT = {
     "/sso/callback",
     "/sso/finish",
     "/sso/backchannel-logout",
+    "/sso/revocations",
 }
 INTERNAL = "inside:5000"
 MOST_OCTETS = 16 * 1024  # of a body

@@ -49,6 +49,7 @@ def test_the_tables_of_the_library_stand_in_the_same_database(database):
         "alembic_version",
         "handoff_logouts",
         "handoff_replay",
+        "handoff_revocations",
         "notes",
         "sessions",
     }

@@ -49,7 +49,11 @@ def upgrade(op: Operations) -> None:
         sa.Index("notes_of_an_account", "account_id", "id"),
         sqlite_autoincrement=True,
     )
-    # The library's two, in SERVER2's database and under SERVER2's versions.
+    _make_tables_of_the_library(op, number)
+
+
+def _make_tables_of_the_library(op: Operations, number: sa.types.TypeEngine[int]) -> None:
+    # In SERVER2's database and under SERVER2's versions.
     op.create_table(
         "handoff_replay",
         sa.Column("issuer", sa.String(255), primary_key=True),
@@ -67,4 +71,16 @@ def upgrade(op: Operations) -> None:
         sa.Column("expires_at", sa.BigInteger, nullable=False),
         sa.Index("handoff_logouts_by_expiry", "expires_at"),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "handoff_revocations",
+        sa.Column("number", number, primary_key=True),
+        sa.Column("issuer", sa.String(255), nullable=False),
+        sa.Column("claim", sa.String(9), nullable=False),
+        sa.Column("value", sa.String(255), nullable=False),
+        sa.Column("dated", sa.BigInteger, nullable=False),
+        sa.Column("forget_at", sa.BigInteger, nullable=False),
+        sa.UniqueConstraint("claim", "value", "issuer"),
+        sa.Index("handoff_revocations_by_expiry", "forget_at"),
+        sqlite_autoincrement=True,
     )

@@ -18,14 +18,16 @@ from flask_handoff.errors import (
 )
 from flask_handoff.keys import KeySource
 from flask_handoff.profiles import SCOPE_VALUE
-from flask_handoff.settings import API_SETTINGS, SettingReader
-from flask_handoff.stores import RevocationStore
-from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens
+from flask_handoff.stores import ReplayStore, RevocationCheck, RevocationList
+from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, RevocationNoticeVerifier
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
 from flask_handoff.web.current import this_app, this_g, this_request
 from flask_handoff.web.problems import problem_details
 from flask_handoff.web.request_guards import MAXIMUM_BODY, check_body
-from flask_handoff.web.service_config import ServiceConfig, issuer_keys
+from flask_handoff.web.service_config import issuer_keys
+
+from .config import APIConfig
+from .notices import Notices, take_notices
 
 _EXTENSION = "handoff_api"
 
@@ -56,29 +58,52 @@ class HandoffAPI:
         app: Flask,
         *,
         keys: KeySource | None = None,
-        revocations: RevocationStore | None = None,
+        revocations: RevocationCheck | None = None,
+        revocation_list: RevocationList | None = None,
+        replay_store: ReplayStore | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        """Check the settings. No endpoint is added, and nothing is fetched yet.
+        """Check the settings. Nothing is fetched yet.
+
+        With a strategy of ``HANDOFF_REVOCATION`` comes the endpoint ``POST /sso/revocations``, by
+        which the issuer tells of access tokens that are dead.
 
         Args:
             keys: The issuer's public keys; as a rule left to the settings. A ``HandoffReceiver`` of
                 the same application shares its own.
-            revocations: Asked whether a token was revoked. None where the issuer's store is out of
-                reach: a token is good for its ten minutes then, whatever happens.
+            revocations: Asked whether a token was revoked, by an application that has its own way
+                to know, in place of ``HANDOFF_REVOCATION``.
+            revocation_list: Remembers what notices tell; all processes share it.
+            replay_store: Remembers the notices themselves, each good once; all processes share it.
 
         Raises:
             ConfigurationError: A setting is missing or wrong.
         """
-        config = ServiceConfig(SettingReader(app.config, API_SETTINGS))
+        config = APIConfig(app)
+        issuer, keys = config.issuer, issuer_keys(app, config, keys)
+        strategy = config.strategy(revocation_list, replay_store, clock, other=revocations)
         verifier = AccessTokenVerifier(
-            issuer=config.issuer,
+            issuer=issuer,
             audience=config.base_url,
-            keys=issuer_keys(app, config, keys),
-            revocations=revocations,
+            keys=keys,
+            revocations=revocations or strategy,
             genuine=GenuineTokens(),
             clock=clock,
         )
+        if strategy is not None and replay_store is not None:
+            notice_verifier = RevocationNoticeVerifier(
+                issuer=issuer,
+                audience=config.client_id,
+                keys=keys,
+                replay_store=replay_store,
+                clock=clock,
+            )
+            take_notices(
+                app,
+                Notices(notice_verifier, strategy),
+                base_url=config.base_url,
+                internal_hosts=config.internal_hosts,
+            )
         app.extensions[_EXTENSION] = _Context(verifier, config.base_url)
         app.before_request(self._check_order)
 

@@ -9,6 +9,8 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
+from flask_handoff.api.notices import EXTENSION as NOTICES
+from flask_handoff.api.notices import Notices
 from flask_handoff.claims import UnverifiedToken
 from flask_handoff.errors import (
     ClientAssertionError,
@@ -41,7 +43,7 @@ _WHERE_TO_EXPLAIN: Mapping[str, str] = {
     LOGOUT.name: _WITH_LOGOUT,
     OIDC_LOGOUT.name: _WITH_LOGOUT,
     ACCESS.name: "Explain it with --access, at the issuer, where aud is the issuer itself.",
-    REVOCATION.name: "The API that it names (aud) takes it at its revocation_uri, and nobody else.",
+    REVOCATION.name: "Explain it with --revocation, at the API that receives it (aud).",
     CLIENT_ASSERTION.name: "A client sends it to the issuer's /token, and nowhere else. "
     "Explain it with --assertion there.",
 }
@@ -55,6 +57,7 @@ class _CannotTell(click.ClickException):
 @click.command("handoff-explain", context_settings={"ignore_unknown_options": True})
 @click.argument("unwanted", nargs=-1, metavar="< TOKEN", type=click.UNPROCESSED)
 @click.option("--logout", "kind", flag_value="logout", help="Explain it as a logout token.")
+@click.option("--revocation", "kind", flag_value="revocation", help="Explain it as a notice.")
 @click.option("--access", "kind", flag_value="access", help="Explain it as an access token.")
 @click.option("--assertion", "kind", flag_value="assertion", help="Explain a client's own JWT.")
 @click.pass_context
@@ -117,6 +120,8 @@ def _explain_assertion(application: Flask) -> Explanation:
 
 
 def _verifier(application: Flask, kind: str | None) -> Verifier:
+    if kind == "revocation":
+        return _notice_verifier(application)
     receiver: ReceiverContext | None = application.extensions.get(RECEIVER)
     issuer: IssuerContext | None = application.extensions.get(ISSUER)
     if kind == "access" or (kind is None and receiver is None and issuer is not None):
@@ -131,6 +136,16 @@ def _verifier(application: Flask, kind: str | None) -> Verifier:
     if receiver.logouts is None:
         raise _CannotTell("This application has no end_sessions: it is not told of logouts.")
     return receiver.logouts.verifier
+
+
+def _notice_verifier(application: Flask) -> Verifier:
+    notices: Notices | None = application.extensions.get(NOTICES)
+    if notices is None:
+        raise _CannotTell(
+            "This application takes no revocation notices. Give --app with one that calls "
+            "HandoffAPI.init_app and sets HANDOFF_REVOCATION."
+        )
+    return notices.verifier
 
 
 def _access_verifier(issuer: IssuerContext | None) -> Verifier:

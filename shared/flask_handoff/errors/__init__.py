@@ -18,11 +18,13 @@ from .authorization import RevocationNotDeliveredError as RevocationNotDelivered
 from .authorization import StateError as StateError
 from .dependencies import CodeStoreUnavailableError as CodeStoreUnavailableError
 from .dependencies import DependencyUnavailableError as DependencyUnavailableError
+from .dependencies import IntrospectionUnavailableError as IntrospectionUnavailableError
 from .dependencies import IssuingPausedError as IssuingPausedError
 from .dependencies import JWKSUnavailableError as JWKSUnavailableError
 from .dependencies import LogoutFailedError as LogoutFailedError
 from .dependencies import RefreshStoreUnavailableError as RefreshStoreUnavailableError
 from .dependencies import ReplayStoreUnavailableError as ReplayStoreUnavailableError
+from .dependencies import RevocationListUnavailableError as RevocationListUnavailableError
 from .dependencies import RevokedTokenStoreUnavailableError as RevokedTokenStoreUnavailableError
 from .dependencies import SigningUnavailableError as SigningUnavailableError
 from .handoffs import AttemptUnknownError as AttemptUnknownError
@@ -30,6 +32,7 @@ from .handoffs import AuthorizationFailedError as AuthorizationFailedError
 from .handoffs import HandoffRejectedError as HandoffRejectedError
 from .handoffs import RequestMalformedError as RequestMalformedError
 from .handoffs import ResponseIssuerError as ResponseIssuerError
+from .handoffs import RevocationUnsupportedError as RevocationUnsupportedError
 from .handoffs import SessionEndedError as SessionEndedError
 from .handoffs import TokenClaimError as TokenClaimError
 from .handoffs import TokenExpiredError as TokenExpiredError

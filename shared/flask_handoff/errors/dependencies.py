@@ -31,6 +31,16 @@ class RevokedTokenStoreUnavailableError(
     """It is not known whether an access token was revoked, or it cannot be noted."""
 
 
+class RevocationListUnavailableError(
+    DependencyUnavailableError, code="revocation_list_unavailable"
+):
+    """It is not known which access tokens were revoked, or a revocation cannot be noted."""
+
+
+class IntrospectionUnavailableError(DependencyUnavailableError, code="introspection_unavailable"):
+    """The issuer does not say whether an access token is active."""
+
+
 class SigningUnavailableError(DependencyUnavailableError, code="signing_unavailable"):
     """The key that signs is elsewhere, for example in a KMS, and gives no signature now."""
 

@@ -52,7 +52,11 @@ class TokenReplayedError(HandoffRejectedError, code="token_replayed"):
 
 
 class TokenRevokedError(HandoffRejectedError, code="token_revoked"):
-    """The access token is good, and was revoked: its authorization code was used twice."""
+    """The access token is good, and was revoked."""
+
+
+class RevocationUnsupportedError(HandoffRejectedError, code="revocation_unsupported"):
+    """A revocation notice is good, and names what is not refused by this service's strategy."""
 
 
 class SessionEndedError(HandoffRejectedError, code="session_ended"):

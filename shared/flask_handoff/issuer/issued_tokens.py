@@ -10,7 +10,7 @@ from flask_handoff.errors import AccessTokenError, ClientUnknownError
 from flask_handoff.keys import KeySource
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import token_revoked
-from flask_handoff.stores import RevocationStore, RevokedTokenStore
+from flask_handoff.stores import Revocations, RevokedTokenStore
 from flask_handoff.tokens import AccessTokenVerifier, IssuedTokenVerifier
 from flask_handoff.web.bearer import about
 from flask_handoff.web.events import send
@@ -44,7 +44,6 @@ class IssuedTokens(NamedTuple):
             audience=own.audience,
             keys=own.keys,
             revocations=own.revocations,
-            valid_after=own.valid_after,
             clock=own.clock,
         )
         return cls(store, verifier)
@@ -70,10 +69,24 @@ class IssuedTokens(NamedTuple):
                 send(token_revoked, client=client, revoked=claims)
 
 
+class _OwnRevocations(NamedTuple):
+    """What an issuer itself asks: what took everything back, and what took back this token."""
+
+    valid_after: ValidAfter
+    stores: Revocations
+
+    def check_not_revoked(self, claims: AccessClaims, token: UnverifiedToken) -> None:
+        """Check that an access token was not revoked, see ``RevocationCheck``."""
+        self.valid_after.check(
+            claims.issued_at, claims.client_id, claims.subject, claims.session_id
+        )
+        self.stores.check_not_revoked(claims, token)
+
+
 def own_verifier(
     issuer: str,
     keys: KeySource,
-    revocations: RevocationStore,
+    revocations: Revocations,
     valid_after: ValidAfter,
     clock: Clock,
 ) -> AccessTokenVerifier:
@@ -82,8 +95,7 @@ def own_verifier(
         issuer=issuer,
         audience=issuer,
         keys=keys,
-        revocations=revocations,
-        valid_after=valid_after.check_access,
+        revocations=_OwnRevocations(valid_after, revocations),
         clock=clock,
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from flask_handoff.claims import AccessClaims, Clock
+from flask_handoff.claims import Clock
 from flask_handoff.errors import IssuingPausedError, TokenRevokedError
 
 ValidAfterHook = Callable[[str, str | None, str | None], datetime | None]
@@ -63,10 +63,6 @@ class ValidAfter:
         valid_after = self._ask(client_id, subject, session_id)
         if valid_after is not None and issued_at < valid_after:
             raise TokenRevokedError("it was issued before what took everything back")
-
-    def check_access(self, claims: AccessClaims) -> None:
-        """Check an access token, see ``check``."""
-        self.check(claims.issued_at, claims.client_id, claims.subject, claims.session_id)
 
     def check_due(
         self, date: datetime, client_id: str, subject: str | None, session_id: str | None

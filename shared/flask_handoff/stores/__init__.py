@@ -13,4 +13,8 @@ from .ports import RefreshStore as RefreshStore
 from .ports import ReplayStore as ReplayStore
 from .ports import RevocationStore as RevocationStore
 from .ports import RevokedTokenStore as RevokedTokenStore
+from .revocation_list import MemoryRevocationList as MemoryRevocationList
+from .revocation_list import RevocationEntry as RevocationEntry
+from .revocation_list import RevocationList as RevocationList
+from .revocations import RevocationCheck as RevocationCheck
 from .revocations import Revocations as Revocations

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from flask_handoff.claims import CodeGrant, HandoffClaims, Logout, RefreshFamily
+from flask_handoff.claims import (
+    CodeGrant,
+    HandoffClaims,
+    Logout,
+    RefreshFamily,
+)
 
 FAMILY_ID_LENGTH = 24  # characters: the first of the ``jti`` of each access token of a family
 
@@ -76,7 +81,7 @@ class LogoutStore(Protocol):
 
 
 class RevocationStore(Protocol):
-    """What a receiver of access tokens asks of a store, where it can ask one."""
+    """What an issuer asks of its own store about an access token that it issued."""
 
     def check_not_revoked(self, jwt_id: str) -> None:
         """Check that an access token was not revoked, such as by a second use of its code.

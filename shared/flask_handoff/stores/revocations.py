@@ -1,17 +1,37 @@
-"""Several stores that know of revoked access tokens, asked as one."""
+"""What is asked whether an access token was revoked, and an issuer's own stores, asked as one."""
 
 from __future__ import annotations
+
+from typing import Protocol
+
+from flask_handoff.claims import AccessClaims, UnverifiedToken
 
 from .ports import RevocationStore
 
 
+class RevocationCheck(Protocol):
+    """What a verifier of access tokens asks last: is this one dead before its time?"""
+
+    def check_not_revoked(self, claims: AccessClaims, token: UnverifiedToken) -> None:
+        """Check that an access token was not revoked.
+
+        Args:
+            claims: What it proved: every other check has passed.
+            token: The same as it came, for whoever has to show it to its issuer.
+
+        Raises:
+            TokenRevokedError: It was.
+            DependencyUnavailableError: It is not known; nobody may be let in.
+        """
+
+
 class Revocations:
-    """Asks each of *stores* in turn; None stands for one that there is not."""
+    """A ``RevocationCheck`` that asks each of *stores*; None stands for one that there is not."""
 
     def __init__(self, *stores: RevocationStore | None) -> None:
         self._stores = [store for store in stores if store is not None]
 
-    def check_not_revoked(self, jwt_id: str) -> None:
-        """Check that none knows the token as revoked, see ``RevocationStore``."""
+    def check_not_revoked(self, claims: AccessClaims, _token: UnverifiedToken) -> None:
+        """Check that none knows the token as revoked, see ``RevocationCheck``."""
         for store in self._stores:
-            store.check_not_revoked(jwt_id)
+            store.check_not_revoked(claims.jwt_id)

@@ -10,7 +10,7 @@ from flask_handoff.claims import AccessClaims, Clock, UnverifiedToken, system_cl
 from flask_handoff.errors import TokenClaimError
 from flask_handoff.keys import KeySource
 from flask_handoff.profiles import ACCESS, TokenProfile
-from flask_handoff.stores import RevocationStore
+from flask_handoff.stores import RevocationCheck
 
 from . import verification
 from .claim_reader import ClaimReader
@@ -93,10 +93,8 @@ def check_claims(case: AccessVerification) -> None:
 
 def check_not_revoked(case: AccessVerification) -> None:
     """Was it not revoked?"""
-    if case.expected.valid_after is not None:
-        case.expected.valid_after(case.claims)
     if case.expected.revocations is not None:
-        case.expected.revocations.check_not_revoked(case.claims.jwt_id)
+        case.expected.revocations.check_not_revoked(case.claims, case.unverified_token)
 
 
 class AccessTokenVerifier(Verifier):
@@ -107,9 +105,8 @@ class AccessTokenVerifier(Verifier):
         audience: What this service is named by, the only ``aud`` that is accepted: a client's
             ``resource``, or the issuer itself at its ``/userinfo``.
         keys: The issuer's public keys; never those of another issuer.
-        revocations: Asked last whether the token was revoked. None where the issuer's store is out
-            of reach: a token is good for ten minutes then, whatever happens.
-        valid_after: Asked before that whether all of its date was taken back: raises then.
+        revocations: Asked last whether the token was revoked. None: a token is good for ten
+            minutes, whatever happens.
         genuine: Where the same token comes again and again: remembers which signatures were good.
             Everything else is checked each time, whether its key is still published first of all.
     """
@@ -138,15 +135,13 @@ class AccessTokenVerifier(Verifier):
         issuer: str,
         audience: str,
         keys: KeySource,
-        revocations: RevocationStore | None = None,
-        valid_after: Callable[[AccessClaims], None] | None = None,
+        revocations: RevocationCheck | None = None,
         genuine: GenuineTokens | None = None,
         profile: TokenProfile | None = None,
         clock: Clock = system_clock,
     ) -> None:
         super().__init__(issuer=issuer, audience=audience, keys=keys, profile=profile, clock=clock)
         self.revocations = revocations
-        self.valid_after = valid_after
         self.genuine = genuine
 
     def verify(self, unverified_token: UnverifiedToken) -> AccessClaims:

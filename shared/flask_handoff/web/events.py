@@ -22,7 +22,9 @@ def send(signal: NamedSignal, **facts: Any) -> None:
 
 
 def report_rejected(
-    kind: Literal["handoff", "logout", "access token"], signal: NamedSignal, error: HandoffError
+    kind: Literal["handoff", "logout", "access token", "revocation"],
+    signal: NamedSignal,
+    error: HandoffError,
 ) -> None:
     """Write the line of a token that was refused, and send the signal.
 

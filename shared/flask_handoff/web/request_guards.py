@@ -21,7 +21,13 @@ MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
 
 _EXTENSION = "handoff_request_guards"
 _INTERNAL_FOLDER = "/.well-known/"
-_INTERNAL_PATHS = ("/healthz", "/readyz", "/sso/backchannel-logout", "/introspect")
+_INTERNAL_PATHS = (
+    "/healthz",
+    "/readyz",
+    "/introspect",
+    "/sso/backchannel-logout",
+    "/sso/revocations",
+)
 _DATES = {"HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"}
 _HIGHEST_PORT = 65535
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -99,6 +105,14 @@ def answer_only_this_machine(app: Flask) -> None:
             abort(Response("This server answers its own machine only.\n", 403))
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_sender)
+
+
+def check_internal_host(base_url: str, internal_hosts: frozenset[str]) -> Response | None:
+    """Refuse the current request, of a path for machines, when it names another host.
+
+    For an extension's own blueprint, where the application as a whole answers to other names.
+    """
+    return _check_host(request.environ.get("HTTP_HOST", "").lower(), base_url, internal_hosts)
 
 
 def limit_bodies(app: Flask, maximum: int = MAXIMUM_BODY) -> None:

@@ -46,6 +46,15 @@ class SigningKey:
         return cls(rsa.generate_private_key(PUBLIC_EXPONENT, bits))
 
     @classmethod
+    def from_pem(cls, pem: bytes) -> Self:
+        """Read a key from PEM, not encrypted.
+
+        Raises:
+            KeyUnusableError: It holds none, or one that is weak or of another kind than RSA.
+        """
+        return cls(_rsa_private_key(pem))
+
+    @classmethod
     def read(cls, directory: Path, kid: str) -> Self:
         """Read the key of this name; OpenSSL checks it for 36 ms, as long as 100 signatures.
 
@@ -55,7 +64,7 @@ class SigningKey:
         """
         pem = read_private_file(_path(directory, kid))
         try:
-            key = cls(_rsa_private_key(pem))
+            key = cls.from_pem(pem)
             if key.kid != kid:
                 raise KeyUnusableError("the private key is not the one that its kid names")
         except KeyUnusableError as error:

@@ -7,5 +7,7 @@ from .refresh_tokens import refresh_table as refresh_table
 from .replay import SQLReplayStore as SQLReplayStore
 from .replay import logout_table as logout_table
 from .replay import replay_table as replay_table
+from .revocation_list import SQLRevocationList as SQLRevocationList
+from .revocation_list import revocation_table as revocation_table
 from .revoked_tokens import SQLRevokedTokenStore as SQLRevokedTokenStore
 from .revoked_tokens import revoked_token_table as revoked_token_table

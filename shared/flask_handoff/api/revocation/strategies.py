@@ -1,0 +1,93 @@
+"""Three ways to end an access token before its time. Without any, its short life ends it.
+
+``docs/revocation.md`` says which of them to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask_handoff.claims import AccessClaims, Revocation, UnverifiedToken
+from flask_handoff.errors import RevocationUnsupportedError, TokenRevokedError
+
+from .copy import RevocationCopy
+
+ACTIVE_FOR = timedelta(seconds=60)
+"""How long a token stays on the allowlist before the issuer is asked about it again."""
+
+
+class ValidAfter:
+    """Refuses what was issued before a date: of everything, of its client, user or session."""
+
+    def __init__(self, copy: RevocationCopy) -> None:
+        self._copy = copy
+
+    def check_not_revoked(self, claims: AccessClaims, token: UnverifiedToken) -> None:
+        """Check that an access token lives, see ``RevocationCheck``."""
+        copy = self._copy
+        copy.refresh()
+        valid_after = max(
+            copy.dated("", ""),
+            copy.dated("client_id", claims.client_id),
+            copy.dated("sub", claims.subject),
+            copy.dated("sid", claims.session_id) if claims.session_id else 0,
+        )
+        if valid_after and claims.issued_at.timestamp() < valid_after:
+            raise TokenRevokedError("what was issued before a later date was revoked")
+
+    def note(self, revocation: Revocation) -> None:
+        """Note what a notice has proved; it holds in every process ``REFRESH_AFTER`` later.
+
+        Raises:
+            RevocationUnsupportedError: It names one token.
+            RevocationListUnavailableError: It cannot be kept.
+        """
+        if revocation.jwt_id is not None:
+            raise RevocationUnsupportedError("one token cannot be revoked by a date")
+        self._keep(revocation)
+
+    def _keep(self, revocation: Revocation) -> None:
+        claim, value = revocation.named_by
+        self._copy.note(claim, value, int(revocation.dated.timestamp()))
+
+
+class Blocklist(ValidAfter):
+    """Refuses single tokens as well, each by its name, until it would have died by itself."""
+
+    def check_not_revoked(self, claims: AccessClaims, token: UnverifiedToken) -> None:
+        """Check that an access token lives, see ``RevocationCheck``."""
+        super().check_not_revoked(claims, token)
+        if self._copy.dated("jti", claims.jwt_id):
+            raise TokenRevokedError("the token was revoked")
+
+    def note(self, revocation: Revocation) -> None:
+        """Note what a notice has proved, see ``ValidAfter.note``; one token can be named."""
+        self._keep(revocation)
+
+
+class Allowlist(Blocklist):
+    """Lets in only what the issuer has called active, at most ``ACTIVE_FOR`` ago.
+
+    What a notice takes back is refused as by a blocklist: an answer of the issuer from before,
+    which arrives after the notice, cannot bring it back.
+
+    Args:
+        is_active: Asks the issuer about one token.
+    """
+
+    def __init__(self, copy: RevocationCopy, is_active: Callable[[UnverifiedToken], bool]) -> None:
+        super().__init__(copy)
+        self._is_active = is_active
+
+    def check_not_revoked(self, claims: AccessClaims, token: UnverifiedToken) -> None:
+        """Check that an access token lives, see ``RevocationCheck``."""
+        super().check_not_revoked(claims, token)
+        now = self._copy.now()
+        if self._copy.dated("active", claims.jwt_id) > now:
+            return
+        if not self._is_active(token):
+            raise TokenRevokedError("the issuer does not call it active")
+        until = now + int(ACTIVE_FOR.total_seconds())
+        self._copy.note("active", claims.jwt_id, until)
+        self._copy.keep("active", claims.jwt_id, until)
