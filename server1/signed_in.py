@@ -92,10 +92,11 @@ def sign_out(connection: Connection) -> Sequence[ClientSession]:
     Chromium keeps a page of before in its history when a cookie merely goes.
     """
     unverified_session_id = held_session_id()
+    ended: Sequence[ClientSession] = ()
+    if unverified_session_id is not None:
+        ended = revocation.revoke_session(connection, unverified_session_id)
     _clear_cookie()
-    if unverified_session_id is None:
-        return ()
-    return revocation.revoke_session(connection, unverified_session_id)
+    return ended
 
 
 def browser_fingerprint() -> str:
