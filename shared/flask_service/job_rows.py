@@ -89,13 +89,13 @@ class JobRows:
     def free_topic(
         self, connection: sa.Connection, kind: JobKind, topic: str, now: datetime
     ) -> None:
-        """Make what waits of a topic due, each job by itself."""
+        """End the probe of a topic, which is due, too: its jobs wait for none any more."""
         columns = self.table.c
-        waits = sa.or_(columns.is_probe.is_(True), columns.due_at > now)
-        these = (columns.kind == kind.name, columns.topic == topic, columns.failed.is_(False))
-        freed = sa.select(columns.id).where(*these, waits)
-        due = sa.update(self.table).values(is_probe=False, due_at=now)
-        connection.execute(due.where(self._unlocked(freed)))
+        probes = sa.select(columns.id).where(
+            columns.kind == kind.name, columns.topic == topic, columns.is_probe.is_(True)
+        )
+        freed = sa.update(self.table).values(is_probe=False, due_at=now)
+        connection.execute(freed.where(self._unlocked(probes)))
 
     def remove(self, connection: sa.Connection, job: Job) -> None:
         """Remove a claimed job."""
