@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
@@ -38,13 +42,14 @@ def create_app(
     *,
     keys: IssuerKeys | None = None,
     clock: Clock = system_clock,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Flask:
     """Build SERVER1.
 
     Args:
         config: In place of the environment's and ``.env``'s.
         keys: As for ``HandoffIssuer.init_app``.
-        clock: Tells the time.
+        clock, sleep: Tell the time, and wait for it.
 
     Raises:
         ConfigurationError: A setting or a key is wrong, or the database is out of reach.
@@ -66,7 +71,7 @@ def create_app(
             make_first_signing_key(config)
         database = Database(config.database_url, SCHEMA)
         database.init_app(app)
-        _add_handoff(app, database, keys, clock)
+        _add_handoff(app, database, keys, clock=clock, sleep=sleep)
         database_commands.init_app(app, upgrade=config.demo)
     _add_rooms(app, config, clock)
     _add_guards(app, config)
@@ -77,7 +82,9 @@ def create_app(
     return app
 
 
-def _add_handoff(app: Flask, database: Database, keys: IssuerKeys | None, tell_time: Clock) -> None:
+def _add_handoff(
+    app: Flask, database: Database, keys: IssuerKeys | None, **time: Callable[..., Any]
+) -> None:
     lent = {"transaction": database.writing, "reading": database.reading}
     refresh_tokens = app_access.AccessStore(database.engine, **lent)
     app_access.init_app(app, refresh_tokens)
@@ -91,7 +98,7 @@ def _add_handoff(app: Flask, database: Database, keys: IssuerKeys | None, tell_t
         refresh_tokens=refresh_tokens,
         revoked_tokens=SQLRevokedTokenStore(database.engine, **lent),
         replay_store=SQLReplayStore(database.engine, **lent),
-        clock=tell_time,
+        **time,
     )
 
 

@@ -13,6 +13,7 @@ from .accounts.client_sessions import user_of_client_session
 from .accounts.consents import find_consent
 from .accounts.sessions import SessionExpiredError
 from .accounts.users import User
+from .accounts.valid_after import latest
 from .db import unavailable_where_it_fails
 from .handoff_record import record_entered, record_issued
 from .permissions import permitted_scope, service_scope
@@ -76,6 +77,12 @@ def end_session() -> None:
         sign_out_here(connection)
 
 
+def valid_after(client_id: str, subject: str | None, session_id: str | None) -> datetime | None:
+    """Return since when what was issued for these counts."""
+    with unavailable_where_it_fails(), database().reading() as connection:
+        return latest(connection, client_id, subject, session_id)
+
+
 def transaction() -> AbstractContextManager[object]:
     """Begin the transaction in which they are asked; none for a browser without a session."""
     return nullcontext() if held_session_id() is None else database().writing()
@@ -98,4 +105,5 @@ handoff = HandoffIssuer(
     client_scope=client_scope,
     end_session=end_session,
     logout_endpoint="login.logout",
+    valid_after=valid_after,
 )

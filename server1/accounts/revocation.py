@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
@@ -30,6 +30,7 @@ from .codes import codes
 from .consents import remove_all_consents, remove_consent
 from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
 from .users import User, users
+from .valid_after import cut_client, cut_sessions, cut_user
 
 SWEPT_AT_ONCE = 20  # rows; a sign-in removes a few sessions that have expired
 
@@ -57,6 +58,7 @@ def revoke_all_sessions(connection: Connection, user: User) -> None:
     """
     ended = _revoke(connection, sessions.c.subject == user.subject)
     end_all_access(connection, user.subject)
+    cut_user(connection, user.subject)
     _notify_of_account(connection, user, ended)
 
 
@@ -81,6 +83,7 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
     _notify(connection, entered)
     connection.execute(delete(client_sessions).where(client_sessions.c.sid == kept.sid))
     end_all_access(connection, user.subject)
+    cut_user(connection, user.subject)
     _notify_of_account(connection, user, (*ended, *entered))
 
 
@@ -112,7 +115,8 @@ def end_at_client(connection: Connection, subject: str, client_id: str) -> int:
     entered = take_client_sessions(connection, subject=subject, client_id=client_id)
     expired = take_expired(connection, subject=subject, client_id=client_id)
     end_all_access(connection, subject, client_id)
-    return _end_there(connection, entered, expired)
+    valid_after = cut_user(connection, subject, client_id=client_id)
+    return _end_there(connection, entered, expired, valid_after)
 
 
 def end_at_all_clients(connection: Connection, user: User) -> int:
@@ -121,7 +125,8 @@ def end_at_all_clients(connection: Connection, user: User) -> int:
     entered = take_client_sessions(connection, subject=user.subject)
     expired = take_expired(connection, subject=user.subject)
     end_all_access(connection, user.subject)
-    return _end_there(connection, entered, expired)
+    valid_after = cut_user(connection, user.subject)
+    return _end_there(connection, entered, expired, valid_after)
 
 
 def end_all_at_client(connection: Connection, client_id: str) -> tuple[int, int]:
@@ -130,7 +135,8 @@ def end_all_at_client(connection: Connection, client_id: str) -> tuple[int, int]
     entered = take_client_sessions(connection, client_id=client_id)
     expired = take_expired(connection, client_id=client_id)
     apps = end_access_of_client(client_id)
-    return _end_there(connection, entered, expired), apps
+    valid_after = cut_client(connection, client_id)
+    return _end_there(connection, entered, expired, valid_after), apps
 
 
 def delete_account(connection: Connection, user: User, *, detail: str | None = None) -> None:
@@ -173,6 +179,9 @@ def _revoke(connection: Connection, which: ColumnElement[bool]) -> Sequence[Clie
     entered = client_sessions_of(connection, sessions.c.sid.in_(sids))
     _notify(connection, entered)
     connection.execute(delete(sessions).where(sessions.c.sid.in_(sids)))
+    for subject in {row.subject for row in ended}:
+        of_user = [row.sid for row in ended if row.subject == subject]
+        cut_sessions(connection, subject, of_user)
     now = clock.now()
     for row in ended:
         # An expired one had ended before.
@@ -183,10 +192,12 @@ def _revoke(connection: Connection, which: ColumnElement[bool]) -> Sequence[Clie
 
 
 def _end_there(
-    connection: Connection, entered: Sequence[ClientSession], expired: Sequence[ClientSession]
+    connection: Connection,
+    entered: Sequence[ClientSession],
+    expired: Sequence[ClientSession],
+    valid_after: datetime,
 ) -> int:
     """Notify clients of sessions that end there and go on here, and of some that had expired."""
-    valid_after = clock.now().replace(microsecond=0) + timedelta(seconds=1)
     ended: dict[str, list[Logout]] = defaultdict(list)
     for one in entered:
         ended[one.client_id].append(logouts.ended_there(one.subject, one.sid, valid_after))

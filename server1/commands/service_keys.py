@@ -16,16 +16,20 @@ from flask_handoff.keys import SigningKey, VerificationKey, new_private_file, re
 from flask_handoff.profiles import OPENID_SCOPES
 from flask_service.command_line import to_the_minute
 from flask_service.database import database
+from server1 import clock
 from server1.accounts import users
+from server1.accounts.valid_after import cut_client
 from server1.clients.registration import (
     ClientRefusedError,
     add_client,
     rotate_key,
     set_granted_scope,
 )
-from server1.clients.registry import KINDS
+from server1.clients.registry import KINDS, granted_scope
 from server1.config import config
 from server1.handoff import handoff
+
+from . import effects
 
 KEY_BITS = 2048
 
@@ -111,10 +115,14 @@ def grant_service(client_id: str, scope: frozenset[str]) -> None:
     """
     _check_scope(scope)
     with database().writing() as connection:
+        before = granted_scope(connection, client_id)
         name = set_granted_scope(connection, client_id, scope, others=handoff.clients())
-    click.echo(
-        f"{name} may: {' '.join(sorted(scope))}. A token that it has is good for 10 minutes."
-    )
+        now = clock.now()
+        if before - scope:
+            cut_client(connection, client_id)
+    click.echo(f"{name} may: {' '.join(sorted(scope))}.")
+    if before - scope:
+        click.echo(effects.tokens_dead(now))
 
 
 def rotate_client_key(

@@ -80,6 +80,18 @@ def test_an_open_page_s_next_click_says_that_access_was_withdrawn(grace_may, pai
     assert browser.get(page.url).is_redirect, "nothing is shown from before"
 
 
+def test_an_open_page_s_next_click_shows_what_is_granted_now(grace_may, pair, browser):
+    grace_may("notes:read", "notes:write")
+    browser.sign_in(pair.password, email=GRACE)
+    page = browser.arrive()
+    assert "<textarea" in page.text
+    grace_may("notes:read")
+    eventually(lambda: browser.get(page.url).is_redirect, within=SECONDS)
+    again = browser.follow(browser.get(page.url))
+    assert (again.status_code, again.url) == (200, page.url)
+    assert "<textarea" not in again.text
+
+
 def test_two_people_in_one_browser_see_their_own_notes(grace_may, pair, browser):
     grace_may("profile", "notes:read")
     browser.sign_in(pair.password)

@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -65,7 +66,7 @@ def build(environment, clock):
     if ring_exists(directory):
         keys = opened(directory)
         config = replace(config, handoff={**config.handoff, "HANDOFF_KEYS_DIRECTORY": ""})
-    app = create_app(config, keys=keys, clock=clock)
+    app = create_app(config, keys=keys, clock=clock, sleep=getattr(clock, "sleep", time.sleep))
     app.jinja_env.bytecode_cache = COMPILED
     # Nobody is put off because the machine is busy and their turn comes late.
     patient = PasswordHasher(config.hashing, longest_wait=timedelta(minutes=1))

@@ -241,7 +241,7 @@ def test_a_disabled_service_has_no_active_token(accounts, folder):
     accounts.run("clients", "disable", "report")
     assert orders.knows(token["access_token"]) == {"active": False}
     accounts.run("clients", "enable", "report")
-    assert orders.lets_in(token["access_token"])
+    assert orders.knows(token["access_token"]) == {"active": False}, "disabled is for good"
 
 
 def test_introspection_writes_nothing(accounts):

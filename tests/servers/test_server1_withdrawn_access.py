@@ -114,11 +114,12 @@ def test_another_name_ends_nothing(services):
     assert services.waiting() == []
 
 
-def test_the_next_click_brings_what_is_granted_now(services, clock):
+def test_the_next_click_brings_what_is_granted_now(services):
     visitor = services.visitor("server2")
     narrow(services)
-    clock.tick(seconds=1)
+    cut_at = second(services)
     assert scope_at(services, visitor) == "notes:read openid profile"
+    assert second(services) == cut_at + 1, "it waited: of the same second it would be refused"
     keep_out(services)
     answer = visitor.authorize(redirect_uri="http://127.0.0.1:5002/server2")
     assert "error=access_denied" in answer.location

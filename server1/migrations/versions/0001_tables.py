@@ -17,6 +17,7 @@ def upgrade(op: Operations) -> None:
     _create_codes(op)
     _create_refresh_tokens(op)
     _create_revoked_tokens(op)
+    _create_valid_after(op)
     _create_replay(op)
     _create_throttles(op)
     _create_audit(op)
@@ -174,6 +175,16 @@ def _create_revoked_tokens(op: Operations) -> None:
         sa.PrimaryKeyConstraint("jwt_id"),
         sa.Index("handoff_revoked_tokens_by_forget_at", "forget_at"),
         sqlite_with_rowid=False,
+    )
+
+
+def _create_valid_after(op: Operations) -> None:
+    op.create_table(
+        "valid_after",
+        sa.Column("name", sa.String(255), primary_key=True),
+        sa.Column("valid_after", sa.BigInteger, nullable=False),
+        sa.Column("forget_at", sa.BigInteger, nullable=False),
+        sa.Index("valid_after_by_forget_at", "forget_at"),
     )
 
 
