@@ -22,12 +22,12 @@ def key(key_ring):
 
 @pytest.fixture
 def key_file(tmp_path, key):
-    """Writes what ``clients add --service`` writes, changed as it is told."""
+    """Writes what ``clients add --kind receiver`` writes, changed as it is told."""
 
     def write(mode=0o600, **changed):
         path = tmp_path / "service.json"
         document = {
-            "type": "service",
+            "type": "receiver",
             "issuer": ISSUER,
             "token_uri": f"{ISSUER}/token",
             "client_id": CLIENT_ID,
@@ -102,7 +102,7 @@ def test_tokens_are_not_sent_where_others_could_read_them(ask, uri):
 
 
 def test_the_key_file_of_a_service_is_read(key_file, key):
-    service = ServiceKey.read(key_file(), issuer=ISSUER)
+    service = ServiceKey.read(key_file(), issuer=ISSUER, client_id=CLIENT_ID)
     assert (service.client_id, service.key.kid) == (CLIENT_ID, key.kid)
 
 
@@ -110,18 +110,19 @@ def test_the_key_file_of_a_service_is_read(key_file, key):
     ("changed", "told"),
     [
         ({"mode": 0o640}, "is open to other users"),
-        ({"type": "user"}, "not the key file of a service"),
-        ({"issuer": "https://other.example"}, "is of another issuer"),
-        ({"client_id": None}, "is missing"),
+        ({"type": "service"}, "not the key file of a receiver"),
+        ({"issuer": "https://other.example"}, "is of another issuer or client"),
+        ({"client_id": "report"}, "is of another issuer or client"),
+        ({"private_key": None}, "is missing"),
         ({"private_key": "a secret"}, "not an unencrypted private key"),
     ],
 )
 def test_a_key_file_that_is_open_or_another_is_refused(key_file, changed, told):
     with pytest.raises(ConfigurationError, match=told) as refusal:
-        ServiceKey.read(key_file(**changed), issuer=ISSUER)
+        ServiceKey.read(key_file(**changed), issuer=ISSUER, client_id=CLIENT_ID)
     assert "a secret" not in str(refusal.value)
 
 
 def test_a_key_file_that_is_missing_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"missing\.json cannot be read"):
-        ServiceKey.read(tmp_path / "missing.json", issuer=ISSUER)
+        ServiceKey.read(tmp_path / "missing.json", issuer=ISSUER, client_id=CLIENT_ID)

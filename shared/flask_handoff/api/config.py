@@ -71,13 +71,13 @@ class APIConfig(ServiceConfig):
         if path is None:
             raise ConfigurationError(
                 "HANDOFF_SERVICE_KEY_FILE is not set, and an allowlist asks the issuer by it.",
-                "Give the file that the issuer's command clients add --service has written.",
+                "Give the file that SERVER1's clients add --kind receiver --key-file has written.",
             )
         return Introspection(
             self._read.text(
                 "HANDOFF_INTROSPECTION_URI", default=f"{self.issuer.rstrip('/')}/introspect"
             ),
-            ServiceKey.read(path, issuer=self.issuer),
+            ServiceKey.read(path, issuer=self.issuer, client_id=self.client_id),
             issuer=self.issuer,
             allow_http=self.jwks_allow_http,
             clock=clock,

@@ -35,30 +35,30 @@ class ServiceKey(NamedTuple):
     key: SigningKey
 
     @classmethod
-    def read(cls, path: Path, *, issuer: str) -> ServiceKey:
-        """Read the file that ``clients add --service`` writes.
+    def read(cls, path: Path, *, issuer: str, client_id: str) -> ServiceKey:
+        """Read the file that ``clients add --kind receiver --key-file`` writes.
 
         Raises:
-            ConfigurationError: It is missing, open to other users, of another issuer, or not of
-                that form.
+            ConfigurationError: It is missing, open to other users, of another issuer or client, or
+                not of that form.
         """
         try:
             document = load_strict_json(read_private_file(path))
-            if type(document) is not dict or document.get("type") != "service":
-                raise StrictJSONError("not the key file of a service")
-            client_id, pem = document.get("client_id"), document.get("private_key")
-            if type(client_id) is not str or type(pem) is not str:
-                raise StrictJSONError("client_id or private_key is missing")
+            if type(document) is not dict or document.get("type") != "receiver":
+                raise StrictJSONError("not the key file of a receiver")
+            pem = document.get("private_key")
+            if type(pem) is not str:
+                raise StrictJSONError("private_key is missing")
             key = SigningKey.from_pem(pem.encode())
         except (StrictJSONError, KeyUnusableError) as error:
             raise ConfigurationError(
                 f"HANDOFF_SERVICE_KEY_FILE: {shown(path)} cannot be used: {error}.",
-                "Give the file that the issuer's command clients add --service has written.",
+                "Give the file that SERVER1's clients add --kind receiver --key-file has written.",
             ) from None
-        if document.get("issuer") != issuer:
+        if (document.get("issuer"), document.get("client_id")) != (issuer, client_id):
             raise ConfigurationError(
-                f"HANDOFF_SERVICE_KEY_FILE: {shown(path)} is of another issuer.",
-                "Give the file of a service of HANDOFF_ISSUER.",
+                f"HANDOFF_SERVICE_KEY_FILE: {shown(path)} is of another issuer or client.",
+                "Give the file that belongs to HANDOFF_CLIENT_ID at HANDOFF_ISSUER.",
             )
         return cls(client_id, key)
 

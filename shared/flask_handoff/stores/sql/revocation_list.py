@@ -35,10 +35,7 @@ _NOTE = Statement(
 _ENTRIES = Statement(
     "SELECT number, claim, value, dated FROM handoff_revocations "
     "WHERE issuer = :issuer AND number >= :start ORDER BY number LIMIT :most",
-    "number",
-    "claim",
-    "value",
-    "dated",
+    *RevocationEntry._fields,
 )
 # Numbers appear in their order: else a reader that has seen 6 would never look for 5. SQLite's
 # writers come one after another by themselves.
@@ -88,7 +85,5 @@ class SQLRevocationList(SQLStore):
     def entries(self, issuer: str, *, start: int, most: int) -> Sequence[RevocationEntry]:
         """Return entries, see ``RevocationList.entries``."""
         with self._reading() as connection:
-            return [
-                RevocationEntry(*row)
-                for row in _ENTRIES.rows(connection, issuer=issuer, start=start, most=most)
-            ]
+            # Rows of the same names, made once: of a million entries that is seconds.
+            return _ENTRIES.rows(connection, issuer=issuer, start=start, most=most)
