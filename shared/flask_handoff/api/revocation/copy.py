@@ -20,7 +20,7 @@ REFRESH_AFTER = timedelta(seconds=0.5)
 MAXIMUM_STALENESS = timedelta(seconds=5)
 """What was read longer ago is not believed: no token is good until the list can be read again."""
 
-_TIDY_AFTER = 60.0  # seconds; it takes about 0.1 s where a million entries are held
+_TIDY_AFTER = 60.0  # seconds; it takes about 0.3 s where a million entries are held
 _BATCH = 10_000  # entries read at once
 _MARGIN = timedelta(seconds=60)  # remembered this much longer than a token is accepted
 _TOKEN_REMEMBERED = int((ACCESS.leeway + _MARGIN).total_seconds())
