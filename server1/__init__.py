@@ -89,14 +89,15 @@ def _add_handoff(
     refresh_tokens = app_access.AccessStore(database.engine, **lent)
     app_access.init_app(app, refresh_tokens)
     code_store = SQLCodeStore(database.engine, **lent)
-    codes.init_app(app, code_store)
+    revoked_tokens = SQLRevokedTokenStore(database.engine, **lent)
+    codes.init_app(app, code_store, revoked_tokens)
     handoff.init_app(
         app,
         keys=keys,
         clients=RegisteredClients(),
         codes=code_store,
         refresh_tokens=refresh_tokens,
-        revoked_tokens=SQLRevokedTokenStore(database.engine, **lent),
+        revoked_tokens=revoked_tokens,
         replay_store=SQLReplayStore(database.engine, **lent),
         **time,
     )

@@ -80,6 +80,7 @@ class Event(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     APP_ACCESS_ENDED = "app_access_ended"
+    ACCESS_REVOKED = "access_revoked"
 
 
 audit = sa.Table(

@@ -29,9 +29,9 @@ class Logout:
     valid_after: str | None = None  # the second from which on it may enter again; None: never
 
 
-def ended_there(subject: str, sid: str, valid_after: datetime) -> Logout:
-    """Describe a session that ends at a client, goes on here, and may enter there again."""
-    return Logout(subject, sid, str(int(valid_after.timestamp())))
+def ended(subject: str, sid: str, valid_after: datetime | None) -> Logout:
+    """Describe a session that ends at a client; with an instant it may enter there again."""
+    return Logout(subject, sid, None if valid_after is None else str(int(valid_after.timestamp())))
 
 
 def enqueue(connection: Connection, client_id: str, *, subject: str, sid: str | None) -> None:

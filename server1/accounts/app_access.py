@@ -24,6 +24,7 @@ from flask_handoff.stores.sql import SQLRefreshStore
 from flask_handoff.stores.statements import Statement
 from server1 import audit
 from server1.audit import Event
+from server1.db import metadata
 
 from .client_sessions import hold_client_session
 from .consents import consents
@@ -107,6 +108,13 @@ def end_access_of_client(client_id: str) -> int:
     """End every access of one client, to whatever account, and return how many there were."""
     # No event for each: the client's own is recorded, and there may be very many.
     return len(_store().end(client_id=client_id))
+
+
+def end_access_of_everybody(connection: sa.Connection) -> None:
+    """End every access there is."""
+    families = metadata.tables["handoff_refresh_families"].c
+    for client_id in connection.execute(sa.select(families.client_id).distinct()).scalars().all():
+        _store().end(client_id=client_id)
 
 
 _FIND = Statement(

@@ -12,12 +12,13 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
+from flask_handoff import shown
 from flask_handoff.profiles import CLIENT_ID
 from server1 import audit, clock, logouts
 from server1.audit import Event
 from server1.logouts import Logout
 
-from .app_access import end_access_of_client, end_all_access
+from .app_access import end_access_of_client, end_access_of_everybody, end_all_access
 from .client_sessions import (
     ClientSession,
     client_sessions,
@@ -26,15 +27,19 @@ from .client_sessions import (
     take_client_sessions,
     take_expired,
 )
-from .codes import codes
+from .codes import codes, end_codes_of_everybody
 from .consents import remove_all_consents, remove_consent
 from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
 from .users import User, users
-from .valid_after import cut_client, cut_sessions, cut_user
+from .valid_after import cut_client, cut_everybody, cut_sessions, cut_user
 
 SWEPT_AT_ONCE = 20  # rows; a sign-in removes a few sessions that have expired
 
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
+
+
+class SessionUnknownError(LookupError):
+    """There is no such session; it may have ended."""
 
 
 def revoke_session(connection: Connection, unverified_session_id: str) -> Sequence[ClientSession]:
@@ -50,16 +55,53 @@ def revoke_session_of(connection: Connection, user: User, unverified_sid: str) -
         _revoke(connection, of_user & (sessions.c.sid == unverified_sid))
 
 
-def revoke_all_sessions(connection: Connection, user: User) -> None:
+def revoke_session_named(connection: Connection, unverified_sid: str) -> tuple[int, datetime]:
+    """End a session by its public reference, whoever's it is; return as ``revoke_all_sessions``.
+
+    Raises:
+        SessionUnknownError: There is none.
+    """
+    # What is no reference is not looked for: PostgreSQL takes no text with a NUL in it.
+    subject = None
+    if _SID.fullmatch(unverified_sid) is not None:
+        query = select(sessions.c.subject).where(sessions.c.sid == unverified_sid)
+        subject = connection.execute(query).scalar_one_or_none()
+    if subject is None:
+        raise SessionUnknownError(f"There is no session {shown(unverified_sid)}.")
+    ended = _revoke(connection, sessions.c.sid == unverified_sid)
+    return len(ended), cut_sessions(connection, subject, [unverified_sid])
+
+
+def revoke_everything(connection: Connection) -> tuple[int, int, datetime]:
+    """End every session, code and access of an app, and all tokens.
+
+    Returns:
+        How many sessions there were here, and how many of them at services; and since when what is
+        issued counts.
+    """
+    end_codes_of_everybody(connection)
+    # Locked first: a handoff under way is noted before, or finds no session.
+    connection.execute(select(sessions.c.sid).order_by(sessions.c.sid).with_for_update()).all()
+    entered, expired = take_client_sessions(connection), take_expired(connection)
+    here = connection.execute(delete(sessions).returning(sessions.c.sid)).all()
+    end_access_of_everybody(connection)
+    valid_after = cut_everybody(connection)
+    return len(here), _end_there(connection, entered, expired, None), valid_after
+
+
+def revoke_all_sessions(connection: Connection, user: User) -> tuple[int, datetime]:
     """End every session of an account, here and at the services, and the access of its apps.
 
     A service is notified of each session that entered it, and of the account as a whole: it may
     hold one that came from a session of which nothing is known here any more.
+
+    Returns:
+        How many sessions at services end, and since when what is issued counts.
     """
     ended = _revoke(connection, sessions.c.subject == user.subject)
     end_all_access(connection, user.subject)
-    cut_user(connection, user.subject)
-    _notify_of_account(connection, user, ended)
+    valid_after = cut_user(connection, user.subject)
+    return _notify_of_account(connection, user, ended), valid_after
 
 
 def revoke_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
@@ -129,14 +171,18 @@ def end_at_all_clients(connection: Connection, user: User) -> int:
     return _end_there(connection, entered, expired, valid_after)
 
 
-def end_all_at_client(connection: Connection, client_id: str) -> tuple[int, int]:
-    """End all that anybody has at one client, and return how many sessions and apps that were."""
+def end_all_at_client(connection: Connection, client_id: str) -> tuple[int, int, datetime]:
+    """End all that anybody has at one client.
+
+    Returns:
+        How many sessions there and apps that were, and since when what is issued counts.
+    """
     codes().end(client_id=client_id)
     entered = take_client_sessions(connection, client_id=client_id)
     expired = take_expired(connection, client_id=client_id)
     apps = end_access_of_client(client_id)
     valid_after = cut_client(connection, client_id)
-    return _end_there(connection, entered, expired, valid_after), apps
+    return _end_there(connection, entered, expired, valid_after), apps, valid_after
 
 
 def delete_account(connection: Connection, user: User, *, detail: str | None = None) -> None:
@@ -195,12 +241,15 @@ def _end_there(
     connection: Connection,
     entered: Sequence[ClientSession],
     expired: Sequence[ClientSession],
-    valid_after: datetime,
+    valid_after: datetime | None,
 ) -> int:
-    """Notify clients of sessions that end there and go on here, and of some that had expired."""
+    """Notify clients of sessions that end there, and of some that had expired.
+
+    With *valid_after* they go on here.
+    """
     ended: dict[str, list[Logout]] = defaultdict(list)
     for one in entered:
-        ended[one.client_id].append(logouts.ended_there(one.subject, one.sid, valid_after))
+        ended[one.client_id].append(logouts.ended(one.subject, one.sid, valid_after))
     for one in expired:
         ended[one.client_id].append(Logout(one.subject, one.sid))
     # A client may hold one that came from a session of which nothing is known here any more.
@@ -218,7 +267,8 @@ def _notify(connection: Connection, ended: Iterable[ClientSession]) -> None:
         logouts.enqueue(connection, one.client_id, subject=one.subject, sid=one.sid)
 
 
-def _notify_of_account(connection: Connection, user: User, ended: Iterable[ClientSession]) -> None:
+def _notify_of_account(connection: Connection, user: User, ended: Iterable[ClientSession]) -> int:
     entered = (*ended, *take_expired(connection, subject=user.subject))
     for client_id in sorted({one.client_id for one in entered}):
         logouts.enqueue(connection, client_id, subject=user.subject, sid=None)
+    return len(entered)

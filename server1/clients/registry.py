@@ -119,9 +119,12 @@ def disabled_client(client_id: str) -> Client:
         ClientUnknownError: There is none.
         DependencyUnavailableError: The database cannot say.
     """
-    disabled = (clients.c.client_id == client_id) & clients.c.disabled
-    with unavailable_where_it_fails(), database().reading() as connection:
-        row = connection.execute(sa.select(clients).where(disabled)).one_or_none()
+    row = None
+    # What is no name is not looked for: PostgreSQL takes no text with a NUL in it.
+    if CLIENT_ID.fullmatch(client_id) is not None:
+        disabled = (clients.c.client_id == client_id) & clients.c.disabled
+        with unavailable_where_it_fails(), database().reading() as connection:
+            row = connection.execute(sa.select(clients).where(disabled)).one_or_none()
     if row is None:
         raise ClientUnknownError("no client of this client_id is registered")
     return _registration(row, clock.now()).client

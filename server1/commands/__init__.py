@@ -7,9 +7,10 @@ from flask import Flask
 from .accounts import grants_group, users_group
 from .audit import show_audit
 from .clients import clients_group
+from .revoke import revoke, sessions_group
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to the application."""
-    for command in (users_group, grants_group, clients_group, show_audit):
+    for command in (users_group, grants_group, clients_group, revoke, sessions_group, show_audit):
         app.cli.add_command(command)

@@ -13,7 +13,7 @@ from flask_handoff import shown
 from flask_service import command_line
 from flask_service.command_line import echo_table, to_the_minute
 from flask_service.database import database
-from server1 import audit, clock
+from server1 import audit
 from server1.accounts import grants, links, revocation, users
 from server1.accounts.administration import create_account, replace_password
 from server1.accounts.email_addresses import EmailAddressError
@@ -121,10 +121,10 @@ def disable_user(email: str) -> None:
         if not user.disabled:
             audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
         links.revoke(connection, user, Purpose)
-        revocation.revoke_all_sessions(connection, user)
-        now = clock.now()
+        count, since = revocation.revoke_all_sessions(connection, user)
     click.echo(f"Disabled {user.email}, and ended its sessions.")
-    click.echo(effects.tokens_dead(now))
+    click.echo(effects.sessions_end_at_services(count))
+    click.echo(effects.tokens_dead(since))
 
 
 @users_group.command("enable")
@@ -204,7 +204,7 @@ def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> 
     with database().writing() as connection:
         user = users.by_email(connection, email)
         after, ended = change_grant(connection, user, client_id, scope, clients)
-        now = clock.now()
+        now = effects.now()
     click.echo(f"{user.email} at {client_id}: {in_words(after)}.")
     if ended is None:
         click.echo("Nothing is taken back, and nothing ends. It holds from the next sign-in there.")

@@ -13,7 +13,6 @@ from flask_handoff import Client
 from flask_service import command_line
 from flask_service.command_line import echo_table, to_the_minute
 from flask_service.database import database
-from server1 import clock
 from server1.accounts import revocation
 from server1.clients.registration import (
     ClientRefusedError,
@@ -220,11 +219,10 @@ def disable(client_id: str) -> None:
     """
     with database().writing() as connection:
         name = set_disabled(connection, client_id, True)
-        sessions, apps = revocation.end_all_at_client(connection, client_id)
-        now = clock.now()
+        sessions, apps, since = revocation.end_all_at_client(connection, client_id)
     click.echo(f"Disabled {name}. Access of it to accounts that ended: {apps}.")
     click.echo(effects.sessions_end(disabled_client(client_id), client_id, sessions))
-    click.echo(effects.tokens_dead(now))
+    click.echo(effects.tokens_dead(since))
 
 
 @clients_group.command("enable")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask_handoff import Client, shown
 from flask_handoff.profiles import ACCESS
+from server1 import clock
 
 
 def sessions_end(client: Client | None, client_id: str, count: int) -> str:
@@ -24,10 +25,26 @@ def sessions_end(client: Client | None, client_id: str, count: int) -> str:
     )
 
 
-def tokens_dead(now: datetime) -> str:
-    """Say from when on access tokens from before *now* are refused everywhere."""
-    # Those of this very second too; a service goes by its own clock, and allows for the leeway.
-    last = now.replace(microsecond=0) + ACCESS.lifetime + ACCESS.leeway
+def sessions_end_at_services(count: int) -> str:
+    """Say what becomes of sessions at whatever services."""
+    if not count:
+        return "No session at a service was known here."
+    sessions, end = ("1 session", "ends") if count == 1 else (f"{count} sessions", "end")
+    return (
+        f"{sessions} at services {end} within seconds, once each answers; the command outbox list"
+        " shows what they have not confirmed. One without a backchannel_logout_uri keeps its own."
+    )
+
+
+def now() -> datetime:
+    """Return since when what is issued counts, after a cut of now."""
+    return clock.now().replace(microsecond=0) + timedelta(seconds=1)
+
+
+def tokens_dead(valid_after: datetime) -> str:
+    """Say from when on access tokens from before that second are refused everywhere."""
+    # The last of them is dated a second before. A service goes by its own clock, and its leeway.
+    last = valid_after - timedelta(seconds=1) + ACCESS.lifetime + ACCESS.leeway
     return (
         "Access tokens already issued are dead at SERVER1 now, and at services at the latest at "
         f"{last:%H:%M:%S}Z."

@@ -16,7 +16,6 @@ from flask_handoff.keys import SigningKey, VerificationKey, new_private_file, re
 from flask_handoff.profiles import OPENID_SCOPES
 from flask_service.command_line import to_the_minute
 from flask_service.database import database
-from server1 import clock
 from server1.accounts import users
 from server1.accounts.valid_after import cut_client
 from server1.clients.registration import (
@@ -117,7 +116,7 @@ def grant_service(client_id: str, scope: frozenset[str]) -> None:
     with database().writing() as connection:
         before = granted_scope(connection, client_id)
         name = set_granted_scope(connection, client_id, scope, others=handoff.clients())
-        now = clock.now()
+        now = effects.now()
         if before - scope:
             cut_client(connection, client_id)
     click.echo(f"{name} may: {' '.join(sorted(scope))}.")

@@ -12,7 +12,14 @@ from typing import Any, cast
 from flask import Flask
 
 from flask_handoff.addresses import with_parameters
-from flask_handoff.claims import Clock, Revocation, system_clock
+from flask_handoff.claims import (
+    AccessClaims,
+    Clock,
+    RefreshFamily,
+    Revocation,
+    UnverifiedToken,
+    system_clock,
+)
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
 from flask_handoff.stores import (
     CodeStore,
@@ -48,6 +55,7 @@ from .logout_request import LogoutCarrier
 from .pages import PagesOfIssuer
 from .request_carrier import RequestCarrier
 from .revocation import deliver_revocation
+from .revocation_endpoint import revoke_any
 from .valid_after import Sleep, ValidAfter, ValidAfterHook
 
 
@@ -169,7 +177,7 @@ class HandoffIssuer(PagesOfIssuer):
             keys=keys,
             minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
             access_verifier=verifier,
-            carrier=_carrier(secret_keys, known, codes, refresh_tokens),
+            carrier=RequestCarrier.of(secret_keys, known, codes, refresh_tokens),
             valid_after=valid_after,
             codes=Codes.of(codes, refresh_tokens, self._token_user, valid_after, secret_keys),
             issued=IssuedTokens.of(revoked_tokens, verifier),
@@ -264,6 +272,17 @@ class HandoffIssuer(PagesOfIssuer):
         """
         deliver_revocation(issuer_context().minter, client, revocation)
 
+    def revoke_token(self, unverified_token: str) -> AccessClaims | RefreshFamily:
+        """Revoke a token, whichever client it was issued to, and return what it was: for operators.
+
+        An access token alone, or all of a family of refresh tokens, with their access tokens.
+
+        Raises:
+            HandoffRejectedError, RefreshTokenInvalidError: It is none that still holds.
+            DependencyUnavailableError: It cannot be told, or cannot be noted.
+        """
+        return revoke_any(issuer_context(), UnverifiedToken(unverified_token))
+
     def _logouts(
         self, issuer: str, keys: IssuerKeys, secret_keys: list[Any], clients: ClientSource
     ) -> Logouts | None:
@@ -275,15 +294,3 @@ class HandoffIssuer(PagesOfIssuer):
             IDTokenHintVerifier(issuer=issuer, keys=keys),
             LogoutCarrier(secret_keys, clients),
         )
-
-
-def _carrier(
-    secret_keys: list[Any],
-    clients: ClientSource,
-    codes: CodeStore | None,
-    refresh_tokens: RefreshStore | None,
-) -> RequestCarrier:
-    response_types = {"id_token"} if codes is None else {"id_token", "code"}
-    return RequestCarrier(
-        secret_keys, clients, response_types, offline_access=refresh_tokens is not None
-    )

@@ -68,6 +68,17 @@ class IssuedTokens(NamedTuple):
             if self.store.revoke(claims.jwt_id, forget_at=forget_at, now=int(now.timestamp())):
                 send(token_revoked, client=client, revoked=claims)
 
+    def end(self, unverified_token: UnverifiedToken, now: datetime) -> AccessClaims:
+        """Revoke an access token, whichever client it was issued to, and return what it was.
+
+        Raises:
+            HandoffRejectedError, DependencyUnavailableError: As ``revoke``.
+        """
+        claims = self.verifier.verify(unverified_token)
+        forget_at = int((claims.expires_at + REMEMBERED).timestamp())
+        self.store.revoke(claims.jwt_id, forget_at=forget_at, now=int(now.timestamp()))
+        return claims
+
 
 class _OwnRevocations(NamedTuple):
     """What an issuer itself asks: what took everything back, and what took back this token."""

@@ -164,6 +164,18 @@ class RefreshTokens(NamedTuple):
             for ended in self.store.end(family_id=family.family_id):
                 send(token_revoked, client=client, revoked=ended)
 
+    def end(self, token: str) -> RefreshFamily:
+        """End the family of a refresh token, whichever client it was issued to, and return it.
+
+        Raises:
+            RefreshTokenInvalidError: There is no such token.
+            RefreshStoreUnavailableError: It cannot be told, or cannot be ended.
+        """
+        with one_transaction(self.store):
+            family = self.store.find(_handle_sha256(token))
+            self.store.end(family_id=family.family_id)
+        return family
+
     def inspect(self, client: Client, token: str, now: datetime) -> tuple[RefreshFamily, int]:
         """Return the family of a refresh token that is good for this client, and until when.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from flask_handoff.errors import AuthorizationExpiredError
+from flask_handoff.stores import CodeStore, RefreshStore
 
 from .authorization import AuthorizationRequest, ReturnAddress
 from .clients import ClientSource
@@ -80,6 +81,18 @@ class RequestCarrier:
         self._clients = clients
         self.response_types = response_types
         self.offline_access = offline_access
+
+    @classmethod
+    def of(
+        cls,
+        secret_keys: list[Any],
+        clients: ClientSource,
+        codes: CodeStore | None,
+        refresh_tokens: RefreshStore | None,
+    ) -> Self:
+        """Return that of an issuer with these stores."""
+        response_types = {"id_token"} if codes is None else {"id_token", "code"}
+        return cls(secret_keys, clients, response_types, offline_access=refresh_tokens is not None)
 
     def pack(self, request: AuthorizationRequest) -> str:
         """Sign the request, for a hidden field or a URL."""

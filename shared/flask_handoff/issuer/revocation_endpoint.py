@@ -8,13 +8,14 @@ from typing import cast
 
 from werkzeug.wrappers import Response
 
+from flask_handoff.claims import AccessClaims, RefreshFamily, UnverifiedToken
 from flask_handoff.errors import AccessTokenError, HandoffRejectedError, RefreshTokenInvalidError
 from flask_handoff.web import request_id
 from flask_handoff.web.parameters import ParameterReader
 
 from .client_request import answer_client, presented_token
 from .clients import Client
-from .context import issuer_context
+from .context import IssuerContext, issuer_context
 from .issued_tokens import IssuedTokens
 from .refresh_tokens import has_form_of_ours
 
@@ -27,6 +28,14 @@ def revoke() -> Response:
     Source: RFC 7009, section 2.
     """
     return answer_client("revocation", _revoke)
+
+
+def revoke_any(issuer: IssuerContext, token: UnverifiedToken) -> AccessClaims | RefreshFamily:
+    """Revoke a token of whatever client, see ``HandoffIssuer.revoke_token``."""
+    refresh_tokens = issuer.codes and issuer.codes.refresh_tokens
+    if refresh_tokens is not None and has_form_of_ours(token):
+        return refresh_tokens.end(token)
+    return cast(IssuedTokens, issuer.issued).end(token, issuer.clock())
 
 
 def _revoke(client: Client, read: ParameterReader) -> Mapping[str, object]:
