@@ -283,6 +283,7 @@ def enter_notices(database_url, addresses):
             "due_at": now,
             "attempts": 0,
             "failed": False,
+            "is_probe": False,
         }
         for address in addresses
     ]
