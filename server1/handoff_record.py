@@ -28,7 +28,7 @@ from flask_handoff.web import request_id
 from flask_service.client_address import client_address
 from flask_service.database import database
 
-from . import audit, clock
+from . import audit, clock, revocation_notices
 from .accounts import users
 from .accounts.client_sessions import note_client_session
 from .accounts.sessions import SessionExpiredError
@@ -159,6 +159,10 @@ def _record_revoked(
             client_id=client.client_id,
             detail=what,
         )
+        if isinstance(revoked, AccessClaims):
+            named = {"audience": revoked.audience}
+            jwt_ids = [revoked.jwt_id]
+            revocation_notices.enqueue(connection, "jti", jwt_ids, revoked.expires_at, **named)
 
 
 def _record_tokens_refused(

@@ -1,4 +1,4 @@
-"""What waits in SERVER1's outbox: e-mails, and services to be notified of logouts."""
+"""What waits in SERVER1's outbox: e-mails, and services to be notified."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from flask_service.database import database_of
 from flask_service.job_rows import outbox_table
 from flask_service.outbox import Outbox
 
+from . import revocation_notices
 from .clients.registry import disabled_client
 from .config import Config
 from .db import metadata
@@ -21,6 +22,7 @@ from .handoff import handoff
 from .logouts import logout_jobs
 from .mail.delivery import make_delivery
 from .mail.sender import email_jobs
+from .revocation_notices import revocation_jobs
 
 table = outbox_table(metadata)
 
@@ -28,7 +30,12 @@ table = outbox_table(metadata)
 def init_app(app: Flask, config: Config, clock: Clock) -> None:
     """Give the application its outbox, and the commands for it."""
     deliver = make_delivery(config.mail, urlsplit(config.issuer).hostname or "", clock)
-    kinds = (email_jobs(deliver), logout_jobs(handoff, _client))
+    kinds = (
+        email_jobs(deliver),
+        logout_jobs(handoff, _client),
+        revocation_jobs(handoff, _client),
+    )
+    revocation_notices.init_app(app, handoff.clients)
     Outbox(table, kinds, database_of(app), clock).init_app(app)
     outbox_commands.init_app(app)
 

@@ -226,6 +226,7 @@ def _registration(url2: str, client: Mapping[str, object]) -> str:
         "response_modes": ["query"],
         "initiate_login_uri": f"{url2}/sso/login",
         "backchannel_logout_uri": f"{url2}/sso/backchannel-logout",
+        "revocation_uri": f"{url2}/sso/revocations",
         "post_logout_redirect_uris": [f"{url2}/logout"],
         "first_party": True,
     }

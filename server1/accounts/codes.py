@@ -10,7 +10,7 @@ from flask import Flask, current_app
 
 from flask_handoff.profiles import ACCESS
 from flask_handoff.stores import CodeStore, RevokedTokenStore
-from server1 import clock
+from server1 import clock, revocation_notices
 from server1.db import metadata
 
 _EXTENSION = "server1.accounts.codes"
@@ -42,7 +42,7 @@ def end_codes_of_everybody(connection: sa.Connection) -> None:
         codes().end(client_id=client_id)
 
 
-def revoke_token_id(unverified_jwt_id: str) -> datetime:
+def revoke_token_id(connection: sa.Connection, unverified_jwt_id: str) -> datetime:
     """Revoke the access token of this ``jti``, and return the second after it was issued at most.
 
     Raises:
@@ -52,6 +52,8 @@ def revoke_token_id(unverified_jwt_id: str) -> datetime:
         raise ValueError("A jti of ours is 22 to 64 letters, digits, - and _.")
     revoked: RevokedTokenStore = current_app.extensions[_REVOKED]
     now = clock.now()
-    forget_at = int((now + _LONGEST_LIFE).timestamp())
+    expires_at = now + _LONGEST_LIFE  # at the latest
+    forget_at = int(expires_at.timestamp())
     revoked.revoke(unverified_jwt_id, forget_at=forget_at, now=int(now.timestamp()))
+    revocation_notices.enqueue(connection, "jti", [unverified_jwt_id], expires_at)
     return now.replace(microsecond=0) + timedelta(seconds=1)

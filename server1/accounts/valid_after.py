@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from flask_handoff.stores.statements import Statement
 from flask_service.database import insert_into, sweep
-from server1 import clock
+from server1 import clock, revocation_notices
 from server1.audit import audit
 from server1.db import metadata
 
@@ -58,12 +58,16 @@ def latest(
 
 def cut_everybody(connection: sa.Connection) -> datetime:
     """Take back all that was ever issued, and return since when what is issued counts."""
-    return _cut(connection, [_EVERYBODY], KEPT, _newest_of_all(connection))
+    date = _cut(connection, [_EVERYBODY], KEPT, _newest_of_all(connection))
+    revocation_notices.enqueue(connection, "", [""], date)
+    return date
 
 
 def cut_client(connection: sa.Connection, client_id: str) -> datetime:
     """Take back what a client was ever issued, see ``cut_everybody``."""
-    return _cut(connection, [f"client {client_id}"], KEPT, _newest_of_all(connection))
+    date = _cut(connection, [f"client {client_id}"], KEPT, _newest_of_all(connection))
+    revocation_notices.enqueue(connection, "client_id", [client_id], date)
+    return date
 
 
 def cut_user(connection: sa.Connection, subject: str, *, client_id: str | None = None) -> datetime:
@@ -72,13 +76,18 @@ def cut_user(connection: sa.Connection, subject: str, *, client_id: str | None =
     Call it when what the user's handoffs lock is locked: what was first is in the record then.
     """
     name = f"user {subject}" if client_id is None else f"access {subject} {client_id}"
-    return _cut(connection, [name], KEPT, _newest_of(connection, subject))
+    date = _cut(connection, [name], KEPT, _newest_of(connection, subject))
+    # A notice cannot name both: other programs of the user fetch another token.
+    revocation_notices.enqueue(connection, "sub", [subject], date)
+    return date
 
 
 def cut_sessions(connection: sa.Connection, subject: str, sids: Sequence[str]) -> datetime:
     """Take back what was issued in sessions of a user that are locked, see ``cut_everybody``."""
     names = [f"session {sid}" for sid in sids]
-    return _cut(connection, names, SESSION_KEPT, _newest_of(connection, subject))
+    date = _cut(connection, names, SESSION_KEPT, _newest_of(connection, subject))
+    revocation_notices.enqueue(connection, "sid", sids, date)
+    return date
 
 
 def _cut(

@@ -24,7 +24,7 @@ PREVIOUS_SECRET_KEPT = timedelta(days=1)
 
 _AS_THEY_ARE = (  # columns that hold the field of their name
     *("client_id", "name", "first_party"),
-    *("initiate_login_uri", "backchannel_logout_uri", "resource"),
+    *("initiate_login_uri", "backchannel_logout_uri", "revocation_uri", "resource"),
 )
 
 
@@ -209,7 +209,10 @@ def set_disabled(connection: sa.Connection, client_id: str, disabled: bool) -> s
 def _check_lengths(client: Client) -> None:
     if len(client.name) > LONGEST_NAME:
         raise ClientRefusedError(f"A name has at most {LONGEST_NAME} characters.")
-    addresses = (client.initiate_login_uri, client.backchannel_logout_uri, client.resource)
+    addresses = (
+        *(client.initiate_login_uri, client.resource),
+        *(client.backchannel_logout_uri, client.revocation_uri),
+    )
     several = (*client.redirect_uris, *client.post_logout_redirect_uris)
     if any(len(uri or "") > LONGEST_URI for uri in (*several, *addresses)):
         raise ClientRefusedError(f"An address has at most {LONGEST_URI} characters.")

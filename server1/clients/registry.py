@@ -45,6 +45,7 @@ clients = sa.Table(
     sa.Column("redirect_uris", sa.Text, nullable=False),  # separated by blanks, as scopes are
     sa.Column("initiate_login_uri", sa.String(LONGEST_URI)),
     sa.Column("backchannel_logout_uri", sa.String(LONGEST_URI)),
+    sa.Column("revocation_uri", sa.String(LONGEST_URI)),
     sa.Column("post_logout_redirect_uris", sa.Text, nullable=False),
     sa.Column("resource", sa.String(LONGEST_URI)),
     sa.Column("scopes", sa.Text, nullable=False),
@@ -161,6 +162,7 @@ def _client(row: Any, *, has_previous: bool) -> Client:
         redirect_uris=tuple(row.redirect_uris.split()),
         initiate_login_uri=row.initiate_login_uri,
         backchannel_logout_uri=row.backchannel_logout_uri,
+        revocation_uri=row.revocation_uri,
         post_logout_redirect_uris=tuple(row.post_logout_redirect_uris.split()),
         resource=row.resource,
         scopes=frozenset(row.scopes.split()),

@@ -66,6 +66,7 @@ _AUTHENTICATION = {
 @click.option("--first-party", is_flag=True, help="It is ours: users are not asked for consent.")
 @click.option("--initiate-login-uri", help="Where a sign-in to it begins; shown on the home page.")
 @click.option("--backchannel-logout-uri", help="Where it is notified of logouts.")
+@click.option("--revocation-uri", help="Where its API is notified of tokens that are dead.")
 @click.option(
     "--post-logout-redirect-uri",
     "post_logout_redirect_uris",
@@ -91,6 +92,7 @@ def add(
     first_party: bool,
     initiate_login_uri: str | None,
     backchannel_logout_uri: str | None,
+    revocation_uri: str | None,
     post_logout_redirect_uris: tuple[str, ...],
     resource: str | None,
     scopes: tuple[str, ...],
@@ -106,7 +108,7 @@ def add(
         raise click.UsageError("This server itself has that address; give --resource the API's.")
     client_id = client_id or new_client_id()
     if kind == "service":
-        addresses = (initiate_login_uri, backchannel_logout_uri, resource)
+        addresses = (initiate_login_uri, backchannel_logout_uri, revocation_uri, resource)
         if first_party or any((*redirect_uris, *post_logout_redirect_uris, *addresses)):
             raise click.UsageError("A service has no address and no users: give it --scope alone.")
         add_service(name, client_id, frozenset(scopes), public_key, key_file)
@@ -119,6 +121,7 @@ def add(
             first_party=first_party,
             initiate_login_uri=initiate_login_uri,
             backchannel_logout_uri=backchannel_logout_uri,
+            revocation_uri=revocation_uri,
             post_logout_redirect_uris=tuple(dict.fromkeys(post_logout_redirect_uris)),
             resource=resource,
             scopes=frozenset(scopes),

@@ -19,7 +19,7 @@ from flask_handoff.errors import (
 )
 from flask_service import command_line
 from flask_service.database import database
-from server1 import audit
+from server1 import audit, revocation_notices
 from server1.accounts import revocation, users
 from server1.accounts.codes import revoke_token_id
 from server1.accounts.email_addresses import EmailAddressError
@@ -124,7 +124,7 @@ def _end_session(sid: str) -> None:
 def _revoke_token_id(unverified_jwt_id: str) -> None:
     with database().writing() as connection:
         try:
-            since = revoke_token_id(unverified_jwt_id)
+            since = revoke_token_id(connection, unverified_jwt_id)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
         detail = f"{unverified_jwt_id}, by an operator"
@@ -142,6 +142,13 @@ def _revoke_token() -> None:
             raise click.ClickException("That is no token of ours that still holds.") from None
         is_access = isinstance(revoked, AccessClaims)
         if isinstance(revoked, AccessClaims):
+            revocation_notices.enqueue(
+                connection,
+                "jti",
+                [revoked.jwt_id],
+                revoked.expires_at,
+                audience=revoked.audience,
+            )
             event, what = Event.TOKEN_REVOKED, f"{revoked.jwt_id}, for {revoked.audience}"
         else:
             event, what = Event.APP_ACCESS_ENDED, f"app {revoked.family_id}"

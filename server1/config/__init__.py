@@ -180,6 +180,7 @@ def _handoff(
         "response_modes": ["query", "form_post"] if demo else ["form_post"],
         "initiate_login_uri": f"{base_url}/sso/login",
         "backchannel_logout_uri": f"{base_url}/sso/backchannel-logout",
+        "revocation_uri": f"{base_url}/sso/revocations",
         "post_logout_redirect_uris": [f"{base_url}/logout"],
         "first_party": True,
         "resource": base_url,

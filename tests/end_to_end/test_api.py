@@ -8,11 +8,13 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from tests.end_to_end.journey import PATIENCE, parameters_of
+from tests.end_to_end.journey import EMAIL, PATIENCE, parameters_of
+from tests.jwks_endpoint import eventually
 from tests.strangers.browsing import go_until
 
 REDIRECT_URI = "http://127.0.0.1:49152/callback"  # nobody listens: the answer is read on its way
 CLIENT_ID = "terminal"
+SECONDS = 60  # a notice is there after a fraction of one; a busy machine takes its time
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +93,15 @@ def test_a_token_for_one_place_is_refused_at_the_other(pair, new_token):
         refused = ask(elsewhere, token)
         assert (refused.status_code, refused.json()["error"]) == (401, "invalid_token")
         assert "check=audience" in (pair.server2.log if elsewhere == notes else pair.server1.log)
+
+
+def test_what_an_operator_takes_back_the_api_refuses(new_token, pair, browser):
+    url = f"{pair.server2.base_url}/api/notes"
+    browser.sign_in(pair.password)
+    token = new_token("openid notes:read")
+    assert ask(url, token).status_code == 200
+    said = pair.server1.flask("revoke", "--user", EMAIL)
+    assert "at services at the latest at" in said
+    eventually(lambda: ask(url, token).status_code == 401, within=SECONDS)
+    browser.sign_in(pair.password)
+    assert ask(url, new_token("openid notes:read")).status_code == 200

@@ -56,6 +56,7 @@ def test_the_clients_are_registered_as_in_the_demo():
     assert client == replace(
         built_in,
         backchannel_logout_uri=f"http://{host}/sso/backchannel-logout",
+        revocation_uri=f"http://{host}/sso/revocations",
         backchannel_logout_allow_http=True,
     )
     assert terminal == built_in_terminal

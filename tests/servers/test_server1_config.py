@@ -23,6 +23,7 @@ def test_without_settings_it_is_a_pair_on_loopback():
             "response_modes": ["form_post"],
             "initiate_login_uri": "http://127.0.0.1:5002/sso/login",
             "backchannel_logout_uri": "http://127.0.0.1:5002/sso/backchannel-logout",
+            "revocation_uri": "http://127.0.0.1:5002/sso/revocations",
             "post_logout_redirect_uris": ["http://127.0.0.1:5002/logout"],
             "first_party": True,
             "resource": "http://127.0.0.1:5002",

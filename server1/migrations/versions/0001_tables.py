@@ -101,6 +101,7 @@ def _create_clients(op: Operations) -> None:
         sa.Column("redirect_uris", sa.Text, nullable=False),
         sa.Column("initiate_login_uri", sa.String(1024)),
         sa.Column("backchannel_logout_uri", sa.String(1024)),
+        sa.Column("revocation_uri", sa.String(1024)),
         sa.Column("post_logout_redirect_uris", sa.Text, nullable=False),
         sa.Column("resource", sa.String(1024)),
         sa.Column("scopes", sa.Text, nullable=False),
