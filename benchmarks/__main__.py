@@ -22,6 +22,7 @@ from benchmarks import (
     machine,
     programs,
     replay,
+    revocation,
     tokens,
 )
 from benchmarks.handoffs import Measured
@@ -29,7 +30,7 @@ from benchmarks.processes import CHECKOUT
 from benchmarks.publication import publish
 from benchmarks.verdict import Row, Verdict
 
-BY_THEMSELVES = (tokens, replay, enumeration, imports, code_flow, programs, bearer)
+BY_THEMSELVES = (tokens, replay, enumeration, imports, code_flow, programs, bearer, revocation)
 NUMBERS = handoffs.NUMBERS.union(*(part.NUMBERS for part in BY_THEMSELVES))
 LAST_RUN = CHECKOUT / "build" / "benchmarks.json"
 

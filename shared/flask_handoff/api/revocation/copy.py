@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from math import inf
 
-from flask_handoff.claims import Clock
+from flask_handoff.claims import AccessClaims, Clock
 from flask_handoff.errors import DependencyUnavailableError, RevocationListUnavailableError
 from flask_handoff.profiles import ACCESS
 from flask_handoff.stores import RevocationEntry, RevocationList
@@ -20,7 +20,11 @@ REFRESH_AFTER = timedelta(seconds=0.5)
 MAXIMUM_STALENESS = timedelta(seconds=5)
 """What was read longer ago is not believed: no token is good until the list can be read again."""
 
+_REFRESH_AFTER = REFRESH_AFTER.total_seconds()
+_MAXIMUM_STALENESS = MAXIMUM_STALENESS.total_seconds()
 _TIDY_AFTER = 60.0  # seconds; it takes about 0.3 s where a million entries are held
+_CLAIMS = ("", "client_id", "sub", "sid", "jti", "active")
+_EVERYTHING = hash("")
 _BATCH = 10_000  # entries read at once
 _MARGIN = timedelta(seconds=60)  # remembered this much longer than a token is accepted
 _TOKEN_REMEMBERED = int((ACCESS.leeway + _MARGIN).total_seconds())
@@ -54,10 +58,10 @@ class RevocationCopy:
         self._issuer = issuer
         self._clock = clock
         self._monotonic = monotonic
-        self._dates: dict[str, dict[int, int]] = {}
+        self._dates: dict[str, dict[int, int]] = {claim: {} for claim in _CLAIMS}
         self._shared: dict[int, int] = {}
         self._last: RevocationEntry | None = None
-        self._asked_at = self._read_at = -inf
+        self._asked_at = self._read_at = self._good_until = -inf
         self._tidied_at = monotonic()
         self._lock = threading.Lock()
 
@@ -65,10 +69,21 @@ class RevocationCopy:
         """Tell the present second."""
         return int(self._clock().timestamp())
 
+    def valid_after(self, claims: AccessClaims) -> int:
+        """Return the date before which a token of these claims is dead; 0 where it may be any."""
+        dates = self._dates
+        latest = dates[""].get(_EVERYTHING, 0)
+        if of_users := dates["sub"]:
+            latest = max(latest, of_users.get(hash(claims.subject), 0))
+        if of_clients := dates["client_id"]:
+            latest = max(latest, of_clients.get(hash(claims.client_id), 0))
+        if (of_sessions := dates["sid"]) and claims.session_id:
+            latest = max(latest, of_sessions.get(hash(claims.session_id), 0))
+        return latest
+
     def dated(self, claim: str, value: str) -> int:
         """Return the date of the entry of this name, 0 where there is none."""
-        dates = self._dates.get(claim)
-        return dates.get(hash(value), 0) if dates else 0
+        return self._dates[claim].get(hash(value), 0)
 
     def note(self, claim: str, value: str, dated: int) -> None:
         """Write an entry into the list.
@@ -86,23 +101,22 @@ class RevocationCopy:
             RevocationListUnavailableError: It is not, and the list is out of reach.
         """
         now = self._monotonic()
-        is_stale = self._is_stale(now)
-        if is_stale or now - self._asked_at >= REFRESH_AFTER.total_seconds():
-            # While one request asks, the others go on with what is known, unless that is too old.
-            self._ask(patience=MAXIMUM_STALENESS.total_seconds() if is_stale else 0)
-            is_stale = self._is_stale(self._monotonic())
-        if is_stale:
+        if now < self._good_until:
+            return
+        # While one request asks, the others go on with what is known, unless that is too old.
+        self._ask(patience=_MAXIMUM_STALENESS if self._is_stale(now) else 0)
+        if self._is_stale(self._monotonic()):
             raise RevocationListUnavailableError("the list of revocations is out of reach")
 
     def _is_stale(self, now: float) -> bool:
-        return now - self._read_at > MAXIMUM_STALENESS.total_seconds()
+        return now - self._read_at > _MAXIMUM_STALENESS
 
     def _ask(self, *, patience: float) -> None:
         if not self._lock.acquire(timeout=patience):
             return
         try:
             now = self._monotonic()
-            if now - self._asked_at < REFRESH_AFTER.total_seconds():
+            if now - self._asked_at < _REFRESH_AFTER:
                 return
             self._asked_at = now
             for entry in self._new_entries():
@@ -122,8 +136,7 @@ class RevocationCopy:
             self._keep(claim, value, dated)
 
     def _keep(self, claim: str, value: str, dated: int) -> None:
-        dates = self._dates.setdefault(claim, {})
-        name = hash(value)
+        dates, name = self._dates[claim], hash(value)
         if dates.get(name, 0) < dated:
             # A date is one object, however many entries bear it: that is 32 bytes of each entry.
             dates[name] = self._shared.setdefault(dated, dated)
@@ -140,6 +153,7 @@ class RevocationCopy:
             yield from found
             if len(found) < _BATCH:
                 self._read_at = asked_at  # what was noted until then is known here
+                self._good_until = asked_at + _REFRESH_AFTER
                 return
             last = found[-1]
 

@@ -25,14 +25,8 @@ class ValidAfter:
 
     def check_not_revoked(self, claims: AccessClaims, token: UnverifiedToken) -> None:
         """Check that an access token lives, see ``RevocationCheck``."""
-        copy = self._copy
-        copy.refresh()
-        valid_after = max(
-            copy.dated("", ""),
-            copy.dated("client_id", claims.client_id),
-            copy.dated("sub", claims.subject),
-            copy.dated("sid", claims.session_id) if claims.session_id else 0,
-        )
+        self._copy.refresh()
+        valid_after = self._copy.valid_after(claims)
         if valid_after and claims.issued_at.timestamp() < valid_after:
             raise TokenRevokedError("what was issued before a later date was revoked")
 
