@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import publication
+from benchmarks import publication, revocation
 from benchmarks.verdict import Row, Verdict
 
 
@@ -47,3 +47,8 @@ def test_what_is_published_is_what_was_measured():
     result = json.loads(publication.FIGURES.read_text())
     assert publication.tables(result) in publication.PAGE.read_text()
     assert publication.chart(result) == publication.CHART.read_text()
+
+
+def test_what_is_published_of_revocation_is_what_was_measured():
+    result = json.loads(revocation.FIGURES.read_text())
+    assert revocation.table(result) in revocation.PAGE.read_text()
