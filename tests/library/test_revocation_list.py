@@ -86,6 +86,14 @@ def test_of_two_about_the_same_the_later_date_stays_and_is_new(store):
     ]
 
 
+def test_an_entry_that_is_replaced_leaves_its_number_to_nobody(store):
+    note(store, dated=NOW)
+    [former] = entries(store)
+    note(store, dated=NOW + 1)
+    [latter] = entries(store)
+    assert latter.number > former.number
+
+
 def test_each_issuer_has_entries_of_its_own(store):
     note(store)
     note(store, issuer="https://other.example")
