@@ -10,7 +10,7 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.keys import IssuerKeys
-from flask_handoff.stores.sql import SQLCodeStore, SQLReplayStore, SQLRevokedTokenStore
+from flask_handoff.stores.sql import SQLReplayStore, SQLRevokedTokenStore
 from flask_handoff.web import answer_only_this_machine, limit_bodies
 from flask_service import (
     access_log,
@@ -88,7 +88,7 @@ def _add_handoff(
     lent = {"transaction": database.writing, "reading": database.reading}
     refresh_tokens = app_access.AccessStore(database.engine, **lent)
     app_access.init_app(app, refresh_tokens)
-    code_store = SQLCodeStore(database.engine, **lent)
+    code_store = codes.AccountCodeStore(database.engine, **lent)
     revoked_tokens = SQLRevokedTokenStore(database.engine, **lent)
     codes.init_app(app, code_store, revoked_tokens)
     handoff.init_app(

@@ -30,6 +30,7 @@ from flask_service.database import database
 
 from . import audit, clock, revocation_notices
 from .accounts import users
+from .accounts.app_access import notify_of_families
 from .accounts.client_sessions import note_client_session
 from .accounts.sessions import SessionExpiredError
 from .accounts.throttles import Limit, TooManyAttemptsError, count_request, network_of
@@ -132,6 +133,7 @@ def _record_reused(_app: Flask, *, client: Client, family: RefreshFamily, **_mor
             client_id=client.client_id,
             detail=f"app {family.family_id}",
         )
+        notify_of_families(connection, [family])
         with suppress(UserUnknownError):
             user = users.by_subject(connection, family.subject)
             kind = EmailKind.APP_ACCESS_ENDED

@@ -30,7 +30,7 @@ _EXTENSION = "server1.revocation_notices"
 class Notice:
     """The payload of a job, whose topic is the client."""
 
-    claim: str  # what is named: jti, sid, sub, client_id; empty for everything
+    claim: str  # what is named: jti, family_id, sid, sub, client_id; empty for everything
     name: str
     second: str  # since when what was issued counts; of one token, when it expires
 
@@ -45,6 +45,7 @@ class Notice:
         is_token = self.claim == "jti"
         return Revocation(
             jwt_id=named.get("jti"),
+            family_id=named.get("family_id"),
             session_id=named.get("sid"),
             subject=named.get("sub"),
             client_id=named.get("client_id"),
@@ -99,7 +100,7 @@ def revocation_jobs(issuer: HandoffIssuer, find_client: Callable[[str], Client])
         run=lambda job: _notify(issuer, find_client, job),
         describe=_describe,
         one_per_topic=True,
-        threads=3,
+        threads=12,  # as for logouts: APIs that hang
         grace=timedelta(milliseconds=20),
         look_every=timedelta(milliseconds=500),
     )

@@ -7,7 +7,7 @@ what ends all sessions of an account ends them as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from flask_handoff.stores import RefreshStore
 from flask_handoff.stores.ports import FAMILY_ID_LENGTH
 from flask_handoff.stores.sql import SQLRefreshStore
 from flask_handoff.stores.statements import Statement
-from server1 import audit
+from server1 import audit, clock, revocation_notices
 from server1.audit import Event
 from server1.db import metadata
 
@@ -30,6 +30,7 @@ from .client_sessions import hold_client_session
 from .consents import consents
 from .sessions import SessionExpiredError
 from .users import User, from_row, users
+from .valid_after import TRUSTED_AHEAD
 
 MOST_OF_ONE_CLIENT = 50
 """How often one program has access to one account: on as many devices, or by as many sign-ins."""
@@ -75,6 +76,33 @@ class AccessStore(SQLRefreshStore):
         for one in of_client[MOST_OF_ONE_CLIENT:]:
             with self._writing() as connection:
                 _record(connection, self.end(family_id=one.family_id))
+
+    def end(
+        self,
+        *,
+        family_id: str | None = None,
+        subject: str | None = None,
+        client_id: str | None = None,
+    ) -> Sequence[RefreshFamily]:
+        """End families, see ``RefreshStore.end``; APIs are notified where a user's are meant.
+
+        Who ends all of a client's notifies them of the client.
+        """
+        ended = super().end(family_id=family_id, subject=subject, client_id=client_id)
+        if family_id is not None or subject is not None:
+            with self._writing() as connection:
+                notify_of_families(connection, ended)
+        return ended
+
+
+def notify_of_families(connection: sa.Connection, ended: Iterable[RefreshFamily]) -> None:
+    """Notify APIs that the access tokens of these families are dead, for good.
+
+    A machine whose clock is ahead may have dated one later than now.
+    """
+    dated = clock.now().replace(microsecond=0) + TRUSTED_AHEAD
+    names = [family.family_id for family in ended]
+    revocation_notices.enqueue(connection, "family_id", names, dated)
 
 
 def init_app(app: Flask, store: RefreshStore) -> None:

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from flask import Flask, current_app
 
+from flask_handoff.claims import CodeGrant
+from flask_handoff.errors import CodeReplayedError
 from flask_handoff.profiles import ACCESS
 from flask_handoff.stores import CodeStore, RevokedTokenStore
+from flask_handoff.stores.sql import SQLCodeStore
 from server1 import clock, revocation_notices
 from server1.db import metadata
 
@@ -17,6 +20,20 @@ _EXTENSION = "server1.accounts.codes"
 _REVOKED = "server1.accounts.revoked_tokens"
 _JWT_ID = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
 _LONGEST_LIFE = ACCESS.lifetime + ACCESS.leeway + timedelta(seconds=70)
+
+
+class AccountCodeStore(SQLCodeStore):
+    """The library's store in SERVER1's database; APIs are notified when a code is used twice."""
+
+    def redeem(self, code_sha256: str, *, now: int) -> CodeGrant:
+        """Win a code, once, see ``CodeStore.redeem``."""
+        try:
+            return super().redeem(code_sha256, now=now)
+        except CodeReplayedError as error:
+            if error.jwt_id is not None:
+                with self._writing() as connection:
+                    revoke_token_id(connection, error.jwt_id)
+            raise
 
 
 def init_app(app: Flask, store: CodeStore, revoked: RevokedTokenStore) -> None:
@@ -54,6 +71,6 @@ def revoke_token_id(connection: sa.Connection, unverified_jwt_id: str) -> dateti
     now = clock.now()
     expires_at = now + _LONGEST_LIFE  # at the latest
     forget_at = int(expires_at.timestamp())
-    revoked.revoke(unverified_jwt_id, forget_at=forget_at, now=int(now.timestamp()))
-    revocation_notices.enqueue(connection, "jti", [unverified_jwt_id], expires_at)
+    if revoked.revoke(unverified_jwt_id, forget_at=forget_at, now=int(now.timestamp())):
+        revocation_notices.enqueue(connection, "jti", [unverified_jwt_id], expires_at)
     return now.replace(microsecond=0) + timedelta(seconds=1)

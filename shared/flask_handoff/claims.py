@@ -81,10 +81,12 @@ class Logout:
 class Revocation:
     """What an issuer takes back: one token by its name, or all that was issued until an instant.
 
-    It names one of *jwt_id*, *session_id*, *subject* and *client_id*, or none: then everything.
+    It names one of *jwt_id*, *family_id*, *session_id*, *subject* and *client_id*, or none: then
+    everything.
 
     Args:
         jwt_id, expires_at: One access token (``jti``), and when it dies by itself.
+        family_id: The refresh token whose access tokens are meant: each ``jti`` begins with it.
         session_id: The session (``sid``) whose tokens are meant.
         subject: The account whose tokens are meant.
         client_id: The program whose tokens are meant.
@@ -97,16 +99,17 @@ class Revocation:
 
     jwt_id: str | None = None
     expires_at: datetime | None = None
+    family_id: str | None = None
     session_id: str | None = None
     subject: str | None = None
     client_id: str | None = None
     valid_after: datetime | None = None
 
     def __post_init__(self) -> None:
-        names = (self.jwt_id, self.session_id, self.subject, self.client_id)
+        names = (self.jwt_id, self.family_id, self.session_id, self.subject, self.client_id)
         names_token = self.jwt_id is not None
         if sum(name is not None for name in names) > 1 or "" in names:
-            raise ValueError("a revocation names one of a token, a session, a user and a client")
+            raise ValueError("a revocation names one token, family, session, user or client")
         if names_token != (self.expires_at is not None) or names_token != (not self.valid_after):
             raise ValueError("a token's revocation has expires_at, any other has valid_after")
         if self.dated.microsecond:
@@ -122,6 +125,7 @@ class Revocation:
         """The claim that tells what is meant, and its value; two empty texts for everything."""
         named = {
             "jti": self.jwt_id,
+            "family_id": self.family_id,
             "sid": self.session_id,
             "sub": self.subject,
             "client_id": self.client_id,

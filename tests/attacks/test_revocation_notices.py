@@ -27,12 +27,13 @@ def mint(key_ring, clock):
     "named",
     [
         {"jwt_id": "j" * 43},
+        {"family_id": "f" * 24},
         {"session_id": "a-session"},
         {"subject": "u"},
         {"client_id": "reader"},
         {},
     ],
-    ids=["token", "session", "user", "client", "everything"],
+    ids=["token", "family", "session", "user", "client", "everything"],
 )
 def test_what_is_minted_is_what_the_notice_proves(trial, mint, clock, named):
     date = "expires_at" if "jwt_id" in named else "valid_after"
@@ -55,6 +56,7 @@ BAD_EVENTS = {
     "a session that is null": {SESSION_REVOKED: {"sid": None, "valid_after": DATE}},
     "a session without a name": {SESSION_REVOKED: {"valid_after": DATE}},
     "a user that is null": {TOKENS_REVOKED: {"sub": None, "valid_after": DATE}},
+    "a family and a user": {TOKENS_REVOKED: {"family_id": "f", "sub": "u", "valid_after": DATE}},
     "a user and a client": {TOKENS_REVOKED: {"sub": "u", "client_id": "c", "valid_after": DATE}},
     "a name not known": {TOKENS_REVOKED: {"group": "g", "valid_after": DATE}},
     "everything without a date": {TOKENS_REVOKED: {}},
@@ -149,6 +151,7 @@ def test_without_a_replay_store_no_notice_counts(trial):
         {"jwt_id": "j"},
         {"subject": "", "valid_after": "date"},
         {"subject": "u", "client_id": "c"},
+        {"family_id": "f", "session_id": "s"},
         {"subject": "u", "expires_at": "date"},
         {"jwt_id": "j", "expires_at": "date", "valid_after": "date"},
         {"subject": "u", "valid_after": "half"},

@@ -35,11 +35,14 @@ OTHERS = {
     "session_id": {"session_id": "another"},
     "subject": {"subject": "bob"},
     "client_id": {"client_id": "writer"},
+    "family_id": {"jwt_id": "g" * 43},
 }
 
 
 @pytest.mark.parametrize(
-    "named", [{"session_id": "s"}, {"subject": "ada"}, {"client_id": "reader"}], ids=str
+    "named",
+    [{"session_id": "s"}, {"subject": "ada"}, {"client_id": "reader"}, {"family_id": "j" * 24}],
+    ids=str,
 )
 def test_a_cut_ends_what_it_names_and_nothing_else(service, named):
     [name] = named

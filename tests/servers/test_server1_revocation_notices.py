@@ -12,7 +12,7 @@ from server1.accounts.valid_after import cut_everybody
 from tests.jwks_endpoint import JWKSEndpoint, response, sends
 from tests.servers.accounts_visitor import EMAIL, running_accounts
 from tests.servers.audit_log import writing
-from tests.servers.test_server1_app_access import first_tokens, refresh
+from tests.servers.test_server1_app_access import end_it, first_tokens, refresh
 from tests.servers.test_server1_consent import (
     NOTES,
     SECRET,
@@ -94,6 +94,42 @@ def test_what_a_user_loses_is_told(accounts, api, take_back):
     subject = accounts.find().subject
     take_back(visitor)
     assert {"sub": subject, "valid_after": valid_after(accounts)} in told(accounts, api)
+
+
+def used_again(_visitor, accounts, tokens):
+    refresh(accounts, tokens["refresh_token"])
+    accounts.clock.tick(seconds=11)
+    for _ in range(2):  # the first is the end
+        assert refresh(accounts, tokens["refresh_token"]).status_code == 400
+
+
+def revoked_by_itself(_visitor, accounts, tokens):
+    data = {"token": tokens["refresh_token"], "client_id": "wiki", "client_secret": SECRET}
+    accounts.app.test_client().post("/revoke", data=data, base_url=accounts.issuer)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda visitor, *_: end_it(visitor), revoked_by_itself, used_again],
+    ids=["by its user", "by itself", "used again"],
+)
+def test_an_app_that_ends_is_told_once_by_its_tokens_names(accounts, api, end):
+    visitor = signed_in(accounts)
+    tokens = first_tokens(visitor)
+    end(visitor, accounts, tokens)
+    date = int(accounts.clock().timestamp()) + 8  # another machine may be so far ahead
+    (event,) = told(accounts, api)
+    assert claims_of(tokens["access_token"])["jti"].startswith(event["family_id"])
+    assert event == {"family_id": event["family_id"], "valid_after": date}
+
+
+def test_a_code_used_twice_is_told_once(accounts, api):
+    visitor = signed_in(accounts)
+    code = code_of(answer(visitor, asked(visitor, scope="openid profile notes:read")))
+    token = exchange(accounts, code).json["access_token"]
+    for _ in range(3):
+        assert exchange(accounts, code).status_code == 400
+    assert [event["jti"] for event in told(accounts, api)] == [claims_of(token)["jti"]]
 
 
 def test_a_session_that_ends_is_told(accounts, api):

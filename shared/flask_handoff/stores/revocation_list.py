@@ -10,8 +10,9 @@ from typing import NamedTuple, Protocol
 class RevocationEntry(NamedTuple):
     """One entry, of which the number tells when it was noted: the higher, the later.
 
-    ``claim`` is ``jti``, ``sid``, ``sub`` or ``client_id``, empty for everything, or ``active``:
-    then *value* is the ``jti`` of a token that the issuer has called active until *dated*.
+    ``claim`` is ``jti``, ``family_id``, ``sid``, ``sub`` or ``client_id``, empty for everything, or
+    ``active``: then *value* is the ``jti`` of a token that the issuer has called active until
+    *dated*.
     """
 
     number: int

@@ -17,8 +17,9 @@ from .verification import UP_TO_THE_CLAIMS, check_lifetime, check_time, run_chec
 _NAMED: Mapping[str, tuple[frozenset[str], ...]] = {
     TOKEN_REVOKED: (frozenset({"jti", "exp"}),),
     SESSION_REVOKED: (frozenset({"sid", "valid_after"}),),
-    TOKENS_REVOKED: tuple(
-        frozenset({"valid_after", *named}) for named in (("sub",), ("client_id",), ())
+    TOKENS_REVOKED: (
+        *(frozenset({"valid_after", name}) for name in ("sub", "client_id", "family_id")),
+        frozenset({"valid_after"}),
     ),
 }
 
@@ -67,6 +68,7 @@ def check_claims(case: RevocationVerification) -> None:
     case.revocation = Revocation(
         jwt_id=told.jwt_id(strict=True),
         expires_at=told.date("exp"),
+        family_id=told.text("family_id"),
         session_id=told.text("sid"),
         subject=told.text("sub"),
         client_id=told.text("client_id"),

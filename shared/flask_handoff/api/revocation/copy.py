@@ -13,6 +13,7 @@ from flask_handoff.claims import AccessClaims, Clock
 from flask_handoff.errors import DependencyUnavailableError, RevocationListUnavailableError
 from flask_handoff.profiles import ACCESS
 from flask_handoff.stores import RevocationEntry, RevocationList
+from flask_handoff.stores.ports import FAMILY_ID_LENGTH
 
 REFRESH_AFTER = timedelta(seconds=0.5)
 """A process asks for what is new at most this often; so late it may refuse a revoked token."""
@@ -23,7 +24,7 @@ MAXIMUM_STALENESS = timedelta(seconds=5)
 _REFRESH_AFTER = REFRESH_AFTER.total_seconds()
 _MAXIMUM_STALENESS = MAXIMUM_STALENESS.total_seconds()
 _TIDY_AFTER = 60.0  # seconds; it takes about 0.3 s where a million entries are held
-_CLAIMS = ("", "client_id", "sub", "sid", "jti", "active")
+_CLAIMS = ("", "client_id", "sub", "sid", "family_id", "jti", "active")
 _EVERYTHING = hash("")
 _BATCH = 10_000  # entries read at once
 _MARGIN = timedelta(seconds=60)  # remembered this much longer than a token is accepted
@@ -79,6 +80,8 @@ class RevocationCopy:
             latest = max(latest, of_clients.get(hash(claims.client_id), 0))
         if (of_sessions := dates["sid"]) and claims.session_id:
             latest = max(latest, of_sessions.get(hash(claims.session_id), 0))
+        if of_families := dates["family_id"]:
+            latest = max(latest, of_families.get(hash(claims.jwt_id[:FAMILY_ID_LENGTH]), 0))
         return latest
 
     def dated(self, claim: str, value: str) -> int:
