@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -181,6 +182,13 @@ def incomplete_callback(tab):
 
 
 def denied(tab):
+    begun = tab.page.request.get(f"{tab.home2}sso/login", max_redirects=0)
+    (state,) = parse_qs(urlsplit(begun.headers["location"]).query)["state"]
+    told = urlencode({"error": "login_required", "state": state, "iss": tab.pair.server1.base_url})
+    tab.page.goto(f"{tab.home2}sso/callback?{told}")
+
+
+def not_confirmed(tab):
     tab.page.goto(f"{tab.home2}sso/login?prompt=none")
 
 
@@ -308,6 +316,7 @@ STRANGERS = {
     not_signed_in_after_all: "You are not signed in",
     incomplete_callback: "This request is not complete",
     denied: "You are not signed in here",
+    not_confirmed: "You are signed out",
     signed_out_already: "You are signed out",
     unsaved_text: "You are signed out",
 }

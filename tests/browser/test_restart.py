@@ -27,6 +27,7 @@ def test_after_a_restart_the_person_notices_nothing(tab):
     tab.arrive()
     tab.pair.server2.restart()
     wait_until_it_would_be_checked(tab)
+    tab.complaints.clear()  # of what the browser asked for while nothing answered
     tab.page.goto(tab.home2)
     tab.page.get_by_role("link", name="Open your notes").click()
     tab.page.wait_for_url(tab.notes)

@@ -49,7 +49,8 @@ def test_who_may_only_read_gets_a_page_to_read_and_cannot_write(grace_may, pair,
     assert notes.status_code == 200
     assert "<textarea" not in notes.text
     page = f"{pair.server2.base_url}/notes"
-    token = {"csrf_token": fields_of(notes)["csrf_token"]}
+    sign_out = browser.get(f"{pair.server2.base_url}/logout")
+    token = {"csrf_token": fields_of(sign_out)["csrf_token"]}
     assert browser.post(page, {**token, "text": "written all the same"}).status_code == 403
     assert browser.post(f"{page}/1/delete", token).status_code == 403
     assert "written all the same" not in browser.get(page).text
