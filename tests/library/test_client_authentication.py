@@ -26,7 +26,7 @@ CLIENTS = ClientRegistry([entry("wiki", SECRET, NEXT), entry("other", "o" * 43),
 def authenticate(authorization=None, **body):
     unverified = {name: value if type(value) is list else [value] for name, value in body.items()}
     read = ParameterReader(unverified, TokenRequestError)
-    return authenticate_client(read, authorization, CLIENTS).client_id
+    return authenticate_client(read, authorization, CLIENTS).client.client_id
 
 
 def basic(client_id="wiki", secret=SECRET, scheme="Basic"):

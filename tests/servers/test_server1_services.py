@@ -333,12 +333,16 @@ def test_an_assertion_is_good_once_on_either_database(with_api_on, folder, clock
     assert statuses == [200, *[401] * 15]
 
 
-def test_a_token_that_cannot_be_recorded_is_not_issued(with_api, folder, clock):
+@pytest.mark.parametrize("table", ["audit", "handoff_replay", "users"])
+def test_where_a_table_is_out_of_reach_nothing_is_issued_or_spent(with_api, folder, clock, table):
     with_api.run(*ADD)
-    service = read(folder / "report.json")
-    with with_api.database.writing() as connection:
-        connection.execute(text("DROP TABLE audit"))
-    assert ask(with_api, assertion(service, clock)).status_code == 503
+    signed = assertion(read(folder / "report.json"), clock)
+    for names, status in (((table, "elsewhere"), 503), (("elsewhere", table), 200)):
+        with with_api.database.writing() as connection:
+            connection.execute(text("ALTER TABLE {} RENAME TO {}".format(*names)))
+        assert ask(with_api, signed).status_code == status
+    assert ask(with_api, signed).status_code == 401
+    assert len([row for row in rows(with_api) if row.event == Event.TOKENS_ISSUED]) == 1
 
 
 # Rotation.

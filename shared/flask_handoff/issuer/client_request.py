@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Literal
 
 from flask import jsonify, request
@@ -24,11 +26,16 @@ from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, unverified_parameters
 
 from .clients import Client
+from .clients.assertions import Proof
 from .clients.authentication import authenticate_client
 from .context import issuer_context
+from .valid_after import ValidAfter
 
-Answer = Callable[[Client, ParameterReader], Mapping[str, object]]
-"""Makes what a client is told that is authenticated; raises ``TokenRequestError`` to refuse it."""
+Reply = Callable[[], Mapping[str, object]]
+"""Makes what a client is told, once what it was granted is committed: a KMS may take its time."""
+
+Answer = Callable[[Client, ParameterReader], Reply]
+"""Grants what a client asks for that is authenticated; ``TokenRequestError`` refuses it."""
 
 _Kind = Literal["token", "revocation", "introspection"]
 
@@ -46,14 +53,43 @@ def answer_client(kind: _Kind, answer: Answer) -> Response:
     client = None
     try:
         read, issuer = _read_parameters(), issuer_context()
-        client = authenticate_client(
+        proof = authenticate_client(
             read, request.headers.get("Authorization"), issuer.clients, issuer.assertions
         )
-        response: Response = jsonify(answer(client, read))
+
+        def grant() -> Reply:
+            nonlocal client
+            client = proof.client
+            return answer(client, read)
+
+        reply = _redeemed(proof, grant, issuer.valid_after)
+        response: Response = jsonify(reply())
     except (TokenRequestError, DependencyUnavailableError) as error:
         response = _refuse(kind, error, client)
     response.headers["Pragma"] = "no-cache"  # beside no-store, for caches of HTTP/1.0
     return response
+
+
+def _redeemed(proof: Proof, grant: Callable[[], Reply], valid_after: ValidAfter) -> Reply:
+    """Redeem what proves who asks, then grant: in one transaction, where the store has them.
+
+    What proved it is spent by a refusal as well. Where it is not known what was granted, neither
+    holds, and it is as good as before.
+    """
+    if proof.transaction is None:
+        proof.redeem()
+        return valid_after.when_due(grant)
+
+    def redeem_and_grant(begin: Callable[[], AbstractContextManager[object]]) -> Reply:
+        with begin():
+            proof.redeem()
+            try:
+                return grant()
+            except TokenRequestError as error:
+                refusal = error  # this is committed
+        raise refusal
+
+    return valid_after.when_due(partial(redeem_and_grant, proof.transaction))
 
 
 def presented_token(read: ParameterReader) -> UnverifiedToken:

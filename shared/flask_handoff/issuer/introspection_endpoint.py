@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import cast
 
 from werkzeug.wrappers import Response
@@ -18,7 +19,7 @@ from flask_handoff.errors import (
 from flask_handoff.web import request_id
 from flask_handoff.web.parameters import ParameterReader
 
-from .client_request import answer_client, presented_token
+from .client_request import Reply, answer_client, presented_token
 from .clients import Client
 from .context import IssuerContext, issuer_context
 from .grants import one_transaction
@@ -36,7 +37,7 @@ def introspect() -> Response:
     return answer_client("introspection", _introspect)
 
 
-def _introspect(client: Client, read: ParameterReader) -> Mapping[str, object]:
+def _introspect(client: Client, read: ParameterReader) -> Reply:
     if client.is_public:
         # Else anybody could try out tokens, RFC 7662, section 2.1.
         raise ClientAuthenticationError("a public client proves nothing, and learns nothing")
@@ -58,9 +59,9 @@ def _introspect(client: Client, read: ParameterReader) -> Mapping[str, object]:
             error,
             request_id(),
         )
-        return {"active": False}
+        return partial(dict, active=False)
     known = {name: value for name, value in found.items() if value not in (None, "")}
-    return {"active": True, "iss": issuer.config.issuer, **known}
+    return partial(dict, active=True, iss=issuer.config.issuer, **known)
 
 
 def _access_token(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import cast
 
 from werkzeug.wrappers import Response
@@ -13,7 +12,7 @@ from flask_handoff.errors import AccessTokenError, HandoffRejectedError, Refresh
 from flask_handoff.web import request_id
 from flask_handoff.web.parameters import ParameterReader
 
-from .client_request import answer_client, presented_token
+from .client_request import Reply, answer_client, presented_token
 from .clients import Client
 from .context import IssuerContext, issuer_context
 from .issued_tokens import IssuedTokens
@@ -38,7 +37,7 @@ def revoke_any(issuer: IssuerContext, token: UnverifiedToken) -> AccessClaims | 
     return cast(IssuedTokens, issuer.issued).end(token, issuer.clock())
 
 
-def _revoke(client: Client, read: ParameterReader) -> Mapping[str, object]:
+def _revoke(client: Client, read: ParameterReader) -> Reply:
     token, issuer = presented_token(read), issuer_context()
     refresh_tokens = issuer.codes and issuer.codes.refresh_tokens
     try:
@@ -55,4 +54,4 @@ def _revoke(client: Client, read: ParameterReader) -> Mapping[str, object]:
             error,
             request_id(),
         )
-    return {}
+    return dict

@@ -9,12 +9,13 @@ from functools import partial
 
 from werkzeug.wrappers import Response
 
+from flask_handoff.claims import ClientGrant
 from flask_handoff.errors import TokenRequestError
 from flask_handoff.profiles import ACCESS, PROFILES
 from flask_handoff.web.parameters import ParameterReader
 
 from .client_credentials import ClientScopeHook, grant_for_itself
-from .client_request import Answer, answer_client
+from .client_request import Answer, Reply, answer_client
 from .clients import Client
 from .codes import Codes, Redeemed
 from .context import issuer_context
@@ -29,7 +30,7 @@ def token() -> Response:
     return answer_client("token", _issue)
 
 
-def _issue(client: Client, read: ParameterReader) -> Mapping[str, object]:
+def _issue(client: Client, read: ParameterReader) -> Reply:
     grant_type = read.text("grant_type")
     if grant_type is None:
         raise TokenRequestError("grant_type: missing")
@@ -56,22 +57,18 @@ def _grants() -> Mapping[str, Answer]:
     return grants
 
 
-def _serve(
-    client_scope: ClientScopeHook, client: Client, read: ParameterReader
-) -> Mapping[str, object]:
+def _serve(client_scope: ClientScopeHook, client: Client, read: ParameterReader) -> Reply:
     issuer = issuer_context()
-    valid_after, client_id = issuer.valid_after, client.client_id
-
-    def due() -> datetime:
-        date = valid_after.now()
-        valid_after.check_due(date, client_id, client_id, None)
-        return date
-
-    issued_at = valid_after.when_due(due)
+    issued_at, client_id = issuer.valid_after.now(), client.client_id
+    issuer.valid_after.check_due(issued_at, client_id, client_id, None)
     grant = grant_for_itself(
         client, read, client_scope, issuer=issuer.config.issuer, clients=issuer.clients
     )
-    access_token = issuer.minter.mint_access(
+    return partial(_answer_service, grant, issued_at)
+
+
+def _answer_service(grant: ClientGrant, issued_at: datetime) -> Mapping[str, object]:
+    access_token = issuer_context().minter.mint_access(
         subject=grant.client_id,
         client_id=grant.client_id,
         audience=grant.audience,
@@ -83,18 +80,17 @@ def _serve(
     return _bearer(access_token, grant.scope)
 
 
-def _exchange_code(codes: Codes, client: Client, read: ParameterReader) -> Mapping[str, object]:
+def _exchange_code(codes: Codes, client: Client, read: ParameterReader) -> Reply:
     redeemed = codes.redeem(client, read, issuer_context().clock())
     grant = redeemed.grant
-    return _answer(client, redeemed, jwt_id=grant.jwt_id, nonce=grant.nonce)
+    return partial(_answer, client, redeemed, jwt_id=grant.jwt_id, nonce=grant.nonce)
 
 
-def _refresh(
-    refresh_tokens: RefreshTokens, client: Client, read: ParameterReader
-) -> Mapping[str, object]:
+def _refresh(refresh_tokens: RefreshTokens, client: Client, read: ParameterReader) -> Reply:
     # What cannot be signed or recorded must not cost the client the token that it holds.
     with refresh_tokens.refreshed(client, read, issuer_context().clock()) as refreshed:
-        return _answer(client, refreshed, jwt_id=new_jwt_id(refreshed.grant.family_id))
+        answer = _answer(client, refreshed, jwt_id=new_jwt_id(refreshed.grant.family_id))
+    return partial(dict, answer)
 
 
 def _answer(

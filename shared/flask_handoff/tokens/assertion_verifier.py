@@ -138,6 +138,7 @@ class ClientAssertionVerifier(OneUseVerifier):
         verification.check_time,
         check_one_use,
     )
+    inspections = checks[:-1]
 
     def __init__(
         self,
@@ -164,6 +165,14 @@ class ClientAssertionVerifier(OneUseVerifier):
     def verify(self, unverified_token: UnverifiedToken) -> None:
         """Check the assertion completely, and claim it. It proves who the client is.
 
+        Raises:
+            HandoffRejectedError, ReplayStoreUnavailableError: See ``inspect`` and ``redeem``.
+        """
+        self.redeem(self.inspect(unverified_token))
+
+    def inspect(self, unverified_token: UnverifiedToken) -> AssertionVerification:
+        """Check all but that the assertion was never used. It takes no part in any transaction.
+
         It is a compact JWS as it came, at most 4,096 characters.
 
         Raises:
@@ -173,10 +182,18 @@ class ClientAssertionVerifier(OneUseVerifier):
             TokenSignatureError: Not signed by that key, or changed since.
             TokenClaimError: A claim is missing, of the wrong type or value; its subclasses
                 TokenExpiredError and TokenNotYetValidError where only the time is wrong.
-            TokenReplayedError: It was used before.
-            ReplayStoreUnavailableError: It cannot be told.
 
         Sources: RFC 7523, section 3; OpenID Connect Core 1.0, section 9; RFC 8725, section 3.
         """
         case = AssertionVerification(self, unverified_token)
-        run_checks(case, self.checks)
+        run_checks(case, self.inspections)
+        return case
+
+    def redeem(self, case: AssertionVerification) -> None:
+        """Claim an assertion that was inspected: it proves who the client is, once.
+
+        Raises:
+            TokenReplayedError: It was used before.
+            ReplayStoreUnavailableError: It cannot be told.
+        """
+        run_checks(case, (check_one_use,))

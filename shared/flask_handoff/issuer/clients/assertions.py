@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Self
 
 from flask_handoff.claims import Clock, UnverifiedToken
@@ -15,6 +17,19 @@ from .registry import ClientSource
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """The only ``client_assertion_type``. Source: RFC 7523, section 2.2."""
+
+
+def _nothing() -> None:
+    """Redeem nothing: a secret is good again."""
+
+
+class Proof(NamedTuple):
+    """That a request is from a client: once what proves it is redeemed, and not before."""
+
+    client: Client
+    redeem: Callable[[], None] = _nothing
+    transaction: Callable[[], AbstractContextManager[object]] | None = None
+    """That the store was lent by the application: to redeem, and grant, in one."""
 
 
 class ClientAssertions(NamedTuple):
@@ -32,14 +47,17 @@ class ClientAssertions(NamedTuple):
         """Return None without a store: an assertion must not be good twice."""
         return None if replay_store is None else cls(issuer, replay_store, clients, clock)
 
-    def authenticate(self, unverified_token: UnverifiedToken, client_id: str | None) -> Client:
-        """Return the client that has signed this assertion, for now and never again.
+    def authenticate(self, unverified_token: UnverifiedToken, client_id: str | None) -> Proof:
+        """Return the client that has signed this assertion, which is redeemed once.
+
+        Who sends what is not genuine gets no further than this, and holds no transaction.
 
         Args:
             client_id: Who sends it, where the request says so.
 
         Raises:
-            ClientAssertionError: It proves nothing; the text, for the log, names the check.
+            ClientAssertionError: It proves nothing; the text, for the log, names the check. The
+                proof raises it as well: it was used before.
             DependencyUnavailableError: It cannot be told.
 
         Sources: RFC 7521, section 4.2; RFC 7523, section 3.
@@ -47,11 +65,15 @@ class ClientAssertions(NamedTuple):
         client = self.signer(unverified_token)
         if client_id not in (None, client.client_id):
             raise ClientAssertionError("client_id: not the client of the client_assertion")
-        try:
-            self.verifier(client).verify(unverified_token)
-        except HandoffRejectedError as error:
-            raise _refusal(f"of {client.client_id}, check {error.check}: {error}", error) from error
-        return client
+        verifier = self.verifier(client)
+        with _refused(client):
+            case = verifier.inspect(unverified_token)
+
+        def redeem() -> None:
+            with _refused(client):
+                verifier.redeem(case)
+
+        return Proof(client, redeem, getattr(self.replay_store, "transaction", None))
 
     def signer(self, unverified_token: UnverifiedToken) -> Client:
         """Return the client that an assertion says it is from, which nothing has proved yet.
@@ -77,6 +99,14 @@ class ClientAssertions(NamedTuple):
             token_endpoint=f"{self.issuer}/token" if allows else None,
             clock=self.clock,
         )
+
+
+@contextmanager
+def _refused(client: Client) -> Iterator[None]:
+    try:
+        yield
+    except HandoffRejectedError as error:
+        raise _refusal(f"of {client.client_id}, check {error.check}: {error}", error) from error
 
 
 def _refusal(problem: str, cause: HandoffRejectedError) -> ClientAssertionError:

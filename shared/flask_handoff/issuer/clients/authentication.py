@@ -17,7 +17,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.web.parameters import ParameterReader
 
-from .assertions import ASSERTION_TYPE, ClientAssertions
+from .assertions import ASSERTION_TYPE, ClientAssertions, Proof
 from .client import Client
 from .registry import ClientSource
 
@@ -46,8 +46,8 @@ def authenticate_client(
     unverified_authorization: str | None,
     clients: ClientSource,
     assertions: ClientAssertions | None = None,
-) -> Client:
-    """Return the client that sends a request, once it has proved who it is.
+) -> Proof:
+    """Return which client sends a request, and what is to be redeemed before it is answered.
 
     Args:
         read: The parameters in the request's body.
@@ -86,7 +86,7 @@ def authenticate_client(
     except ClientUnknownError:
         raise _refusal() from None
     _check_secret(client, unverified.secret)
-    return client
+    return Proof(client)
 
 
 def _check_secret(client: Client, unverified_secret: str) -> None:
