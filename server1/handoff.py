@@ -68,7 +68,7 @@ def token_user(client: Client, subject: str, session_id: str | None) -> SignedIn
 def client_scope(client: Client, requested_scope: frozenset[str]) -> frozenset[str]:
     """Return what a service may do for itself."""
     with unavailable_where_it_fails(), database().reading() as connection:
-        return service_scope(connection, client)
+        return service_scope(connection, client.client_id)
 
 
 def end_session() -> None:

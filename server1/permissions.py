@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection
+import sqlalchemy as sa
 
 from flask_handoff import AccessDeniedError, Client, SignedInUser
 from flask_handoff.profiles import OPENID_SCOPES
+from flask_handoff.stores.statements import Statement
 
-from .accounts import users
 from .accounts.grants import default_scope, find_grant, scope_of
-from .accounts.users import User
-from .clients.registry import granted_scope
+from .accounts.users import User, users
+from .clients.registry import clients
 from .config import config
 
 
 def permitted_scope(
-    connection: Connection,
+    connection: sa.Connection,
     user: User | SignedInUser,
     client: Client,
     requested_scope: frozenset[str],
-    clients: Callable[[], Iterable[Client]],
+    all_clients: Callable[[], Iterable[Client]],
 ) -> frozenset[str]:
     """Return what a client may do for a user, of what it asks for.
 
@@ -29,7 +29,7 @@ def permitted_scope(
     to it can delegate, and gains nothing.
 
     Args:
-        clients: Returns all clients; called where it matters whose API knows a scope.
+        all_clients: Returns all clients; called where it matters whose API knows a scope.
 
     Raises:
         AccessDeniedError: The user may not enter this client.
@@ -41,7 +41,7 @@ def permitted_scope(
     known, delegated = frozenset[str](), frozenset[str]()
     # An ID Token says what may be done at its client; only with a code comes a token for others.
     if foreign and "code" in client.response_types:
-        for service in clients():
+        for service in all_clients():
             if asked := service.scopes & foreign:
                 known |= asked
                 delegated |= asked & scope_of(connection, user.subject, service)
@@ -54,13 +54,19 @@ def permitted_scope(
     return requested_scope & allowed - (known - delegated)
 
 
-def service_scope(connection: Connection, client: Client) -> frozenset[str]:
-    """Return what a service may do for itself.
+_OF_SERVICE = Statement(
+    sa.select(clients.c.granted_scope).where(
+        clients.c.client_id == sa.bindparam("service"),
+        clients.c.disabled.is_(False),
+        ~sa.exists().where(users.c.subject == clients.c.client_id),
+    )
+)
 
-    That is nothing where an account has its name for a subject: APIs would take it for that user.
+
+def service_scope(connection: sa.Connection, client_id: str) -> frozenset[str]:
+    """Return what a service may do for itself; nothing where it is not registered here.
+
+    Nor where an account has its name for a subject: APIs would take it for that user.
     """
-    try:
-        users.by_subject(connection, client.client_id)
-    except users.UserUnknownError:
-        return granted_scope(connection, client.client_id)
-    return frozenset()
+    row = _OF_SERVICE.row(connection, service=client_id)
+    return frozenset() if row is None else frozenset(row.granted_scope.split())

@@ -105,7 +105,8 @@ class _Compiled:
             ) from error
 
     def _made(self, found: Sequence[Any]) -> Any:
-        row = list(found)
-        for index, convert in self._outgoing:
-            row[index] = convert(row[index])
-        return self._row._make(row)  # type: ignore[union-attr]
+        if self._outgoing:
+            found = list(found)
+            for index, convert in self._outgoing:
+                found[index] = convert(found[index])
+        return self._row(*found)  # type: ignore[misc]

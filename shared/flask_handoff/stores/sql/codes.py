@@ -23,13 +23,13 @@ from flask_handoff.errors import (
     CodeInvalidError,
     CodeReplayedError,
     CodeStoreUnavailableError,
-    TokenRevokedError,
 )
 from flask_handoff.profiles import LONGEST_SCOPE
 from flask_handoff.stores.ended import ending
 from flask_handoff.stores.statements import Statement
 
-from .store import SQLStore, sweeping
+from .revocable import RevocableStore
+from .store import sweeping
 
 _GRANT = tuple(field.name for field in fields(CodeGrant))
 _INSERTED = ("code_sha256", *_GRANT, "expires_at", "forget_at")
@@ -49,9 +49,6 @@ _REPLAY = Statement(
     "UPDATE handoff_codes SET replayed = true "
     "WHERE code_sha256 = :code_sha256 AND redeemed RETURNING jwt_id",
     "jwt_id",
-)
-_REVOKED = Statement(
-    "SELECT jwt_id FROM handoff_codes WHERE jwt_id = :jwt_id AND replayed", "jwt_id"
 )
 _SWEEP = sweeping("handoff_codes", "code_sha256", "forget_at")
 
@@ -85,7 +82,7 @@ def code_table(metadata: MetaData) -> Table:
 _table = code_table(MetaData())
 
 
-class SQLCodeStore(SQLStore):
+class SQLCodeStore(RevocableStore):
     """Keeps codes in one table, ``handoff_codes``; see ``SQLStore`` and ``CodeStore``.
 
     With a *transaction*, a code is kept in the one in which the application grants it, and redeemed
@@ -94,6 +91,10 @@ class SQLCodeStore(SQLStore):
 
     unavailable = CodeStoreUnavailableError
     tables = (code_table,)
+    revoked = (
+        "SELECT 'the code of this access token was used twice, or ended' AS reason "
+        "FROM handoff_codes WHERE jwt_id = :jwt_id AND replayed"
+    )
 
     def keep(
         self, code_sha256: str, grant: CodeGrant, *, expires_at: int, forget_at: int, now: int
@@ -141,11 +142,6 @@ class SQLCodeStore(SQLStore):
             connection.execute(delete(_table).where(*which, _table.c.redeemed.is_(False)))
             redeemed = update(_table).where(*which, _table.c.redeemed.is_(True))
             connection.execute(redeemed.values(replayed=True))
-
-    def check_not_revoked(self, jwt_id: str) -> None:
-        """Check that an access token lives, see ``CodeStore.check_not_revoked``."""
-        if self._read_rows(_REVOKED, jwt_id=jwt_id):
-            raise TokenRevokedError("the code of this access token was used twice, or ended")
 
     def ready(self) -> None:
         """Return when the table is there and can be written to, see ``CodeStore.ready``."""

@@ -24,7 +24,6 @@ from flask_handoff.errors import (
     RefreshStoreUnavailableError,
     RefreshTokenInvalidError,
     RefreshTokenReusedError,
-    TokenRevokedError,
 )
 from flask_handoff.profiles import LONGEST_SCOPE
 from flask_handoff.stores.ports import FAMILY_ID_LENGTH
@@ -37,7 +36,8 @@ from flask_handoff.stores.rotation import (
 )
 from flask_handoff.stores.statements import Statement
 
-from .store import SQLStore, sweeping
+from .revocable import RevocableStore
+from .store import sweeping
 
 _FAMILY = tuple(field.name for field in fields(RefreshFamily))
 _INSTANTS = ("auth_time", "started_at", "used_at")
@@ -78,10 +78,6 @@ _FAMILIES_OF = Statement(
     "ORDER BY used_at DESC, family_id",
     *_FAMILY,
 )
-_REVOKED = Statement(
-    "SELECT family_id FROM handoff_refresh_families WHERE family_id = :family_id AND ended",
-    "family_id",
-)
 _SWEEP = sweeping("handoff_refresh_families", "family_id", "forget_at")
 
 
@@ -114,7 +110,7 @@ def refresh_table(metadata: MetaData) -> Table:
 _table = refresh_table(MetaData())
 
 
-class SQLRefreshStore(SQLStore):
+class SQLRefreshStore(RevocableStore):
     """Keeps families in one table, ``handoff_refresh_families``; see ``RefreshStore``.
 
     With a *transaction*, a token is exchanged in the one in which the application is asked whose
@@ -123,6 +119,11 @@ class SQLRefreshStore(SQLStore):
 
     unavailable = RefreshStoreUnavailableError
     tables = (refresh_table,)
+    revoked = (
+        "SELECT 'the refresh tokens beside this access token have ended' AS reason "  # noqa: S608
+        "FROM handoff_refresh_families "
+        f"WHERE family_id = substr(:jwt_id, 1, {FAMILY_ID_LENGTH}) AND ended"
+    )
 
     def start(
         self,
@@ -208,11 +209,6 @@ class SQLRefreshStore(SQLStore):
         """Return the living families of an account, see ``RefreshStore.families_of``."""
         rows = self._read_rows(_FAMILIES_OF, subject=subject, now=now)
         return [_family(row._asdict()) for row in rows]
-
-    def check_not_revoked(self, jwt_id: str) -> None:
-        """Check that the family of an access token lives, see ``RevocationStore``."""
-        if self._read_rows(_REVOKED, family_id=jwt_id[:FAMILY_ID_LENGTH]):
-            raise TokenRevokedError("the refresh tokens beside this access token have ended")
 
     def ready(self) -> None:
         """Return when the table is there and can be written to, see ``RefreshStore.ready``."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table
 
-from flask_handoff.errors import RevokedTokenStoreUnavailableError, TokenRevokedError
+from flask_handoff.errors import RevokedTokenStoreUnavailableError
 from flask_handoff.stores.statements import Statement
 
-from .store import SQLStore, sweeping
+from .revocable import RevocableStore
+from .store import sweeping
 
 _REVOKE = Statement(
     "INSERT INTO handoff_revoked_tokens (jwt_id, forget_at) VALUES (:jwt_id, :forget_at) "
     "ON CONFLICT DO NOTHING RETURNING jwt_id",
     "jwt_id",
 )
-_REVOKED = Statement("SELECT jwt_id FROM handoff_revoked_tokens WHERE jwt_id = :jwt_id", "jwt_id")
 _SWEEP = sweeping("handoff_revoked_tokens", "jwt_id", "forget_at")
 
 
@@ -30,7 +30,7 @@ def revoked_token_table(metadata: MetaData) -> Table:
     )
 
 
-class SQLRevokedTokenStore(SQLStore):
+class SQLRevokedTokenStore(RevocableStore):
     """Keeps one row a token in ``handoff_revoked_tokens``; see ``SQLStore``, ``RevokedTokenStore``.
 
     With a *transaction*, a token is revoked in the one in which the application is told.
@@ -38,6 +38,10 @@ class SQLRevokedTokenStore(SQLStore):
 
     unavailable = RevokedTokenStoreUnavailableError
     tables = (revoked_token_table,)
+    revoked = (
+        "SELECT 'the client of this access token has revoked it' AS reason "
+        "FROM handoff_revoked_tokens WHERE jwt_id = :jwt_id"
+    )
 
     def revoke(self, jwt_id: str, *, forget_at: int, now: int) -> bool:
         """Revoke an access token, see ``RevokedTokenStore.revoke``."""
@@ -45,12 +49,6 @@ class SQLRevokedTokenStore(SQLStore):
             row = _REVOKE.row(connection, jwt_id=jwt_id, forget_at=forget_at)
             _SWEEP.rows(connection, now=now)
         return row is not None
-
-    def check_not_revoked(self, jwt_id: str) -> None:
-        """Check that an access token lives, see ``RevocationStore``."""
-        with self._reading() as connection:
-            if _REVOKED.row(connection, jwt_id=jwt_id) is not None:
-                raise TokenRevokedError("the client of this access token has revoked it")
 
     def ready(self) -> None:
         """Return when the table is there and can be written to, see ``RevokedTokenStore.ready``."""

@@ -50,8 +50,9 @@ class SQLStore:
             self._engine = engine.execution_options(isolation_level="READ COMMITTED")
         self._read = reading or self._engine.execution_options(reading=True).begin
         self._lent = transaction
-        self.transaction = None if transaction is None else partial(self._shared, transaction)
-        self.reading = None if reading is None else partial(self._shared, reading)
+        shared = partial(_Shared, self._unavailable)
+        self.transaction = None if transaction is None else partial(shared, transaction)
+        self.reading = None if reading is None else partial(shared, reading)
 
     def create_tables(self) -> None:
         """Create the tables that are missing; several processes may do so at once.
@@ -94,23 +95,38 @@ class SQLStore:
         except SQLAlchemyError as error:
             raise self._unavailable(error) from error
 
-    @contextmanager
-    def _shared(self, begin: Begin) -> Iterator[Connection]:
-        is_ours = True  # what fails is the transaction, and not what is done in it
-        try:
-            with begin() as connection:
-                is_ours = False
-                yield connection
-                is_ours = True
-        except SQLAlchemyError as error:
-            if is_ours:
-                raise self._unavailable(error) from error
-            raise
-
     def _unavailable(self, error: SQLAlchemyError) -> DependencyUnavailableError:
         if isinstance(error, StatementError):
             error.hide_parameters = True  # its text, in a log, would name issuer and token
         return self.unavailable(f"the database failed ({type(error).__name__})")
+
+
+class _Shared(AbstractContextManager[Connection]):
+    """The application's transaction: where it fails itself, and not what is done in it, we say so.
+
+    No generator, which would cost as much as a statement.
+    """
+
+    def __init__(
+        self, unavailable: Callable[[SQLAlchemyError], DependencyUnavailableError], begin: Begin
+    ) -> None:
+        self._unavailable = unavailable
+        self._begin = begin
+
+    def __enter__(self) -> Connection:
+        try:
+            self._transaction = self._begin()
+            return self._transaction.__enter__()
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+
+    def __exit__(self, kind: Any, failure: BaseException | None, traceback: Any) -> bool | None:
+        try:
+            return self._transaction.__exit__(kind, failure, traceback)
+        except SQLAlchemyError as error:
+            if error is failure:
+                raise
+            raise self._unavailable(error) from error
 
 
 def sweeping(table: str, key: str, expiry: str = "expires_at") -> Statement:
