@@ -25,6 +25,6 @@ def ending(*, audience: str | None = None, **named: str | None) -> dict[str, str
         ValueError: Nobody is named.
     """
     if not any(named.values()):
-        raise ValueError("neither an account, a client nor a session is named")
+        raise ValueError("neither an account nor a client is named")
     given = {**named, "audience": audience}
     return {name: value for name, value in given.items() if value is not None}

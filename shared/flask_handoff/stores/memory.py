@@ -140,12 +140,10 @@ class MemoryCodeStore:
         *,
         subject: str | None = None,
         client_id: str | None = None,
-        session_id: str | None = None,
         audience: str | None = None,
     ) -> None:
         """End codes and what came of them, see ``CodeStore.end``."""
-        named = {"subject": subject, "client_id": client_id, "session_id": session_id}
-        wanted = ending(**named, audience=audience)
+        wanted = ending(subject=subject, client_id=client_id, audience=audience)
         with self._lock:
             for code_sha256, code in list(self._codes.items()):
                 if any(getattr(code.grant, name) != value for name, value in wanted.items()):

@@ -163,7 +163,6 @@ class CodeStore(RevocationStore, Protocol):
         *,
         subject: str | None = None,
         client_id: str | None = None,
-        session_id: str | None = None,
         audience: str | None = None,
     ) -> None:
         """End the codes that all of what is given holds for, and the tokens that came of them.
@@ -172,7 +171,7 @@ class CodeStore(RevocationStore, Protocol):
         issued under the old one, with a scope that the new one may not cover.
 
         Raises:
-            ValueError: Neither an account, a client nor a session is named.
+            ValueError: Neither an account nor a client is named.
             CodeStoreUnavailableError: It cannot be written.
         """
 

@@ -130,12 +130,10 @@ class SQLCodeStore(RevocableStore):
         *,
         subject: str | None = None,
         client_id: str | None = None,
-        session_id: str | None = None,
         audience: str | None = None,
     ) -> None:
         """End codes and what came of them, see ``CodeStore.end``."""
-        named = {"subject": subject, "client_id": client_id, "session_id": session_id}
-        wanted = ending(**named, audience=audience)
+        wanted = ending(subject=subject, client_id=client_id, audience=audience)
         which = [_table.c[name] == value for name, value in wanted.items()]
         with self._writing() as connection:
             # In this order: a code that is being redeemed is waited for, and its tokens end then.
