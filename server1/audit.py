@@ -81,6 +81,27 @@ class Event(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     APP_ACCESS_ENDED = "app_access_ended"
     ACCESS_REVOKED = "access_revoked"
+    CLIENT_SESSION_ENDED = "client_session_ended"
+
+
+class EndReason(StrEnum):
+    """Why something ended before its time."""
+
+    SIGNED_OUT = "signed_out"
+    SIGNED_OUT_AT_CLIENT = "signed_out_at_client"
+    OTHER_ACCOUNT = "other_account"
+    ENDED_BY_USER = "ended_by_user"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    EMAIL_VERIFIED = "email_verified"
+    EMAIL_CHANGED = "email_changed"
+    GRANT_CHANGED = "grant_changed"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    TOKEN_REUSED = "token_reused"  # noqa: S105
+    REVOKED_BY_CLIENT = "revoked_by_client"
+    REVOKED_BY_OPERATOR = "revoked_by_operator"
+    TOO_MANY = "too_many"
+    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_DELETED = "account_deleted"
 
 
 audit = sa.Table(
@@ -96,6 +117,7 @@ audit = sa.Table(
     sa.Column("address", sa.String(64), nullable=False),
     sa.Column("client_id", sa.String(LONGEST_CLIENT_ID)),
     sa.Column("detail", sa.String(LONGEST_DETAIL)),
+    sa.Column("reason", sa.String(40)),  # why something ended
     sa.Index("audit_by_subject", "subject", "at"),
 )
 
@@ -124,6 +146,7 @@ def record(
     subject: str | None = None,
     client_id: str | None = None,
     detail: str | None = None,
+    reason: EndReason | None = None,
 ) -> None:
     """Record an event of this request, or of this command.
 
@@ -132,6 +155,7 @@ def record(
         subject: Whose account it is about; None where there is none.
         detail: Our own words, or values that were checked: nothing secret, nothing typed by a
             stranger.
+        reason: Why it ended, where it is the end of something.
 
     Raises:
         RuntimeError: No writing transaction is open in this thread.
@@ -147,6 +171,7 @@ def record(
         "address": address,
         "client_id": _one_line(client_id, LONGEST_CLIENT_ID),
         "detail": _one_line(detail, LONGEST_DETAIL),
+        "reason": reason,
     }
     number = _INSERT.row(connection, at=now, **about).id
     if number % SWEPT_EVERY == 0:
@@ -167,6 +192,7 @@ def as_json(at: datetime, about: Mapping[str, Any]) -> str:
             "address": about["address"],
             "client": about["client_id"],
             "detail": about["detail"],
+            "reason": about["reason"],
         }
     )
 

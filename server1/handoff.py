@@ -14,6 +14,7 @@ from .accounts.consents import find_consent
 from .accounts.sessions import SessionExpiredError
 from .accounts.users import User
 from .accounts.valid_after import latest
+from .audit import EndReason
 from .db import unavailable_where_it_fails
 from .handoff_record import record_entered, record_issued
 from .permissions import permitted_scope, service_scope
@@ -71,10 +72,11 @@ def client_scope(client: Client, requested_scope: frozenset[str]) -> frozenset[s
         return service_scope(connection, client.client_id)
 
 
-def end_session() -> None:
+def end_session(client: Client | None) -> None:
     """Sign out the user who is signed in: a client that their session entered asks for it."""
+    client_id = None if client is None else client.client_id
     with database().writing() as connection:
-        sign_out_here(connection)
+        sign_out_here(connection, EndReason.SIGNED_OUT_AT_CLIENT, client_id)
 
 
 def valid_after(client_id: str, subject: str | None, session_id: str | None) -> datetime | None:

@@ -35,7 +35,7 @@ from .accounts.client_sessions import note_client_session
 from .accounts.sessions import SessionExpiredError
 from .accounts.throttles import Limit, TooManyAttemptsError, count_request, network_of
 from .accounts.users import UserUnknownError
-from .audit import Event
+from .audit import EndReason, Event
 from .db import unavailable_where_it_fails
 from .mail.queue import EmailKind, enqueue
 from .signed_in import current_session
@@ -132,6 +132,7 @@ def _record_reused(_app: Flask, *, client: Client, family: RefreshFamily, **_mor
             subject=family.subject,
             client_id=client.client_id,
             detail=f"app {family.family_id}",
+            reason=EndReason.TOKEN_REUSED,
         )
         notify_of_families(connection, [family])
         with suppress(UserUnknownError):
@@ -149,8 +150,10 @@ def _record_revoked(
         DependencyUnavailableError: That is not possible, and nothing ends.
     """
     is_of_user = revoked.subject != client.client_id
+    reason = None
     if isinstance(revoked, RefreshFamily):
-        event, what = Event.APP_ACCESS_ENDED, f"app {revoked.family_id}, revoked by it"
+        event, what = Event.APP_ACCESS_ENDED, f"app {revoked.family_id}"
+        reason = EndReason.REVOKED_BY_CLIENT
     else:
         event, what = Event.TOKEN_REVOKED, f"{revoked.jwt_id}, for {revoked.audience}"
     with unavailable_where_it_fails(), database().writing() as connection:
@@ -160,6 +163,7 @@ def _record_revoked(
             subject=revoked.subject if is_of_user else None,
             client_id=client.client_id,
             detail=what,
+            reason=reason,
         )
         if isinstance(revoked, AccessClaims):
             named = {"audience": revoked.audience}

@@ -13,6 +13,7 @@ from flask_service.database import database
 from flask_service.outbox import outbox
 
 from . import clock, logouts
+from .audit import EndReason
 from .signed_in import sign_out
 
 SHOWN_FOR = timedelta(minutes=10)
@@ -46,12 +47,16 @@ class SignOut:
         return bool(self.waiting) and clock.now() - self.at < RENEWED_FOR
 
 
-def sign_out_here(connection: Connection) -> None:
+def sign_out_here(
+    connection: Connection,
+    reason: EndReason = EndReason.SIGNED_OUT,
+    client_id: str | None = None,
+) -> None:
     """End this browser's session, and have its services notified; nothing waits for that.
 
     The row is gone then, so the new cookie names what the session entered, until the next sign-in.
     """
-    ended = sign_out(connection)
+    ended = sign_out(connection, reason, client_id)
     if ended:
         client_ids = [one.client_id for one in ended]
         at = int(clock.now().timestamp())

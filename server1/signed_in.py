@@ -19,6 +19,7 @@ from .accounts import revocation, sessions
 from .accounts.client_sessions import ClientSession
 from .accounts.sessions import Browser, Session, SessionExpiredError
 from .accounts.users import User
+from .audit import EndReason
 
 _LONGEST_USER_AGENT = 200  # characters
 
@@ -36,6 +37,15 @@ def current_session() -> Session | None:
     if "current_session" not in g:
         g.current_session = _find_session()
     found: Session | None = g.current_session
+    return found
+
+
+def session_seen() -> Session | None:
+    """Return the session that this request has found already; it asks no database.
+
+    For the head of each page, also of one that says that the database is out of reach.
+    """
+    found: Session | None = g.get("current_session")
     return found
 
 
@@ -67,7 +77,7 @@ def sign_in(connection: Connection, user: User) -> None:
     now = clock.now()
     before = _held_session(connection, now)
     if before is None or before.user.subject != user.subject:
-        sign_out(connection)
+        sign_out(connection, EndReason.OTHER_ACCOUNT)
         give_session_id(sessions.open_session(connection, user, _browser(), now))
     else:
         _clear_cookie()
@@ -86,15 +96,20 @@ def renew_session(connection: Connection) -> None:
     give_session_id(sessions.renew_session(connection, here))
 
 
-def sign_out(connection: Connection) -> Sequence[ClientSession]:
+def sign_out(
+    connection: Connection, reason: EndReason, client_id: str | None = None
+) -> Sequence[ClientSession]:
     """End this browser's session, and return what it entered. Its cookie is replaced, not deleted.
 
     Chromium keeps a page of before in its history when a cookie merely goes.
+
+    Args:
+        client_id: Who asked for it, if a client did.
     """
     unverified_session_id = held_session_id()
     ended: Sequence[ClientSession] = ()
     if unverified_session_id is not None:
-        ended = revocation.revoke_session(connection, unverified_session_id)
+        ended = revocation.revoke_session(connection, unverified_session_id, reason, client_id)
     _clear_cookie()
     return ended
 

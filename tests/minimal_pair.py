@@ -149,7 +149,7 @@ def issuer_app(
         consent_endpoint=None if codes is None else "consent",
         token_user=hooks.token_user,
         client_scope=None if replay_store is None else hooks.client_scope,
-        end_session=(lambda: session.clear()) if ends_sessions else None,
+        end_session=(lambda _client: session.clear()) if ends_sessions else None,
         logout_endpoint="logout" if ends_sessions else None,
         valid_after=valid_after,
         transaction=transaction,

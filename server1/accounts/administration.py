@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_service.database import database
 from server1 import audit
-from server1.audit import Event
+from server1.audit import EndReason, Event
 
 from . import links, passwords, revocation, throttles, users
 from .mail_links import Purpose
@@ -64,4 +64,4 @@ def replace_password(user: User, unverified_password: str) -> None:
             links.revoke(connection, user, Purpose)
             throttles.forget_known(connection, user)
             audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
-            revocation.revoke_all_sessions(connection, user)
+            revocation.revoke_all_sessions(connection, user, EndReason.PASSWORD_CHANGED)

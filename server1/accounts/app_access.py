@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,7 +22,7 @@ from flask_handoff.stores.ports import FAMILY_ID_LENGTH
 from flask_handoff.stores.sql import SQLRefreshStore
 from flask_handoff.stores.statements import Statement
 from server1 import audit, clock, revocation_notices
-from server1.audit import Event
+from server1.audit import EndReason, Event
 from server1.db import metadata
 
 from .client_sessions import hold_client_session
@@ -35,23 +34,12 @@ from .valid_after import TRUSTED_AHEAD
 MOST_OF_ONE_CLIENT = 50
 """How often one program has access to one account: on as many devices, or by as many sign-ins."""
 
-ALARM_SHOWN = timedelta(days=14)
-ALARMS_SHOWN = 5
-
 _EXTENSION = "server1.accounts.app_access"
 _FAMILY_ID = re.compile(rf"[A-Za-z0-9_-]{{{FAMILY_ID_LENGTH}}}", re.ASCII)
 
 
 class AppAccessEndedError(LookupError):
     """The account is disabled or gone, or its user did not agree to access while they are away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """The access of a client was ended because its refresh token was used twice."""
-
-    client_id: str
-    at: datetime
 
 
 class AccessStore(SQLRefreshStore):
@@ -75,7 +63,7 @@ class AccessStore(SQLRefreshStore):
         of_client = [one for one in living if one.client_id == family.client_id]
         for one in of_client[MOST_OF_ONE_CLIENT:]:
             with self._writing() as connection:
-                _record(connection, self.end(family_id=one.family_id))
+                _record(connection, self.end(family_id=one.family_id), EndReason.TOO_MANY)
 
     def end(
         self,
@@ -115,21 +103,25 @@ def access_of(subject: str, now: datetime) -> Sequence[RefreshFamily]:
     return _store().families_of(subject, now=int(now.timestamp()))
 
 
-def end_access_of(connection: sa.Connection, user: User, unverified_family_id: str) -> None:
+def end_access_of(
+    connection: sa.Connection, user: User, unverified_family_id: str, reason: EndReason
+) -> None:
     """End one access to an account, if there is such a one."""
     # What is no reference is not looked for: PostgreSQL takes no text with a NUL in it.
     if _FAMILY_ID.fullmatch(unverified_family_id) is not None:
         ended = _store().end(family_id=unverified_family_id, subject=user.subject)
-        _record(connection, ended)
+        _record(connection, ended, reason)
 
 
-def end_all_access(connection: sa.Connection, subject: str, client_id: str | None = None) -> None:
+def end_all_access(
+    connection: sa.Connection, subject: str, reason: EndReason, *, client_id: str | None = None
+) -> None:
     """End every access to an account; of one client, where it is named.
 
     Call it after the sessions that end with it are locked or gone: what a code brings that is
     exchanged in this moment is there by then, or it brings nothing.
     """
-    _record(connection, _store().end(subject=subject, client_id=client_id))
+    _record(connection, _store().end(subject=subject, client_id=client_id), reason)
 
 
 def end_access_of_client(client_id: str) -> int:
@@ -173,23 +165,7 @@ def user_of_access(connection: sa.Connection, client: Client, subject: str) -> U
     return from_row(found._asdict())
 
 
-def alarms_of(connection: sa.Connection, subject: str, now: datetime) -> Sequence[Alarm]:
-    """Return which access to an account was ended lately because its token was used twice."""
-    log = audit.audit.c
-    query = (
-        sa.select(log.client_id, log.at)
-        .where(
-            log.subject == subject,
-            log.at > now - ALARM_SHOWN,
-            log.event == Event.REFRESH_TOKEN_REUSED.value,
-        )
-        .order_by(log.at.desc(), log.id.desc())
-        .limit(ALARMS_SHOWN)
-    )
-    return [Alarm(*row) for row in connection.execute(query)]
-
-
-def _record(connection: sa.Connection, ended: Sequence[RefreshFamily]) -> None:
+def _record(connection: sa.Connection, ended: Sequence[RefreshFamily], reason: EndReason) -> None:
     for family in ended:
         audit.record(
             connection,
@@ -197,6 +173,7 @@ def _record(connection: sa.Connection, ended: Sequence[RefreshFamily]) -> None:
             subject=family.subject,
             client_id=family.client_id,
             detail=f"app {family.family_id}",
+            reason=reason,
         )
 
 

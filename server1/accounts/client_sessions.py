@@ -190,20 +190,23 @@ def take_expired(
 
 
 def take_client_sessions(
-    connection: sa.Connection, *, subject: str | None = None, client_id: str | None = None
+    connection: sa.Connection,
+    *,
+    subject: str | None = None,
+    client_id: str | None = None,
+    sid: str | None = None,
 ) -> Sequence[ClientSession]:
-    """Remove what the sessions of an account entered, or anybody's at a client; return it.
+    """Remove what sessions of an account entered, or anybody's at a client; return it.
 
     The sessions go on here. Those of an account are locked first: a handoff under way is noted
     before, or it enters anew.
     """
-    which: list[sa.ColumnElement[bool]] = []
+    given = {"client_id": client_id, "sid": sid}
+    which = [client_sessions.c[name] == value for name, value in given.items() if value is not None]
     if subject is not None:
         of_user = sa.select(sessions.c.sid).where(sessions.c.subject == subject)
         connection.execute(of_user.order_by(sessions.c.sid).with_for_update()).all()
         which.append(client_sessions.c.sid.in_(of_user))
-    if client_id is not None:
-        which.append(client_sessions.c.client_id == client_id)
     columns = (client_sessions.c.sid, client_sessions.c.client_id)
     taken = connection.execute(sa.delete(client_sessions).where(*which).returning(*columns)).all()
     subjects = _subjects_of(connection, [sid for sid, _ in taken])

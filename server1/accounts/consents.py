@@ -84,7 +84,9 @@ def give_consent(
         together = " ".join(sorted(scope | kept))
         _SET_SCOPE.rows(connection, of_subject=subject, of_client=client_id, together=together)
     detail = f"scope {given or '-'}"
-    audit.record(connection, Event.CONSENT_GIVEN, **key, detail=detail)
+    audit.record(
+        connection, Event.CONSENT_GIVEN, subject=subject, client_id=client_id, detail=detail
+    )
 
 
 def remove_consent(connection: sa.Connection, subject: str, client_id: str) -> bool:

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from flask_handoff import Client
 from server1 import audit, clock
-from server1.audit import Event
+from server1.audit import EndReason, Event
 
 from . import app_access, grants
+from .client_revocation import end_at_client
 from .codes import codes
-from .revocation import end_at_client
 from .users import User
 
 
@@ -52,7 +52,7 @@ def change_grant(
         return after, None
     if client is not None and taken and client.resource is not None:
         _end_delegated(connection, user, client.resource, taken)
-    return after, end_at_client(connection, user.subject, client_id)
+    return after, end_at_client(connection, user.subject, client_id, EndReason.GRANT_CHANGED)
 
 
 def in_words(scope: frozenset[str] | None) -> str:
@@ -80,4 +80,5 @@ def _end_delegated(
     codes().end(subject=user.subject, audience=resource)
     for family in app_access.access_of(user.subject, clock.now()):
         if family.audience == resource and family.access_scope & taken:
-            app_access.end_access_of(connection, user, family.family_id)
+            reason = EndReason.GRANT_CHANGED
+            app_access.end_access_of(connection, user, family.family_id, reason)

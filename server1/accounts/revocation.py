@@ -5,20 +5,17 @@ All in one transaction: no session ends here without its services ever hearing o
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from flask_handoff import shown
-from flask_handoff.profiles import CLIENT_ID
 from server1 import audit, clock, logouts
-from server1.audit import Event
-from server1.logouts import Logout
+from server1.audit import EndReason, Event
 
-from .app_access import end_access_of_client, end_access_of_everybody, end_all_access
+from .app_access import end_access_of_everybody, end_all_access
+from .client_revocation import end_there, record_ended_there
 from .client_sessions import (
     ClientSession,
     client_sessions,
@@ -27,35 +24,50 @@ from .client_sessions import (
     take_client_sessions,
     take_expired,
 )
-from .codes import codes, end_codes_of_everybody
-from .consents import remove_all_consents, remove_consent
-from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, Session, id_sha256_of, sessions
+from .codes import end_codes_of_everybody
+from .consents import remove_all_consents
+from .devices import device
+from .sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, SID, Session, id_sha256_of, sessions
 from .users import User, users
-from .valid_after import cut_client, cut_everybody, cut_sessions, cut_user
+from .valid_after import cut_everybody, cut_sessions, cut_user
 
 SWEPT_AT_ONCE = 20  # rows; a sign-in removes a few sessions that have expired
 
-_SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)  # 128 bits in base64url
+_RECORDED = ("sid", "subject", "auth_time", "last_seen_at", "user_agent")
 
 
 class SessionUnknownError(LookupError):
     """There is no such session; it may have ended."""
 
 
-def revoke_session(connection: Connection, unverified_session_id: str) -> Sequence[ClientSession]:
-    """End the session of a cookie, if there is one, and return what it entered."""
-    return _revoke(connection, sessions.c.id_sha256 == id_sha256_of(unverified_session_id))
+def revoke_session(
+    connection: Connection,
+    unverified_session_id: str,
+    reason: EndReason,
+    client_id: str | None = None,
+) -> Sequence[ClientSession]:
+    """End the session of a cookie, if there is one, and return what it entered.
+
+    Args:
+        client_id: Who asked for it, if a client did.
+    """
+    of_cookie = sessions.c.id_sha256 == id_sha256_of(unverified_session_id)
+    return _revoke(connection, of_cookie, reason, client_id)
 
 
-def revoke_session_of(connection: Connection, user: User, unverified_sid: str) -> None:
+def revoke_session_of(
+    connection: Connection, user: User, unverified_sid: str, reason: EndReason
+) -> None:
     """End one session of an account by its public reference, if there is such a one."""
     # What is no reference is not looked for: PostgreSQL takes no text with a NUL in it.
-    if _SID.fullmatch(unverified_sid) is not None:
+    if SID.fullmatch(unverified_sid) is not None:
         of_user = sessions.c.subject == user.subject
-        _revoke(connection, of_user & (sessions.c.sid == unverified_sid))
+        _revoke(connection, of_user & (sessions.c.sid == unverified_sid), reason)
 
 
-def revoke_session_named(connection: Connection, unverified_sid: str) -> tuple[int, datetime]:
+def revoke_session_named(
+    connection: Connection, unverified_sid: str, reason: EndReason
+) -> tuple[int, datetime]:
     """End a session by its public reference, whoever's it is; return as ``revoke_all_sessions``.
 
     Raises:
@@ -63,12 +75,12 @@ def revoke_session_named(connection: Connection, unverified_sid: str) -> tuple[i
     """
     # What is no reference is not looked for: PostgreSQL takes no text with a NUL in it.
     subject = None
-    if _SID.fullmatch(unverified_sid) is not None:
+    if SID.fullmatch(unverified_sid) is not None:
         query = select(sessions.c.subject).where(sessions.c.sid == unverified_sid)
         subject = connection.execute(query).scalar_one_or_none()
     if subject is None:
         raise SessionUnknownError(f"There is no session {shown(unverified_sid)}.")
-    ended = _revoke(connection, sessions.c.sid == unverified_sid)
+    ended = _revoke(connection, sessions.c.sid == unverified_sid, reason)
     return len(ended), cut_sessions(connection, subject, [unverified_sid])
 
 
@@ -86,10 +98,12 @@ def revoke_everything(connection: Connection) -> tuple[int, int, datetime]:
     here = connection.execute(delete(sessions).returning(sessions.c.sid)).all()
     end_access_of_everybody(connection)
     valid_after = cut_everybody(connection)
-    return len(here), _end_there(connection, entered, expired, None), valid_after
+    return len(here), end_there(connection, entered, expired, None, None), valid_after
 
 
-def revoke_all_sessions(connection: Connection, user: User) -> tuple[int, datetime]:
+def revoke_all_sessions(
+    connection: Connection, user: User, reason: EndReason
+) -> tuple[int, datetime]:
     """End every session of an account, here and at the services, and the access of its apps.
 
     A service is notified of each session that entered it, and of the account as a whole: it may
@@ -98,19 +112,21 @@ def revoke_all_sessions(connection: Connection, user: User) -> tuple[int, dateti
     Returns:
         How many sessions at services end, and since when what is issued counts.
     """
-    ended = _revoke(connection, sessions.c.subject == user.subject)
-    end_all_access(connection, user.subject)
+    ended = _revoke(connection, sessions.c.subject == user.subject, reason)
+    end_all_access(connection, user.subject, reason)
     valid_after = cut_user(connection, user.subject)
     return _notify_of_account(connection, user, ended), valid_after
 
 
-def revoke_other_sessions(connection: Connection, user: User, kept: Session | None) -> None:
+def revoke_other_sessions(
+    connection: Connection, user: User, reason: EndReason, *, kept: Session | None
+) -> None:
     """End every session of an account but one, and the access of its apps; all of them for None."""
     if kept is None:
-        revoke_all_sessions(connection, user)
+        revoke_all_sessions(connection, user, reason)
         return
-    _revoke_others(connection, user, kept)
-    end_all_access(connection, user.subject)
+    _revoke_others(connection, user, kept, reason)
+    end_all_access(connection, user.subject, reason)
     _notify(connection, take_expired(connection, subject=user.subject))
 
 
@@ -120,69 +136,15 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
     The one that is kept needs another ``sid`` then, see ``sessions.renew_session``: its cookie may
     have been copied, and the copy may have entered a service.
     """
-    ended = _revoke_others(connection, user, kept)
+    reason = EndReason.PASSWORD_CHANGED
+    ended = _revoke_others(connection, user, kept, reason)
     entered = client_sessions_of(connection, sessions.c.sid == kept.sid)
     _notify(connection, entered)
+    record_ended_there(connection, entered, reason)
     connection.execute(delete(client_sessions).where(client_sessions.c.sid == kept.sid))
-    end_all_access(connection, user.subject)
+    end_all_access(connection, user.subject, reason)
     cut_user(connection, user.subject)
     _notify_of_account(connection, user, (*ended, *entered))
-
-
-def withdraw_consent(connection: Connection, user: User, unverified_client_id: str) -> None:
-    """Withdraw what a user agreed to for a client, and end their sessions there, and its access.
-
-    Its codes and access tokens are good for nothing from then on, also when the user agrees again:
-    then it was perhaps to less.
-    """
-    # What is no client's name is not looked for: PostgreSQL takes no text with a NUL in it.
-    if CLIENT_ID.fullmatch(unverified_client_id) is None:
-        return
-    client_id = unverified_client_id
-    if remove_consent(connection, user.subject, client_id):
-        end_at_client(connection, user.subject, client_id)
-        audit.record(connection, Event.CONSENT_WITHDRAWN, subject=user.subject, client_id=client_id)
-
-
-def end_at_client(connection: Connection, subject: str, client_id: str) -> int:
-    """End all that a user has at one client: sessions, codes and tokens, and the access of its app.
-
-    Their session here goes on, and lets them in again with what they may do then.
-
-    Returns:
-        How many sessions at the client are known to end.
-    """
-    # Before the sessions are locked: who redeems a code has locked it first.
-    codes().end(subject=subject, client_id=client_id)
-    entered = take_client_sessions(connection, subject=subject, client_id=client_id)
-    expired = take_expired(connection, subject=subject, client_id=client_id)
-    end_all_access(connection, subject, client_id)
-    valid_after = cut_user(connection, subject, client_id=client_id)
-    return _end_there(connection, entered, expired, valid_after)
-
-
-def end_at_all_clients(connection: Connection, user: User) -> int:
-    """End all that an account has at whatever client, see ``end_at_client``."""
-    codes().end(subject=user.subject)
-    entered = take_client_sessions(connection, subject=user.subject)
-    expired = take_expired(connection, subject=user.subject)
-    end_all_access(connection, user.subject)
-    valid_after = cut_user(connection, user.subject)
-    return _end_there(connection, entered, expired, valid_after)
-
-
-def end_all_at_client(connection: Connection, client_id: str) -> tuple[int, int, datetime]:
-    """End all that anybody has at one client.
-
-    Returns:
-        How many sessions there and apps that were, and since when what is issued counts.
-    """
-    codes().end(client_id=client_id)
-    entered = take_client_sessions(connection, client_id=client_id)
-    expired = take_expired(connection, client_id=client_id)
-    apps = end_access_of_client(client_id)
-    valid_after = cut_client(connection, client_id)
-    return _end_there(connection, entered, expired, valid_after), apps, valid_after
 
 
 def delete_account(connection: Connection, user: User, *, detail: str | None = None) -> None:
@@ -192,7 +154,7 @@ def delete_account(connection: Connection, user: User, *, detail: str | None = N
     """
     # First: a sign-in under way has locked its consent, and wants its session next.
     remove_all_consents(connection, user.subject)
-    revoke_all_sessions(connection, user)
+    revoke_all_sessions(connection, user, EndReason.ACCOUNT_DELETED)
     connection.execute(delete(users).where(users.c.subject == user.subject))  # never used again
     audit.record(connection, Event.ACCOUNT_DELETED, subject=user.subject, detail=detail)
 
@@ -210,14 +172,21 @@ def sweep(connection: Connection, now: datetime) -> None:
     connection.execute(delete(sessions).where(sessions.c.sid.in_(sids)))
 
 
-def _revoke_others(connection: Connection, user: User, kept: Session) -> Sequence[ClientSession]:
+def _revoke_others(
+    connection: Connection, user: User, kept: Session, reason: EndReason
+) -> Sequence[ClientSession]:
     of_user = sessions.c.subject == user.subject
-    return _revoke(connection, of_user & (sessions.c.sid != kept.sid))
+    return _revoke(connection, of_user & (sessions.c.sid != kept.sid), reason)
 
 
-def _revoke(connection: Connection, which: ColumnElement[bool]) -> Sequence[ClientSession]:
+def _revoke(
+    connection: Connection,
+    which: ColumnElement[bool],
+    reason: EndReason,
+    client_id: str | None = None,
+) -> Sequence[ClientSession]:
     """End sessions, and return what they entered."""
-    columns = [sessions.c[column] for column in ("sid", "subject", "auth_time", "last_seen_at")]
+    columns = [sessions.c[column] for column in _RECORDED]
     # Locked before anything is read: a handoff under way is noted before, or finds no session.
     query = select(*columns).where(which).order_by(sessions.c.sid).with_for_update()
     ended = connection.execute(query).all()
@@ -232,34 +201,10 @@ def _revoke(connection: Connection, which: ColumnElement[bool]) -> Sequence[Clie
     for row in ended:
         # An expired one had ended before.
         if row.last_seen_at > now - IDLE_LIMIT and row.auth_time > now - ABSOLUTE_LIMIT:
-            detail = f"session {row.sid}"
-            audit.record(connection, Event.SESSION_ENDED, subject=row.subject, detail=detail)
+            about = {"subject": row.subject, "client_id": client_id}
+            detail = f"session {row.sid}, {device(row.user_agent)}"
+            audit.record(connection, Event.SESSION_ENDED, **about, detail=detail, reason=reason)
     return entered
-
-
-def _end_there(
-    connection: Connection,
-    entered: Sequence[ClientSession],
-    expired: Sequence[ClientSession],
-    valid_after: datetime | None,
-) -> int:
-    """Notify clients of sessions that end there, and of some that had expired.
-
-    With *valid_after* they go on here.
-    """
-    ended: dict[str, list[Logout]] = defaultdict(list)
-    for one in entered:
-        ended[one.client_id].append(logouts.ended(one.subject, one.sid, valid_after))
-    for one in expired:
-        ended[one.client_id].append(Logout(one.subject, one.sid))
-    # A client may hold one that came from a session of which nothing is known here any more.
-    for client_id, subject in sorted(
-        {(one.client_id, one.subject) for one in (*entered, *expired)}
-    ):
-        ended[client_id].append(Logout(subject, None))
-    for client_id, notices in sorted(ended.items()):
-        logouts.enqueue_all(connection, client_id, notices)
-    return len(entered) + len(expired)
 
 
 def _notify(connection: Connection, ended: Iterable[ClientSession]) -> None:

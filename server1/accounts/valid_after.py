@@ -33,7 +33,7 @@ valid_after = sa.Table(
 )
 
 _EVERYBODY = "everybody"
-_NAMES = ("everybody", "client", "user", "session", "access")
+_NAMES = ("everybody", "client", "user", "session", "access", "client_session")
 _LATEST = Statement(
     sa.select(sa.func.max(valid_after.c.valid_after).label("second")).where(
         valid_after.c.name.in_([sa.bindparam(name) for name in _NAMES])
@@ -52,6 +52,7 @@ def latest(
         user=f"user {subject}",
         session=f"session {session_id}",
         access=f"access {subject} {client_id}",
+        client_session=f"session {session_id} {client_id}",
     ).second
     return None if second is None else datetime.fromtimestamp(second, UTC)
 
@@ -87,6 +88,17 @@ def cut_sessions(connection: sa.Connection, subject: str, sids: Sequence[str]) -
     names = [f"session {sid}" for sid in sids]
     date = _cut(connection, names, SESSION_KEPT, _newest_of(connection, subject))
     revocation_notices.enqueue(connection, "sid", sids, date)
+    return date
+
+
+def cut_client_session(
+    connection: sa.Connection, *, subject: str, sid: str, client_id: str
+) -> datetime:
+    """Take back what one client was issued in a session that is locked, see ``cut_everybody``."""
+    name = f"session {sid} {client_id}"
+    date = _cut(connection, [name], SESSION_KEPT, _newest_of(connection, subject))
+    # A notice cannot name both: other programs in this session fetch another token.
+    revocation_notices.enqueue(connection, "sid", [sid], date)
     return date
 
 

@@ -23,7 +23,7 @@ from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
 from server1.accounts.passwords import HasherBusyError, PasswordUnusableError
 from server1.accounts.users import UserExistsError, UserNameError, UserUnknownError
-from server1.audit import Event
+from server1.audit import EndReason, Event
 from server1.handoff import handoff
 
 from . import effects
@@ -121,7 +121,7 @@ def disable_user(email: str) -> None:
         if not user.disabled:
             audit.record(connection, Event.ACCOUNT_DISABLED, subject=user.subject)
         links.revoke(connection, user, Purpose)
-        count, since = revocation.revoke_all_sessions(connection, user)
+        count, since = revocation.revoke_all_sessions(connection, user, EndReason.ACCOUNT_DISABLED)
     click.echo(f"Disabled {user.email}, and ended its sessions.")
     click.echo(effects.sessions_end_at_services(count))
     click.echo(effects.tokens_dead(since))

@@ -23,7 +23,7 @@ from .accounts import plain_refusals
 _AGE = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[mhd])", re.ASCII)
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
-_HEADER = ("AT (UTC)", "EVENT", "ACCOUNT", "ADDRESS", "CLIENT", "REQUEST", "DETAIL")
+_HEADER = ("AT (UTC)", "EVENT", "ACCOUNT", "ADDRESS", "CLIENT", "REQUEST", "DETAIL", "REASON")
 
 
 def read_since(
@@ -119,6 +119,7 @@ def _cells(row: Row[Any]) -> Sequence[str]:
         row.client_id,
         row.request_id,
         row.detail,
+        row.reason,
     )
     # What stands in the table must not steer the terminal.
     return ["-" if cell is None else escape(cell) for cell in cells]

@@ -13,7 +13,7 @@ from flask_handoff import Client
 from flask_service import command_line
 from flask_service.command_line import echo_table, to_the_minute
 from flask_service.database import database
-from server1.accounts import revocation
+from server1.accounts import client_revocation
 from server1.clients.registration import (
     ClientRefusedError,
     add_client,
@@ -222,7 +222,7 @@ def disable(client_id: str) -> None:
     """
     with database().writing() as connection:
         name = set_disabled(connection, client_id, True)
-        sessions, apps, since = revocation.end_all_at_client(connection, client_id)
+        sessions, apps, since = client_revocation.end_all_at_client(connection, client_id)
     click.echo(f"Disabled {name}. Access of it to accounts that ended: {apps}.")
     click.echo(effects.sessions_end(disabled_client(client_id), client_id, sessions))
     click.echo(effects.tokens_dead(since))

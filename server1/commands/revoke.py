@@ -20,12 +20,12 @@ from flask_handoff.errors import (
 from flask_service import command_line
 from flask_service.database import database
 from server1 import audit, revocation_notices
-from server1.accounts import revocation, users
+from server1.accounts import client_revocation, revocation, users
 from server1.accounts.codes import revoke_token_id
 from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.revocation import SessionUnknownError
 from server1.accounts.users import UserUnknownError
-from server1.audit import Event
+from server1.audit import EndReason, Event
 from server1.clients.registry import disabled_client
 from server1.handoff import handoff
 
@@ -98,7 +98,9 @@ def end_session(sid: str) -> None:
 def _revoke_user(email: str) -> None:
     with database().writing() as connection:
         user = users.by_email(connection, email)
-        count, since = revocation.revoke_all_sessions(connection, user)
+        count, since = revocation.revoke_all_sessions(
+            connection, user, EndReason.REVOKED_BY_OPERATOR
+        )
         audit.record(connection, Event.ACCESS_REVOKED, subject=user.subject)
     click.echo(f"Ended all that {user.email} has: sessions here, codes, the access of apps.")
     _say_what_follows(count, since)
@@ -107,7 +109,7 @@ def _revoke_user(email: str) -> None:
 def _revoke_client(client_id: str) -> None:
     client = _client(client_id)
     with database().writing() as connection:
-        count, apps, since = revocation.end_all_at_client(connection, client_id)
+        count, apps, since = client_revocation.end_all_at_client(connection, client_id)
         audit.record(connection, Event.ACCESS_REVOKED, client_id=client_id)
     click.echo(f"Ended all that {client.name} was given: codes, and its access to {apps} accounts.")
     click.echo(effects.sessions_end(client, client_id, count))
@@ -116,7 +118,9 @@ def _revoke_client(client_id: str) -> None:
 
 def _end_session(sid: str) -> None:
     with database().writing() as connection:
-        count, since = revocation.revoke_session_named(connection, sid)
+        count, since = revocation.revoke_session_named(
+            connection, sid, EndReason.REVOKED_BY_OPERATOR
+        )
     click.echo(f"Ended the session {shown(sid)} here. Apps that it let in go on: see --user.")
     _say_what_follows(count, since)
 
@@ -158,6 +162,7 @@ def _revoke_token() -> None:
             subject=None if revoked.subject == revoked.client_id else revoked.subject,
             client_id=revoked.client_id,
             detail=f"{what}, by an operator",
+            reason=None if is_access else EndReason.REVOKED_BY_OPERATOR,
         )
         since = effects.now()
     whose = f"{revoked.client_id} for {revoked.subject}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, redirect, url_for
 
 from server1.config import Config
-from server1.signed_in import NotSignedInError
+from server1.signed_in import NotSignedInError, session_seen
 
 from . import (
     account,
@@ -30,6 +30,7 @@ def init_app(app: Flask, config: Config) -> None:
     app.register_error_handler(
         NotSignedInError, lambda _error: redirect(url_for("login.login"), 303)
     )
+    app.context_processor(lambda: {"session_seen": session_seen()})
     for module in (
         *(home, login, consent, signup, verification, recovery),
         *(account, profile, account_deletion),

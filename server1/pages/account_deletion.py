@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
 from server1.accounts import revocation
+from server1.audit import EndReason
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import session_here, sign_out
 
@@ -20,7 +21,7 @@ add_notice(blueprint, "/account/deleted", "deleted", "accounts/deleted.html")
 def delete() -> Response:
     """Delete the account, for the password."""
     with authenticated(session_here().user.email) as (connection, user):
-        sign_out(connection)
+        sign_out(connection, EndReason.ACCOUNT_DELETED)
         revocation.delete_account(connection, user)
         kind = EmailKind.ACCOUNT_DELETED
         enqueue(connection, kind, address=user.email, subject=user.subject)

@@ -14,7 +14,7 @@ from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
 from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
-from server1.audit import Event
+from server1.audit import EndReason, Event
 from server1.mail.queue import EmailKind, enqueue
 
 from .forms import FormError, add_notice, attempt_here, form_page, form_view
@@ -58,7 +58,7 @@ def reset_password() -> Response:
         # Links of other purposes may have been requested by somebody else, who was signed in then.
         links.revoke(connection, user, Purpose)
         users.change(connection, user, password_hash=password_hash, email_verified=True)
-        revocation.revoke_all_sessions(connection, user)
+        revocation.revoke_all_sessions(connection, user, EndReason.PASSWORD_CHANGED)
         throttles.forget_known(connection, user)
         throttles.note_known(connection, attempt_here(user.email), user, clock.now())
         audit.record(connection, Event.PASSWORD_RESET, subject=user.subject)

@@ -20,7 +20,7 @@ from server1.accounts import links, revocation, throttles, users
 from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
 from server1.accounts.mail_links import Link, LinkUnknownError, Purpose
-from server1.audit import Event
+from server1.audit import EndReason, Event
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import browser_fingerprint, current_session, is_signed_in, sign_in
 
@@ -102,7 +102,8 @@ def _confirm(connection: Connection, link: Link) -> None:
     links.consume(connection, link)
     users.change(connection, link.user, email_verified=True)
     # Another session may be a stranger's who signed up with this address.
-    revocation.revoke_other_sessions(connection, link.user, kept=current_session())
+    reason = EndReason.EMAIL_VERIFIED
+    revocation.revoke_other_sessions(connection, link.user, reason, kept=current_session())
     audit.record(connection, Event.EMAIL_VERIFIED, subject=link.user.subject)
 
 

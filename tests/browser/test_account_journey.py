@@ -135,7 +135,7 @@ def test_the_account_page_changes_everything_by_keyboard(tab, new_person, addres
     tab.page.keyboard.type("Robert")
     press(tab, "button", "Change name")
     be_at(tab, "Your account")
-    expect(tab.page.get_by_text("Robert")).to_be_visible()
+    expect(tab.page.get_by_role("main").get_by_text("Robert")).to_be_visible()
 
     press(tab, "link", "Change the password")
     be_at(tab, "Change your password")
@@ -187,3 +187,18 @@ def test_whoever_tries_the_demo_finds_its_mails_with_the_keyboard_alone(tab, add
     be_at(tab, subject)
     press(tab, "link", link)
     be_at(tab, "Confirm your address")
+
+
+def test_one_service_is_ended_on_a_page_for_everybody(tab):
+    tab.arrive()
+    tab.page.goto(f"{tab.home1}account")
+    press(tab, "button", "End this")
+    tab.page.get_by_role("status").filter(has_text="You stay signed in here.").wait_for()
+    ended = tab.page.get_by_role("region", name="Ended lately").get_by_role("listitem").first
+    expect(ended).to_contain_text("Notes")
+    expect(ended).to_contain_text("You ended it on this page.")
+    assert tab.violations() == []
+    tab.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    assert tab.violations(runOnly=["color-contrast"]) == []
+    tab.page.set_viewport_size({"width": 320, "height": 800})
+    assert not tab.scrolls_sideways()

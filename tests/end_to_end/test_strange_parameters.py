@@ -186,6 +186,7 @@ def requests_of_an_account(pair, browser):
     csrf, cookies = {"csrf_token": form["csrf_token"]}, browser.cookies()
     yield "/consent", {**csrf, **going_on, "answer": "agree", "scope": "openid"}, cookies
     yield "/account/apps/end", {**csrf, "app": "x" * 24}, cookies
+    yield "/account/services/end", {**csrf, "sid": "x" * 22, "client_id": "notes"}, cookies
     yield "/account/consents/withdraw", {**csrf, "client_id": "notes"}, cookies
     code = {"grant_type": "authorization_code", "code": "c" * 43, "code_verifier": "v" * 43}
     client = {"client_id": "notes", "client_secret": "s" * 43, "redirect_uri": browser.server2}

@@ -2,7 +2,7 @@ import json
 from collections import defaultdict
 from datetime import UTC, datetime
 
-from server1.audit import Event, as_json
+from server1.audit import EndReason, Event, as_json
 from tests.documents import DOCS, codes, rows, section
 
 
@@ -12,6 +12,10 @@ def documented(heading):
 
 def test_audit_events_are_documented_in_their_order():
     assert documented("Events") == [event.value for event in Event]
+
+
+def test_reasons_are_documented_in_their_order():
+    assert documented("Reasons") == [reason.value for reason in EndReason]
 
 
 def test_the_keys_of_a_line_are_documented_in_their_order():

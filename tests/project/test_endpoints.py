@@ -25,6 +25,7 @@ ENDPOINTS = {
         /.well-known/openid-configuration   GET       kept internal
         /account                            GET
         /account/apps/end                   POST      csrf
+        /account/services/end               POST      csrf
         /account/consents/withdraw          POST      csrf
         /account/delete                      GET POST  csrf
         /account/deleted                     GET

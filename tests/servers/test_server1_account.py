@@ -38,7 +38,7 @@ def test_the_page_shows_what_is_on_file(ada):
     page = ada.get("/account").text
     assert "Ada" in page
     assert EMAIL in page
-    assert page.count('href="/logout"') == 1
+    assert page.count('href="/logout"') == 2, "in the head of the page, and beside this session"
     assert "not confirmed" not in page
 
 
@@ -220,7 +220,7 @@ def test_the_sessions_are_listed_with_device_address_and_services(accounts, ada,
     ada.authorize()
     first, second = list_entries(ada)
     assert "this browser" in first
-    assert "Signed in to Notes." in first
+    assert "Signed in to Notes" in first
     assert "last seen on" in first
     assert "1 January, 12:15 UTC" in first
     assert "Safari on iPhone" in second
@@ -229,6 +229,8 @@ def test_the_sessions_are_listed_with_device_address_and_services(accounts, ada,
     assert "Signed in to no service." in second
     assert "End session" in second
     assert "End session" not in first
+    assert first.count("End this") == 1
+    assert "End this" not in second
 
 
 def test_a_user_agent_is_shown_as_a_name_of_ours_only(accounts, ada):

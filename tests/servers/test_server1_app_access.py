@@ -10,7 +10,7 @@ from sqlalchemy import text
 from flask_handoff.claims import RefreshFamily
 from flask_handoff.stores.sql import SQLRefreshStore
 from server1.accounts import app_access, revocation, users
-from server1.audit import Event
+from server1.audit import EndReason, Event
 from server1.handoff import handoff, token_user
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, running_accounts
 from tests.servers.audit_log import rows, writing
@@ -156,23 +156,28 @@ def delete_account(visitor):
 
 
 ENDS = {
-    "End this": end_it,
-    "consent withdrawn": withdraw,
-    "new password": change_password,
-    "all other sessions": end_all_others,
-    "account deleted": delete_account,
-    "account disabled": lambda visitor: visitor.accounts.disable(),
-    "new password by command": lambda visitor: visitor.accounts.run(
-        *("users", "create", EMAIL, "--replace-password")
+    "End this": (end_it, EndReason.ENDED_BY_USER),
+    "consent withdrawn": (withdraw, EndReason.CONSENT_WITHDRAWN),
+    "new password": (change_password, EndReason.PASSWORD_CHANGED),
+    "all other sessions": (end_all_others, EndReason.ENDED_BY_USER),
+    "account deleted": (delete_account, EndReason.ACCOUNT_DELETED),
+    "account disabled": (
+        lambda visitor: visitor.accounts.disable(),
+        EndReason.ACCOUNT_DISABLED,
     ),
-    "another grant": lambda visitor: visitor.accounts.run(
-        *("grants", "set", EMAIL, "wiki", "profile")
+    "new password by command": (
+        lambda visitor: visitor.accounts.run("users", "create", EMAIL, "--replace-password"),
+        EndReason.PASSWORD_CHANGED,
+    ),
+    "another grant": (
+        lambda visitor: visitor.accounts.run("grants", "set", EMAIL, "wiki", "profile"),
+        EndReason.GRANT_CHANGED,
     ),
 }
 
 
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-def test_what_ends_an_app_ends_its_tokens_for_good(accounts_on, end):
+@pytest.mark.parametrize(("end", "reason"), ENDS.values(), ids=ENDS)
+def test_what_ends_an_app_ends_its_tokens_for_good(accounts_on, end, reason):
     visitor = signed_in(accounts_on)
     tokens = first_tokens(visitor)
     tokens = refresh(accounts_on, tokens["refresh_token"]).json
@@ -180,7 +185,7 @@ def test_what_ends_an_app_ends_its_tokens_for_good(accounts_on, end):
     end(visitor)
     assert not is_alive(accounts_on, tokens)
     (ended,) = rows(accounts_on, Event.APP_ACCESS_ENDED)
-    assert (ended.subject, ended.client_id) == (subject, "wiki")
+    assert (ended.subject, ended.client_id, ended.reason) == (subject, "wiki", reason)
     if end is not delete_account:
         accounts_on.run("users", "enable", EMAIL)
         assert not is_alive(accounts_on, tokens)
@@ -236,7 +241,7 @@ def test_the_account_page_lists_apps_since_when_and_last_used(accounts_on, clock
     clock.tick(minutes=20)
     refresh(accounts_on, tokens["refresh_token"])
     page = visitor.get("/account").text
-    listed = page[page.index("Apps and devices") : page.index("Apps and services you agreed to")]
+    listed = page[page.index('id="apps"') : page.index('id="agreed"')]
     words = " ".join(listed.replace("</time>", "").replace(">", "> ").split())
     assert "Wiki" in words
     assert "1 January 2026, 12:00 UTC" in words
@@ -254,7 +259,7 @@ def test_a_token_used_twice_is_told_to_its_user(accounts_on, clock):
     assert not is_alive(accounts_on, after)
     (reused,) = rows(accounts_on, Event.REFRESH_TOKEN_REUSED)
     assert (reused.subject, reused.client_id) == (accounts_on.find().subject, "wiki")
-    assert reused.detail == f"app {family.family_id}"
+    assert (reused.detail, reused.reason) == (f"app {family.family_id}", "token_reused")
     waiting = accounts_on.run("outbox", "list").output
     assert waiting.count("app-access-ended") == 1
     assert EMAIL in waiting
@@ -370,7 +375,7 @@ def family_in_the_way(accounts):
 
 def revoke(accounts, user):
     with accounts.app.app_context(), accounts.database.writing() as connection:
-        revocation.revoke_all_sessions(connection, user)
+        revocation.revoke_all_sessions(connection, user, EndReason.ENDED_BY_USER)
 
 
 def test_no_app_that_starts_survives_the_end_of_all_sessions(accounts_in_postgresql):
@@ -392,7 +397,7 @@ def test_no_app_starts_while_all_sessions_end(accounts_in_postgresql):
     code, user = agree(signed_in(accounts)), accounts.find()
     with ThreadPoolExecutor(1) as pool:
         with accounts.app.app_context(), accounts.database.writing() as connection:
-            revocation.revoke_all_sessions(connection, user)
+            revocation.revoke_all_sessions(connection, user, EndReason.ENDED_BY_USER)
             exchanging = pool.submit(exchange, accounts, code)
             wait_until(accounts, 1, exchanging)
         assert exchanging.result(timeout=60).json["error"] == "invalid_grant"

@@ -24,6 +24,7 @@ def test_an_event_is_a_row_and_a_line(accounts_on, clock, log):
         "this server",
         "server2",
         "our words",
+        None,
     )
     assert lines(log) == [
         {
@@ -34,6 +35,7 @@ def test_an_event_is_a_row_and_a_line(accounts_on, clock, log):
             "address": "this server",
             "client": "server2",
             "detail": "our words",
+            "reason": None,
         }
     ]
 
@@ -41,8 +43,9 @@ def test_an_event_is_a_row_and_a_line(accounts_on, clock, log):
 def test_a_line_has_all_keys_in_one_order_also_where_there_is_nothing_to_say(accounts, log):
     record(accounts)
     (line,) = lines(log)
-    assert list(line) == ["at", "event", "request_id", "account", "address", "client", "detail"]
-    assert [line["account"], line["client"], line["detail"]] == [None, None, None]
+    keys = ["at", "event", "request_id", "account", "address", "client", "detail", "reason"]
+    assert list(line) == keys
+    assert [line[key] for key in ("account", "client", "detail", "reason")] == [None] * 4
 
 
 def test_the_line_comes_after_the_commit(accounts_on, log):

@@ -73,6 +73,7 @@ def test_each_step_of_an_account_is_recorded_once(accounts_on, visitor, log):
         ("signed_in", subject),
         ("name_changed", subject),
         ("session_ended", subject),
+        ("client_session_ended", subject),
         ("password_changed", subject),
         ("email_change_requested", subject),
         ("email_changed", subject),

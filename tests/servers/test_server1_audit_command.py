@@ -30,11 +30,11 @@ def test_the_table_is_for_people(accounts_on):
     request = rows(accounts_on)[-1].request_id
     assert show(accounts_on) == [
         "AT (UTC)             EVENT            ACCOUNT          ADDRESS      CLIENT  "
-        "REQUEST           DETAIL",
+        f"REQUEST           {'DETAIL':<30}  REASON",
         "2026-01-01 12:00:00  account_created  ada@example.com  this server  -       "
-        "-                 -",
+        f"-                 {'-':<30}  -",
         "2026-01-01 12:00:00  signed_in        ada@example.com  203.0.113.7  -       "
-        f"{request}  session {session.sid}",
+        f"{request}  session {session.sid}  -",
     ]
 
 

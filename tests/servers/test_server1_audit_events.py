@@ -10,7 +10,7 @@ from sqlalchemy import text
 from flask_service.database import Database
 from server1.accounts import sessions
 from server1.accounts.administration import replace_password
-from server1.audit import Event
+from server1.audit import EndReason, Event
 from server1.db import SCHEMA
 from tests.servers import statements
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor
@@ -60,7 +60,9 @@ def test_somebody_else_s_sign_in_in_the_same_browser_ends_the_session_before(acc
         ("session_ended", subject),
         ("signed_in", grace),
     ]
-    assert rows(accounts_on, Event.SESSION_ENDED)[0].detail == f"session {first.sid}"
+    (ended,) = rows(accounts_on, Event.SESSION_ENDED)
+    detail = f"session {first.sid}, Unknown browser"
+    assert (ended.detail, ended.reason) == (detail, EndReason.OTHER_ACCOUNT)
 
 
 def test_the_same_person_s_sign_in_in_the_same_browser_is_of_the_same_session(accounts_on, subject):
@@ -178,7 +180,8 @@ def test_a_disabled_account_ends_each_of_its_sessions(accounts_on, subject):
         ("session_ended", subject),
     ]
     ended = rows(accounts_on, Event.SESSION_ENDED)
-    assert {row.detail for row in ended} == {f"session {sid}" for sid in sids}
+    assert {row.detail for row in ended} == {f"session {sid}, Unknown browser" for sid in sids}
+    assert {row.reason for row in ended} == {EndReason.ACCOUNT_DISABLED}
     assert {(row.address, row.request_id) for row in ended} == {("command line", None)}
 
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import delete, select, text
 
 from flask_handoff.issuer.clients.authentication import secret_hash
-from server1.accounts import revocation
+from server1.accounts import client_revocation, revocation
 from server1.accounts.client_sessions import client_sessions, note_client_session
 from server1.accounts.consents import consents, find_consent, give_consent
 from server1.audit import Event
@@ -426,6 +426,8 @@ def test_who_withdraws_ends_what_the_client_has(accounts_on):
     assert noted(accounts_on) == []
     (withdrawn,) = rows(accounts_on, Event.CONSENT_WITHDRAWN)
     assert (withdrawn.subject, withdrawn.client_id) == (accounts_on.find().subject, "wiki")
+    ended = rows(accounts_on, Event.CONSENT_WITHDRAWN, Event.CLIENT_SESSION_ENDED)
+    assert [row.reason for row in ended] == ["consent_withdrawn"] * 2
     waiting = accounts_on.run("outbox", "list").output
     assert waiting.count("wiki") == 2
     assert "/consent?" in ask(visitor)
@@ -441,6 +443,21 @@ def test_whoever_agrees_again_gives_nothing_back(accounts_on):
     assert set(userinfo(accounts_on, new).json) == {"sub"}
     assert userinfo(accounts_on, token).status_code == 401
     assert exchange(accounts_on, code).json["error"] == "invalid_grant"
+
+
+def test_a_session_s_tokens_end_with_it_at_that_client_alone(accounts_on):
+    visitor, other = signed_in(accounts_on), Visitor(accounts_on)
+    (session,) = accounts_on.session_rows()
+    ours = exchange(accounts_on, code_of(answer(visitor, asked(visitor)))).json["access_token"]
+    other.sign_in()
+    theirs = exchange(accounts_on, code_of(ask(other))).json["access_token"]
+    code = code_of(ask(visitor))
+    fields = {"sid": session.sid, "client_id": "wiki"}
+    visitor.submit("/account/services/end", fields, page="/account")
+    ask(visitor)
+    assert userinfo(accounts_on, ours).status_code == 401, "a new sign-in brought it back"
+    assert exchange(accounts_on, code).json["error"] == "invalid_grant"
+    assert userinfo(accounts_on, theirs).status_code == 200
 
 
 def test_nothing_else_ends_with_it(accounts_on):
@@ -464,7 +481,7 @@ def test_a_sign_in_under_way_ends_with_the_consent_or_does_not_happen(accounts_o
 
     def withdraw():
         with accounts_on.app.app_context(), accounts_on.database.writing() as connection:
-            revocation.withdraw_consent(connection, user, "wiki")
+            client_revocation.withdraw_consent(connection, user, "wiki")
         withdrawn.set()
 
     with accounts_on.app.app_context(), accounts_on.database.writing() as connection:

@@ -9,6 +9,7 @@ import pytest
 from flask_service.jobs import Outcome
 from server1.accounts import client_sessions, revocation
 from server1.accounts.administration import replace_password
+from server1.audit import EndReason
 from server1.logouts import Logout
 from tests.jwks_endpoint import eventually, says_nothing
 from tests.servers.accounts_visitor import PASSWORD
@@ -260,7 +261,7 @@ def test_a_log_out_is_entered_with_the_end_of_the_session_or_not_at_all(services
         pytest.raises(ZeroDivisionError),
         services.database.writing() as connection,
     ):
-        revocation.revoke_all_sessions(connection, user)
+        revocation.revoke_all_sessions(connection, user, EndReason.ENDED_BY_USER)
         raise ZeroDivisionError
     assert services.waiting() == []
     assert visitor.is_signed_in
@@ -387,7 +388,7 @@ def test_a_handoff_under_way_is_told_of_the_end_or_does_not_happen(services, clo
 
     def end():
         with services.accounts.app.app_context(), services.database.writing() as connection:
-            revocation.revoke_all_sessions(connection, user)
+            revocation.revoke_all_sessions(connection, user, EndReason.ENDED_BY_USER)
         ended.set()
 
     with services.database.writing() as connection:

@@ -117,7 +117,7 @@ def test_an_app_that_revokes_its_refresh_token_has_no_access(accounts_on):
     (ended,) = rows(accounts_on, Event.APP_ACCESS_ENDED)
     family = claims_of(tokens["access_token"])["jti"][:24]
     assert (ended.subject, ended.client_id) == (accounts_on.find().subject, "wiki")
-    assert ended.detail == f"app {family}, revoked by it"
+    assert (ended.detail, ended.reason) == (f"app {family}", "revoked_by_client")
     revoke(accounts_on, tokens["refresh_token"])
     assert len(rows(accounts_on, Event.APP_ACCESS_ENDED)) == 1
 

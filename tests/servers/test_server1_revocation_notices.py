@@ -132,10 +132,17 @@ def test_a_code_used_twice_is_told_once(accounts, api):
     assert [event["jti"] for event in told(accounts, api)] == [claims_of(token)["jti"]]
 
 
-def test_a_session_that_ends_is_told(accounts, api):
+def end_at_wiki(visitor, sid):
+    fields = {"sid": sid, "client_id": "wiki"}
+    visitor.submit("/account/services/end", fields, page="/account")
+
+
+@pytest.mark.parametrize("end", [lambda visitor, _sid: visitor.sign_out(), end_at_wiki])
+def test_a_session_that_ends_is_told(accounts, api, end):
     visitor = signed_in(accounts)
+    first_tokens(visitor)
     (session,) = accounts.session_rows()
-    visitor.sign_out()
+    end(visitor, session.sid)
     assert told(accounts, api) == [{"sid": session.sid, "valid_after": valid_after(accounts)}]
 
 

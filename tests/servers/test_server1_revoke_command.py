@@ -109,7 +109,9 @@ def test_one_session_ends_with_what_it_led_to(accounts, command):
     assert not visitor.is_signed_in
     assert other.is_signed_in
     assert userinfo(accounts, tokens["access_token"]).status_code == 401
-    assert [row.detail for row in rows(accounts, Event.SESSION_ENDED)] == [f"session {sid}"]
+    (ended,) = rows(accounts, Event.SESSION_ENDED)
+    assert ended.detail == f"session {sid}, Unknown browser"
+    assert ended.reason == "revoked_by_operator"
 
 
 def last_issue(accounts):

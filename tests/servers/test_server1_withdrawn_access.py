@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flask_service.jobs import Outcome
-from server1.accounts import client_sessions, grants, links, revocation
+from server1.accounts import client_revocation, client_sessions, grants, links
 from server1.accounts.mail_links import Purpose
+from server1.audit import EndReason
 from tests.servers.accounts_visitor import EMAIL, Visitor
 from tests.servers.audit_log import rows, writing
 from tests.servers.told_services import Told, running_services
@@ -161,7 +162,7 @@ def test_it_is_told_with_what_is_taken_back_or_not_at_all(services):
     visitor = services.visitor("server2")
     subject = services.accounts.find().subject
     with pytest.raises(ZeroDivisionError), writing(services.accounts) as connection:
-        revocation.end_at_client(connection, subject, "server2")
+        client_revocation.end_at_client(connection, subject, "server2", EndReason.GRANT_CHANGED)
         raise ZeroDivisionError
     assert services.waiting() == []
     visitor.sign_out()
@@ -232,7 +233,9 @@ def test_a_handoff_under_way_brings_what_is_granted_after_it(services, clock):
     with ThreadPoolExecutor() as threads:
         with writing(services.accounts) as connection:
             grants.set_grant(connection, user, "server2", ["notes:read"])
-            revocation.end_at_client(connection, user.subject, "server2")
+            client_revocation.end_at_client(
+                connection, user.subject, "server2", EndReason.GRANT_CHANGED
+            )
             entering = threads.submit(scope_at, services, visitor)
             assert_waits(entering)
         assert entering.result() == "notes:read openid"

@@ -229,6 +229,7 @@ def _create_audit(op: Operations) -> None:
         sa.Column("address", sa.String(64), nullable=False),
         sa.Column("client_id", sa.String(128)),
         sa.Column("detail", sa.String(1200)),
+        sa.Column("reason", sa.String(40)),
         sa.Index("audit_by_subject", "subject", "at"),
     )
 

@@ -26,7 +26,7 @@ EXTENSION = "handoff_issuer"
 
 SignedInUserHook = Callable[[], SignedInUser | None]
 GrantedScopeHook = Callable[[SignedInUser, Client, frozenset[str]], frozenset[str]]
-EndSessionHook = Callable[[], object]
+EndSessionHook = Callable[[Client | None], object]
 ConsentedAtHook = Callable[[SignedInUser, Client, frozenset[str]], datetime | None]
 
 

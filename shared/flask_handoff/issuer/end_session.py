@@ -62,7 +62,7 @@ def _answer(logouts: Logouts, unverified: UnverifiedParameters) -> Response:
         user = issuer.hooks.signed_in_user()
         must_ask = user is not None and not logout.is_by(user)
         if user is not None and not must_ask:
-            logouts.end_session()
+            logouts.end_session(logout.client)
     if must_ask:
         return see_other(with_parameters(url_for(logouts.endpoint), {"continue": carried}))
     return see_other(after_logout(logout, carried, default=url_for(logouts.endpoint)))

@@ -82,7 +82,8 @@ class HandoffIssuer(PagesOfIssuer):
             requests; of everything, where that is empty. With it comes ``client_credentials`` at
             ``/token``. No user's subject may be a service's ``client_id``: APIs would mix them up.
         end_session: Ends the session of this request's browser, at the request of a client that it
-            entered. With it comes ``/end-session``.
+            entered, which it is called with; None where the request names none. With it comes
+            ``/end-session``.
         logout_endpoint: The Flask endpoint of the page that asks whether to sign out, and says
             that it is done. Its form is a POST that is safe from CSRF and keeps the field
             ``continue``; then it leads to ``after_logout``. Given with *end_session*, or neither.
