@@ -23,7 +23,7 @@ PREVIOUS_SECRET_KEPT = timedelta(days=1)
 """How long the secret or key before works beside a new one, for the client to change over."""
 
 _AS_THEY_ARE = (  # columns that hold the field of their name
-    *("client_id", "name", "first_party"),
+    *("client_id", "name", "first_party", "allow_token_endpoint_audience"),
     *("initiate_login_uri", "backchannel_logout_uri", "revocation_uri", "resource"),
 )
 

@@ -55,6 +55,7 @@ clients = sa.Table(
     sa.Column("public_jwk", sa.Text),
     sa.Column("previous_public_jwk", sa.Text),
     sa.Column("previous_until", Instant),  # of the secret or key before
+    sa.Column("allow_token_endpoint_audience", sa.Boolean, nullable=False),
     sa.Column("granted_scope", sa.Text, nullable=False),  # what a service may do for itself
     sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
@@ -137,6 +138,17 @@ def registrations(connection: sa.Connection) -> Sequence[Registration]:
     return [_registration(row, now) for row in _ALL.rows(connection)]
 
 
+def kind_of(client: Client) -> str:
+    """Return the kind of a client that may be registered elsewhere."""
+    if client.service and not client.response_types:
+        return "service"
+    if "code" not in client.response_types:
+        return "receiver"
+    if client.native:
+        return "native"
+    return "browser" if client.is_public else "web"
+
+
 def granted_scope(connection: sa.Connection, client_id: str) -> frozenset[str]:
     """Return what a service may do for itself; nothing where it is not registered here."""
     row = _GRANTED.row(connection, wanted=client_id)
@@ -167,6 +179,7 @@ def _client(row: Any, *, has_previous: bool) -> Client:
         resource=row.resource,
         scopes=frozenset(row.scopes.split()),
         first_party=row.first_party,
+        allow_token_endpoint_audience=row.allow_token_endpoint_audience,
         secret_hashes=tuple(secret for secret in secrets if secret is not None),
         public_keys=tuple(
             VerificationKey.from_jwk(json.loads(jwk)) for jwk in keys if jwk is not None

@@ -22,13 +22,20 @@ from server1.clients.registration import (
     set_disabled,
     signing_kind,
 )
-from server1.clients.registry import KINDS, Registration, disabled_client, registrations
+from server1.clients.registry import (
+    KINDS,
+    Registration,
+    disabled_client,
+    kind_of,
+    registrations,
+)
 from server1.config import config
 from server1.handoff import handoff
 
 from . import effects
 from .service_keys import (
     add_service,
+    audience_option,
     grant_service,
     key_options,
     receiver_key,
@@ -60,6 +67,7 @@ _AUTHENTICATION = {
     "--service", is_flag=True, help="It acts for itself, without users, and signs with its own key."
 )
 @key_options
+@audience_option
 @click.option(
     "--redirect-uri", "redirect_uris", multiple=True, help="Where answers go; may be repeated."
 )
@@ -88,6 +96,7 @@ def add(
     service: bool,
     public_key: Path | None,
     key_file: Path | None,
+    token_endpoint_audience: bool,
     redirect_uris: tuple[str, ...],
     first_party: bool,
     initiate_login_uri: str | None,
@@ -103,7 +112,10 @@ def add(
     NAME is what people call it. A secret is printed this once. A private key is written to a file,
     this once: a service's, or that of a receiver which introspects tokens for its API.
     """
-    kind = _kind_given(kind, service=service, has_keys=bool(public_key or key_file))
+    has_keys = bool(public_key or key_file)
+    kind = _kind_given(kind, service=service, has_keys=has_keys)
+    if token_endpoint_audience and not (has_keys or kind == "service"):
+        raise click.UsageError("--allow-token-endpoint-audience is for those that sign with a key.")
     if resource == config().issuer:
         raise click.UsageError("This server itself has that address; give --resource the API's.")
     client_id = client_id or new_client_id()
@@ -111,7 +123,10 @@ def add(
         addresses = (initiate_login_uri, backchannel_logout_uri, revocation_uri, resource)
         if first_party or any((*redirect_uris, *post_logout_redirect_uris, *addresses)):
             raise click.UsageError("A service has no address and no users: give it --scope alone.")
-        add_service(name, client_id, frozenset(scopes), public_key, key_file)
+        add_service(
+            *(name, client_id, frozenset(scopes), public_key, key_file),
+            token_endpoint_audience=token_endpoint_audience,
+        )
         return
     with receiver_key(client_id, public_key, key_file) as (keys, told):
         client = Client(
@@ -126,6 +141,7 @@ def add(
             resource=resource,
             scopes=frozenset(scopes),
             public_keys=tuple(keys),
+            allow_token_endpoint_audience=token_endpoint_audience,
             **KINDS[kind],
         )
         with database().writing() as connection:
@@ -170,7 +186,7 @@ def list_clients() -> None:
     echo_table(
         ("CLIENT", "NAME", "KIND", "STATE", "SECRET", "REGISTERED", "REDIRECT URIS"),
         [
-            *(_cells(client, _kind(client), "enabled", "HANDOFF_CLIENTS") for client in settings),
+            *(_cells(client, kind_of(client), "enabled", "HANDOFF_CLIENTS") for client in settings),
             *(_registered(each, overridden) for each in found),
         ],
     )
@@ -267,6 +283,8 @@ def _cells(
         secrets = f"two until {previous_until}"
     if client.public_keys:
         secrets = secrets.replace("one", "key").replace("two", "two keys")
+    if client.allow_token_endpoint_audience:
+        secrets += ", aud /token"
     uris = may or " ".join(client.redirect_uris) or "-"
     return (client.client_id, client.name, party, state, secrets, registered, uris)
 
@@ -280,13 +298,3 @@ def _kind_given(kind: str | None, *, service: bool, has_keys: bool) -> str:
     if has_keys and kind not in ("service", "receiver"):
         raise click.UsageError("--public-key and --key-file are for a --service or a receiver.")
     return kind
-
-
-def _kind(client: Client) -> str:
-    if client.service and not client.response_types:
-        return "service"
-    if "code" not in client.response_types:
-        return "receiver"
-    if client.native:
-        return "native"
-    return "browser" if client.is_public else "web"

@@ -35,8 +35,16 @@ KEY_BITS = 2048
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+audience_option = click.option(
+    "--allow-token-endpoint-audience",
+    "token_endpoint_audience",
+    is_flag=True,
+    help="Its library names the address of /token as the audience of what it signs, and no other.",
+)
+
+
 def key_options(command: _Command) -> _Command:
-    """Add the options that say where a client's key comes from."""
+    """Add the options about the key that a client signs with."""
     file = click.Path(path_type=Path, dir_okay=False)
     for option in (
         click.option(
@@ -61,6 +69,8 @@ def add_service(
     scope: frozenset[str],
     public_key: Path | None,
     key_file: Path | None,
+    *,
+    token_endpoint_audience: bool,
 ) -> None:
     """Register a service, and write its key file, unless it has brought its own public key.
 
@@ -70,7 +80,12 @@ def add_service(
     """
     _check_scope(scope)
     with _key(client_id, "service", public_key, key_file) as (key, told):
-        client = Client(client_id, name, (), public_keys=(key,), **KINDS["service"])
+        client = Client(
+            *(client_id, name, ()),
+            public_keys=(key,),
+            allow_token_endpoint_audience=token_endpoint_audience,
+            **KINDS["service"],
+        )
         with database().writing() as connection:
             _check_is_no_subject(connection, client_id)
             add_client(connection, client, "service", others=handoff.clients(), granted_scope=scope)
@@ -81,7 +96,7 @@ def add_service(
         ("token endpoint", _token_endpoint()),
         ("authentication", "private_key_jwt, RS256"),
         ("key ID (kid)", key.kid),
-        ("audience (aud)", config().issuer),
+        ("audience (aud)", _token_endpoint() if token_endpoint_audience else config().issuer),
         ("scope", " ".join(sorted(scope))),
     ):
         click.echo(f"  {label:<15} {value}")

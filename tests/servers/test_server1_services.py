@@ -108,6 +108,36 @@ def public_pem(key):
 # Adding.
 
 
+def test_a_service_whose_library_knows_one_audience_alone(with_api_on, folder, clock):
+    accounts = with_api_on
+    output = accounts.run(*ADD, "--allow-token-endpoint-audience").output
+    service = read(folder / "report.json")
+    assert f"audience (aud)  {service['token_uri']}" in output
+    for audience in (service["token_uri"], [service["token_uri"]], service["issuer"]):
+        assert ask(accounts, assertion(service, clock, aud=audience)).status_code == 200
+    assert ask(accounts, assertion(service, clock, aud="http://other")).status_code == 401
+    assert listed(accounts)["report"][4] == "key, aud /token"
+    accounts.run("clients", "rotate", "report", "--key-file", "next.json")
+    after = read(folder / "next.json")
+    assert ask(accounts, assertion(after, clock, aud=after["token_uri"])).status_code == 200
+
+
+def test_no_service_names_the_token_endpoint_unless_it_may(with_api, folder, clock):
+    with_api.run(*ADD)
+    service = read(folder / "report.json")
+    refused = ask(with_api, assertion(service, clock, aud=service["token_uri"]))
+    assert (refused.status_code, refused.json["error"]) == (401, "invalid_client")
+
+
+def test_the_audience_of_a_client_that_signs_nothing_is_refused(accounts):
+    result = accounts.try_to_run(
+        *("clients", "add", "Wiki", "--kind", "web", "--redirect-uri", "https://wiki.example/in"),
+        "--allow-token-endpoint-audience",
+    )
+    assert result.exit_code == 2
+    assert "is for those that sign with a key" in result.output
+
+
 def test_a_service_gets_a_key_file_and_with_it_a_token(with_api_on, folder, clock):
     accounts = with_api_on
     result = accounts.run(*ADD)

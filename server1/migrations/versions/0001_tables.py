@@ -111,6 +111,7 @@ def _create_clients(op: Operations) -> None:
         sa.Column("public_jwk", sa.Text),
         sa.Column("previous_public_jwk", sa.Text),
         sa.Column("previous_until", sa.DateTime(timezone=True)),
+        sa.Column("allow_token_endpoint_audience", sa.Boolean, nullable=False),
         sa.Column("granted_scope", sa.Text, nullable=False),
         sa.Column("disabled", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
