@@ -85,6 +85,9 @@ def enqueue(
 def revocation_jobs(issuer: HandoffIssuer, find_client: Callable[[str], Client]) -> JobKind:
     """Return the kind of jobs that notify APIs, as often as logouts are tried.
 
+    What a command enqueues is looked for four times a second: with the half second after which
+    the processes of an API read what is new, a token is refused everywhere within a second.
+
     Args:
         find_client: As for ``logouts.logout_jobs``.
     """
@@ -102,7 +105,7 @@ def revocation_jobs(issuer: HandoffIssuer, find_client: Callable[[str], Client])
         one_per_topic=True,
         threads=12,  # as for logouts: APIs that hang
         grace=timedelta(milliseconds=20),
-        look_every=timedelta(milliseconds=500),
+        look_every=timedelta(milliseconds=250),
     )
 
 

@@ -2,13 +2,16 @@
 
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 
+from flask_handoff.api.revocation.copy import REFRESH_AFTER
 from flask_handoff.profiles import REVOCATION
 from flask_service.jobs import Outcome
 from flask_service.outbox import outbox_of
 from server1.accounts.valid_after import cut_everybody
+from server1.revocation_notices import revocation_jobs
 from tests.jwks_endpoint import JWKSEndpoint, response, sends
 from tests.servers.accounts_visitor import EMAIL, running_accounts
 from tests.servers.audit_log import writing
@@ -220,3 +223,9 @@ def test_the_address_for_it_is_registered_by_command(accounts, api):
     )
     accounts.run("revoke", "--all")
     assert tell(accounts) == {Outcome.SENT: 2}
+
+
+def test_a_notice_and_all_processes_fit_into_the_promised_second():
+    kind = revocation_jobs(None, None)
+    waits = kind.look_every + kind.grace + REFRESH_AFTER
+    assert waits <= timedelta(seconds=0.8), "the rest is for the request and two databases"
