@@ -92,7 +92,7 @@ _FIND = Statement(
     sa.select(
         *(users.c[name] for name in ("subject", "name", "email", "email_verified")),
         *(sessions.c.sid, sessions.c.auth_time),
-        consents.c.given_at.label("consented_at"),
+        consents.c.client_id.label("consented_to"),
     )
     .join_from(client_sessions, sessions)
     .join(users)
@@ -122,7 +122,7 @@ def user_of_client_session(
     found = _FIND.row(
         connection, of_sid=sid, of_client=client.client_id, of_subject=subject, **limits(now)
     )
-    if found is None or (found.consented_at is None and not client.first_party):
+    if found is None or (found.consented_to is None and not client.first_party):
         raise SessionExpiredError
     return SignedInUser(
         found.subject, found.sid, found.auth_time, found.name, found.email, found.email_verified

@@ -185,7 +185,7 @@ class Database:
         if not outer.writes:
             # On SQLite it would wait for a lock, or be refused.
             raise RuntimeError("this thread has a transaction open that only reads")
-        return outer.part_that_writes()
+        return outer
 
     @contextmanager
     def _outermost(self, *, writes: bool) -> Iterator[sa.Connection]:
@@ -204,22 +204,20 @@ class Database:
 
 
 @dataclass(slots=True)
-class _Transaction:
-    """A transaction that is open in one thread."""
+class _Transaction(AbstractContextManager[sa.Connection]):
+    """A transaction that is open in one thread, lent to a part that writes as often as one asks."""
 
     connection: sa.Connection
     writes: bool
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     is_broken: bool = False
 
-    @contextmanager
-    def part_that_writes(self) -> Iterator[sa.Connection]:
-        """Lend it to a part; where that fails, so does the whole."""
-        try:
-            yield self.connection
-        except BaseException:
+    def __enter__(self) -> sa.Connection:
+        return self.connection
+
+    def __exit__(self, _kind: object, failure: BaseException | None, _traceback: object) -> None:
+        if failure is not None:  # where a part fails, so does the whole
             self.is_broken = True
-            raise
 
 
 def database() -> Database:

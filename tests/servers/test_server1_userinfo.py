@@ -124,3 +124,12 @@ def test_userinfo_reads_and_waits_for_nobody_who_writes(accounts, token):
     with noted(accounts.database) as statements:
         ask(accounts, token)
     assert [each for each in statements if each.startswith("BEGIN")] == ["BEGIN"]
+
+
+def test_userinfo_costs_three_statements_of_one_transaction(accounts, token):
+    with noted(accounts.database) as statements:
+        ask(accounts, token)
+        statements.clear()
+        assert ask(accounts, token).status_code == 200
+    kinds = [each.split(" ")[0] for each in statements]
+    assert kinds == ["BEGIN", *["SELECT"] * 3, "COMMIT"]
