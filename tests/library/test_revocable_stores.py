@@ -99,10 +99,21 @@ def test_a_store_with_a_check_of_its_own_is_asked_itself(stores, make):
         check(Revocations(*stores[:2], make(OurOwn)), "o" * 43)
 
 
-def test_a_store_elsewhere_is_asked_there(stores):
-    elsewhere = MemoryRevokedTokenStore()
+@pytest.fixture(params=["in memory", "in another database"])
+def elsewhere(request, tmp_path):
+    if request.param == "in memory":
+        yield MemoryRevokedTokenStore()
+        return
+    engine = create_engine(f"sqlite:///{tmp_path / 'another.sqlite3'}")
+    store = SQLRevokedTokenStore(engine)
+    store.create_tables()
+    yield store
+    engine.dispose()
+
+
+def test_a_store_elsewhere_is_asked_there(stores, elsewhere):
     elsewhere.revoke(ALIVE, forget_at=NOW, now=NOW)
-    for order in ((*stores[:2], elsewhere), (elsewhere, *stores[:2]), (elsewhere,)):
+    for order in ((*stores, elsewhere), (elsewhere, *stores), (elsewhere,)):
         with pytest.raises(TokenRevokedError):
             check(Revocations(*order), ALIVE)
     check(Revocations(), ALIVE)
