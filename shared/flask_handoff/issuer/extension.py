@@ -155,9 +155,8 @@ class HandoffIssuer(PagesOfIssuer):
             revoked_tokens: Remembers which access tokens their clients have revoked; with it come
                 ``/revoke`` and ``/introspect``, where there is a ``/token``.
             replay_store: Remembers the JWTs by which clients with ``public_keys`` authenticate,
-                each good once; without it none can. All processes share it. One that is lent
-                transactions claims such a JWT in the one in which its request is granted or
-                refused: give it the same as *codes*.
+                each good once; without it none can. All processes share it. Give it the same
+                transactions as *codes*: a JWT is claimed in that of its request.
             clock, sleep: Tell the time, and wait for it.
 
         Raises:
