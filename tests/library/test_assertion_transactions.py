@@ -3,15 +3,17 @@
 from contextlib import contextmanager
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from sqlalchemy import create_engine, event
 
-from flask_handoff.errors import ReplayStoreUnavailableError, SigningUnavailableError
+from flask_handoff.errors import ReplayStoreUnavailableError
+from flask_handoff.keys import ExternalKey, ExternalKeys
 from flask_handoff.signals import tokens_issued
 from flask_handoff.stores import MemoryReplayStore
 from flask_handoff.stores.sql import SQLReplayStore
-from flask_handoff.tokens import TokenMinter
 from tests.code_client import refused
-from tests.library.test_client_credentials import CLIENTS, ask_for_token, assertion
+from tests.library.test_client_credentials import CLIENTS, KEYS, ask_for_token, assertion
 from tests.library.test_one_transaction import Transactions
 from tests.library.test_valid_after import Cuts
 from tests.minimal_pair import ISSUER, Browser, issuer_app
@@ -79,19 +81,34 @@ def cuts():
     return Cuts()
 
 
+class Signer:
+    """Signs elsewhere what the issuer mints, once *asked* lets it."""
+
+    def __init__(self):
+        self.keys = ExternalKeys(ExternalKey(KEYS["site"].public_key(), self.sign))
+        self.asked = lambda: None
+
+    def sign(self, octets):
+        self.asked()
+        return KEYS["site"].sign(octets, PKCS1v15(), SHA256())
+
+
 @pytest.fixture
-def serve(key_ring, clock, cuts):
+def signer():
+    return Signer()
+
+
+@pytest.fixture
+def serve(signer, clock, cuts):
     def serve(store):
-        app = issuer_app(
-            key_ring, clock, None, None, store, valid_after=cuts, HANDOFF_CLIENTS=CLIENTS
-        )
-        return Browser(app, None)
+        settings = {"valid_after": cuts, "HANDOFF_CLIENTS": CLIENTS}
+        return Browser(issuer_app(signer.keys, clock, None, None, store, **settings), None)
 
     return serve
 
 
-def fail_to_sign(*_, **__):
-    raise SigningUnavailableError("the key is elsewhere")
+def fail():
+    raise OSError("the signer is out of reach")
 
 
 @pytest.mark.parametrize("asked", REFUSED.values(), ids=list(REFUSED))
@@ -101,23 +118,17 @@ def test_an_assertion_is_spent_by_a_request_that_is_refused(serve, store, clock,
     assert refused(ask_for_token(program, token), 401) == "invalid_client"
 
 
-def test_it_is_spent_where_its_token_cannot_be_signed(serve, store, clock, monkeypatch):
+def test_it_is_spent_where_its_token_cannot_be_signed(serve, store, signer, clock):
     program, token = serve(store), assertion(clock)
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(TokenMinter, "mint_access", fail_to_sign)
-        assert refused(ask_for_token(program, token), 503) == "temporarily_unavailable"
+    signer.asked = fail
+    assert refused(ask_for_token(program, token), 503) == "temporarily_unavailable"
+    signer.asked = lambda: None
     assert refused(ask_for_token(program, token), 401) == "invalid_client"
 
 
-def test_no_token_is_signed_before_the_commit(serve, sql_store, transactions, clock, monkeypatch):
-    program, mint = serve(sql_store), TokenMinter.mint_access
-
-    def sign(*args, **kwargs):
-        transactions.log.append("signs")
-        return mint(*args, **kwargs)
-
-    monkeypatch.setattr(TokenMinter, "mint_access", sign)
-    token = assertion(clock)
+def test_no_token_is_signed_before_the_commit(serve, sql_store, transactions, signer, clock):
+    program, token = serve(sql_store), assertion(clock)
+    signer.asked = lambda: transactions.log.append("signs")
     assert ask_for_token(program, token).status_code == 200
     assert transactions.log == ["begins", "is committed", "signs"]
     transactions.log.clear()
@@ -138,10 +149,10 @@ def test_a_commit_that_fails_spends_and_issues_nothing(serve, sql_store, transac
 def test_what_cannot_be_recorded_spends_nothing(serve, sql_store, clock):
     program, token = serve(sql_store), assertion(clock)
 
-    def fail(*_, **__):
+    def fail_to_record(*_, **__):
         raise ReplayStoreUnavailableError("the log is out of reach")
 
-    with tokens_issued.connected_to(fail, sender=program.apps[ISSUER]):
+    with tokens_issued.connected_to(fail_to_record, sender=program.apps[ISSUER]):
         assert refused(ask_for_token(program, token), 503) == "temporarily_unavailable"
     assert ask_for_token(program, token).status_code == 200
 
