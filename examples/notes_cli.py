@@ -19,7 +19,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from math import inf
 
 from token_store import ProgramError, TokenStore
 from user_access import AccessEndedError, Client, UserAccess, printable
@@ -39,10 +39,14 @@ def main() -> int:
         return _fail(f"You are not signed in, or no longer. Sign in again: {sys.argv[0]} login")
     except ProgramError as error:
         return _fail(str(error))
-    except KeyError as error:
-        return _fail(f"{options.api} does not answer as the API of notes does: no {error}.")
+    except (LookupError, TypeError) as error:
+        reason = printable(f"no {error}" if isinstance(error, KeyError) else error)
+        return _fail(f"{options.api} does not answer as the API of notes does: {reason}.")
+    except UnicodeEncodeError:
+        return _fail("This terminal cannot show what is in them. Try again with LC_ALL=C.UTF-8")
     except OSError as error:
-        return _fail(f"{error.strerror}: {error.filename}")
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror}{where}")
     except KeyboardInterrupt:
         return _fail("Interrupted.")
     return 0
@@ -56,23 +60,26 @@ def _run(options: argparse.Namespace, access: UserAccess) -> str:
         access.request("POST", PATH, json={"text": options.text})
         return "Added."
     if options.command == "list":
-        lines = [f"{note['created_at'][:10]}  {printable(note['text'])}" for note in _notes(access)]
-        return "\n".join(lines) or "No notes yet."
+        return "\n".join(_lines(access)) or "No notes yet."
     if access.sign_out():
         return "Signed out."
     return f"Signed out here. End the access as well, on your account page at {options.issuer}."
 
 
-def _notes(access: UserAccess) -> Iterator[dict[str, Any]]:
+def _lines(access: UserAccess) -> Iterator[str]:
     """Go through the user's notes, the newest first, a page at a time."""
     before: dict[str, int] = {}
     while True:
         page = access.request("GET", PATH, params=before)
-        yield from page["notes"]
+        for note in page["notes"]:
+            yield f"{printable(note['created_at'])[:10]}  {printable(note['text'])}"
         if page["next"] is None:
             return
         # Not the address in "next": the token goes nowhere but to the API that it is for.
-        before = {"before": page["notes"][-1]["id"]}
+        last = page["notes"][-1]["id"]
+        if last >= before.get("before", inf):
+            raise TypeError("its pages go round in circles")
+        before = {"before": last}
 
 
 def _options() -> argparse.Namespace:

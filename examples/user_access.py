@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 import time
 import webbrowser
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import requests
@@ -26,6 +27,8 @@ from token_store import ProgramError, Tokens, TokenStore
 
 RENEWED_BEFORE = 30  # seconds before an access token expires
 PATIENCE = 5  # seconds for an answer; the issuer repeats a lost one for 10
+LONGEST_ANSWER = 1024 * 1024  # bytes
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class NoAnswerError(ProgramError):
@@ -34,6 +37,13 @@ class NoAnswerError(ProgramError):
 
 class AccessEndedError(ProgramError):
     """The user has to sign in again."""
+
+
+class Answer(NamedTuple):
+    """What a server answered; of no JSON object nothing is left but the status."""
+
+    status: int
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ class UserAccess:
                 self._store.forget()
 
     def request(self, method: str, path: str, **options: Any) -> Any:
-        """Call the API, and return the JSON of its answer.
+        """Call the API, and return the JSON object of its answer.
 
         Raises:
             AccessEndedError: The user has to sign in again.
@@ -127,12 +137,12 @@ class UserAccess:
         if tokens.expires_at - RENEWED_BEFORE < time.time():
             tokens = self._refreshed(tokens)
         answer = self._send(method, url, tokens, **options)
-        if answer.status_code == 401:  # revoked, or a clock is wrong
+        if answer.status == 401:  # revoked, or a clock is wrong
             answer = self._send(method, url, self._refreshed(tokens), **options)
-        if answer.status_code // 100 != 2:
-            detail = _document(answer).get("detail", "no reason given")
-            raise ProgramError(f"The API answered {answer.status_code}: {printable(detail)}")
-        return _document(answer)
+        if answer.status // 100 != 2:
+            detail = answer.document.get("detail", "no reason given")
+            raise ProgramError(f"The API answered {answer.status}: {printable(detail)}")
+        return answer.document
 
     def _refreshed(self, used: Tokens) -> Tokens:
         """Return tokens newer than these, which another process may have got meanwhile."""
@@ -142,6 +152,8 @@ class UserAccess:
                 raise AccessEndedError
             if held != used:
                 return held
+            # On a full disk it ends here: the new token would be lost, and this one spent.
+            self._store.save(held)
             try:
                 fresh = self._refresh(held)
             except AccessEndedError:
@@ -189,8 +201,8 @@ class UserAccess:
     def _metadata(self) -> dict[str, Any]:
         issuer = self._client.issuer
         answer = self._send("GET", f"{issuer}/.well-known/openid-configuration")
-        metadata = _document(answer)
-        if answer.status_code != 200 or metadata.get("issuer") != issuer:
+        metadata = answer.document
+        if answer.status != 200 or metadata.get("issuer") != issuer:
             raise ProgramError(f"{issuer} does not describe itself as an issuer of this name.")
         for name in ("authorization_endpoint", "token_endpoint", "revocation_endpoint"):
             if name in metadata or name != "revocation_endpoint":
@@ -201,17 +213,17 @@ class UserAccess:
         asked_at = time.time()
         form["client_id"] = self._client.client_id
         answer = self._send("POST", metadata["token_endpoint"], data=form)
-        given = _document(answer)
+        given = answer.document
         if given.get("error") == "invalid_grant":
             raise AccessEndedError
         try:
             return Tokens(
-                access_token=given["access_token"],
+                access_token=_token(given["access_token"]),
                 expires_at=asked_at + given["expires_in"],
-                refresh_token=given.get("refresh_token") or form["refresh_token"],
+                refresh_token=_token(given.get("refresh_token") or form["refresh_token"]),
             )
-        except (KeyError, TypeError):
-            reason = given.get("error", f"status {answer.status_code}")
+        except (KeyError, OverflowError, TypeError):
+            reason = given.get("error", f"status {answer.status}")
             raise ProgramError(
                 f"{self._client.issuer} gave no tokens: {printable(reason)}"
             ) from None
@@ -224,17 +236,15 @@ class UserAccess:
             "token_type_hint": "refresh_token",
             "client_id": self._client.client_id,
         }
-        return self._send("POST", metadata["revocation_endpoint"], data=form).status_code == 200
+        return self._send("POST", metadata["revocation_endpoint"], data=form).status == 200
 
-    def _send(
-        self, method: str, url: str, tokens: Tokens | None = None, **options: Any
-    ) -> requests.Response:
+    def _send(self, method: str, url: str, tokens: Tokens | None = None, **options: Any) -> Answer:
         headers = {"Authorization": f"Bearer {tokens.access_token}"} if tokens else {}
         try:
             # No redirect is followed: it could lead what is in the request elsewhere.
-            return self._http.request(
-                method, url, headers=headers, timeout=PATIENCE, allow_redirects=False, **options
-            )
+            options |= {"timeout": PATIENCE, "allow_redirects": False, "stream": True}
+            with self._http.request(method, url, headers=headers, **options) as answer:
+                return Answer(answer.status_code, _document(answer))
         except requests.RequestException as error:
             where = "{0.scheme}://{0.netloc}".format(urlsplit(url))
             raise NoAnswerError(f"{where} does not answer: {type(error).__name__}.") from None
@@ -246,16 +256,29 @@ def printable(text: object) -> str:
 
 
 def _document(answer: requests.Response) -> dict[str, Any]:
+    body = bytearray()
+    for piece in answer.iter_content(16 * 1024):
+        body += piece
+        if len(body) > LONGEST_ANSWER:
+            return {}
     try:
-        document = answer.json()
-    except requests.JSONDecodeError:
-        document = None
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
     return document if isinstance(document, dict) else {}
 
 
+def _token(unverified: object) -> str:
+    # What else there is could write another header; RFC 6749, appendices A.12 and A.17.
+    if isinstance(unverified, str) and unverified.isascii() and unverified.isprintable():
+        return unverified
+    raise TypeError("no token")
+
+
 def _check_address(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme != "http" or parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ProgramError(f"{printable(url)} is neither https nor on this machine.")
+    with suppress(ValueError):  # no port, or no host, that there could be
+        parts = urlsplit(url)
+        scheme, host, _port = parts.scheme, parts.hostname, parts.port
+        if (scheme == "https" and host) or (scheme == "http" and host in LOOPBACK):
+            return
+    raise ProgramError(f"{printable(url)} is neither https nor on this machine.")

@@ -34,7 +34,8 @@ held = json.loads(file.read_text()) if file.exists() else {}
 def get_keyring(): return SimpleNamespace(priority=float(os.environ.get("PRIORITY", "5")))
 def get_password(service, name): return held.get(service + name)
 def set_password(service, name, password):
-    if "DIE" in os.environ: os.kill(os.getpid(), signal.SIGKILL)
+    is_new = held.get(service + name) != password
+    if is_new and "DIE" in os.environ: os.kill(os.getpid(), signal.SIGKILL)
     if "LOCKED" in os.environ: raise errors.KeyringError(password)
     held[service + name] = password
     file.write_text(json.dumps(held))
@@ -50,6 +51,7 @@ class Program:
     def __init__(self, pair, browser, folder):
         self._pair = pair
         self._browser = browser
+        self.shell: list[str] = []  # a command that runs it
         self.folder = folder / "config" / "notes-cli"
         self.settings = {
             "PATH": os.environ["PATH"],
@@ -60,7 +62,7 @@ class Program:
 
     def start(self, *command, **settings):
         return subprocess.Popen(
-            [sys.executable, "-W", "error", PROGRAM, *command],
+            [*self.shell, sys.executable, "-W", "error", PROGRAM, *command],
             env={**self.settings, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -310,12 +312,23 @@ class LosesAnAnswer(BaseHTTPRequestHandler):
 
 
 class AnswersElse(LosesAnAnswer):
-    """Something that is no API of notes."""
+    """Something that is no API of notes, and gives no tokens."""
+
+    body = b""
 
     def do_GET(self):
+        if "/.well-known/" in self.path:
+            return self.answer()
+        return self.do_POST()
+
+    def do_POST(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(self.body)
+
+
+def answers_else(body):
+    return proxy(type("AnswersThis", (AnswersElse,), {"body": body}))
 
 
 @contextmanager
@@ -340,9 +353,63 @@ def test_an_answer_that_was_lost_is_asked_for_again(signed_in):
     assert signed_in.works()  # the family is alive, and the token its newest
 
 
-def test_what_is_no_api_is_told_in_a_sentence(signed_in):
-    with proxy(AnswersElse) as by_proxy:
-        assert "no 'notes'" in signed_in.run("list", **by_proxy)
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"{}", "no 'notes'"),
+        (b"[" * 100_000, "no 'notes'"),
+        (b'{"notes": ' + b"9" * 5_000 + b"}", "no 'notes'"),
+        (b'{"notes": [' + b" " * 2_000_000 + b'], "next": null}', "no 'notes'"),
+        (b'{"notes": 5, "next": null}', "not iterable"),
+        (b'{"notes": [], "next": "/"}', "out of range"),
+        (b'{"notes": [{"id": 7, "created_at": "", "text": ""}], "next": "/"}', "in circles"),
+    ],
+    ids=["empty", "nested", "digits", "long", "a number", "no last note", "circles"],
+)
+def test_what_is_no_api_is_told_in_a_sentence(signed_in, body, reason):
+    with answers_else(body) as by_proxy:
+        assert reason in signed_in.run("list", **by_proxy)
+
+
+def test_no_note_commands_the_terminal(signed_in):
+    note = {"id": 1, "created_at": "\x1b[2J", "text": "\x1b[31m\u202eHi\ud800"}
+    with answers_else(json.dumps({"notes": [note], "next": None}).encode()) as by_proxy:
+        assert signed_in.run("list", **by_proxy).split() == ["[2J", "[31m", "Hi"]
+
+
+def test_what_a_terminal_cannot_show_is_said(signed_in):
+    note = {"id": 1, "created_at": "", "text": "日本"}
+    with answers_else(json.dumps({"notes": [note], "next": None}).encode()) as by_proxy:
+        complaint = signed_in.run("list", PYTHONIOENCODING="latin-1", **by_proxy)
+    assert "LC_ALL=C.UTF-8" in complaint
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"access_token": "a\r\nX-Other: b", "expires_in": 600},
+        {"access_token": "é日", "expires_in": 600},
+        {"access_token": "a", "expires_in": 10**400},
+        {"access_token": "a", "expires_in": 600, "refresh_token": ["b"]},
+    ],
+    ids=["lines", "no ASCII", "no date", "a list"],
+)
+def test_what_is_no_token_is_not_kept(signed_in, given):
+    signed_in.change(expires_at=0)
+    held = signed_in.tokens
+    with answers_else(json.dumps(given).encode()) as by_proxy:
+        assert "gave no tokens" in signed_in.run("list", **by_proxy)
+    assert signed_in.tokens == held
+
+
+def test_on_a_full_disk_no_token_is_spent(signed_in):
+    signed_in.change(expires_at=0)
+    held, refreshes = signed_in.tokens, signed_in.refreshes()
+    signed_in.shell = ["sh", "-c", 'ulimit -f 0 && exec "$@"', "sh"]
+    assert signed_in.run("list") == "notes: File too large"
+    assert (signed_in.tokens, signed_in.refreshes()) == (held, refreshes)
+    signed_in.shell = []
+    assert signed_in.works()
 
 
 def test_a_keyring_that_refuses_is_told_without_its_contents(keyring, program, browser):
@@ -401,10 +468,11 @@ def test_without_its_servers_it_says_so_and_forgets_all_the_same(signed_in):
     assert signed_in.files == []
 
 
-def test_no_address_is_plain_http_elsewhere(program):
-    assert "neither https nor on this machine" in program.run(
-        "list", NOTES_API="http://notes.example"
-    )
+@pytest.mark.parametrize(
+    "address", ["http://notes.example", "http://[::1", "http://localhost:port", "https://"]
+)
+def test_no_address_is_plain_http_elsewhere(program, address):
+    assert "neither https nor on this machine" in program.run("list", NOTES_API=address)
 
 
 def test_its_defaults_are_those_of_the_demo(program):
