@@ -30,7 +30,13 @@ import requests
 SCOPE = "notes:read notes:write"
 RENEWED_BEFORE = 30  # seconds before the access token expires
 PATIENCE = 10  # seconds for an answer
+LONGEST_ANSWER = 1024 * 1024  # bytes
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+UNUSABLE = (
+    *(requests.RequestException, jwt.PyJWTError, OSError),
+    *(ArithmeticError, LookupError, RecursionError, TypeError, ValueError),
+)
+"""What a key file or an answer leads to that is none."""
 
 
 class ServiceClient:
@@ -59,6 +65,7 @@ class ServiceClient:
 
         Raises:
             requests.RequestException: SERVER1 or the API refuses, or does not answer.
+            LookupError, TypeError, ValueError: It answers something else.
         """
         if self._renew_at <= self._clock():
             self._renew()
@@ -101,10 +108,17 @@ class ServiceClient:
 
     def _send(self, method: str, url: str, **options: Any) -> Any:
         # A redirect could lead what is in the request elsewhere; it is an error here.
-        answer = self._http.request(method, url, timeout=PATIENCE, allow_redirects=False, **options)
+        options |= {"timeout": PATIENCE, "allow_redirects": False, "stream": True}
+        body = bytearray()
+        with self._http.request(method, url, **options) as answer:
+            for piece in answer.iter_content(16 * 1024):
+                body += piece
+                if len(body) > LONGEST_ANSWER:
+                    raise ValueError(f"{url} answered too much")
         if answer.status_code // 100 != 2:
-            raise requests.HTTPError(f"{url} answered {answer.status_code}: {answer.text.strip()}")
-        return answer.json()
+            text = body.decode(errors="replace").strip()
+            raise requests.HTTPError(f"{url} answered {answer.status_code}: {text}")
+        return json.loads(body)
 
 
 def main() -> int:
@@ -120,11 +134,19 @@ def main() -> int:
         for text in options.texts:
             service.request("POST", "/api/notes", json={"text": text})
         for note in service.request("GET", "/api/notes")["notes"]:
-            print(f"{note['created_at'][:10]}  {note['text']}")
-    except (requests.RequestException, jwt.PyJWTError, OSError, ValueError, KeyError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            print(f"{printable(note['created_at'])[:10]}  {printable(note['text'])}")
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 1
+    except UNUSABLE as error:
+        print(f"{type(error).__name__}: {printable(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def printable(text: object) -> str:
+    """Return a text from elsewhere without what a terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in str(text))
 
 
 if __name__ == "__main__":

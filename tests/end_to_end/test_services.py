@@ -19,6 +19,7 @@ from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 from tests.documents import CHECKOUT, DOCS
 from tests.end_to_end.journey import PATIENCE
+from tests.end_to_end.test_notes_cli import answers_else
 
 EXAMPLE = CHECKOUT / "examples" / "service_client.py"
 
@@ -133,10 +134,10 @@ def examples_key_file(query_pair):
     return Path(query_pair.server1.folder) / "example.json"
 
 
-def run_example(key_file, pair, *command):
+def run_example(key_file, pair, *command, **settings):
     return subprocess.run(
         [sys.executable, "-W", "error", EXAMPLE, key_file, *command],
-        env={"PATH": os.environ["PATH"], "NOTES_API": pair.server2.base_url},
+        env={"PATH": os.environ["PATH"], "NOTES_API": pair.server2.base_url, **settings},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -174,3 +175,36 @@ def test_the_example_says_in_one_line_why_it_is_refused(pair, examples_key_file,
     done = run_example(changed, pair, "list")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "invalid_client" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b"[]",
+        b'{"access_token": "a\\r\\nX-Other: b", "expires_in": 600}',
+        b'{"access_token": "\xc3\xa9\xe6\x97\xa5", "expires_in": 600}',
+        b'{"access_token": "a", "expires_in": 600, "notes": 5}',
+        b'{"access_token": "a", "expires_in": 600, "notes": [' + b" " * 2_000_000 + b"]}",
+    ],
+    ids=["nested", "a list", "lines", "no ASCII", "no notes", "long"],
+)
+def test_the_example_says_in_one_line_what_is_no_answer(pair, examples_key_file, body):
+    with answers_else(body) as by_proxy:
+        done = run_example(examples_key_file, pair, "list", **by_proxy)
+    assert (done.returncode, done.stderr.count("\n"), done.stdout) == (1, 1, "")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "5", "\x00"])
+def test_the_example_says_in_one_line_what_is_no_key(pair, tmp_path, text):
+    (tmp_path / "key.json").write_text(text)
+    done = run_example(tmp_path / "key.json", pair, "list")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+def test_no_note_of_a_service_commands_the_terminal(pair, examples_key_file):
+    note = {"created_at": "\x1b[2J", "text": "\x1b[31m\u202eHi\ud800"}
+    given = {"access_token": "a", "expires_in": 600, "notes": [note]}
+    with answers_else(json.dumps(given).encode()) as by_proxy:
+        done = run_example(examples_key_file, pair, "list", **by_proxy)
+    assert done.stdout.split() == ["[2J", "[31m", "Hi"]
