@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from functools import partial
 
 import click
@@ -193,7 +192,7 @@ def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
     if not from_stdin:
         return None
     try:
-        line = sys.stdin.buffer.read().decode("utf-8")
+        line = command_line.standard_input().decode("utf-8")
     except UnicodeDecodeError:
         raise PasswordUnusableError("The password on standard input is not UTF-8.") from None
     return check_new_password(line.removesuffix("\n").removesuffix("\r"))

@@ -46,6 +46,6 @@ def tokens_dead(valid_after: datetime) -> str:
     # The last of them is dated a second before. A service goes by its own clock, and its leeway.
     last = valid_after - timedelta(seconds=1) + ACCESS.lifetime + ACCESS.leeway
     return (
-        "Access tokens already issued are dead at SERVER1 now, and at services at the latest at "
+        "Access tokens that this ended are dead at SERVER1 now, and at services at the latest at "
         f"{last:%H:%M:%S}Z."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from functools import partial
 
@@ -31,7 +30,7 @@ from server1.handoff import handoff
 
 from . import effects
 
-LONGEST_TOKEN = 4096  # characters
+LONGEST_TOKEN = 4096  # characters, each of one byte
 
 sessions_group = AppGroup("sessions", help="End sessions; the audit log names them.")
 
@@ -138,7 +137,8 @@ def _revoke_token_id(unverified_jwt_id: str) -> None:
 
 
 def _revoke_token() -> None:
-    unverified_token = sys.stdin.read(LONGEST_TOKEN + 1).strip()
+    unverified_octets = command_line.standard_input(LONGEST_TOKEN + 1)
+    unverified_token = unverified_octets.decode("ascii", "replace").strip()
     with database().writing() as connection:
         try:
             revoked = handoff.revoke_token(unverified_token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,6 +29,11 @@ def plain_refusals(*refusals: type[Exception]) -> Iterator[None]:
             sentence = f"The database is out of reach ({type(error).__name__})."
             raise click.ClickException(sentence) from error
         raise click.ClickException(str(error)) from error
+
+
+def standard_input(most: int = -1) -> bytes:
+    """Return what comes on standard input, at most so many bytes of it; none where it is closed."""
+    return b"" if sys.stdin is None else sys.stdin.buffer.read(most)
 
 
 def echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

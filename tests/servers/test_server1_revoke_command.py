@@ -22,7 +22,7 @@ from tests.servers.test_server1_consent import (
 from tests.servers.told_services import running_services
 
 BOB = "bob@example.com"
-CERTAIN = "dead at SERVER1 now, and at services at the latest at 12:10:05Z."
+CERTAIN = "that this ended are dead at SERVER1 now, and at services at the latest at 12:10:05Z."
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -194,3 +194,12 @@ def test_what_is_not_there_is_said_and_nothing_ends(accounts, arguments, code, s
     assert (refused.exit_code, sentence in refused.output) == (code, True), refused.output
     assert visitor.is_signed_in
     assert rows(accounts)[-1].event == Event.SIGNED_IN
+
+
+@pytest.mark.parametrize("octets", [b"", b"\xff\xfe", b"a\x00b", "é".encode() * 5000])
+def test_what_is_no_text_is_no_token_of_ours(accounts, octets):
+    refused = accounts.try_to_run("revoke", "--token", input=octets)
+    assert (refused.exit_code, refused.output) == (
+        1,
+        "Error: That is no token of ours that still holds.\n",
+    )
