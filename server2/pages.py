@@ -85,8 +85,8 @@ def ask_logout() -> Response:
     Who is signed out sees what has ended: also when they come back from the issuer.
     """
     here = current_session()
-    if here is None:
-        end_unconfirmed_session()  # the page says that there is none
+    if here is None and end_unconfirmed_session():
+        _note_signed_out()
     state = session.get(_SIGNED_OUT)
     came_back = state is not None and request.args.get("state") == state
     page = make_response(
@@ -110,13 +110,18 @@ def logout() -> Response:
     here = current_session()
     with database().writing() as connection:
         end_session(connection)
-    replace_cookie()
-    session[_SIGNED_OUT] = state = secrets.token_urlsafe(16)
+    state = _note_signed_out()
     done = url_for(".ask_logout")
     if request.form.get("where") != "everywhere":
         return redirect(done, 303)
     sid = None if here is None else here.issuer_session_id
     return redirect(handoff.logout_url(sid, return_to=done, state=state), 303)
+
+
+def _note_signed_out() -> str:
+    replace_cookie()
+    session[_SIGNED_OUT] = state = secrets.token_urlsafe(16)
+    return state
 
 
 @blueprint.get("/favicon.ico")

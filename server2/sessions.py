@@ -169,17 +169,22 @@ def end_session(connection: sa.Connection) -> None:
         connection.execute(sa.delete(sessions).where(sessions.c.id_sha256 == _sha256(held)))
 
 
-def end_unconfirmed_session() -> None:
+def end_unconfirmed_session() -> bool:
     """End the session that this browser holds if the issuer has to confirm it first.
 
     It ends before the issuer is asked: a Strict cookie is not there when the answer comes.
 
+    Returns:
+        Whether there was such a one.
+
     Raises:
         sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
     """
-    if g.get("session_unconfirmed"):
-        with database().writing() as connection:
-            end_session(connection)
+    if not g.get("session_unconfirmed"):
+        return False
+    with database().writing() as connection:
+        end_session(connection)
+    return True
 
 
 def end_sessions_of(connection: sa.Connection, logout: Logout) -> None:

@@ -103,9 +103,11 @@ def test_a_form_is_not_carried_out_and_keeps_its_text(restart):
     assert "a long text" not in visitor.get("/notes").text
 
 
-def test_who_is_told_to_be_signed_out_is(restart):
+def test_who_signs_out_is_and_may_do_so_at_server1(restart):
     visitor = restart()
-    assert "You are signed out" in visitor.get("/logout").text
+    page = visitor.get("/logout").text
+    assert "You are signed out here" in page
+    assert "Sign out at SERVER1 as well" in page
     assert rows(visitor) == 0
 
 
