@@ -21,6 +21,12 @@ def pair_of_either_cookie(request):
 
 
 @pytest.fixture
+def tab_by_form_post(new_profile, form_post_pair, remembering_chromium):
+    with new_profile(form_post_pair, remembering_chromium) as tab:
+        yield tab
+
+
+@pytest.fixture
 def either_tab(new_profile, pair_of_either_cookie, remembering_chromium):
     """A tab with script where the cookie of Notes is Lax, and one without where it is Strict."""
     is_lax = not is_strict(pair_of_either_cookie)
@@ -61,6 +67,29 @@ def test_signing_out_at_server1_signs_the_other_tab_out_and_says_so(either_tab):
     tab.expect_heading("Sign in")
     at_server1.page.go_back()
     at_server1.expect_heading("One place for your password")
+
+
+@pytest.mark.parametrize("server", ["SERVER1", "Notes"])
+def test_a_sign_out_in_one_tab_leaves_nothing_in_the_other(tab_by_form_post, server):
+    tab = tab_by_form_post
+    tab.arrive()
+    tab.write_note(f"Until the sign-out at {server}.")
+    tab.page.get_by_role("link", name="Signed in as").click()
+    tab.page.wait_for_url(f"{tab.home2}session")
+    other = tab.another()
+    if server == "Notes":
+        other.page.goto(tab.notes)
+        other.sign_out_of_notes()
+    else:
+        other.page.goto(tab.home1)
+        other.page.get_by_role("button", name="Sign out").click()
+        expect(other.page.get_by_role("status")).to_contain_text("has signed you out")
+    tab.page.get_by_role("link", name="Your notes").first.click()
+    tab.expect_heading("Sign in")
+    for _ in range(2):
+        tab.page.go_back()
+        tab.expect_heading("Sign in")
+    assert "Until the sign-out" not in tab.page.content()
 
 
 def test_signing_out_here_says_that_no_password_may_be_needed_next(tab):

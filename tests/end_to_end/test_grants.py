@@ -1,10 +1,11 @@
 """What an operator says at SERVER1 with ``flask --app server1 …``, and what people meet then."""
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import pytest
 
-from tests.end_to_end.journey import fields_of, parameters_of
+from tests.end_to_end.journey import action_of, fields_of, parameters_of
+from tests.end_to_end.mailbox import link_mailed_to
 from tests.jwks_endpoint import eventually
 
 SECONDS = 60  # a session has ended after a fraction of one; a busy machine takes its time
@@ -91,6 +92,25 @@ def test_an_open_page_s_next_click_shows_what_is_granted_now(grace_may, pair, br
     again = browser.follow(browser.get(page.url))
     assert (again.status_code, again.url) == (200, page.url)
     assert "<textarea" not in again.text
+
+
+def submit(browser, url, **fields):
+    page = browser.get(url)
+    fields = {**fields_of(page), **fields}
+    assert browser.post(urljoin(page.url, action_of(page)), fields).status_code == 303
+
+
+def test_an_open_page_s_next_click_shows_the_new_address(flask, pair, browser):
+    old, new = "maiden@example.com", "married@example.com"
+    flask("users", "create", old, "--password-stdin")
+    browser.sign_in(pair.password, email=old)
+    page = browser.arrive("/session")
+    assert old in page.text
+    submit(browser, f"{pair.server1.base_url}/account/email", email=new, password=pair.password)
+    submit(browser, link_mailed_to(pair.server1, new, "change-email"))
+    eventually(lambda: browser.get(page.url).is_redirect, within=SECONDS)
+    again = browser.follow(browser.get(page.url))
+    assert (again.url, new in again.text, old in again.text) == (page.url, True, False)
 
 
 def test_two_people_in_one_browser_see_their_own_notes(grace_may, pair, browser):
