@@ -6,7 +6,8 @@ from flask_handoff.keys import read_ring
 from flask_handoff.keys.own.watched_ring import LOOK_INTERVAL
 from tests.end_to_end.conftest import watched_pair
 from tests.end_to_end.raw_http import ask_at_once, get_request
-from tests.end_to_end.rotation import Operator, eventually, hand_on, kid_of
+from tests.end_to_end.rotation import SETTLED, Operator, Traffic, eventually, hand_on, kid_of
+from tests.end_to_end.test_revocations import Issuer, ask
 from tests.pair import running
 
 PEOPLE = 1000
@@ -72,6 +73,24 @@ def test_a_revoked_key_is_dead_at_once_in_every_process_when_it_is_flushed(pair,
         late = Waiting(new_browser, pair, 2)
         assert kid not in late.kids
         assert [late.arrive(pair.server2), late.arrive(other)] == [303, 303]
+
+
+def test_a_key_is_revoked_under_load_and_people_arrive(pair):
+    traffic, other = Traffic(pair), pair.replica()
+    with running(other), traffic.flowing():
+        traffic.wait_for(SETTLED)
+        kid = traffic.kids[-1]
+        token = Issuer(pair.server1).token(pair.server2, "a program's user")
+        assert [ask(server, token) for server in (pair.server2, other)] == [200, 200]
+        pair.server1.flask("handoff-keys", "revoke", kid, "--yes")
+        pair.server2.flask("handoff-keys", "flush")
+        assert [ask(server, token) for server in (pair.server2, other)] == [401, 401]
+        eventually(lambda: kid not in traffic.kids[-SETTLED:])
+        refused = list(traffic.refusals)
+        traffic.wait_for(len(traffic.kids) + SETTLED)
+    assert traffic.refusals == refused, "from then on everybody arrives"
+    assert {refusal.split()[0] for refusal in refused} <= {"403"}
+    assert len(traffic.by_key) == 2
 
 
 def test_a_ring_that_is_spoilt_while_servers_run_stops_nobody(pair, browser):
