@@ -5,6 +5,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from flask_service.database import database_of
+from server1 import create_app
+from server1.config import Config
 from tests.end_to_end.journey import Browser
 from tests.pair import PASSWORD, Pair, running_pair
 
@@ -71,3 +74,18 @@ def signed_in(pair, browser):
     """A browser that is signed in at SERVER1, and nowhere else yet."""
     browser.sign_in(pair.password)
     return browser
+
+
+@pytest.fixture(scope="module")
+def operator(query_pair):
+    """Runs ``flask --app server1 …`` here, which starts no process and notifies no worker."""
+    environment = {**query_pair.server1.environment, "SERVER1_DEMO": "0"}
+    app = create_app(Config.from_environment(environment))
+
+    def run(*command):
+        done = app.test_cli_runner().invoke(args=command)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    yield run
+    database_of(app).close()
