@@ -225,6 +225,11 @@ def database() -> Database:
     return database_of(this_app())
 
 
+def has_database(app: Flask) -> bool:
+    """Tell whether *app* was given a database."""
+    return _EXTENSION in app.extensions
+
+
 def database_of(app: Flask) -> Database:
     """Return the database of *app*."""
     found: Database = app.extensions[_EXTENSION]

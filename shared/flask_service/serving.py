@@ -17,7 +17,7 @@ from flask import Flask
 
 from flask_handoff import ConfigurationError
 
-from .database import database_of
+from .database import database_of, has_database
 from .settings import Serving
 
 MAIN_PROCESS = "flask_service.main_process"  # not imported: granian is of no use here
@@ -72,14 +72,15 @@ def check_port(serving: Serving, *, setting: str) -> None:
 def in_worker(create: Callable[[], Flask]) -> Flask:
     """Build the application of one worker process, which ends when the main process is gone.
 
-    The application's database is closed when the process ends, after what is registered with
-    ``atexit`` later.
+    The application's database, if it has one, is closed when the process ends, after what is
+    registered with ``atexit`` later.
     """
     if (main_process := multiprocessing.parent_process()) is not None:
         # A worker whose main process was killed would continue, and hold the port.
         threading.Thread(target=_end_after, args=[main_process], daemon=True).start()
     app = create()
-    atexit.register(database_of(app).close)
+    if has_database(app):
+        atexit.register(database_of(app).close)
     # What was made by now lives as long as the process. To look through it for garbage, as each
     # full collection would, takes a tenth of a second, in the middle of somebody's request.
     gc.collect()

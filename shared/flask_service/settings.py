@@ -58,7 +58,8 @@ class SettingReader:
     Args:
         prefix: What the names of the server's own settings begin with, without the underscore.
         defaults: All of them, and their defaults.
-        base_url: The setting under which browsers know the server.
+        base_url: The setting under which browsers know the server; empty where that is fixed, and
+            on this machine.
         others: Further settings that are read, such as the library's.
         environment: Names and values; None for ``read_environment()``.
 
@@ -71,7 +72,7 @@ class SettingReader:
         prefix: str,
         defaults: Mapping[str, str],
         *,
-        base_url: str,
+        base_url: str = "",
         others: Collection[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -162,15 +163,8 @@ class SettingReader:
 
     def serving(self, port: int) -> Serving:
         """Read where the server listens, *port* by default, and how much it does at once."""
-        name = f"{self._prefix}_BIND"
-        bind = self.text(name)
-        if _parsed(ipaddress.ip_address, bind) is None:
-            raise ConfigurationError(
-                f"{name}: {shown(bind)} is not an IP address.",
-                "Use for example 127.0.0.1, or 0.0.0.0 in a container.",
-            )
         return Serving(
-            bind=bind,
+            bind=self.bind(),
             port=self.port(f"{self._prefix}_PORT", port),
             workers=self.number(f"{self._prefix}_WORKERS", 1, 64),
             threads=self.number(f"{self._prefix}_THREADS", 1, 64),
@@ -179,12 +173,23 @@ class SettingReader:
             published_on_loopback=self.switch(f"{self._prefix}_PUBLISHED_ON_LOOPBACK"),
         )
 
+    def bind(self) -> str:
+        """Read the IP address that the server listens on."""
+        name = f"{self._prefix}_BIND"
+        bind = self.text(name)
+        if _parsed(ipaddress.ip_address, bind) is None:
+            raise ConfigurationError(
+                f"{name}: {shown(bind)} is not an IP address.",
+                "Use for example 127.0.0.1, or 0.0.0.0 in a container.",
+            )
+        return bind
+
     def reached_from_elsewhere(self, base_url: str, serving: Serving) -> str:
         """Say what lets other machines reach this server; empty where nothing does.
 
         A Host is forged with ease, so the address that is bound counts as much as the base URL.
         """
-        if not is_loopback(urlsplit(base_url).hostname or ""):
+        if self._base_url and not is_loopback(urlsplit(base_url).hostname or ""):
             return f"{self._base_url} is not on this machine"
         if not is_loopback(serving.bind) and not serving.published_on_loopback:
             return f"{self._prefix}_BIND is {serving.bind}, where other machines reach the server"
@@ -203,10 +208,10 @@ class SettingReader:
     @property
     def keep_on_loopback(self) -> str:
         """What to do so that no other machine reaches the server, as a part of a remedy."""
+        base_url = f"{self._base_url} to an address of this machine and " if self._base_url else ""
         return (
-            f"set {self._base_url} to an address of this machine and {self._prefix}_BIND to"
-            " 127.0.0.1; in a container whose port is published on loopback only, set"
-            f" {self._prefix}_PUBLISHED_ON_LOOPBACK=1"
+            f"set {base_url}{self._prefix}_BIND to 127.0.0.1; in a container whose port is"
+            f" published on loopback only, set {self._prefix}_PUBLISHED_ON_LOOPBACK=1"
         )
 
     def _printable(self, name: str, text: str) -> str:

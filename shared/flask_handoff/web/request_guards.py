@@ -158,7 +158,7 @@ def _check_host(
         return None
     if (
         request.method in {"GET", "HEAD"}
-        and is_loopback(base.hostname or "")
+        and _names_this_machine(base.netloc.lower())
         and _names_this_machine(unverified_host)
     ):
         return redirect(base_url + _raw_path(), 303)
