@@ -1,4 +1,4 @@
-# One image for both servers; docker-compose.yml says which one a container is.
+# One image for both servers and the lab; docker-compose.yml says which one a container is.
 FROM python:3.13-slim AS build
 WORKDIR /build
 RUN python -m venv /opt/build && python -m venv /opt/handoff
@@ -22,5 +22,6 @@ WORKDIR /srv/handoff
 COPY shared/flask_service flask_service
 COPY server1 server1
 COPY server2 server2
+COPY lab lab
 ENV PATH=/opt/handoff/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER handoff

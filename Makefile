@@ -13,7 +13,7 @@ LOCK_ARGS ?=
 BIN := .venv/bin
 # PYTEST_ARGS stands behind it, so that -n0 (one process, as a debugger needs it) has the last word.
 ON_ALL_CORES := --numprocesses=auto --dist=worksteal
-TYPED := shared/flask_handoff shared/flask_service server1 server2 benchmarks examples vectors tests demo.py draft_migration.py
+TYPED := shared/flask_handoff shared/flask_service server1 server2 lab benchmarks examples vectors tests demo.py draft_migration.py
 
 # The tests start many Python processes: each would compile all of the project anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test check lint format bench figures migration lock clean .venv-ready
 
 help:
-	@echo 'make demo     start both servers and print where to go; Ctrl-C ends them'
+	@echo 'make demo     start both servers and the lab, and print where to go; Ctrl-C ends them'
 	@echo 'make test     run all tests, on all cores  (TESTS=tests/library PYTEST_ARGS=-n0)'
 	@echo 'make check    lint, and the tests that need no process, browser or PostgreSQL'
 	@echo 'make lint     check style, types and who imports whom'

@@ -139,7 +139,7 @@ class Server:
 
     def _whole_environment(self) -> dict[str, str]:
         # A developer's own settings, also those in the checkout's .env, reach no server under test.
-        ours = ("HANDOFF_", "SERVER1_", "SERVER2_", "DEMO_", "FLASK_")
+        ours = ("HANDOFF_", "SERVER1_", "SERVER2_", "LAB_", "DEMO_", "FLASK_")
         bare = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH"))))
         return {**bare, **self.environment, "PYTHONPATH": path}

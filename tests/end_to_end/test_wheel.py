@@ -31,13 +31,13 @@ def find_account(email, password):
     return Account("an-account-of-ada", "Ada") if good else None
 """
 
-BOTH_SERVERS = """
+ALL_SERVERS = """
 import pkgutil, sys
 from importlib import import_module
 from pathlib import Path
-import flask_handoff, flask_service, server1, server2
+import flask_handoff, flask_service, lab, server1, server2
 
-packages = (flask_handoff, flask_service, server1, server2)
+packages = (flask_handoff, flask_service, lab, server1, server2)
 for package in packages:
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if module.name.partition("migrations")[1] == "":
@@ -47,6 +47,8 @@ for server, base_url in ((server1, "http://localhost:5001"), (server2, "http://1
     app = server.create_app()
     pages.append(app.test_client().get("/", base_url=base_url).status_code)
     app.extensions["database"].close()
+at_the_lab = lab.create_app().test_client().get("/", base_url="http://lab.localhost:5003")
+pages.append(at_the_lab.status_code)
 print(*pages, *{Path(package.__file__).parents[1] for package in packages})
 """
 """Imports every module, opens a page of each server, and prints from where they are."""
@@ -253,7 +255,7 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
     assert {name for name in names if ".dist-info/" not in name} == sources
 
 
-def test_the_image_holds_all_that_both_servers_need(wheel, tmp_path):
+def test_the_image_holds_all_that_the_servers_need(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     last_stage = (CHECKOUT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
     for source, target in re.findall(r"^COPY (\S+) (\S+)$", last_stage, re.MULTILINE):
@@ -261,15 +263,15 @@ def test_the_image_holds_all_that_both_servers_need(wheel, tmp_path):
     # Before the checkout on the path, so that what is missing here is not found there.
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", BOTH_SERVERS],
+        [sys.executable, "-W", "error", "-c", ALL_SERVERS],
         cwd=tmp_path,
-        env={**environment, "SERVER1_DEMO": "1", "SERVER2_DEMO": "1"},
+        env={**environment, "SERVER1_DEMO": "1", "SERVER2_DEMO": "1", "LAB_DEMO": "1"},
         capture_output=True,
         text=True,
         timeout=START,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, f"200 200 {tmp_path}\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"200 200 200 {tmp_path}\n"), done.stderr
 
 
 def test_the_library_is_imported_without_its_extra(installation, tmp_path):

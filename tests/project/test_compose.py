@@ -24,10 +24,14 @@ def service(name):
 
 def test_every_port_is_published_on_loopback_only():
     published = re.findall(r'^ +ports: \["([^"]+)"\]$', COMPOSE, re.MULTILINE)
-    assert published == ["127.0.0.1:5001:5001", "127.0.0.1:5002:5002"]
+    assert published == [
+        "127.0.0.1:5001:5001",
+        "127.0.0.1:5002:5002",
+        "127.0.0.1:5003:5003",
+    ]
 
 
-@pytest.mark.parametrize("name", ["server1", "server2"])
+@pytest.mark.parametrize("name", ["server1", "server2", "lab"])
 def test_a_container_names_its_exception_beside_the_published_port(name):
     settings = service(name)
     assert f"{name.upper()}_BIND: 0.0.0.0" in settings
@@ -44,6 +48,7 @@ def test_only_server1_can_reach_the_private_key():
 def test_the_servers_meet_in_a_network_of_their_own():
     assert "networks: [server1, between]" in service("server1")
     assert "networks: [server2, between]" in service("server2")
+    assert "networks: [lab]" in service("lab")
     assert re.search(r"\n  between:\n    internal: true", COMPOSE)
 
 
@@ -69,14 +74,14 @@ def test_no_secret_stands_in_the_files():
 
 
 @pytest.mark.parametrize("hardening", ["read_only: true", "cap_drop: [ALL]", "no-new-privileges"])
-def test_both_servers_are_hardened_alike(hardening):
+def test_all_containers_are_hardened_alike(hardening):
     shared = COMPOSE[COMPOSE.index("x-server:") : COMPOSE.index("\nservices:")]
     assert hardening in shared
-    assert all("<<: *server" in service(name) for name in ("server1", "server2"))
+    assert all("<<: *server" in service(name) for name in ("server1", "server2", "lab"))
 
 
 def test_the_image_holds_the_servers_and_what_they_stand_on():
-    for source in ("shared/flask_service", "server1", "server2"):
+    for source in ("shared/flask_service", "server1", "server2", "lab"):
         assert f"\nCOPY {source} {source.rpartition('/')[2]}\n" in DOCKERFILE
 
 

@@ -9,7 +9,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
-SOURCES = ("shared", "server1", "server2")
+SOURCES = ("shared", "server1", "server2", "lab")
 
 
 def lint_imports(checkout):
@@ -96,6 +96,8 @@ def test_every_import_goes_where_the_layers_allow():
         ("server1/audit.py", "import server1.accounts.users", "server1-layers"),
         ("server1/a_module_without_a_layer.py", "", "server1-layers"),
         ("server1/__init__.py", "import server2.db", "servers"),
+        ("lab/__init__.py", "import server2.db", "servers"),
+        ("lab/tokens.py", "import jwt", "jose"),
         ("server2/__init__.py", "from jwt import decode", "jose"),
         ("server1/__init__.py", "from cryptography.hazmat.primitives import hashes", "jose"),
     ],

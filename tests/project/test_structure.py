@@ -16,6 +16,7 @@ PACKAGES = {
     "flask_service": CHECKOUT / "shared" / "flask_service",
     "server1": CHECKOUT / "server1",
     "server2": CHECKOUT / "server2",
+    "lab": CHECKOUT / "lab",
 }
 LONGEST_FILE = 300  # lines
 MOST_EQUAL_LINES = 40  # of the two servers, in runs of three or more

@@ -8,7 +8,7 @@ import pytest
 from tests.documents import CHECKOUT
 
 LONGEST_FUNCTION = 60  # lines, docstring included
-PRODUCT = ("shared", "server1", "server2", "demo.py", "draft_migration.py", "examples")
+PRODUCT = ("shared", "server1", "server2", "lab", "demo.py", "draft_migration.py", "examples")
 LEFTOVERS = {"base", "common", "core", "helpers", "misc", "models", "services", "tools", "utils"}
 MACHINES_AND_REGISTRIES = re.compile(
     r"(?<![\w.])/(?:root|work|home/(?!someone\b)\w+|Users/\w+)/"

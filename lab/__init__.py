@@ -1,0 +1,71 @@
+"""The demo's lab, where visitors try in their own browser what becomes of a token, and where.
+
+It is one process with two hosts: ``lab.localhost``, the victim, whose page has a hole that is
+planted, and ``attacker.localhost``, a site of somebody else. It runs in the demo only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from flask_handoff.web import answer_only_this_machine, limit_bodies
+from flask_handoff.web.request_guards import answer_only_to
+from flask_service import access_log, command_line, error_pages, logs, security_headers
+from flask_service.application import Application
+from flask_service.health import healthz
+
+from . import attacker, victim
+from .config import Config
+from .notebooks import Notebooks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+FOLDER = Path(__file__).parent
+
+
+@command_line.plain_refusals()
+def create_app(config: Config | None = None) -> Flask:
+    """Build the victim's application, which hands requests for the attacker's host to that one.
+
+    Raises:
+        ConfigurationError: This is not the demo, or other machines could reach it.
+    """
+    logs.init_logs("lab")
+    config = config or Config.from_environment()
+    notebooks = Notebooks()
+    app = _application("lab.victim", config, config.base_url)
+    victim.init_app(app, config, notebooks)
+    other = _application("lab.attacker", config, config.attacker_url)
+    attacker.init_app(other, config, notebooks)
+
+    answer, answer_as_attacker = app.wsgi_app, other.wsgi_app
+    attacker_host = config.attacker_url.removeprefix("http://")
+
+    def by_host(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_attacker = environ.get("HTTP_HOST", "").lower() == attacker_host
+        return (answer_as_attacker if is_attacker else answer)(environ, start_response)
+
+    app.wsgi_app = by_host  # type: ignore[method-assign]
+    return app
+
+
+def _application(name: str, config: Config, base_url: str) -> Flask:
+    app = Application(name, root_path=str(FOLDER))
+    app.debug = False  # FLASK_DEBUG would let errors past our pages
+    app.jinja_env.globals.update(lab=config.base_url, attacker=config.attacker_url)
+    access_log.init_app(app)
+    limit_bodies(app)
+    security_headers.init_app(app, https=False)
+    error_pages.init_app(app, template="error.html")
+    answer_only_to(app, base_url, frozenset())
+    if not config.serving.published_on_loopback:
+        answer_only_this_machine(app)
+    for path in ("/healthz", "/readyz"):  # it depends on nothing that could be away
+        app.add_url_rule(path, f"health.{path[1:]}", healthz)
+    return app

@@ -1,0 +1,100 @@
+"""The experiments, and how what is seen here compares with what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MEASURED: Mapping[str, Any] = json.loads(
+    Path(__file__).with_name("measured.json").read_text(encoding="utf-8")
+)
+"""What was measured, by browser: its version, how, and each place's outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One question, which every place is asked."""
+
+    name: str
+    question: str
+    attack: bool = False  # one hopes for a no
+
+
+EXPERIMENTS = (
+    Experiment("kept", "The browser keeps it there"),
+    Experiment("read", "A script that got into the page reads it", attack=True),
+    Experiment("used", "That script acts as you, while the page is open", attack=True),
+    Experiment(
+        "strict", "That script runs where a Content-Security-Policy lets in none", attack=True
+    ),
+    Experiment("link", "A link on another site brings it"),
+    Experiment("form", "A form on another site brings it", attack=True),
+    Experiment("image", "An image on another site brings it", attack=True),
+    Experiment("fetch", "A script on another site brings it with fetch", attack=True),
+    Experiment("reload", "The next page of the site still has it"),
+    Experiment("tab", "Another tab has it"),
+    Experiment("opened", "A window that the page opens has it"),
+    Experiment("again", "It is there when the tab was closed and opened again"),
+    Experiment("back", "After the sign-out, Back shows the page as it was", attack=True),
+    Experiment("copy", "A copy from before the sign-out is good after it", attack=True),
+    Experiment("bytes", "Bytes with every request, pictures included"),
+)
+"""All of them, in the order of the pages."""
+
+WORDS = {"token": "yes, token too", "page": "yes", "": "-"}
+"""Outcomes that are not written as they are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: an experiment with its outcome here, and in each browser measured."""
+
+    experiment: Experiment
+    here: str
+    chromium: str
+    firefox: str
+
+    @property
+    def browsers_differ(self) -> bool:
+        """Whether Chromium and Firefox were measured, and not alike."""
+        return bool(self.chromium and self.firefox) and self.chromium != self.firefox
+
+    @property
+    def differs_here(self) -> bool:
+        """Whether this browser does what neither of them does."""
+        measured = {outcome for outcome in (self.chromium, self.firefox) if outcome}
+        return bool(self.here and measured) and self.here not in measured
+
+
+def rows(place: str, seen: Mapping[str, str]) -> list[Row]:
+    """Put what was seen of a place beside what was measured."""
+    return [
+        Row(
+            each,
+            seen.get(each.name, ""),
+            measured("chromium", place, each.name),
+            measured("firefox", place, each.name),
+        )
+        for each in EXPERIMENTS
+    ]
+
+
+def measured(browser: str, place: str, experiment: str) -> str:
+    """Return an outcome that was measured; empty where it was not."""
+    outcomes: Mapping[str, str] = MEASURED[browser]["seen"][place]
+    return outcomes.get(experiment, "")
+
+
+def shown(outcome: str) -> str:
+    """Write an outcome as a person reads it."""
+    return WORDS.get(outcome, outcome)
+
+
+def tone(experiment: Experiment, outcome: str) -> str:
+    """Tell how an outcome is marked: ``good``, ``bad``, or empty for neither."""
+    if not outcome or not experiment.attack:
+        return ""
+    return "good" if outcome == "no" else "bad"
