@@ -1,4 +1,4 @@
-"""``make demo``: starts SERVER1 and SERVER2 on this machine, says where to go, and ends both.
+"""``make demo``: starts both servers and the lab here, says where to go, and ends them all.
 
 Each server is a child in a session of its own, so that Ctrl-C reaches this process only. Each one
 holds the reading end of a pipe whose writing end is here: when this process is gone, however it
@@ -17,13 +17,16 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 
 from flask_handoff import ConfigurationError
 from flask_service.main_process import LIFELINE
 from flask_service.settings import read_environment
+from lab.config import Config as LabConfig
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config
 
@@ -33,6 +36,7 @@ STARTS_WITHIN = 60  # seconds, keys and databases made
 ENDS_WITHIN = 10  # seconds; a server gives a stalled request 3 of them
 GLANCE = 0.1  # seconds between two looks at the children
 LOOPBACK = ("127.0.0.1", "::1")
+DEMO_MODE = ("SERVER1_DEMO", "SERVER2_DEMO", "LAB_DEMO")
 
 
 class DemoError(Exception):
@@ -41,11 +45,12 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One server: the name of its package, where browsers find it, and its port."""
+    """One server: its package, its port, where browsers find it, and where programs do."""
 
     package: str
-    url: str
     port: int
+    url: str
+    address: str
 
     @property
     def name(self) -> str:
@@ -54,7 +59,7 @@ class Place:
 
 
 class Demo:
-    """Both servers, from their start to their end."""
+    """The servers, from their start to their end."""
 
     def __init__(self, environment: Mapping[str, str], places: tuple[Place, ...]) -> None:
         self._environment = environment
@@ -63,7 +68,7 @@ class Demo:
         self._stopping = False
 
     def run(self, greeting: str) -> None:
-        """Start both, print *greeting* when both answer, and stay until a signal comes.
+        """Start them, print *greeting* when all answer, and stay until a signal comes.
 
         Raises:
             DemoError: A server has ended by itself, or does not answer in time.
@@ -125,43 +130,48 @@ class Demo:
 def main() -> int:
     """Run the demo; return 1, after a sentence, if it cannot start or continue."""
     os.chdir(HERE)
-    environment = {**read_environment(), "SERVER1_DEMO": "1", "SERVER2_DEMO": "1"}
+    environment = {**read_environment(), **dict.fromkeys(DEMO_MODE, "1")}
     password = environment.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
     environment["DEMO_PASSWORD"] = password
     try:
-        first, second = places = _places(environment)
+        first, second, lab = places = _places(environment)
         for place in places:
             _check_port(place)
         greeting = f"""
   SERVER1 knows the passwords       {first.url}
   SERVER2 keeps the notes           {second.url}
   Mails that would be sent          {first.url}/outbox
+  The lab: where is my token?       {lab.url}
 
   Sign in as                        {ACCOUNT}
   with the password                 {password}
 
-  Ctrl-C ends both.
+  Ctrl-C ends them all.
 """
         Demo(environment, places).run(greeting)
     except (ConfigurationError, DemoError) as error:
         _say(f"The demo has ended. {error}")
         return 1
-    _say("Both servers have ended.")
+    _say("All of them have ended.")
     return 0
 
 
-def _places(environment: Mapping[str, str]) -> tuple[Place, Place]:
+def _places(environment: Mapping[str, str]) -> tuple[Place, Place, Place]:
     first = Server1Config.from_environment(environment)
     second = Server2Config.from_environment(environment)
-    if first.serving.port == second.serving.port:
-        raise DemoError(
-            f"Both servers would listen on port {second.serving.port}: "
-            "set SERVER1_PORT and SERVER2_PORT to two different ports."
-        )
-    return (
-        Place("server1", first.issuer, first.serving.port),
-        Place("server2", second.base_url, second.serving.port),
+    lab = LabConfig.from_environment(environment)
+    places = (
+        Place("server1", first.serving.port, first.issuer, first.issuer),
+        Place("server2", second.serving.port, second.base_url, second.base_url),
+        Place("lab", lab.serving.port, lab.base_url, lab.address),
     )
+    for one, other in combinations(places, 2):
+        if one.port == other.port:
+            raise DemoError(
+                f"{one.name} and {other.name} would both listen on port {one.port}: "
+                f"set {one.name}_PORT and {other.name}_PORT to two different ports."
+            )
+    return places
 
 
 def _check_port(place: Place) -> None:
@@ -178,7 +188,13 @@ def _answers(place: Place) -> bool:
     with requests.Session() as session:
         session.trust_env = False  # a proxy of the surroundings does not know this machine's ports
         try:
-            return session.get(f"{place.url}/readyz", timeout=2, allow_redirects=False).ok
+            answer = session.get(
+                f"{place.address}/readyz",
+                headers={"Host": urlsplit(place.url).netloc},
+                timeout=2,
+                allow_redirects=False,
+            )
+            return answer.ok
         except requests.RequestException:
             return False
 

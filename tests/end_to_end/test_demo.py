@@ -23,7 +23,8 @@ from tests.service.schemas import SERVERS, connected
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
-READY = "Ctrl-C ends both."
+NAMES = ("SERVER1", "SERVER2", "LAB")
+READY = "Ctrl-C ends them all."
 
 
 def take_terminal():
@@ -56,7 +57,7 @@ class RunningDemo:
         self._read_until(lambda: READY in self.written or self.process.poll() is not None)
         assert READY in self.written, self.written
         self.servers = [pid for pid, parent, _ in processes() if parent == self.process.pid]
-        assert len(self.servers) == 2
+        assert len(self.servers) == 3
         return self
 
     def wait_until_ended(self):
@@ -132,13 +133,13 @@ def until(condition):
 
 @pytest.fixture
 def ports():
-    return [free_port(), free_port()]
+    return [free_port(), free_port(), free_port()]
 
 
 @pytest.fixture
 def start(tmp_path, ports):
     (tmp_path / "demo.py").symlink_to(CHECKOUT / "demo.py")
-    chosen = dict(zip(("SERVER1_PORT", "SERVER2_PORT"), map(str, ports), strict=True))
+    chosen = dict(zip((f"{name}_PORT" for name in NAMES), map(str, ports), strict=True))
     started = []
 
     def start_demo(**environment):
@@ -161,6 +162,7 @@ def test_the_account_that_is_printed_signs_in_and_arrives_at_the_notes(start, po
     demo = start().wait_until_ready()
     assert demo.address("SERVER1") == f"http://localhost:{ports[0]}"
     assert demo.address("SERVER2") == f"http://127.0.0.1:{ports[1]}"
+    assert f"http://lab.localhost:{ports[2]}\r\n" in demo.written
     with signed_in(demo, demo.password()) as arrived:
         assert arrived.url == f"http://127.0.0.1:{ports[1]}/notes"
         assert "Your notes" in arrived.text
@@ -220,7 +222,7 @@ def test_it_can_be_ended_before_it_is_ready(start):
 @pytest.mark.parametrize("server", ["SERVER1", "SERVER2"])
 def test_a_server_that_dies_ends_the_demo(start, ports, server):
     demo = start().wait_until_ready()
-    victim = next(pid for pid in demo.servers if server.lower() in command(pid))
+    victim = next(pid for pid in demo.servers if f" {server.lower()} " in command(pid))
     os.kill(victim, signal.SIGKILL)
     assert demo.wait_until_ended() == 1
     assert f"The demo has ended. {server} has ended by itself" in demo.written
@@ -232,24 +234,25 @@ def command(pid):
     return subprocess.run(listing, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_port_in_use_is_told_in_one_sentence_and_nothing_starts(start, ports, tmp_path, number):
-    port = ports[number - 1]
+@pytest.mark.parametrize("name", NAMES)
+def test_a_port_in_use_is_told_in_one_sentence_and_nothing_starts(start, ports, tmp_path, name):
+    port = ports[NAMES.index(name)]
     with socket.create_server(("127.0.0.1", port)):
         demo = start()
         assert demo.wait_until_ended() == 1
     assert demo.written.splitlines() == [
         f"The demo has ended. Port {port} is already in use. End what listens on it, "
-        f"or give SERVER{number} another one: make demo SERVER{number}_PORT=…"
+        f"or give {name} another one: make demo {name}_PORT=…"
     ]
     assert not (tmp_path / "instance").exists()
 
 
-def test_one_port_for_both_is_told_in_one_sentence(start, ports):
-    demo = start(SERVER2_PORT=str(ports[0]))
+@pytest.mark.parametrize("name", ["SERVER2", "LAB"])
+def test_one_port_for_two_is_told_in_one_sentence(start, ports, name):
+    demo = start(**{f"{name}_PORT": str(ports[0])})
     assert demo.wait_until_ended() == 1
     assert demo.written.count("\n") == 1
-    assert f"Both servers would listen on port {ports[0]}" in demo.written
+    assert f"SERVER1 and {name} would both listen on port {ports[0]}" in demo.written
 
 
 def test_a_wrong_setting_is_told_in_one_sentence(start):
