@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, abort, current_app, render_template, request
+from flask import Blueprint, Flask, render_template, request
 from flask import make_response as response_of
 from werkzeug.wrappers import Response
 
 from flask_service.security_headers import content_security_policy
 
-from .config import Config
-from .notebooks import Notebook, Notebooks
+from .current import config, notebook_asked_for
 
 blueprint = Blueprint("attacker", __name__)
 
 
-def init_app(app: Flask, config: Config, notebooks: Notebooks) -> None:
+def init_app(app: Flask) -> None:
     """Give the application the attacker's pages."""
-    app.extensions["lab"] = (config, notebooks)
     app.register_blueprint(blueprint)
-
-
-def notebook_asked_for() -> Notebook:
-    """Return the notebook that the address names."""
-    notebooks: Notebooks = current_app.extensions["lab"][1]
-    try:
-        return notebooks.find(request.args.get("notebook", ""))
-    except KeyError:
-        abort(404)
 
 
 @blueprint.get("/")
@@ -41,11 +30,11 @@ def visit() -> Response:
     notebook = notebook_asked_for()
     then = "link" if request.args.get("then") == "link" else "form"
     response = response_of(render_template("visit.html", notebook=notebook, then=then))
-    config: Config = current_app.extensions["lab"][0]
+    victim = config().base_url
     # What an attacker would not restrict: the victim is named, so that nothing else is reached.
-    policy = content_security_policy("'self'", config.base_url)
-    policy = policy.replace("img-src 'self'", f"img-src 'self' {config.base_url}")
-    response.headers["Content-Security-Policy"] = f"{policy}; connect-src {config.base_url}"
+    policy = content_security_policy("'self'", victim)
+    policy = policy.replace("img-src 'self'", f"img-src 'self' {victim}")
+    response.headers["Content-Security-Policy"] = f"{policy}; connect-src {victim}"
     return response
 
 

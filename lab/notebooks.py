@@ -32,22 +32,17 @@ class Run:
 class Notebook:
     """The runs of one visitor, the newest of each place, under an id that nobody guesses."""
 
-    def __init__(self, tokens: TokenMaker) -> None:
+    def __init__(self, tokens: TokenMaker, place: Place) -> None:
         self.id = secrets.token_urlsafe(16)
         self.runs: dict[str, Run] = {}
         self._tokens = tokens
-        self._current: Run | None = None
+        self.run = self.begin(place)  # the one that goes on
 
     def begin(self, place: Place) -> Run:
         """Begin with a place, from the start."""
-        self._current = self.runs[place.name] = Run(place, self._tokens.mint())
-        return self._current
-
-    @property
-    def run(self) -> Run:
-        """The run that goes on."""
-        assert self._current is not None, "a notebook begins with a place"  # noqa: S101
-        return self._current
+        self.runs.pop(place.name, None)  # the newest stands last
+        self.run = self.runs[place.name] = Run(place, self._tokens.mint())
+        return self.run
 
     def authenticate(self, unverified_credential: str) -> None:
         """Check what a request presents, as the receiver of this place does.
@@ -86,8 +81,10 @@ class Notebooks:
     def open(self, unverified_id: str, place: Place) -> Notebook:
         """Return this notebook, or a new one where there is none, with the place begun."""
         with self._lock:
-            notebook = self._notebooks.get(unverified_id) or Notebook(self._tokens)
-            notebook.begin(place)
+            if notebook := self._notebooks.get(unverified_id):
+                notebook.begin(place)
+                return notebook
+            notebook = Notebook(self._tokens, place)
             self._notebooks[notebook.id] = notebook
             if len(self._notebooks) > MOST:
                 del self._notebooks[next(iter(self._notebooks))]

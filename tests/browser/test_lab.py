@@ -24,6 +24,7 @@ def lab(tmp_path_factory):
     with running(server):
         yield server
     assert "Traceback" not in server.log
+    assert "eyJ" not in server.log  # no token either
 
 
 @pytest.fixture(scope="module")
