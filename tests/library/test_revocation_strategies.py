@@ -170,6 +170,15 @@ def test_an_allowlist_asks_again_when_a_minute_has_passed(listed, clock):
         one.allows.check_not_revoked(claims(clock), "token")
 
 
+@pytest.mark.parametrize(("back", "asked"), [(5, 1), (6, 2), (300, 2)])
+def test_a_clock_that_is_set_back_prolongs_no_listing(listed, clock, back, asked):
+    one = listed()
+    one.allows.check_not_revoked(claims(clock), "token")
+    clock.tick(seconds=-back)
+    one.allows.check_not_revoked(claims(clock), "token")
+    assert one.issuer.asked == asked
+
+
 @pytest.mark.parametrize("active", [False, None])
 def test_what_the_issuer_does_not_call_active_is_not_listed(listed, clock, active):
     one = listed()

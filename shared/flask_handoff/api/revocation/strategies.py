@@ -10,11 +10,16 @@ from datetime import timedelta
 
 from flask_handoff.claims import AccessClaims, Revocation, UnverifiedToken
 from flask_handoff.errors import RevocationUnsupportedError, TokenRevokedError
+from flask_handoff.profiles import ACCESS
 
 from .copy import RevocationCopy
 
 ACTIVE_FOR = timedelta(seconds=60)
 """How long a token stays on the allowlist before the issuer is asked about it again."""
+
+_ACTIVE_FOR = int(ACTIVE_FOR.total_seconds())
+# Where more is left than another machine may have listed, this clock has been set back since.
+_MOST_LEFT = _ACTIVE_FOR + int(ACCESS.leeway.total_seconds())
 
 
 class ValidAfter:
@@ -78,10 +83,11 @@ class Allowlist(Blocklist):
         """Check that an access token lives, see ``RevocationCheck``."""
         super().check_not_revoked(claims, token)
         now = self._copy.now()
-        if self._copy.dated("active", claims.jwt_id) > now:
+        left = self._copy.dated("active", claims.jwt_id) - now
+        if 0 < left <= _MOST_LEFT:
             return
         if not self._is_active(token):
             raise TokenRevokedError("the issuer does not call it active")
-        until = now + int(ACTIVE_FOR.total_seconds())
+        until = now + _ACTIVE_FOR
         self._copy.note("active", claims.jwt_id, until)
         self._copy.keep("active", claims.jwt_id, until)
