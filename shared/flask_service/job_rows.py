@@ -76,7 +76,10 @@ class JobRows:
     def claim_probe(
         self, connection: sa.Connection, kind: JobKind, due: _Conditions, now: datetime
     ) -> Job | None:
-        """End the first probe that is due, and lease the first job of its topic as the next one."""
+        """End the first probe that is due, and lease the next one of its topic.
+
+        The job that was tried least: of several that alone are refused, none holds up a new one.
+        """
         columns = self.table.c
         first = sa.select(columns.topic).where(*due).order_by(columns.due_at, columns.id).limit(1)
         topic = connection.execute(first.with_for_update(skip_locked=True)).scalar()
@@ -145,7 +148,8 @@ class JobRows:
         is_probe: bool,
     ) -> Job | None:
         columns = self.table.c
-        first = sa.select(columns.id).where(*conditions).order_by(columns.due_at, columns.id)
+        order = (columns.attempts, columns.id) if is_probe else (columns.due_at, columns.id)
+        first = sa.select(columns.id).where(*conditions).order_by(*order)
         only = first.limit(1).with_for_update(skip_locked=True).scalar_subquery()
         lease = {"leased_until": now + kind.policy.lease, "attempts": columns.attempts + 1}
         leased = sa.update(self.table).where(columns.id == only).values(**lease, is_probe=is_probe)

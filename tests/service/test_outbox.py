@@ -444,6 +444,18 @@ def test_a_job_that_alone_is_refused_blocks_no_other(small, clock):
             small.enqueue("picky", kind="call")
 
 
+def test_many_that_are_refused_hold_up_no_new_job(small, clock):
+    small.acts["picky"] = lambda job: job.number <= 5 and raises(JobError("not this one"))(job)
+    for _ in range(5):
+        small.enqueue("picky", kind="call")
+    for _ in range(7):  # each of them as the probe, and some twice
+        small.process_due(small.call)
+        clock.tick(minutes=5)
+    small.enqueue("picky", text="new", kind="call")
+    small.process_due(small.call)
+    assert small.done == ["new"]
+
+
 def test_a_probe_whose_process_died_is_tried_after_its_lease(small, clock):
     small.acts["down"] = raises(JobError("no answer"))
     small.enqueue("down", kind="call")
