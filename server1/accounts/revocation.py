@@ -10,7 +10,6 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from flask_handoff import shown
 from server1 import audit, clock, logouts
 from server1.audit import EndReason, Event
 
@@ -74,12 +73,14 @@ def revoke_session_named(
         SessionUnknownError: There is none.
     """
     # What is no reference is not looked for: PostgreSQL takes no text with a NUL in it.
-    subject = None
-    if SID.fullmatch(unverified_sid) is not None:
-        query = select(sessions.c.subject).where(sessions.c.sid == unverified_sid)
-        subject = connection.execute(query).scalar_one_or_none()
+    if SID.fullmatch(unverified_sid) is None:
+        raise SessionUnknownError(
+            "There is no session of such a name: expected 22 letters, digits, - and _."
+        )
+    query = select(sessions.c.subject).where(sessions.c.sid == unverified_sid)
+    subject = connection.execute(query).scalar_one_or_none()
     if subject is None:
-        raise SessionUnknownError(f"There is no session {shown(unverified_sid)}.")
+        raise SessionUnknownError(f"There is no session {unverified_sid}. It may have ended.")
     ended = _revoke(connection, sessions.c.sid == unverified_sid, reason)
     return len(ended), cut_sessions(connection, subject, [unverified_sid])
 

@@ -120,7 +120,7 @@ def _end_session(sid: str) -> None:
         count, since = revocation.revoke_session_named(
             connection, sid, EndReason.REVOKED_BY_OPERATOR
         )
-    click.echo(f"Ended the session {shown(sid)} here. Apps that it let in go on: see --user.")
+    click.echo(f"Ended the session {sid} here. Apps that it let in go on: see --user.")
     _say_what_follows(count, since)
 
 

@@ -104,6 +104,7 @@ def test_one_session_ends_with_what_it_led_to(accounts, command):
         row.sid for row in accounts.session_rows() if f"session {row.sid}" in last_issue(accounts)
     )
     output = accounts.run(*command, sid).output
+    assert f"Ended the session {sid} here." in output
     assert "1 session at services ends within seconds" in output
     assert CERTAIN in output
     assert not visitor.is_signed_in
@@ -179,8 +180,8 @@ def test_no_app_and_no_code_survives_the_end_of_everything(accounts):
         (["--user", "nobody@example.com"], 1, "There is no account for nobody@example.com."),
         (["--client", "nobody"], 1, "There is no client 'nobody'."),
         (["--client", "\x00"], 1, "There is no client"),
-        (["--session", "a" * 22], 1, f"There is no session '{'a' * 22}'."),
-        (["--session", "\x00"], 1, "There is no session"),
+        (["--session", "a" * 22], 1, f"There is no session {'a' * 22}."),
+        (["--session", "\x00"], 1, "expected 22 letters, digits, - and _."),
         (["--token-id", "short"], 2, "A jti of ours is 22 to 64"),
         (["--token"], 1, "That is no token of ours that still holds."),
         ([], 2, "Give one of"),
