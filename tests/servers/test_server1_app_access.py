@@ -286,6 +286,13 @@ def test_a_code_from_before_brings_nothing_that_is_taken_back(accounts_on):
     assert exchange(accounts_on, code).json["error"] == "invalid_grant"
 
 
+def test_a_token_from_before_ends_where_its_user_may_do_less(accounts_on):
+    tokens = first_tokens(signed_in(accounts_on))
+    assert userinfo(accounts_on, tokens["access_token"]).status_code == 200
+    accounts_on.run("grants", "set", EMAIL, "wiki", "openid")
+    assert userinfo(accounts_on, tokens["access_token"]).status_code == 401
+
+
 def test_a_disabled_client_gets_nothing_and_has_nothing_when_enabled(accounts):
     added = accounts.run(
         "clients", "add", "Reader", "--kind", "web", "--first-party",
