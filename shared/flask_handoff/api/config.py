@@ -10,7 +10,15 @@ from flask_handoff.settings import API_SETTINGS, SettingReader
 from flask_handoff.stores import ReplayStore, RevocationCheck, RevocationList
 from flask_handoff.web.service_config import ServiceConfig
 
-from .revocation import Allowlist, Blocklist, Introspection, RevocationCopy, ServiceKey, ValidAfter
+from .revocation import (
+    Allowlist,
+    Blocklist,
+    Introspection,
+    RevocationCopy,
+    RevocationStrategy,
+    ServiceKey,
+    ValidAfter,
+)
 
 STRATEGIES = ("none", "valid-after", "blocklist", "allowlist")
 
@@ -40,7 +48,7 @@ class APIConfig(ServiceConfig):
         clock: Clock,
         *,
         other: RevocationCheck | None = None,
-    ) -> ValidAfter | None:
+    ) -> RevocationStrategy | None:
         """Make what ``HANDOFF_REVOCATION`` names; None for nothing but a short life.
 
         Args:

@@ -22,7 +22,7 @@ from flask_handoff.web.events import report_rejected, send
 from flask_handoff.web.request_guards import check_body, check_internal_host, request_id
 from flask_handoff.web.responses import make_private
 
-from .revocation import ValidAfter
+from .revocation import RevocationStrategy
 
 EXTENSION = "handoff_revocation_notices"
 
@@ -35,7 +35,7 @@ class Notices(NamedTuple):
     """What an API needs that is notified of revocations."""
 
     verifier: RevocationNoticeVerifier
-    strategy: ValidAfter
+    strategy: RevocationStrategy
 
 
 def take_notices(

@@ -29,7 +29,7 @@ from .clients import Client
 from .clients.assertions import Proof
 from .clients.authentication import authenticate_client
 from .context import issuer_context
-from .valid_after import ValidAfter
+from .valid_after import ValidAfterRule
 
 Reply = Callable[[], Mapping[str, object]]
 """Makes what a client is told, once what it was granted is committed: a KMS may take its time."""
@@ -70,7 +70,7 @@ def answer_client(kind: _Kind, answer: Answer) -> Response:
     return response
 
 
-def _redeemed(proof: Proof, grant: Callable[[], Reply], valid_after: ValidAfter) -> Reply:
+def _redeemed(proof: Proof, grant: Callable[[], Reply], valid_after: ValidAfterRule) -> Reply:
     """Redeem what proves who asks, then grant: in one transaction, where the store has them.
 
     What proved it is spent by a refusal as well. Where it is not known what was granted, neither

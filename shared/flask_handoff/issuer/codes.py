@@ -31,7 +31,7 @@ from .clients import Client
 from .clients.audiences import Audience
 from .grants import TokenUserHook, one_transaction, sha256
 from .refresh_tokens import RefreshTokens, derived_secret, family_id_of
-from .valid_after import ValidAfter
+from .valid_after import ValidAfterRule
 
 LIFETIME = timedelta(seconds=60)
 REMEMBERED = LIFETIME + ACCESS.lifetime + ACCESS.leeway + timedelta(seconds=60)
@@ -55,7 +55,7 @@ class Codes(NamedTuple):
 
     store: CodeStore
     token_user: TokenUserHook
-    valid_after: ValidAfter
+    valid_after: ValidAfterRule
     refresh_tokens: RefreshTokens | None = None
 
     @classmethod
@@ -64,7 +64,7 @@ class Codes(NamedTuple):
         store: CodeStore | None,
         refresh: RefreshStore | None,
         token_user: TokenUserHook | None,
-        valid_after: ValidAfter,
+        valid_after: ValidAfterRule,
         secret_keys: Sequence[Any],
     ) -> Codes | None:
         """Put together what an application gave; None where it issues no codes.

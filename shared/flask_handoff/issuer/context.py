@@ -20,7 +20,7 @@ from .config import IssuerConfig
 from .issued_tokens import IssuedTokens
 from .logout_request import LogoutCarrier
 from .request_carrier import RequestCarrier
-from .valid_after import ValidAfter
+from .valid_after import ValidAfterRule
 
 EXTENSION = "handoff_issuer"
 
@@ -61,7 +61,7 @@ class IssuerContext(NamedTuple):
     minter: TokenMinter
     access_verifier: AccessTokenVerifier  # of those for this issuer itself
     carrier: RequestCarrier
-    valid_after: ValidAfter
+    valid_after: ValidAfterRule
     codes: Codes | None  # None: this issuer issues none
     issued: IssuedTokens | None  # None: it revokes none, and is asked about none
     assertions: ClientAssertions | None  # None: no client may authenticate by one

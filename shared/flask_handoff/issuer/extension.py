@@ -56,7 +56,7 @@ from .pages import PagesOfIssuer
 from .request_carrier import RequestCarrier
 from .revocation import deliver_revocation
 from .revocation_endpoint import revoke_any
-from .valid_after import Sleep, ValidAfter, ValidAfterHook
+from .valid_after import Sleep, ValidAfterHook, ValidAfterRule
 
 
 class HandoffIssuer(PagesOfIssuer):
@@ -170,7 +170,7 @@ class HandoffIssuer(PagesOfIssuer):
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
         secret_keys = read_secret_keys(app)
         revocations = Revocations(codes, refresh_tokens, revoked_tokens)
-        valid_after = ValidAfter(self._valid_after, clock, sleep)
+        valid_after = ValidAfterRule(self._valid_after, clock, sleep)
         verifier = own_verifier(config.issuer, keys, revocations, valid_after, clock)
         context = app.extensions[EXTENSION] = IssuerContext(
             config=config,

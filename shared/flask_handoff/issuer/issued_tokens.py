@@ -18,7 +18,7 @@ from flask_handoff.web.events import send
 from .clients import Client, ClientSource
 from .codes import Codes
 from .grants import one_transaction
-from .valid_after import ValidAfter
+from .valid_after import ValidAfterRule
 
 REMEMBERED = ACCESS.leeway + timedelta(seconds=60)
 """So long after it expires, a revoked access token is known to be dead."""
@@ -83,7 +83,7 @@ class IssuedTokens(NamedTuple):
 class _OwnRevocations(NamedTuple):
     """What an issuer itself asks: what took everything back, and what took back this token."""
 
-    valid_after: ValidAfter
+    valid_after: ValidAfterRule
     stores: Revocations
 
     def check_not_revoked(self, claims: AccessClaims, token: UnverifiedToken) -> None:
@@ -98,7 +98,7 @@ def own_verifier(
     issuer: str,
     keys: KeySource,
     revocations: Revocations,
-    valid_after: ValidAfter,
+    valid_after: ValidAfterRule,
     clock: Clock,
 ) -> AccessTokenVerifier:
     """Make what verifies the access tokens that are for the issuer itself."""

@@ -35,7 +35,7 @@ from flask_handoff.web.parameters import ParameterReader
 
 from .clients import Client
 from .grants import TokenUserHook, one_transaction, sha256
-from .valid_after import ValidAfter
+from .valid_after import ValidAfterRule
 
 IDLE_LIMIT = timedelta(days=7)
 ABSOLUTE_LIMIT = timedelta(days=30)
@@ -83,7 +83,7 @@ class RefreshTokens(NamedTuple):
 
     store: RefreshStore
     token_user: TokenUserHook
-    valid_after: ValidAfter
+    valid_after: ValidAfterRule
     successor_secrets: Sequence[bytes]
 
     def start(self, grant: CodeGrant, now: datetime) -> str:

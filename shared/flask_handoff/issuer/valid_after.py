@@ -32,7 +32,7 @@ class _TooEarlyError(Exception):
         self.valid_after = valid_after
 
 
-class ValidAfter:
+class ValidAfterRule:
     """Dates what an issuer issues, and judges what is presented to it.
 
     Args:

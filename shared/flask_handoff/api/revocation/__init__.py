@@ -5,4 +5,5 @@ from .introspection import Introspection as Introspection
 from .introspection import ServiceKey as ServiceKey
 from .strategies import Allowlist as Allowlist
 from .strategies import Blocklist as Blocklist
+from .strategies import RevocationStrategy as RevocationStrategy
 from .strategies import ValidAfter as ValidAfter

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Protocol
 
 from flask_handoff.claims import AccessClaims, Revocation, UnverifiedToken
 from flask_handoff.errors import RevocationUnsupportedError, TokenRevokedError
 from flask_handoff.profiles import ACCESS
+from flask_handoff.stores import RevocationCheck
 
 from .copy import RevocationCopy
 
@@ -20,6 +22,18 @@ ACTIVE_FOR = timedelta(seconds=60)
 _ACTIVE_FOR = int(ACTIVE_FOR.total_seconds())
 # Where more is left than another machine may have listed, this clock has been set back since.
 _MOST_LEFT = _ACTIVE_FOR + int(ACCESS.leeway.total_seconds())
+
+
+class RevocationStrategy(RevocationCheck, Protocol):
+    """What an API knows of revoked tokens, which it learns by notices."""
+
+    def note(self, revocation: Revocation) -> None:
+        """Note what a notice has proved; it holds in every process ``REFRESH_AFTER`` later.
+
+        Raises:
+            RevocationUnsupportedError: This strategy cannot express it.
+            RevocationListUnavailableError: It cannot be kept.
+        """
 
 
 class ValidAfter:
@@ -36,12 +50,7 @@ class ValidAfter:
             raise TokenRevokedError("what was issued before a later date was revoked")
 
     def note(self, revocation: Revocation) -> None:
-        """Note what a notice has proved; it holds in every process ``REFRESH_AFTER`` later.
-
-        Raises:
-            RevocationUnsupportedError: It names one token.
-            RevocationListUnavailableError: It cannot be kept.
-        """
+        """Note a notice, see ``RevocationStrategy``; one token cannot be named."""
         if revocation.jwt_id is not None:
             raise RevocationUnsupportedError("one token cannot be revoked by a date")
         self._keep(revocation)
@@ -61,7 +70,7 @@ class Blocklist(ValidAfter):
             raise TokenRevokedError("the token was revoked")
 
     def note(self, revocation: Revocation) -> None:
-        """Note what a notice has proved, see ``ValidAfter.note``; one token can be named."""
+        """Note a notice, see ``RevocationStrategy``; one token can be named."""
         self._keep(revocation)
 
 
