@@ -95,13 +95,13 @@ def test_a_token_for_one_place_is_refused_at_the_other(pair, new_token):
         assert "check=audience" in (pair.server2.log if elsewhere == notes else pair.server1.log)
 
 
-def test_what_an_operator_takes_back_the_api_refuses(new_token, pair, browser):
+@pytest.mark.parametrize("whose", [("--user", EMAIL), ("--client", CLIENT_ID), ("--all",)])
+def test_what_an_operator_takes_back_the_api_refuses(new_token, operator, pair, browser, whose):
     url = f"{pair.server2.base_url}/api/notes"
     browser.sign_in(pair.password)
     token = new_token("openid notes:read")
     assert ask(url, token).status_code == 200
-    said = pair.server1.flask("revoke", "--user", EMAIL)
-    assert "at services at the latest at" in said
+    assert "at services at the latest at" in operator("revoke", *whose)
     eventually(lambda: ask(url, token).status_code == 401, within=SECONDS)
     browser.sign_in(pair.password)
     assert ask(url, new_token("openid notes:read")).status_code == 200
