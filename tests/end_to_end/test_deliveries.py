@@ -13,6 +13,8 @@ import pytest
 from tests.end_to_end.conftest import watched_pair
 from tests.end_to_end.journey import EMAIL, Browser, fields_of
 from tests.end_to_end.raw_http import ask, head
+from tests.end_to_end.test_revocations import Issuer, jwt_id_of
+from tests.end_to_end.test_revocations import ask as ask_api
 from tests.jwks_endpoint import JWKSEndpoint, eventually, fails, response, says_nothing, sends
 from tests.pair import running
 
@@ -152,14 +154,23 @@ def test_both_servers_are_killed_and_no_logout_is_lost(tmp_path, browser_at):
 
 def test_a_service_killed_in_mid_delivery_is_notified(tmp_path, browser_at):
     with watched_pair(tmp_path, server2=ONLY_DELIVERIES_END_SESSIONS) as pair:
-        browser = browser_at(pair)
+        browser, token = browser_at(pair), Issuer(pair.server1).token(pair.server2, "somebody")
         arrive(pair, browser)
         os.killpg(pair.server2.process.pid, signal.SIGSTOP)  # it takes connections, and hangs
         sign_out(browser)
-        eventually(lambda: "being sent" in pair.server1.flask("outbox", "list"), within=SECONDS)
+        pair.server1.flask("revoke", "--token-id", jwt_id_of(token))
+        eventually(lambda: are_being_sent(pair, "logout", "revocation"), within=SECONDS)
         pair.server2.kill()
         pair.server2.start()
-        await_sign_out(pair.server2, browser, time.monotonic() + PROMISED)
+        ends_at = time.monotonic() + PROMISED
+        await_sign_out(pair.server2, browser, ends_at)
+        while ask_api(pair.server2, token) == 200:
+            assert time.monotonic() < ends_at, "the token is good at SERVER2's API"
+
+
+def are_being_sent(pair, *kinds):
+    lines = pair.server1.flask("outbox", "list").splitlines()
+    return all(any(kind in line and "being sent" in line for line in lines) for kind in kinds)
 
 
 # What SERVER2 does by itself: without deliveries, since nobody knows its address for them.

@@ -50,6 +50,10 @@ class Issuer:
         ).status_code
 
 
+def jwt_id_of(token):
+    return jwt.decode(token, options={"verify_signature": False})["jti"]
+
+
 def ask(server, token):
     return requests.get(
         f"{server.address}/api/notes",
@@ -93,8 +97,7 @@ def test_a_second_after_a_revocation_every_process_refuses(issuer, processes, op
     def revoke():
         token = issuer.token(processes[0], "somebody else")
         assert [ask(process, token) for process in processes] == [200, 200]
-        jwt_id = jwt.decode(token, options={"verify_signature": False})["jti"]
-        operator("revoke", "--token-id", jwt_id)
+        operator("revoke", "--token-id", jwt_id_of(token))
         await_refusals(processes, token)
 
     keeps(PROMISED, revoke, least=0)
