@@ -189,8 +189,8 @@ def test_after_a_restart_sessions_are_checked_at_server1(tmp_path, browser_at):
         pair.server2.kill()
         sign_out(leaves)
         pair.server2.start()
-        home = f"{stays.server2}/"  # which takes it for no session, 5 s after the arrival
-        eventually(lambda: "Signed in as" not in stays.get(home).text, within=SECONDS)
+        home = f"{stays.server2}/"  # which takes it for no session, 5 s after the last arrival
+        eventually(lambda: "Signed in as" not in leaves.get(home).text, within=SECONDS)
         text = {"csrf_token": form["csrf_token"], "text": "typed before the restart"}
         unsaved = stays.post(f"{stays.server2}/notes", text)
         assert unsaved.status_code == 403
