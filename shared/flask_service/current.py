@@ -7,12 +7,15 @@ from typing import cast
 from flask import Flask, Request, current_app, request
 from werkzeug.local import LocalProxy
 
+_request = cast(LocalProxy[Request], request)
+_current_app = cast(LocalProxy[Flask], current_app)
+
 
 def this_request() -> Request:
     """Return the current request."""
-    return cast(LocalProxy[Request], request)._get_current_object()
+    return _request._get_current_object()
 
 
 def this_app() -> Flask:
     """Return the current application."""
-    return cast(LocalProxy[Flask], current_app)._get_current_object()
+    return _current_app._get_current_object()

@@ -8,17 +8,21 @@ from flask import Flask, Request, current_app, g, request
 from flask.ctx import _AppCtxGlobals
 from werkzeug.local import LocalProxy
 
+_request = cast(LocalProxy[Request], request)
+_current_app = cast(LocalProxy[Flask], current_app)
+_g = cast(LocalProxy[_AppCtxGlobals], g)
+
 
 def this_request() -> Request:
     """Return the current request."""
-    return cast(LocalProxy[Request], request)._get_current_object()
+    return _request._get_current_object()
 
 
 def this_app() -> Flask:
     """Return the current application."""
-    return cast(LocalProxy[Flask], current_app)._get_current_object()
+    return _current_app._get_current_object()
 
 
 def this_g() -> _AppCtxGlobals:
     """Return what the current request keeps."""
-    return cast(LocalProxy[_AppCtxGlobals], g)._get_current_object()
+    return _g._get_current_object()
