@@ -64,7 +64,7 @@ class TokenStore:
         """
         try:
             return Tokens(**json.loads(self._in_keyring() or self._file.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):
             return None
 
     def save(self, tokens: Tokens) -> None:

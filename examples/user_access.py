@@ -84,7 +84,10 @@ class UserAccess:
 
         Raises:
             ProgramError: They do not, or the issuer gives no tokens.
+            OSError: The tokens cannot be kept; the access has ended again.
         """
+        with self._store.locked():
+            self._store.load()  # nobody signs in where nothing can be kept
         metadata = self._metadata()
         verifier, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         with Listener(state) as listener:
@@ -102,7 +105,12 @@ class UserAccess:
         )
         with self._store.locked():
             former = self._store.load()
-            self._store.save(tokens)
+            try:
+                self._store.save(tokens)
+            except (OSError, ProgramError):
+                with suppress(ProgramError):
+                    self._revoke(metadata, tokens)
+                raise
         if former is not None:
             with suppress(ProgramError):
                 self._revoke(metadata, former)

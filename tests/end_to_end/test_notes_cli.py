@@ -412,12 +412,18 @@ def test_on_a_full_disk_no_token_is_spent(signed_in):
     assert signed_in.works()
 
 
-def test_a_keyring_that_refuses_is_told_without_its_contents(keyring, program, browser):
+def test_a_keyring_that_refuses_is_told_without_its_contents(keyring, program, browser, pair):
+    before = pair.server1.log.count(" POST /revoke ")
     with program.signing_in("--no-browser", LOCKED="1") as (process, address):
         browser.get(program.returned(address))
         complaint = program.ended(process)
     assert "keyring refused (KeyringError)" in complaint
     assert "token" not in complaint
+    assert pair.server1.log.count(" POST /revoke ") == before + 1  # nobody has them
+
+
+def test_nobody_signs_in_where_nothing_can_be_kept(program):
+    assert program.run("login", XDG_CONFIG_HOME="/dev/null").startswith("notes: Not a directory")
 
 
 def test_another_answer_leaves_the_sign_in_waiting(program, browser):
