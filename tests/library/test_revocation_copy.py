@@ -75,6 +75,14 @@ def test_the_list_is_asked_at_most_twice_a_second(copy, revocations, monotonic):
     assert revocations.asked == 1 + 12
 
 
+def test_an_entry_of_a_newer_version_lets_nobody_in(build, revocations, clock, caplog):
+    now = int(clock().timestamp())
+    revocations.note(ISSUER, "device", "d", dated=now, forget_at=now + 600, now=now)
+    with pytest.raises(RevocationListUnavailableError):
+        build().refresh()
+    assert "noted by a newer version" in caplog.text
+
+
 def test_a_list_out_of_reach_is_believed_for_five_seconds(copy, revocations, monotonic):
     copy.note("jti", "j", copy.now())
     monotonic.now += 1

@@ -139,6 +139,8 @@ class RevocationCopy:
             self._keep(claim, value, dated)
 
     def _keep(self, claim: str, value: str, dated: int) -> None:
+        if claim not in self._dates:  # what it means would else be let in
+            raise RevocationListUnavailableError("an entry was noted by a newer version; update")
         dates, name = self._dates[claim], hash(value)
         if dates.get(name, 0) < dated:
             # A date is one object, however many entries bear it: that is 32 bytes of each entry.
