@@ -287,6 +287,7 @@ def test_a_parameter_that_is_sent_twice_is_refused(browser, name, method):
     answer = end_session(browser, method=method, **{"logout_hint": SID, name: ["a", "a"]})
     assert answer.status_code == 400
     assert "You are not signed out here" in answer.text
+    assert ">Sign out here</a>" in answer.text
     assert is_signed_in(browser)
 
 

@@ -38,6 +38,8 @@ def end_session() -> Response:
             title="This request cannot be answered",
             sentence="The service that sent you here made a request that is not valid, or it took "
             "too long. You are not signed out here.",
+            again_url=url_for(issuer_logouts().endpoint),
+            again_label="Sign out here",
         )
     except DependencyUnavailableError as error:
         _report(error)
