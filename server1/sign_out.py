@@ -63,6 +63,11 @@ def sign_out_here(
         session[_KEY] = [at, ended[0].sid, client_ids[:MOST_NAMED], len(client_ids[MOST_NAMED:])]
 
 
+def has_signed_out() -> bool:
+    """Tell whether this browser has signed out of services, and not in again since."""
+    return _KEY in session
+
+
 def last_sign_out() -> SignOut | None:
     """Return what became of the sign-out in this browser; None where it was long ago.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, redirect, render_template, request
+from flask import Flask, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
@@ -15,6 +15,7 @@ from flask_service.error_pages import database_error, error_page
 
 from .handoff import handoff
 from .notes import LONGEST
+from .pages import has_signed_out
 from .sessions import (
     ScopeMissingError,
     SessionUnconfirmedError,
@@ -34,6 +35,9 @@ def init_app(app: Flask) -> None:
 
 def _form_too_old(_error: CSRFError) -> Response | tuple[str, int]:
     try:
+        if request.endpoint == "pages.logout" and has_signed_out():
+            # Its button was pressed twice: the page says what has ended, and what goes on.
+            return redirect(url_for("pages.ask_logout"), 303)
         return _unsaved(signed_out=current_session() is None)
     except SQLAlchemyError as error:  # raised in here, no handler would see it
         return database_error(error)

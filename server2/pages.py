@@ -118,6 +118,11 @@ def logout() -> Response:
     return redirect(handoff.logout_url(sid, return_to=done, state=state), 303)
 
 
+def has_signed_out() -> bool:
+    """Tell whether this browser has signed out here, and did not come back since."""
+    return _SIGNED_OUT in session
+
+
 def _note_signed_out() -> str:
     replace_cookie()
     session[_SIGNED_OUT] = state = secrets.token_urlsafe(16)

@@ -7,12 +7,13 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from flask_handoff import LogoutRequest
+from flask_handoff.addresses import with_parameters
 from flask_service.database import database
 from flask_service.session_cookie import held_session_id
 from server1.config import config
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
-from server1.sign_out import last_sign_out, sign_out_here
+from server1.sign_out import has_signed_out, last_sign_out, sign_out_here
 from server1.signed_in import current_session, sign_in
 
 from . import error_pages
@@ -55,10 +56,13 @@ def login() -> Response:
 
 @blueprint.errorhandler(CSRFError)
 def other_tab_was_first(error: CSRFError) -> Response:
-    """Continue where this tab was going, when the user has signed in in another tab meanwhile.
+    """Continue where this tab was going, when the user signed in or out in another one meanwhile.
 
     No password is checked: what follows is what a link to the same place would do.
     """
+    if request.endpoint == "login.confirm_logout" and has_signed_out():
+        carried = request.form.get("continue")  # its button was pressed twice, or in two tabs
+        return redirect(with_parameters(url_for("login.logout"), {"continue": carried}), 303)
     if held_session_id() is not None and handoff.pending_client() is not None:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
     return error_pages.old_form(error)

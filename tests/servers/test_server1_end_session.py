@@ -105,6 +105,16 @@ def test_the_page_that_asks_needs_a_csrf_token(services):
     assert visitor.is_signed_in
 
 
+def test_who_presses_twice_comes_back_to_the_service(services):
+    visitor = services.visitor("server2")
+    question = end_session(visitor, client_id="server2", post_logout_redirect_uri=BYE)
+    fields = hidden_fields(visitor.get(question.location).text)
+    visitor.post("/logout", fields)
+    answer = visitor.post("/logout", fields)
+    assert answer.status_code == 303
+    assert visitor.get(answer.location).location == BYE
+
+
 def test_without_a_client_the_forms_lead_nowhere_else(services):
     visitor = services.visitor("server2")
     page = visitor.get(end_session(visitor).location)
