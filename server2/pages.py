@@ -85,7 +85,8 @@ def ask_logout() -> Response:
     Who is signed out sees what has ended: also when they come back from the issuer.
     """
     here = current_session()
-    if here is None and end_unconfirmed_session():
+    # What only looks at a page, such as a HEAD request, ends nothing.
+    if here is None and request.method == "GET" and end_unconfirmed_session():
         _note_signed_out()
     state = session.get(_SIGNED_OUT)
     came_back = state is not None and request.args.get("state") == state

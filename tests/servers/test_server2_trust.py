@@ -111,6 +111,13 @@ def test_who_signs_out_is_and_may_do_so_at_server1(restart):
     assert rows(visitor) == 0
 
 
+@pytest.mark.parametrize("path", ["/logout", "/notes"])
+def test_a_look_at_a_page_ends_nothing(restart, path):
+    visitor = restart()
+    visitor.client.head(path, base_url=visitor.base_url)
+    assert rows(visitor) == 1
+
+
 def test_a_public_page_takes_it_for_no_session(restart):
     assert not restart().is_signed_in()
 
