@@ -138,6 +138,9 @@ class Outbox:
         The jobs of *busy* topics are left alone.
         """
         now = self.clock()
+        with self._database.reading() as connection:
+            if not self._rows.waiting(connection, kind):
+                return None
         for each in kind.lanes if lane is None else (lane,):
             due = self._rows.due(kind, each, busy, now)
             with self._database.reading() as connection:
