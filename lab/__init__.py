@@ -18,7 +18,7 @@ from flask_service.application import Application
 from flask_service.health import healthz
 from flask_service.hop import MAXIMUM
 
-from . import current, intake, places
+from . import current, intake, journey, places
 from .config import Config
 from .hops import Hops
 
@@ -42,6 +42,7 @@ def create_app(config: Config | None = None) -> Flask:
     hops = Hops()
     app = _application("lab.victim", config, hops, config.base_url)
     intake.init_app(app)
+    journey.init_app(app)
     other = _application("lab.attacker", config, hops, config.attacker_url)
     places.init_apps(app, other)
 

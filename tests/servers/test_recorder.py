@@ -106,6 +106,7 @@ def test_no_password_is_told_at_server1(lab, made_environment, clock):
     settings = {**made_environment, "SERVER1_DEMO": "1", "SERVER1_LAB_URL": lab.url}
     with accounts_visitor.running_accounts(settings, clock) as accounts:
         visitor = accounts_visitor.Visitor(accounts)
+        assert f'href="{lab.url}/journeys"' in visitor.get("/login").text
         assert visitor.sign_in().status_code == 303
     hop = lab.wait_for_path("/login")
     while hop.method != "POST":
@@ -113,6 +114,24 @@ def test_no_password_is_told_at_server1(lab, made_environment, clock):
     assert dict(hop.form) == dict.fromkeys(["csrf_token", "email", "password"], "…")
     assert "s1_session" in {each.name for each in hop.set_cookies}
     assert visitor.cookie not in hop.to_json().decode()
+
+
+def test_where_one_arrives_a_line_leads_to_the_journey(visitor, lab, clock):
+    address = visitor.callback(visitor.get("/sso/login"))
+    visitor.get(address)
+    link = f'href="{lab.url}/journey?token={journey_id(token_in(address))}"'
+    assert link in visitor.get("/notes").text
+    clock.tick(minutes=6)
+    assert link not in visitor.get("/notes").text
+    assert link in visitor.get("/session").text
+
+
+def test_outside_of_the_demo_no_page_names_a_lab(build_notes, issuer_key_ring, clock):
+    visitor = Visitor(build_notes(), issuer_key_ring, clock)
+    visitor.arrive()
+    for page in ("/", "/notes", "/session"):
+        assert "The lab" not in visitor.get(page).text
+        assert "handed you over" not in visitor.get(page).text
 
 
 def test_a_token_is_in_no_line_that_is_told(visitor, lab):
