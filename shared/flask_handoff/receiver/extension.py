@@ -41,9 +41,10 @@ from .context import (
     SignInHook,
     receiver_context,
 )
+from .landing import LandingCookie
 from .leaked_tokens import LeakedTokens
 from .login_request import LoginRequest
-from .refusals import rejected, unavailable
+from .refusals import rejected, session_not_kept, unavailable
 
 _BLUEPRINT = "handoff_receiver"
 
@@ -118,6 +119,7 @@ class HandoffReceiver:
             verifier=verifier,
             leaked_tokens=LeakedTokens(verifier),
             attempts=AttemptCookies(prefix=config.attempt_cookie, secure=secure, clock=clock),
+            landings=LandingCookie.of(config, clock),
             logouts=logouts,
             sign_in=self._sign_in,
             live_session=self._live_session,
@@ -246,6 +248,8 @@ def _blueprint(*, listens: bool) -> Blueprint:
 def _login() -> Response:
     receiver = receiver_context()
     login = LoginRequest.read(unverified_parameters(), receiver.config)
+    if (not_kept := session_not_kept(receiver, login.target)) is not None:
+        return not_kept
     receiver.verifier.keys.ready()
     now, silent = receiver.verifier.clock(), login.prompt == "none"
     attempt = Attempt.begin(login.target, login.max_age, now, silent=silent)
