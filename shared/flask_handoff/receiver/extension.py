@@ -136,6 +136,7 @@ class HandoffReceiver:
         *,
         prompt: str | None = None,
         max_age: timedelta | None = None,
+        response_mode: str | None = None,
     ) -> str:
         """Return the address of a link that begins a handoff.
 
@@ -144,11 +145,17 @@ class HandoffReceiver:
             prompt: ``login`` asks for the password again; ``none`` asks for nothing, which checks
                 a session that may have ended at the issuer (hook ``not_confirmed``).
             max_age: How old the user's authentication may be.
+            response_mode: ``form_post`` for this handoff, where the setting says ``query``.
         """
         seconds = None if max_age is None else str(int(max_age.total_seconds()))
         return with_parameters(
             url_for(f"{_BLUEPRINT}.login"),
-            {"target_link_uri": target, "prompt": prompt, "max_age": seconds},
+            {
+                "target_link_uri": target,
+                "prompt": prompt,
+                "max_age": seconds,
+                "response_mode": response_mode,
+            },
         )
 
     def logout_url(
