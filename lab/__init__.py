@@ -17,9 +17,8 @@ from flask_service import access_log, command_line, error_pages, logs, security_
 from flask_service.application import Application
 from flask_service.health import healthz
 
-from . import attacker, current, victim
+from . import current, places
 from .config import Config
-from .notebooks import Notebooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,11 +37,9 @@ def create_app(config: Config | None = None) -> Flask:
     """
     logs.init_logs("lab")
     config = config or Config.from_environment()
-    notebooks = Notebooks()
-    app = _application("lab.victim", config, notebooks, config.base_url)
-    victim.init_app(app)
-    other = _application("lab.attacker", config, notebooks, config.attacker_url)
-    attacker.init_app(other)
+    app = _application("lab.victim", config, config.base_url)
+    other = _application("lab.attacker", config, config.attacker_url)
+    places.init_apps(app, other)
 
     answer, answer_as_attacker = app.wsgi_app, other.wsgi_app
     attacker_host = config.attacker_url.removeprefix("http://")
@@ -55,10 +52,10 @@ def create_app(config: Config | None = None) -> Flask:
     return app
 
 
-def _application(name: str, config: Config, notebooks: Notebooks, base_url: str) -> Flask:
+def _application(name: str, config: Config, base_url: str) -> Flask:
     app = Application(name, root_path=str(FOLDER))
     app.debug = False  # FLASK_DEBUG would let errors past our pages
-    current.init_app(app, config, notebooks)
+    current.init_app(app, config)
     app.jinja_env.globals.update(lab=config.base_url, attacker=config.attacker_url)
     access_log.init_app(app)
     limit_bodies(app)

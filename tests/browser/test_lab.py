@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from lab.experiments import MEASURED, shown
-from lab.places import PLACES
+from lab.places.catalogue import PLACES
+from lab.places.experiments import MEASURED, shown
 from tests.browser.tab import Tab
 from tests.chromium import PATIENCE
 from tests.pair import Server, running

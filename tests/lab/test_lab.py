@@ -9,10 +9,10 @@ import pytest
 from flask_handoff import ConfigurationError
 from lab import create_app
 from lab.config import Config
-from lab.experiments import EXPERIMENTS, MEASURED, measured, rows, shown
-from lab.notebooks import MOST, Notebooks
-from lab.places import PLACES
-from lab.tokens import LIFE, DeadTokenError, TokenMaker
+from lab.places.catalogue import PLACES
+from lab.places.experiments import EXPERIMENTS, MEASURED, measured, rows, shown
+from lab.places.notebooks import MOST, Notebooks
+from lab.places.tokens import LIFE, DeadTokenError, TokenMaker
 from tests import documents
 
 LAB, ATTACKER = "http://lab.localhost:5003", "http://attacker.localhost:5003"

@@ -7,7 +7,7 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
-from .places import Place
+from .catalogue import Place
 from .tokens import DeadTokenError, TokenMaker
 
 MOST = 200  # notebooks; the oldest makes room

