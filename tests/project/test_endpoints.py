@@ -48,6 +48,7 @@ ENDPOINTS = {
         /logout                             GET POST  csrf
         /outbox                             GET
         /outbox/<name>                      GET
+        /outbox/<name>/html                 GET
         /readyz                             GET       internal
         /reset-password                     GET POST  csrf
         /reset-password/done                GET
