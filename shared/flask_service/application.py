@@ -88,7 +88,7 @@ class Application(Flask):
     def send_static_file(self, filename: str) -> Response:
         """Send one of the application's files, or one that all applications share."""
         if filename in _SHARED_FILES:
-            return send_from_directory(_FILES, filename, max_age=self.get_send_file_max_age(filename))
+            return send_from_directory(_FILES, filename)
         return super().send_static_file(filename)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
