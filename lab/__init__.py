@@ -18,14 +18,9 @@ from flask_service.application import Application
 from flask_service.health import healthz
 from flask_service.hop import MAXIMUM
 
-<<<<<<< HEAD
-from . import current, places
-from .config import Config
-=======
 from . import current, intake, places
 from .config import Config
 from .hops import Hops
->>>>>>> main
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,15 +39,10 @@ def create_app(config: Config | None = None) -> Flask:
     """
     logs.init_logs("lab")
     config = config or Config.from_environment()
-<<<<<<< HEAD
-    app = _application("lab.victim", config, config.base_url)
-    other = _application("lab.attacker", config, config.attacker_url)
-=======
     hops = Hops()
     app = _application("lab.victim", config, hops, config.base_url)
     intake.init_app(app)
     other = _application("lab.attacker", config, hops, config.attacker_url)
->>>>>>> main
     places.init_apps(app, other)
 
     answer, answer_as_attacker = app.wsgi_app, other.wsgi_app
@@ -66,17 +56,10 @@ def create_app(config: Config | None = None) -> Flask:
     return app
 
 
-<<<<<<< HEAD
-def _application(name: str, config: Config, base_url: str) -> Flask:
-    app = Application(name, root_path=str(FOLDER))
-    app.debug = False  # FLASK_DEBUG would let errors past our pages
-    current.init_app(app, config)
-=======
 def _application(name: str, config: Config, hops: Hops, base_url: str) -> Flask:
     app = Application(name, root_path=str(FOLDER))
     app.debug = False  # FLASK_DEBUG would let errors past our pages
     current.init_app(app, config, hops)
->>>>>>> main
     app.jinja_env.globals.update(lab=config.base_url, attacker=config.attacker_url)
     access_log.init_app(app)
     limit_bodies(app, MAXIMUM)
