@@ -44,15 +44,11 @@ class Demo:
         self.page.get_by_role("link", name="Continue to Notes").wait_for()
 
 
-def services(demo):
-    demo.sign_in()
-
-
 def places(demo):
     demo.page.goto(demo.lab)
 
 
-PAGES = {"services": services, "places": places}
+PAGES = {"places": places}
 
 
 def usual_or_free(port):
