@@ -11,10 +11,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from playwright.sync_api import expect, sync_playwright
 
 from tests.chromium import FLAGS
 from tests.documents import CHECKOUT, DOCS
@@ -61,7 +60,7 @@ def usual_or_free(port):
 @contextmanager
 def running_demo(directory, ports):
     """Run the demo in a directory of its own, with keys and databases of its own."""
-    program = directory / "demo.py"
+    program, log = directory / "demo.py", directory / "log"
     program.symlink_to(CHECKOUT / "demo.py")
     names = ("SERVER1_PORT", "SERVER2_PORT", "LAB_PORT")
     process = subprocess.Popen(
@@ -70,34 +69,34 @@ def running_demo(directory, ports):
             **{"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), "DEMO_PASSWORD": PASSWORD},
             **dict(zip(names, map(str, ports), strict=True)),
         },
-        stdout=subprocess.PIPE,
+        stdout=log.open("wb"),
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
     )
     try:
-        for line in process.stdout:
-            if READY in line:
-                break
-        else:
-            raise SystemExit("The demo did not start.")
+        while READY not in log.read_text(encoding="utf-8"):
+            if process.poll() is not None:
+                raise SystemExit(f"The demo did not start.\n{log.read_text(encoding='utf-8')}")
+            time.sleep(0.1)
         yield
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.wait()
 
 
 def take(page, name, picture):
     """Take the picture of the page that is open, when all its texts are there."""
     page.mouse.move(0, 0)
     for text in TEXTS[name]["texts"]:
-        expect(page.locator("body")).to_contain_text(text)
-    page.screenshot(path=picture, full_page=False)
+        page.get_by_text(text).first.wait_for()
+    page.screenshot(path=picture)
     if picture.stat().st_size > LARGEST:
         raise SystemExit(f"{picture.name} is larger than {LARGEST} bytes.")
 
 
 def main():
+    from playwright.sync_api import sync_playwright  # not needed by those who read TEXTS
+
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     ports = [usual_or_free(port) for port in (5001, 5002, 5003)]
     with (
