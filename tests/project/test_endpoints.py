@@ -49,6 +49,7 @@ ENDPOINTS = {
         /logout                             GET POST  csrf
         /outbox                             GET
         /outbox/<name>                      GET
+        /outbox/<name>/html                 GET
         /readyz                             GET       any-host
         /reset-password                     GET POST  csrf
         /reset-password/done                GET
