@@ -75,7 +75,7 @@ def draw(steps: Sequence[Step]) -> Diagram:
 def _answer(hop: Hop) -> str:
     if not hop.location:
         return f"{hop.status} page"
-    return f"{hop.status} to {_path(hop.location)}"
+    return f"{hop.status} {'page ' if hop.status == 200 else ''}to {_path(hop.location)}"
 
 
 def _path(location: str) -> str:

@@ -42,8 +42,9 @@ class Step:
         """Where the answer has the token."""
         if TOKEN in dict(self.hop.location_query):
             return "address"
-        in_a_form = self.hop.verdict == "issued" or TOKEN in dict(self.hop.form)
-        return "page" if in_a_form and self.hop.status == 200 else ""
+        sent_once_more = TOKEN in dict(self.hop.form) and not self.hop.checks
+        is_page = self.hop.status == 200 and not self.hop.location
+        return "page" if is_page and (self.hop.verdict == "issued" or sent_once_more) else ""
 
     @property
     def judged(self) -> bool:

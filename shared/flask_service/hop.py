@@ -50,7 +50,7 @@ class Hop:
     cookies: tuple[str, ...]  # names of those that came
     set_cookies: tuple[SetCookie, ...]
     status: int
-    location: str  # without its query; empty for none
+    location: str  # where it leads, by a redirect or a refresh, without the query
     location_query: Pairs
     content_type: str
     milliseconds: float
