@@ -84,7 +84,8 @@ def _path(location: str) -> str:
 
 def _cookies(hop: Hop) -> str:
     kept = [each.name for each in hop.set_cookies if "Max-Age=0" not in each.attributes]
-    return _short(f"sets {', '.join(map(_short_name, kept))}") if kept else ""
+    # The session's is set last, and matters most.
+    return _short(f"sets {', '.join(map(_short_name, reversed(kept)))}") if kept else ""
 
 
 def _short_name(name: str) -> str:
