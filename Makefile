@@ -19,7 +19,7 @@ TYPED := shared/flask_handoff shared/flask_service server1 server2 lab benchmark
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format bench figures pictures migration lock clean .venv-ready
+.PHONY: help demo test check lint format bench figures pictures measured migration lock clean .venv-ready
 
 help:
 	@echo 'make demo     start both servers and the lab, and print where to go; Ctrl-C ends them'
@@ -71,6 +71,9 @@ figures: .venv-ready
 
 pictures: .venv-ready
 	@$(BIN)/python -m tests.pictures
+
+measured: .venv-ready
+	@$(BIN)/python -m tests.measured
 
 migration: .venv-ready
 	@$(BIN)/python draft_migration.py '$(SERVER)' '$(MESSAGE)'

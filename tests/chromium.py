@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -14,18 +14,30 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 
+# Keeps pages for the back button as people's browsers do; Playwright switches that off.
+REMEMBERING = {"ignore_default_args": ["--disable-back-forward-cache"]}
 
-@pytest.fixture(scope="session")
-def launch():
-    """Launches Chromium, the one that the machine has: nothing is downloaded."""
-    give_up = pytest.fail if NEEDED else pytest.skip
+
+class ChromiumMissingError(Exception):
+    """The machine has no Chromium, or nothing to drive it; the text says how to get it."""
+
+
+@contextmanager
+def launching():
+    """Return a function that launches Chromium; what it launched ends with the block.
+
+    Raises:
+        ChromiumMissingError: There is none. Nothing is downloaded.
+    """
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not executable or not os.access(executable, os.X_OK):
-        give_up("There is no Chromium: apt-get install chromium, or set CHROMIUM to its path.")
+        raise ChromiumMissingError(
+            "There is no Chromium: apt-get install chromium, or set CHROMIUM to its path."
+        )
     try:
         from playwright.sync_api import expect, sync_playwright
-    except ImportError:
-        give_up("Playwright is not installed.")
+    except ImportError as error:
+        raise ChromiumMissingError("Playwright is not installed.") from error
     expect.set_options(timeout=PATIENCE)
     with ExitStack() as stack:
         chromium = stack.enter_context(sync_playwright()).chromium
@@ -35,6 +47,17 @@ def launch():
             stack.callback(browser.close)
             return browser
 
+        yield launch
+
+
+@pytest.fixture(scope="session")
+def launch():
+    """Launches Chromium, the one that the machine has."""
+    with ExitStack() as stack:
+        try:
+            launch = stack.enter_context(launching())
+        except ChromiumMissingError as error:
+            (pytest.fail if NEEDED else pytest.skip)(str(error))
         yield launch
 
 

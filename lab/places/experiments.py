@@ -11,7 +11,7 @@ from typing import Any
 MEASURED: Mapping[str, Any] = json.loads(
     Path(__file__).with_name("measured.json").read_text(encoding="utf-8")
 )
-"""What was measured, by browser: its version, how, and each place's outcomes."""
+"""What was measured, by browser: its version, and each place's outcomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,13 @@ class Row:
 
     @property
     def browsers_differ(self) -> bool:
-        """Whether Chromium and Firefox were measured, and not alike."""
-        return bool(self.chromium and self.firefox) and self.chromium != self.firefox
+        """Whether Chromium and Firefox do not do the same."""
+        return self.chromium != self.firefox
 
     @property
     def differs_here(self) -> bool:
         """Whether this browser does what neither of them does."""
-        measured = {outcome for outcome in (self.chromium, self.firefox) if outcome}
-        return bool(self.here and measured) and self.here not in measured
+        return bool(self.here) and self.here not in (self.chromium, self.firefox)
 
 
 def rows(place: str, seen: Mapping[str, str]) -> list[Row]:
@@ -83,9 +82,8 @@ def rows(place: str, seen: Mapping[str, str]) -> list[Row]:
 
 
 def measured(browser: str, place: str, experiment: str) -> str:
-    """Return an outcome that was measured; empty where it was not."""
-    outcomes: Mapping[str, str] = MEASURED[browser]["seen"][place]
-    return outcomes.get(experiment, "")
+    """Return an outcome that was measured."""
+    return str(MEASURED[browser]["seen"][place][experiment])
 
 
 def shown(outcome: str) -> str:

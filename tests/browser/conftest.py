@@ -2,8 +2,10 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from tests.browser.places import running_lab
 from tests.browser.tab import Tab
 from tests.chromium import PATIENCE
+from tests.firefox import firefox  # noqa: F401 - a fixture
 from tests.pair import running_pair
 
 
@@ -27,6 +29,14 @@ def strict_pair(tmp_path_factory):
         tmp_path_factory.mktemp("strict"), server2={"SERVER2_SESSION_SAMESITE": "Strict"}
     ) as pair:
         yield pair
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    with running_lab(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+    assert "Traceback" not in server.log
+    assert "eyJ" not in server.log  # no token either
 
 
 @pytest.fixture

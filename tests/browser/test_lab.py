@@ -7,30 +7,14 @@ from playwright.sync_api import expect
 
 from lab.places.catalogue import PLACES
 from lab.places.experiments import MEASURED, shown
+from tests.browser.places import put_token, try_place
 from tests.browser.tab import Tab
-from tests.chromium import PATIENCE
-from tests.pair import Server, running
-from tests.ports import free_port
-
-CELLS = re.compile(r'data-experiment="(\w+)">.+?<td><span[^>]*>([^<]*)<', re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    port = free_port()
-    environment = {"LAB_DEMO": "1", "LAB_PORT": str(port)}
-    folder = tmp_path_factory.mktemp("lab")
-    server = Server("lab", f"http://lab.localhost:{port}", port, environment, folder)
-    with running(server):
-        yield server
-    assert "Traceback" not in server.log
-    assert "eyJ" not in server.log  # no token either
+from tests.chromium import PATIENCE, REMEMBERING
 
 
 @pytest.fixture(scope="module")
 def remembering_chromium(launch):
-    """Keeps pages for the back button as people's browsers do; Playwright switches that off."""
-    return launch(ignore_default_args=["--disable-back-forward-cache"])
+    return launch(**REMEMBERING)
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +33,6 @@ def page(profile):
         each.close()
 
 
-def outcomes(page, place):
-    """Return what the results show for a place in the column of this browser."""
-    table = page.content().partition(f'id="table-{place}"')[2].partition("</table>")[0]
-    return dict(CELLS.findall(table))
-
-
-def put_token(page, lab, place):
-    page.goto(f"{lab.base_url}/")
-    page.get_by_label(PLACES[place].title, exact=True).check()
-    page.get_by_role("button", name="Put it there").click()
-
-
 def stop_scripts(page):
     """Keep a step's page open: its own script would lead on."""
     page.route("**/*.js", lambda route: route.abort())
@@ -68,15 +40,10 @@ def stop_scripts(page):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_this_browser_does_what_was_measured(lab, page, place):
-    put_token(page, lab, place)
-    expect(page.locator("h1")).to_have_text("Three for you to press")
-    for experiment in ("tab", "again", "opened"):
-        page.locator(f"#{experiment} .second").click()
-        page.locator(f"#{experiment}.done").wait_for()
-    page.get_by_role("button", name="Sign out, and go back").click()
-    expect(page.locator("h1")).to_have_text("What your browser did")
     measured = MEASURED["chromium"]["seen"][place]
-    assert outcomes(page, place) == {name: shown(outcome) for name, outcome in measured.items()}
+    assert try_place(page, lab, place) == {
+        name: shown(outcome) for name, outcome in measured.items()
+    }
     assert "your browser differs" not in page.content()
 
 

@@ -33,11 +33,13 @@ class Environments:
     Args:
         strangers: Holds a folder for each stranger, with its lock.
         kept: Where the environments go.
+        least_node: The oldest version of Node.js that they run on.
     """
 
-    def __init__(self, strangers=STRANGERS, kept=KEPT):
+    def __init__(self, strangers=STRANGERS, kept=KEPT, least_node=LEAST_NODE):
         self._strangers = strangers
         self._kept_in = kept
+        self._least_node = least_node
         self._refusal = None
 
     def command(self, stranger):
@@ -64,7 +66,7 @@ class Environments:
         return [folder / "bin" / "python", self._strangers / stranger / "app.py"]
 
     def _node(self, stranger):
-        version = node_version()
+        version = node_version(self._least_node)
         # The modules of a program are looked for beside it.
         files = [
             self._strangers / stranger / name
@@ -102,12 +104,12 @@ class Environments:
         return folder
 
 
-def node_version():
+def node_version(least):
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise NodeMissingError("There is no Node.js with npm.")
     version = run("node", "--version").strip()
-    if int(version.removeprefix("v").partition(".")[0]) < LEAST_NODE:
-        raise NodeMissingError(f"Node.js is {version}, older than {LEAST_NODE}.")
+    if int(version.removeprefix("v").partition(".")[0]) < least:
+        raise NodeMissingError(f"Node.js is {version}, older than {least}.")
     return version
 
 

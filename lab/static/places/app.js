@@ -52,6 +52,7 @@ const steps = {
     // The journey has cost a page its memory: this one brings the token along, as some sites do.
     if (place === "variable") held = document.body.dataset.token;
     delete document.body.dataset.token;
+    here?.get(); // as every page does that uses it: Firefox copies for a window what a page has read
     const others = new BroadcastChannel("lab");
     others.onmessage = ({ data }) => {
       const task = document.getElementById(data);
