@@ -16,7 +16,7 @@ from flask_service import access_log, command_line, error_pages, health, logs, s
 from flask_service.application import Application
 from flask_service.hop import MAXIMUM
 
-from . import current, intake, places, sessions
+from . import current, intake, journey, places, sessions
 from .config import Config
 from .hops import Hops
 
@@ -40,6 +40,7 @@ def create_app(config: Config | None = None) -> Flask:
     hops = Hops()
     app = _application("lab.victim", config, hops, config.base_url)
     intake.init_app(app)
+    journey.init_app(app)
     other = _application("lab.attacker", config, hops, config.attacker_url)
     places.init_apps(app, other)
     sessions.init_app(app)
