@@ -6,14 +6,28 @@ import pytest
 
 from lab import create_app
 from lab.config import Config
+from lab.hops import journey_id
 from tests.documents import CHECKOUT, DOCS, DOCUMENTS
+from tests.lab.test_hops import LAB
+from tests.lab.test_journey import make_token, told_hops
 from tests.pictures import FOLDER, LARGEST, PAGES, TEXTS
+
+TOKEN = make_token(name="Ada")
+ADDRESSES = {"journey": f"/journey?token={journey_id(TOKEN)}", "places": "/"}
 
 
 @pytest.fixture(scope="module")
-def lab():
+def words_at():
+    """Returns the words of a page of the lab, which was told of one handoff."""
     app = create_app(Config.from_environment({"LAB_DEMO": "1"}))
-    return lambda path: app.test_client().get(path, base_url="http://lab.localhost:5003").text
+    for hop in told_hops(TOKEN):
+        app.extensions["lab"][1].add(hop)
+
+    def words(path):
+        page = app.test_client().get(path, base_url=LAB).text
+        return " ".join(re.sub("<[^>]+>", " ", page).split())
+
+    return words
 
 
 def test_every_picture_is_there_small_and_shown():
@@ -24,9 +38,9 @@ def test_every_picture_is_there_small_and_shown():
         assert (FOLDER / f"{name}.png").stat().st_size <= LARGEST
 
 
-@pytest.mark.parametrize(("name", "path"), [("places", "/")])
-def test_what_a_picture_shows_stands_on_its_page(lab, name, path):
-    words = " ".join(re.sub("<[^>]+>", " ", lab(path)).split())
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_picture_shows_stands_on_its_page(words_at, name):
+    words = words_at(ADDRESSES[name])
     assert [text for text in TEXTS[name]["texts"] if text not in words] == []
 
 
