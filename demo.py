@@ -135,6 +135,7 @@ def main() -> int:
     environment["DEMO_PASSWORD"] = password
     try:
         first, second, lab = places = _places(environment)
+        environment = {**_introductions(first, second, lab), **environment}
         for place in places:
             _check_port(place)
         greeting = f"""
@@ -172,6 +173,16 @@ def _places(environment: Mapping[str, str]) -> tuple[Place, Place, Place]:
                 f"set {one.name}_PORT and {other.name}_PORT to two different ports."
             )
     return places
+
+
+def _introductions(first: Place, second: Place, lab: Place) -> Mapping[str, str]:
+    """Return the settings by which the servers find the lab, and the lab finds them."""
+    return {
+        **{f"{server}_LAB_URL": lab.url for server in ("SERVER1", "SERVER2")},
+        **{f"{server}_LAB_ADDRESS": lab.address for server in ("SERVER1", "SERVER2")},
+        "LAB_SERVER1_URL": first.url,
+        "LAB_SERVER2_URL": second.url,
+    }
 
 
 def _check_port(place: Place) -> None:

@@ -16,9 +16,11 @@ from flask_handoff.web.request_guards import answer_only_to
 from flask_service import access_log, command_line, error_pages, logs, security_headers
 from flask_service.application import Application
 from flask_service.health import healthz
+from flask_service.hop import MAXIMUM
 
-from . import current, places
+from . import current, intake, places
 from .config import Config
+from .hops import Hops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,8 +39,10 @@ def create_app(config: Config | None = None) -> Flask:
     """
     logs.init_logs("lab")
     config = config or Config.from_environment()
-    app = _application("lab.victim", config, config.base_url)
-    other = _application("lab.attacker", config, config.attacker_url)
+    hops = Hops()
+    app = _application("lab.victim", config, hops, config.base_url)
+    intake.init_app(app)
+    other = _application("lab.attacker", config, hops, config.attacker_url)
     places.init_apps(app, other)
 
     answer, answer_as_attacker = app.wsgi_app, other.wsgi_app
@@ -52,13 +56,13 @@ def create_app(config: Config | None = None) -> Flask:
     return app
 
 
-def _application(name: str, config: Config, base_url: str) -> Flask:
+def _application(name: str, config: Config, hops: Hops, base_url: str) -> Flask:
     app = Application(name, root_path=str(FOLDER))
     app.debug = False  # FLASK_DEBUG would let errors past our pages
-    current.init_app(app, config)
+    current.init_app(app, config, hops)
     app.jinja_env.globals.update(lab=config.base_url, attacker=config.attacker_url)
     access_log.init_app(app)
-    limit_bodies(app)
+    limit_bodies(app, MAXIMUM)
     security_headers.init_app(app, https=False)
     error_pages.init_app(app, template="error.html")
     answer_only_to(app, base_url, frozenset())

@@ -18,6 +18,7 @@ from flask_service import (
     database_commands,
     health,
     logs,
+    recorder,
     secret_key,
     security_headers,
     session_cookie,
@@ -121,3 +122,4 @@ def _add_guards(app: Flask, config: Config) -> None:
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)
     trust_proxies(app, config.serving.trusted_proxies)
+    recorder.init_app(app, server="SERVER1", base_url=config.issuer, lab=config.lab)

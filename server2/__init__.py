@@ -14,6 +14,7 @@ from flask_service import (
     database_commands,
     health,
     logs,
+    recorder,
     secret_key,
     security_headers,
     session_cookie,
@@ -64,6 +65,14 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     error_pages.init_app(app)
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)
+    recorder.init_app(
+        app,
+        server="SERVER2",
+        base_url=config.base_url,
+        lab=config.lab,
+        explain=handoff.explain,
+        explained_at=[("GET", "/sso/callback"), ("POST", "/sso/finish")],
+    )
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)
     tables = [accounts.accounts, notes.notes, sessions.sessions]

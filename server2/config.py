@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from flask_handoff.settings import API_SETTINGS, ISSUER_SETTINGS, RECEIVER_SETTINGS
-from flask_service.settings import Serving, SettingReader
+from flask_service.settings import Lab, Serving, SettingReader
 
 SETTINGS: Mapping[str, str] = {
     "SERVER2_INSTANCE": "instance/server2",
@@ -25,6 +25,8 @@ SETTINGS: Mapping[str, str] = {
     "SERVER2_THREADS": "32",
     "SERVER2_CONNECTIONS": "1024",
     "SERVER2_TRUSTED_PROXIES": "0",
+    "SERVER2_LAB_URL": "",
+    "SERVER2_LAB_ADDRESS": "",
 }
 """Every ``SERVER2_…`` setting and its default."""
 
@@ -39,6 +41,7 @@ class Config:
     session_samesite: str  # Lax or Strict
     trust_after_start: timedelta  # for how long sessions from before count unconfirmed
     demo: bool  # whether this is the demonstration on one machine
+    lab: Lab | None  # of the demo, which is told of every request
     serving: Serving
     handoff: Mapping[str, object]  # the library's settings, for ``app.config``
 
@@ -68,6 +71,7 @@ class Config:
             session_samesite=samesite,
             trust_after_start=timedelta(seconds=read.number("SERVER2_TRUST_AFTER_START", 0, 43200)),
             demo=demo,
+            lab=read.lab(serving, demo=demo),
             serving=serving,
             handoff=_handoff(read, instance, base_url, samesite, demo),
         )

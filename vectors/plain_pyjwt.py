@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import jwt
 
@@ -38,8 +38,24 @@ class _AtAnotherTime(jwt.PyJWT):
         super()._validate_exp(payload, self._now, leeway)
 
 
-def verdict(token: str, *, now: int, key_set: str, issuer: str, audience: str) -> tuple[str, str]:
+def verdict(
+    token: str,
+    *,
+    now: int,
+    key_set: str,
+    issuer: str,
+    audience: str,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[str, str]:
     """Verify a token with PyJWT's defaults: ``algorithms``, ``audience``, ``issuer``, key by kid.
+
+    Args:
+        token: What is verified.
+        now: The clock, in seconds since 1970.
+        key_set: The document with the issuer's keys.
+        issuer: The only ``iss``.
+        audience: What ``aud`` has to name.
+        options: PyJWT's own, over its defaults.
 
     Returns:
         ``accept``, ``refuse`` or ``crash``, and the name of the exception, if there is one.
@@ -50,7 +66,12 @@ def verdict(token: str, *, now: int, key_set: str, issuer: str, audience: str) -
         try:
             key = _HeldKeys(key_set).get_signing_key_from_jwt(token)
             _AtAnotherTime(now).decode(
-                token, key.key, algorithms=["RS256"], audience=audience, issuer=issuer
+                token,
+                key.key,
+                algorithms=["RS256"],
+                audience=audience,
+                issuer=issuer,
+                options=cast(Any, options),
             )
         except jwt.PyJWTError as error:
             return "refuse", type(error).__name__

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL
 from flask_handoff import ConfigurationError
 from flask_handoff.addresses import is_loopback
 from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
-from flask_service.settings import Serving, SettingReader
+from flask_service.settings import Lab, Serving, SettingReader
 from server1.accounts.passwords import LEAST_POSSIBLE_KIB, HashingConfig
 
 from .mail import MailConfig, read_mail_config
@@ -49,6 +49,8 @@ SETTINGS: Mapping[str, str] = {
     "SERVER1_AUDIT_DAYS": "400",
     "SERVER1_ARGON2_MEMORY_KIB": "65536",
     "SERVER1_CONCURRENT_HASHES": "4",
+    "SERVER1_LAB_URL": "",
+    "SERVER1_LAB_ADDRESS": "",
 }
 """Every ``SERVER1_…`` setting and its default."""
 
@@ -79,6 +81,7 @@ class Config:
         instance: The directory for what this installation creates: secret key and database.
         creates_secret_key: Whether it is made at first run; not when its place was named.
         demo: Whether this is the demo on one machine, which shows its account's password.
+        lab: The demo's lab, which is told of every request; None where there is none.
         demo_password: That password, when the demo's launcher chose it.
         requires_verified_email: Whether a receiver gets only users whose address is verified.
         contact: Whom a person may turn to; shown on pages and in mails.
@@ -92,6 +95,7 @@ class Config:
     secret_key_file: Path
     creates_secret_key: bool
     demo: bool
+    lab: Lab | None
     demo_password: str | None = field(repr=False)
     signup: bool
     requires_verified_email: bool
@@ -135,6 +139,7 @@ class Config:
             secret_key_file=Path(own_key_file or instance / "secret_key"),
             creates_secret_key=not own_key_file,
             demo=demo,
+            lab=read.lab(serving, demo=demo),
             demo_password=read.secret("DEMO_PASSWORD") or None if demo else None,
             signup=read.switch("SERVER1_SIGNUP"),
             requires_verified_email=read.switch("SERVER1_REQUIRE_VERIFIED_EMAIL"),

@@ -44,6 +44,7 @@ from .stores import MemoryReplayStore as MemoryReplayStore
 from .stores import ReplayStore as ReplayStore
 from .stores import RevocationStore as RevocationStore
 from .tokens import AccessTokenVerifier as AccessTokenVerifier
+from .tokens import Explanation as Explanation
 from .tokens import LogoutTokenVerifier as LogoutTokenVerifier
 from .tokens import RevocationNoticeVerifier as RevocationNoticeVerifier
 from .tokens import TokenMinter as TokenMinter

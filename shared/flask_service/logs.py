@@ -7,7 +7,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
-_OF_LIBRARIES = ("flask_handoff", "flask_service")
+OF_LIBRARIES = ("flask_handoff", "flask_service")
 # Nobody means to log a token; an exception's text may quote one all the same.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}")
 
@@ -48,7 +48,7 @@ def init_logs(*names: str) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = StderrHandler()
     handler.setFormatter(OneLineFormatter())
-    for name in (*names, *_OF_LIBRARIES):
+    for name in (*names, *OF_LIBRARIES):
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
         if not any(isinstance(each.formatter, OneLineFormatter) for each in logger.handlers):

@@ -27,6 +27,7 @@ DRIVERS = {
 
 _Parsed = TypeVar("_Parsed")
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_LOCAL_URL = re.compile(r"http://(?P<host>[a-z0-9.-]+|\[::1\])(?::[0-9]{1,5})?", re.ASCII)
 # What a database's host may be called; one with an @ in it is the end of a password.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]*", re.ASCII)
 
@@ -42,6 +43,14 @@ class Serving:
     connections: int  # that one process holds at once, idle ones included
     trusted_proxies: int  # that stand in front and append to X-Forwarded-For
     published_on_loopback: bool  # whether it is in a container whose port only this machine has
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """The demo's lab: where pages link to, and where programs of this machine reach it."""
+
+    url: str
+    address: str
 
 
 def read_environment() -> dict[str, str]:
@@ -204,6 +213,43 @@ class SettingReader:
                 f"{name} is on, and {elsewhere}.", f"Remove {name}, or {self.keep_on_loopback}."
             )
         return demo
+
+    def lab(self, serving: Serving, *, demo: bool) -> Lab | None:
+        """Read where the demo's lab is, which is told of every request; None where there is none.
+
+        Raises:
+            ConfigurationError: It is not on this machine, or this is not the demo.
+        """
+        url, address = f"{self._prefix}_LAB_URL", f"{self._prefix}_LAB_ADDRESS"
+        if not self.text(url) and not self.text(address):
+            return None
+        if not demo:
+            raise ConfigurationError(
+                f"{url} or {address} is set, and this is not the demo.",
+                "Remove both: what a server does is told to nobody.",
+            )
+        lab_url = self.local_url(url)
+        port = urlsplit(lab_url).port or 80
+        here, in_container = f"http://127.0.0.1:{port}", serving.published_on_loopback
+        return Lab(lab_url, self.local_url(address, here, any_host=in_container))
+
+    def local_url(self, name: str, default: str = "", *, any_host: bool = False) -> str:
+        """Read scheme, host and port of another server of the demo, which is on this machine.
+
+        Args:
+            name: The setting.
+            default: In place of its usual one.
+            any_host: Whether it may have another name, as between containers.
+        """
+        text = self.text(name) or default
+        form = _LOCAL_URL.fullmatch(text)
+        host = form["host"].strip("[]") if form else ""
+        if not host or not (any_host or host.endswith(".localhost") or is_loopback(host)):
+            raise ConfigurationError(
+                f"{name}: {shown(text)} is no address of this machine.",
+                "Use for example http://127.0.0.1:5003, without a path.",
+            )
+        return text
 
     @property
     def keep_on_loopback(self) -> str:

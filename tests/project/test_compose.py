@@ -46,10 +46,11 @@ def test_only_server1_can_reach_the_private_key():
 
 
 def test_the_servers_meet_in_a_network_of_their_own():
-    assert "networks: [server1, between]" in service("server1")
-    assert "networks: [server2, between]" in service("server2")
-    assert "networks: [lab]" in service("lab")
-    assert re.search(r"\n  between:\n    internal: true", COMPOSE)
+    assert "networks: [server1, between, watched]" in service("server1")
+    assert "networks: [server2, between, watched]" in service("server2")
+    assert "networks: [lab, watched]" in service("lab")
+    for name in ("between", "watched"):
+        assert re.search(rf"\n  {name}:\n    internal: true", COMPOSE)
 
 
 def test_the_clients_are_registered_as_in_the_demo():
@@ -69,7 +70,10 @@ def test_the_clients_are_registered_as_in_the_demo():
 
 def test_no_secret_stands_in_the_files():
     named = re.findall(r"^ +(\w*(?:PASSWORD|SECRET|TOKEN)\w*): (.*)$", COMPOSE, re.MULTILINE)
-    assert named == [("DEMO_PASSWORD", "${DEMO_PASSWORD:-}")]
+    assert named == [
+        ("DEMO_PASSWORD", "&password ${DEMO_PASSWORD:-}"),
+        ("DEMO_PASSWORD", "*password"),
+    ]
     assert not re.search(r"PASSWORD|SECRET|PRIVATE", DOCKERFILE)
 
 

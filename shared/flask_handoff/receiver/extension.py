@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
-from flask_handoff.claims import Clock, system_clock
+from flask_handoff.claims import Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import (
     ConfigurationError,
     DependencyUnavailableError,
@@ -20,7 +20,8 @@ from flask_handoff.keys import JWKSClient, KeySource
 from flask_handoff.profiles import LOGOUT_PROFILES, PROFILES
 from flask_handoff.return_to import check_return_to
 from flask_handoff.stores import LogoutStore, ReplayStore
-from flask_handoff.tokens import LogoutTokenVerifier, TokenVerifier
+from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
+from flask_handoff.tokens.explain import explain
 from flask_handoff.web.parameters import unverified_parameters
 from flask_handoff.web.request_guards import answer_only_to
 from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head, see_other
@@ -191,6 +192,13 @@ class HandoffReceiver:
         receiver.verifier.keys.ready()
         receiver.verifier.replay_store.ready()
         receiver.leaked_tokens.catch_up()
+
+    def explain(self, unverified_token: UnverifiedToken) -> Explanation:
+        """Say what each check makes of a token that arrives here. Nothing is spent.
+
+        Some checks need the browser or spend the token, and are left out; see ``Explanation``.
+        """
+        return explain(receiver_context().verifier, unverified_token)
 
     def clock_difference(self) -> timedelta | None:
         """Return the issuer's clock minus ours, to a second or two.

@@ -6,6 +6,7 @@ Nothing in this folder knows Flask, and nothing outside it knows PyJWT.
 from .access_verifier import AccessTokenVerifier as AccessTokenVerifier
 from .access_verifier import IssuedTokenVerifier as IssuedTokenVerifier
 from .assertion_verifier import ClientAssertionVerifier as ClientAssertionVerifier
+from .explain import Explanation as Explanation
 from .genuine_tokens import GenuineTokens as GenuineTokens
 from .handoff_verifier import TokenVerifier as TokenVerifier
 from .hint_verifier import IDTokenHintVerifier as IDTokenHintVerifier

@@ -47,6 +47,7 @@ class CheckResult:
     outcome: Outcome
     reason: str = ""  # in words; empty for ``ok`` and ``not reached``
     code: str | None = None  # of the error that refused the token
+    question: str = ""  # what the check asks, in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,11 @@ def explain(verifier: Verifier, unverified_token: UnverifiedToken) -> Explanatio
 def _run_checks(verifier: Verifier, case: Verification) -> Iterator[CheckResult]:
     refused = False
     for check in verifier.checks:
-        name = name_of(check)
+        name, question = name_of(check), check.__doc__ or ""
         if refused:
-            yield CheckResult(name, "not reached")
+            yield CheckResult(name, "not reached", question=question)
         elif name in _LEFT_TO_OTHERS:
-            yield CheckResult(name, "not checked", _LEFT_TO_OTHERS[name])
+            yield CheckResult(name, "not checked", _LEFT_TO_OTHERS[name], question=question)
         else:
             try:
                 check(case)
@@ -128,9 +129,10 @@ def _run_checks(verifier: Verifier, case: Verification) -> Iterator[CheckResult]
                 refused = True
                 unavailable = isinstance(error, DependencyUnavailableError)
                 outcome: Outcome = "cannot be told" if unavailable else "refused"
-                yield CheckResult(name, outcome, _shown(str(error), longest=300), error.code)
+                reason = _shown(str(error), longest=300)
+                yield CheckResult(name, outcome, reason, error.code, question)
             else:
-                yield CheckResult(name, "ok")
+                yield CheckResult(name, "ok", question=question)
 
 
 def _describe_keys(keys: KeySource) -> str:

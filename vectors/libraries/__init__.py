@@ -1,0 +1,1 @@
+"""The vectors against other libraries; ``python -m vectors.libraries`` writes what they do."""
