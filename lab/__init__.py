@@ -18,7 +18,7 @@ from flask_service.application import Application
 from flask_service.health import healthz
 from flask_service.hop import MAXIMUM
 
-from . import current, intake, places
+from . import attacks, current, intake, places
 from .config import Config
 from .hops import Hops
 
@@ -44,6 +44,7 @@ def create_app(config: Config | None = None) -> Flask:
     intake.init_app(app)
     other = _application("lab.attacker", config, hops, config.attacker_url)
     places.init_apps(app, other)
+    attacks.init_apps(app, other, config, hops)
 
     answer, answer_as_attacker = app.wsgi_app, other.wsgi_app
     attacker_host = config.attacker_url.removeprefix("http://")

@@ -10,14 +10,15 @@ from flask import Flask
 
 from lab import tutorial
 from lab.config import Config
+from lab.hops import Hops
 
 from . import mallory, pages
-from .bench import Bench, LogLines
+from .bench import Bench
 
 
-def init_apps(app: Flask, attackers: Flask, config: Config, log_lines: LogLines) -> None:
+def init_apps(app: Flask, attackers: Flask, config: Config, hops: Hops) -> None:
     """Give the lab's own host the bench and the tutorial, and the attacker's host its link."""
-    bench = Bench(config, log_lines)
+    bench = Bench(config, hops)
     tutorial.init_app(app, bench.reader, attacker_url=config.attacker_url)
     pages.init_app(app, bench)
     mallory.init_app(attackers, bench)

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from flask_handoff.keys import parse_jwks
 from lab.config import Config
+from lab.hops import Hops
 from lab.tutorial import TokenReader
 
 from .browsers import BenchError, Browser, Exchange
 from .catalogue import Attack
 from .own import OwnIssuer
 from .people import People
-from .trial import Side, ShownToken, Trial
+from .trial import ShownToken, Side, Trial
 
 MOST = 100  # results that are kept; the oldest makes room
 
-LogLines = Callable[[str], Sequence[str]]
-"""Returns the lines that a server has written for a request, by the request's id."""
+LOG_WITHIN = 1  # second, for all log lines of an attack
+GLANCE = 0.02  # seconds between two looks
 
 
 class BusyError(BenchError):
@@ -45,18 +47,18 @@ class Bench:
 
     Args:
         config: Where they are: on this machine, all of them.
-        log_lines: Finds the log lines of a request at SERVER1 or SERVER2.
+        hops: What SERVER1 and SERVER2 tell of their requests, for their log lines.
     """
 
-    def __init__(self, config: Config, log_lines: LogLines) -> None:
+    def __init__(self, config: Config, hops: Hops) -> None:
         self._config = config
-        self._log_lines = log_lines
+        self._hops = hops
         self._addresses: Mapping[str, str] = {
-            config.server1_url: config.server1_address,
-            config.server2_url: config.server2_address,
+            config.server1.url: config.server1.address,
+            config.server2.url: config.server2.address,
             config.base_url: config.address,
         }
-        self.people = People(config.server1_url, config.server2_url, self._addresses)
+        self.people = People(config.server1.url, config.server2.url, self._addresses)
         self._issuer = OwnIssuer()
         self.reader = TokenReader(self.public_keys)
         self._one_at_a_time = threading.Lock()
@@ -116,16 +118,30 @@ class Bench:
         """
         browser = Browser(self._addresses, [])
         try:
-            answer = browser.get(f"{self._config.server1_url}/.well-known/jwks.json")
+            answer = browser.get(f"{self._config.server1.url}/.well-known/jwks.json")
             keys = {kid: key.public_key for kid, key in parse_jwks(answer.text.encode()).items()}
         except BenchError as error:
             raise ValueError(str(error)) from None
         finally:
             browser.close()
-        return keys | {
-            key.kid: key.verification_key.public_key for key in self._issuer.published
-        }
+        return keys | {key.kid: key.verification_key.public_key for key in self._issuer.published}
 
     def _log_of(self, story: Sequence[Exchange]) -> list[str]:
-        named = [exchange.request_id for exchange in story if exchange.request_id]
-        return [line for name in named for line in self._log_lines(name)]
+        """Return what the servers wrote, but for the line that every request has."""
+        deadline = time.monotonic() + LOG_WITHIN
+        return [
+            line
+            for exchange in story
+            for line in self._lines(exchange.mark, deadline)
+            if ".access " not in line
+        ]
+
+    def _lines(self, mark: str, deadline: float) -> Sequence[str]:
+        # They come by another way than the answer, and where nothing is recorded, not at all.
+        while True:
+            try:
+                return self._hops.by_user_agent(mark).log
+            except KeyError:
+                if time.monotonic() > deadline:
+                    return ()
+                time.sleep(GLANCE)

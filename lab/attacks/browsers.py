@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
@@ -20,7 +21,6 @@ MOST_STEPS = 12  # redirects and pages that lead on
 _FIELD = re.compile(r"<input[^>]*\bname=\"([^\"]+)\"[^>]*\bvalue=\"([^\"]*)\"")
 _ACTION = re.compile(r"<form[^>]*\baction=\"([^\"]+)\"")
 _HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
-_REFERENCE = re.compile(r"Reference[^:<]*: (?:<code>)?([\w-]+)")
 _COOKIE_NAME = re.compile(r"(?:^|, )([!#$%&'*+.^_`|~\w-]+)=[^;,]*;")
 
 
@@ -40,7 +40,7 @@ class Exchange:
     location: str = ""
     cookies: tuple[str, ...] = ()  # names of those that were set
     heading: str = ""
-    request_id: str = ""
+    mark: str = ""  # the request's User-Agent, by which the servers' log lines are found
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +103,23 @@ class Browser:
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._addresses:
             raise BenchError("The way leads to none of the demo's servers.")
+        mark = f"attack-bench/{secrets.token_hex(8)}"
         try:
             response = self._http.request(
                 method,
                 self._addresses[origin] + url.removeprefix(origin),
                 data=fields,
-                headers={"Host": parts.netloc},
+                headers={"Host": parts.netloc, "User-Agent": mark},
                 timeout=PATIENCE,
                 allow_redirects=False,
             )
         except requests.RequestException as error:
             raise BenchError(f"{origin} does not answer ({type(error).__name__}).") from None
         location = response.headers.get("Location", "")
-        answer = Answer(url, response.status_code, response.text, location and urljoin(url, location))
+        absolute = location and urljoin(url, location)
+        answer = Answer(url, response.status_code, response.text, absolute)
         if note:
-            self._story.append(_exchange(note, method, fields or {}, answer, response))
+            self._story.append(_exchange(note, mark, fields or {}, answer, response))
         return answer
 
     def follow(self, answer: Answer) -> Answer:
@@ -138,19 +140,18 @@ class Browser:
 
 
 def _exchange(
-    note: str, method: str, fields: Mapping[str, str], answer: Answer, response: requests.Response
+    note: str, mark: str, fields: Mapping[str, str], answer: Answer, response: requests.Response
 ) -> Exchange:
-    reference = _REFERENCE.search(answer.text)
     return Exchange(
         note=note,
-        method=method,
+        method=str(response.request.method),
         url=answer.url,
         fields=dict(fields),
         status=answer.status,
         location=answer.location,
         cookies=tuple(_COOKIE_NAME.findall(response.headers.get("Set-Cookie", ""))),
         heading=_document(response) or heading_of(answer.text),
-        request_id=reference[1] if reference else "",
+        mark=mark,
     )
 
 

@@ -34,8 +34,7 @@ def expired(trial: Trial) -> None:
     receiver = trial.receiver()
     then = int((receiver.now() - timedelta(minutes=10)).timestamp())
     note = "Somebody found it in a history"
-    times = {"iat": then, "exp": then + 60, "auth_time": then}
-    refused, token = _refused(trial, receiver, note, **times)
+    refused, token = _refused(trial, receiver, note, iat=then, exp=then + 60, auth_time=then)
     trial.end(ours=refused, tutorial=not trial.lets_in(token, note))
 
 

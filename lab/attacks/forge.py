@@ -43,9 +43,7 @@ def signed(header: Mapping[str, Any], claims: Mapping[str, Any], key: Signer) ->
     return f"{text}.{base64url.encode(key.sign(text.encode()))}"
 
 
-def signed_with_secret(
-    header: Mapping[str, Any], claims: Mapping[str, Any], secret: bytes
-) -> str:
+def signed_with_secret(header: Mapping[str, Any], claims: Mapping[str, Any], secret: bytes) -> str:
     """Sign by HS256."""
     text = f"{_written(header)}.{_written(claims)}"
     return f"{text}.{base64url.encode(hmac.digest(secret, text.encode(), 'sha256'))}"

@@ -45,6 +45,6 @@ def _page(problem: str = "", status: int = 200) -> Response:
     response.status_code = status
     # Browsers hold form-action against the redirect as well.
     response.headers["Content-Security-Policy"] = content_security_policy(
-        "'self'", config().server2_url, config().base_url
+        "'self'", config().server2.url, config().base_url
     )
     return response

@@ -98,9 +98,7 @@ class OwnReceiver:
         self._passed = timedelta()
         self.fetches = 0
         self.log: list[str] = []
-        self._keys = JWKSClient(
-            f"{ISSUER}/keys", fetch=self._fetch, monotonic=self._monotonic
-        )
+        self._keys = JWKSClient(f"{ISSUER}/keys", fetch=self._fetch, monotonic=self._monotonic)
         self._arrivals: list[str] = []
         self._app = _application(self._keys, self.now, self._arrivals)
 

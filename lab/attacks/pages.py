@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from .bench import Bench, Result
 from .browsers import BenchError
-from .catalogue import ATTACKS, GROUPS, Attack
+from .catalogue import ATTACKS, Attack, groups
 from .checks import check_of
 
 LONGEST_SHOWN = 60  # characters of one value
@@ -34,7 +34,7 @@ def init_app(app: Flask, bench: Bench) -> None:
 @blueprint.get("")
 def table() -> str:
     """List all attacks."""
-    return render_template("attacks/table.html", groups=GROUPS, form_token=_form_token())
+    return render_template("attacks/table.html", groups=groups(), form_token=_form_token())
 
 
 @blueprint.get("/<name>")

@@ -34,7 +34,9 @@ def leaked_token(trial: Trial) -> None:
     """Have the victim's token bound to the attacker's attempt, and read it on its way."""
     people, ada, mallory = trial.people, trial.ada(), trial.stranger()
     request = people.begin(mallory, "Mallory begins at SERVER2: state and nonce are hers")
-    handoff = people.answer(ada, request, "Ada, who is signed in at SERVER1, follows Mallory's link")
+    handoff = people.answer(
+        ada, request, "Ada, who is signed in at SERVER1, follows Mallory's link"
+    )
     trial.show("Ada's token, with Mallory's nonce in it", handoff.token)
     ada.get(handoff.url, "Ada's browser goes on to SERVER2, which never saw it begin")
     mallory.get(handoff.url, "Mallory has read that address, and opens it where she began")
@@ -48,14 +50,15 @@ def leaked_token(trial: Trial) -> None:
 def hostile_target(trial: Trial) -> None:
     """Begin a sign-in whose end is another site."""
     people, evil = trial.people, trial.attacker_url.removeprefix("http:")
-    ends = []
+    ends, token = [], ""
     for target in (f"http:{evil}/", f"{evil}/", f"/\\{evil[2:]}/"):
         ada = trial.ada()
         handoff = people.hand_over(ada, target_link_uri=target)
+        token = handoff.token
         note = f"Ada arrives by a link that is to end at {target}"
         ends.append(ada.get(handoff.url, note).location)
     browser = trial.at_tutorial()
-    url = f"{trial.tutorial_url}/callback?token={handoff.token}&next=http:{evil}/"
+    url = f"{trial.tutorial_url}/callback?token={token}&next=http:{evil}/"
     led = browser.get(url, "Ada arrives by a link that is to end at the attacker's site").location
     trial.end(
         ours=set(ends) == {f"{people.server2}/notes"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -149,4 +149,3 @@ def _short(value: object) -> object:
 
 
 Run = Callable[[Trial], None]
-LogLines = Callable[[str], Sequence[str]]

@@ -47,8 +47,14 @@ class _Handed:
         del self._open[unverified_text]
 
 
-def init_app(app: Flask, reader: TokenReader, attacker_url: str) -> None:
-    """Add the pages."""
+def init_app(app: Flask, reader: TokenReader, *, attacker_url: str) -> None:
+    """Give the application the receiver below ``/tutorial``.
+
+    Args:
+        app: The lab's own host, in demo mode.
+        reader: Reads its tokens, with the keys of every issuer that it trusts.
+        attacker_url: The only other site that its open redirect leads to.
+    """
     app.extensions["tutorial"] = Tutorial(reader, attacker_url)
     app.register_blueprint(blueprint)
 
