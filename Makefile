@@ -19,7 +19,7 @@ TYPED := shared/flask_handoff shared/flask_service server1 server2 lab benchmark
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format bench figures migration lock clean .venv-ready
+.PHONY: help demo test check lint format bench figures pictures migration lock clean .venv-ready
 
 help:
 	@echo 'make demo     start both servers and the lab, and print where to go; Ctrl-C ends them'
@@ -29,6 +29,7 @@ help:
 	@echo 'make format   put the code into the form that lint asks for'
 	@echo 'make bench    run the benchmarks           (ROWS=2,7 BASE=commit BENCH_ARGS=--quick)'
 	@echo 'make figures  run all, and write docs/performance.* from it  (BASE=commit)'
+	@echo 'make pictures take the pictures in docs/pictures anew, from a demo of its own'
 	@echo "make migration  draft a new version of a server's database  (SERVER=server1 MESSAGE='...')"
 	@echo 'make lock     renew requirements/*.txt     (LOCK_ARGS=--upgrade)'
 	@echo 'make clean    remove .venv, caches, and instance/ with the keys and databases of the demo'
@@ -67,6 +68,9 @@ figures: .venv-ready
 	@rm -f build/benchmarks.json
 	@$(MAKE) --no-print-directory bench ROWS= || [ -f build/benchmarks.json ]
 	@$(BIN)/python -m benchmarks chart build/benchmarks.json
+
+pictures: .venv-ready
+	@$(BIN)/python -m tests.pictures
 
 migration: .venv-ready
 	@$(BIN)/python draft_migration.py '$(SERVER)' '$(MESSAGE)'

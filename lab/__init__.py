@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from flask_handoff.web import answer_only_this_machine, limit_bodies
-from flask_handoff.web.request_guards import answer_only_to
-from flask_service import access_log, command_line, error_pages, logs, security_headers
+from flask_handoff.web import answer_only_this_machine, answer_only_to, limit_bodies
+from flask_service import access_log, command_line, error_pages, health, logs, security_headers
 from flask_service.application import Application
-from flask_service.health import healthz
 from flask_service.hop import MAXIMUM
 
-from . import attacks, current, intake, places
+from . import attacks, current, intake, journey, places, sessions
 from .config import Config
 from .hops import Hops
 
@@ -42,9 +40,11 @@ def create_app(config: Config | None = None) -> Flask:
     hops = Hops()
     app = _application("lab.victim", config, hops, config.base_url)
     intake.init_app(app)
+    journey.init_app(app)
     other = _application("lab.attacker", config, hops, config.attacker_url)
     places.init_apps(app, other)
     attacks.init_apps(app, other, config, hops)
+    sessions.init_app(app)
 
     answer, answer_as_attacker = app.wsgi_app, other.wsgi_app
     attacker_host = config.attacker_url.removeprefix("http://")
@@ -66,9 +66,9 @@ def _application(name: str, config: Config, hops: Hops, base_url: str) -> Flask:
     limit_bodies(app, MAXIMUM)
     security_headers.init_app(app, https=False)
     error_pages.init_app(app, template="error.html")
-    answer_only_to(app, base_url, frozenset())
+    answer_only_to(app, base_url, any_host=health.PATHS)
     if not config.serving.published_on_loopback:
         answer_only_this_machine(app)
-    for path in ("/healthz", "/readyz"):  # it depends on nothing that could be away
-        app.add_url_rule(path, f"health.{path[1:]}", healthz)
+    for path in health.PATHS:  # it depends on nothing that could be away
+        app.add_url_rule(path, f"health.{path[1:]}", health.healthz)
     return app

@@ -33,7 +33,7 @@ class Hops:
     """All hops. Each method may be called by several threads at once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._threads: dict[int, _Thread] = {}  # in the order in which they began
         self._by_key: dict[tuple[str, str], int] = {}
         self._awaited: dict[tuple[str, Pairs], int] = {}  # the address that a redirect leads to
@@ -46,41 +46,31 @@ class Hops:
             self._by_request[hop.request_id] = hop
             if len(self._by_request) > MOST_REQUESTS:
                 del self._by_request[next(iter(self._by_request))]
-            keys = set(_keys(hop))
-            known = {self._by_key[key] for key in keys if key in self._by_key}
-            address = (f"{hop.base_url}{hop.path}", hop.query)
-            awaited = self._awaited.pop(address, None) if hop.method == "GET" else None
-            if not keys and awaited is not None:
-                known = {awaited}
-            if not keys and not known:
-                return
-            number = self._join(known)
-            thread = self._threads[number]
-            if len(thread.hops) < MOST_HOPS:
-                thread.hops.append(hop)
-            for key in keys:
-                thread.keys.add(key)
-                self._by_key[key] = number
-            if hop.location:
-                self._awaited[_destination(hop)] = number
-            self._make_room()
+            self._put_together(hop)
+            self._lock.notify_all()
 
-    def journey(self, journey_id: str) -> list[Hop]:
+    def journey(self, journey_id: str, *, within: float = 0) -> list[Hop]:
         """Return the hops of a journey, in the order in which they happened.
+
+        Args:
+            journey_id: See ``journey_id``.
+            within: How long to wait for the first of them, in seconds.
 
         Raises:
             KeyError: None is known under this id, or none any more.
         """
         with self._lock:
+            self._lock.wait_for(lambda: ("journey", journey_id) in self._by_key, within)
             return self._in_order(self._threads[self._by_key["journey", journey_id]])
 
-    def by_request_id(self, request_id: str) -> Hop:
-        """Return the hop of one request.
+    def by_request_id(self, request_id: str, *, within: float = 0) -> Hop:
+        """Return the hop of one request; wait so many seconds for it.
 
         Raises:
             KeyError: It is not known, not yet, or no more.
         """
         with self._lock:
+            self._lock.wait_for(lambda: request_id in self._by_request, within)
             return self._by_request[request_id]
 
     def by_user_agent(self, user_agent: str) -> Hop:
@@ -104,6 +94,25 @@ class Hops:
                 for name, value in sorted(thread.keys)
                 if name == "journey"
             ]
+
+    def _put_together(self, hop: Hop) -> None:
+        keys = set(_keys(hop))
+        known = {self._by_key[key] for key in keys if key in self._by_key}
+        address = (f"{hop.base_url}{hop.path}", hop.query)
+        awaited = self._awaited.pop(address, None) if hop.method == "GET" else None
+        if not keys:
+            if awaited is None:
+                return
+            known = {awaited}
+        number = self._join(known)
+        thread = self._threads[number]
+        if len(thread.hops) < MOST_HOPS:
+            thread.hops.append(hop)
+        thread.keys |= keys
+        self._by_key.update(dict.fromkeys(keys, number))
+        if hop.location:
+            self._awaited[_destination(hop)] = number
+        self._make_room()
 
     def _join(self, known: set[int]) -> int:
         """Return the number of the thread that these are now, a new one where there is none."""

@@ -11,7 +11,7 @@ from flask import Flask
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.stores.sql import SQLReplayStore, SQLRevokedTokenStore
-from flask_handoff.web import answer_only_this_machine, limit_bodies
+from flask_handoff.web import answer_only_this_machine, answer_only_to, limit_bodies
 from flask_service import (
     access_log,
     csrf,
@@ -115,6 +115,7 @@ def _add_rooms(app: Flask, config: Config, tell_time: Clock) -> None:
 def _add_guards(app: Flask, config: Config) -> None:
     access_log.init_app(app)
     limit_bodies(app)
+    answer_only_to(app, config.issuer, any_host=health.PATHS)
     https = config.issuer.startswith("https://")
     security_headers.init_app(app, https=https)
     session_cookie.init_app(app, name="s1_session", https=https)

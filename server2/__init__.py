@@ -6,7 +6,7 @@ from flask import Flask
 
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.stores.sql import SQLReplayStore
-from flask_handoff.web import answer_only_this_machine, limit_bodies
+from flask_handoff.web import answer_only_this_machine, answer_only_to, limit_bodies
 from flask_service import (
     access_log,
     command_line,
@@ -53,6 +53,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
 
     access_log.init_app(app)
     limit_bodies(app)
+    answer_only_to(app, config.base_url, any_host=health.PATHS)
     store = SQLReplayStore(database.engine, transaction=database.writing)
     handoff.init_app(app, replay_store=store, clock=clock)
     api.init_app(app, store, clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import (
@@ -26,9 +26,17 @@ from flask_service.security_headers import content_security_policy
 from flask_service.session_cookie import replace_cookie
 
 from .config import Config
+from .db import current_time
 from .handoff import handoff
-from .sessions import current_session, end_session, end_unconfirmed_session, required_session
+from .sessions import (
+    Session,
+    current_session,
+    end_session,
+    end_unconfirmed_session,
+    required_session,
+)
 
+JUST_ARRIVED = timedelta(minutes=5)  # for so long the demo says how one came here
 _SIGNED_OUT = "signed_out"  # in the cookie: the state that comes back from the issuer
 
 blueprint = Blueprint("pages", __name__)
@@ -42,13 +50,19 @@ def init_app(app: Flask, config: Config) -> None:
         issuer=str(config.handoff["HANDOFF_ISSUER"]),
         base_url=config.base_url,
         demo=config.demo,
+        lab_url=config.lab.url if config.lab else "",
         sign_in_url=handoff.login_url,
     )
 
     @app.context_processor
     def visitor() -> dict[str, Any]:
         # Not looked up here: an error page has to come out while the database is away.
-        return {"visitor": g.get("session")}
+        session: Session | None = g.get("session")
+        return {"visitor": session, "just_arrived": session is not None and _is_new(session)}
+
+
+def _is_new(session: Session) -> bool:
+    return current_time() - session.started_at < JUST_ARRIVED
 
 
 def instant(moment: datetime) -> str:

@@ -1,6 +1,8 @@
 """Two minimal applications with the extensions in them, and a browser that walks between them."""
 
 import hashlib
+import html
+import re
 import secrets
 import time
 from contextlib import nullcontext
@@ -43,6 +45,7 @@ CLIENT = {
     "response_modes": ["query", "form_post"],
     "initiate_login_uri": f"{RECEIVER}/sso/login",
 }
+REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)">')
 CODE_CLIENT_SECRET = "a-secret-of-256-random-bits-in-a-test-only"
 CODE_CLIENT = {
     "client_id": "reader",
@@ -363,6 +366,14 @@ def with_query(url, **changed):
     fields = {**query_of(url), **changed}
     given = {name: value for name, value in fields.items() if value is not None}
     return f"{url.partition('?')[0]}?{urlencode(given)}"
+
+
+def landed_at(answer):
+    """Return where a browser is led on to, by a redirect or by a page of its own."""
+    if answer.status_code == 303:
+        return answer.location
+    found = REFRESH.search(answer.text)
+    return found and html.unescape(found[1])
 
 
 def is_signed_in(browser):

@@ -7,8 +7,8 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
+from ..tokens import DeadTokenError, TokenMaker
 from .catalogue import Place
-from .tokens import DeadTokenError, TokenMaker
 
 MOST = 200  # notebooks; the oldest makes room
 

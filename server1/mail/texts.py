@@ -69,9 +69,7 @@ def write(
     # RFC 3834, section 5: no machine is to answer this.
     message["Auto-Submitted"] = "auto-generated"
     text = "\n\n".join(_fill(paragraph) for paragraph in paragraphs)
-    html = render_template(
-        "mail/email.html", subject=subject, paragraphs=paragraphs, issuer=settings.issuer
-    )
+    html = render_template("mail/email.html", subject=subject, paragraphs=paragraphs, **values)
     message.set_content(f"{text}\n", cte=_encoding(text))
     message.add_alternative(html, subtype="html", cte=_encoding(html))
     return message

@@ -30,6 +30,7 @@ def init_app(app: Flask, config: Config) -> None:
     app.register_error_handler(
         NotSignedInError, lambda _error: redirect(url_for("login.login"), 303)
     )
+    app.jinja_env.globals["lab_url"] = config.lab.url if config.lab else ""
     app.context_processor(lambda: {"session_seen": session_seen()})
     for module in (
         *(home, login, consent, signup, verification, recovery),

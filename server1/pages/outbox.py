@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Flask, abort, render_template
+from flask import Blueprint, Flask, Response, abort, make_response, render_template
 
 from server1 import clock
 from server1.config import Config, config
 from server1.mail.mailbox import Mailbox
 
 MOST_SHOWN = 50  # mails
+# A mail has its styles in its elements, and nothing that is loaded, run or sent.
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+)
 
 blueprint = Blueprint("outbox", __name__)
 
@@ -43,6 +48,18 @@ def mail(name: str) -> str:
     if found is None:
         abort(404)
     return render_template("mail/mail.html", mail=found)
+
+
+@blueprint.get("/outbox/<name>/html")
+def html_part(name: str) -> Response:
+    """Show the HTML part of a mail, as a mail program does."""
+    try:
+        part = _mailbox().read(name).get_body(("html",))
+        page = make_response(part.get_content())  # type: ignore[union-attr]
+    except (LookupError, ValueError, AttributeError):
+        abort(404)  # removed meanwhile, or not written by us
+    page.headers["Content-Security-Policy"] = MAIL_POLICY
+    return page
 
 
 def _mailbox() -> Mailbox:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, send_from_directory
 from werkzeug.wsgi import get_host
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
     from werkzeug.routing import MapAdapter
 
+_FILES = Path(__file__).parent / "static"
+_SHARED_FILES = frozenset(path.name for path in _FILES.iterdir())
 _WITH_BODY = (200, 303)  # the usual statuses at which a length is always told
 # Without a character that would have to be percent-encoded, or a host to be written otherwise.
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._~%/:?&=+,-]*", re.ASCII)
@@ -81,6 +84,12 @@ class Application(Flask):
     def _looks_at_hosts(self) -> bool:
         settings = self.config["SERVER_NAME"], self.config["TRUSTED_HOSTS"]
         return settings != (None, None) or self.url_map.host_matching or self.subdomain_matching
+
+    def send_static_file(self, filename: str) -> Response:
+        """Send one of the application's files, or one that all applications share."""
+        if filename in _SHARED_FILES:
+            return send_from_directory(_FILES, filename)
+        return super().send_static_file(filename)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""

@@ -12,6 +12,7 @@ from .database import database
 from .error_pages import RETRY_AFTER, log_database_error
 
 OK, UNAVAILABLE = "ok", "unavailable"
+PATHS = ("/healthz", "/readyz")  # a supervisor may ask under any host, such as an IP address
 
 _State = Mapping[str, str | float | None]
 

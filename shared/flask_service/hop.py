@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 MAXIMUM = 64 * 1024  # bytes of one hop
@@ -50,7 +50,7 @@ class Hop:
     cookies: tuple[str, ...]  # names of those that came
     set_cookies: tuple[SetCookie, ...]
     status: int
-    location: str  # without its query; empty for none
+    location: str  # where it leads, by a redirect or a refresh, without the query
     location_query: Pairs
     content_type: str
     milliseconds: float
@@ -78,8 +78,8 @@ class Hop:
         except RecursionError:
             raise ValueError("nested too deep") from None
         at = datetime.fromisoformat(read.text("at"))
-        if at.tzinfo is None:
-            raise ValueError("at: without a time zone")
+        if at.utcoffset() != timedelta(0):
+            raise ValueError("at: not in UTC")
         return cls(
             server=read.text("server"),
             base_url=read.text("base_url"),
@@ -142,6 +142,7 @@ def some(parts: Sequence[_Part]) -> tuple[_Part, ...]:
 def _text(unverified: Any) -> str:
     if type(unverified) is not str or len(unverified) > _LONGEST_TEXT:
         raise ValueError("no text, or too long")
+    unverified.encode()  # half a character can be in JSON, and on no page
     return unverified
 
 

@@ -6,7 +6,9 @@ a secret the name alone is: passwords, CSRF tokens, codes, cookies.
 
 from __future__ import annotations
 
+import html
 import logging
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextvars import ContextVar
@@ -15,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from flask import Flask, Request
+from flask import Flask, Request, Response
 
 from flask_handoff import (
     Explanation,
@@ -48,6 +50,7 @@ SHOWN_FIELDS = frozenset(
 """The fields whose values are recorded. That of any other, such as ``password``, is not."""
 
 HIDDEN = "…"
+_REFRESH = re.compile(r'http-equiv="refresh" content="0; url=([^"]+)"')
 _NOT_RECORDED = ("/static/", "/healthz", "/readyz", "/favicon.ico")
 
 Explain = Callable[[UnverifiedToken], Explanation]
@@ -64,6 +67,7 @@ class _Record:
     verdict: str = ""
     code: str = ""
     check: str = ""
+    leads_to: str = ""  # a page that goes on by itself
     hop: Hop | None = None
 
 
@@ -114,6 +118,7 @@ def init_app(
     app.wsgi_app = answer_and_record  # type: ignore[method-assign]
     if explain is not None:
         _explain_tokens(app, explain, frozenset(explained_at))
+        _follow_landings(app, frozenset(explained_at))
     _listen(app)
     _overhear(app.name, *OF_LIBRARIES)
 
@@ -131,6 +136,16 @@ def _explain_tokens(app: Flask, explain: Explain, explained_at: frozenset[tuple[
                 Check(each.name, each.question, each.outcome, each.reason)
                 for each in explain(UnverifiedToken(tokens[0])).results
             )
+
+
+def _follow_landings(app: Flask, explained_at: frozenset[tuple[str, str]]) -> None:
+    @app.after_request
+    def note_landing(response: Response) -> Response:
+        request, record = this_request(), _current.get()
+        if record is not None and (request.method, request.path) in explained_at:
+            refresh = _REFRESH.search(response.get_data(as_text=True))
+            record.leads_to = html.unescape(refresh[1]) if refresh else ""
+        return response
 
 
 def _listen(app: Flask) -> None:
@@ -184,7 +199,8 @@ def _hop(
     server: str, base_url: str, record: _Record, status: str, headers: list[tuple[str, str]]
 ) -> Hop:
     request = this_request()
-    location, _, location_query = dict(headers).get("Location", "").partition("?")
+    leads_to = dict(headers).get("Location", record.leads_to)
+    location, _, location_query = leads_to.partition("?")
     return Hop(
         server=server,
         base_url=base_url,

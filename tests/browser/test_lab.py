@@ -115,6 +115,16 @@ def table_of_results(page, lab):
     page.get_by_role("link", name="To the results").click()
 
 
+def sessions(page, lab):
+    page.goto(f"{lab.base_url}/sessions")
+    page.get_by_label("A JWT, and a date for each user", exact=True).check()
+    page.get_by_role("button", name="Sign in this way").click()
+    for button in ("Make a request", "Set the user's date to now", "Make the same request again"):
+        page.get_by_role("button", name=button).click()
+    refused = page.get_by_role("cell", name="refused")
+    expect(refused).to_have_count(2)  # the phone's as well
+
+
 def attacker(page, lab):
     page.goto(f"{lab.base_url.replace('lab', 'attacker')}/")
 
@@ -132,6 +142,7 @@ PAGES = {
     held: "Three for you to press",
     signed_out: "You are signed out",
     table_of_results: "What your browser did",
+    sessions: "Sessions, and how to end them",
     attacker: "This is another site",
     no_such_page: "There is no such page",
 }

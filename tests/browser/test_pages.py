@@ -407,4 +407,6 @@ def test_times_are_told_in_the_readers_own_zone(new_person):
     utc = written.get_attribute("datetime")
     hour = (int(utc[11:13]) + 9) % 24
     # The page's own script writes the time, a moment after the page has come.
-    expect(written).to_contain_text(f"{hour:02}:{utc[14:16]}")
+    expect(written).to_contain_text(f"{hour:02}:{utc[14:16]} GMT+9")
+    tab.page.goto(tab.home1)
+    expect(tab.page.locator("time")).to_contain_text("GMT+9")

@@ -15,11 +15,11 @@ def test_the_journey_works_without_javascript(tab, pair):
     tab.sign_in_at_server1()
     tab.start()
     if "form_post" in pair.server2.environment.values():
-        # SERVER1's page, then SERVER2's, each with a button in the place of its script.
+        # SERVER1's page, then SERVER2's, each with a button beside its script.
         for path in ("/authorize?", "/sso/callback"):
             tab.page.wait_for_url(f"**{path}*")
             step = tab.page.get_by_role("main")
-            step.get_by_role("heading", name="One more step", level=1).wait_for()
+            step.get_by_role("heading", name="One moment", level=1).wait_for()
             step.get_by_role("button", name="Continue").click()
     tab.page.wait_for_url(tab.notes)
     tab.write_note("Written without a script.")

@@ -128,8 +128,9 @@ def fields_of(page: requests.Response) -> dict[str, str]:
 
 
 def action_of(page: requests.Response) -> str:
-    """Return where the page's first form leads; without one, the page itself."""
-    found = _ACTION.search(page.text)
+    """Return where the first form of the page's content leads; without one, the page itself."""
+    _menu, _, content = page.text.rpartition("<main")
+    found = _ACTION.search(content)
     return html.unescape(found[1]) if found else page.url
 
 

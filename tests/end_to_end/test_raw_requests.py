@@ -46,7 +46,9 @@ def test_every_endpoint_is_found(server, endpoints):
 def test_a_request_for_another_host_is_refused_everywhere_before_any_cookie(ask_everywhere):
     for method in ("GET", "POST"):
         answers = ask_everywhere(method, "Content-Length: 0", host=EVIL)
+        health = {path: answers.pop(path) for path in ("/healthz", "/readyz")}
         assert unlike(answers, 400) == {}
+        assert unlike(health, 200, 405) == {}
         for answer in answers.values():
             assert "Set-Cookie" not in answer.headers
             assert EVIL not in answer.text

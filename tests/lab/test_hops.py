@@ -187,6 +187,9 @@ def test_no_page_may_tell_of_a_hop(post, how, status):
                 {"milliseconds": float("nan")},
                 {"at": "yesterday"},
                 {"at": "2026-01-01T12:00:00"},
+                {"at": "9999-12-31T23:59:59-23:59"},
+                {"path": "/\ud800"},
+                {"query": [["id_token", "\ud800"]]},
             )
         ),
     ],

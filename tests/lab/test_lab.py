@@ -12,7 +12,7 @@ from lab.config import Config
 from lab.places.catalogue import PLACES
 from lab.places.experiments import EXPERIMENTS, MEASURED, measured, rows, shown
 from lab.places.notebooks import MOST, Notebooks
-from lab.places.tokens import LIFE, DeadTokenError, TokenMaker
+from lab.tokens import LIFE, DeadTokenError, TokenMaker
 from tests import documents
 
 LAB, ATTACKER = "http://lab.localhost:5003", "http://attacker.localhost:5003"

@@ -22,7 +22,7 @@ def read(build_receiver):
 
 
 def test_a_handoff_may_begin_without_any_wish(read):
-    assert read() == LoginRequest(target="/", prompt=None, max_age=None, login_hint=None)
+    assert read() == LoginRequest("/", None, None, None, response_mode="query")
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,33 @@ def test_a_link_may_ask_for_a_younger_sign_in_than_the_setting_never_for_an_olde
     assert read(**asked, HANDOFF_MAX_AGE=setting).max_age == expected
 
 
+@pytest.mark.parametrize(
+    ("setting", "asked", "mode"),
+    [
+        ("query", {}, "query"),
+        ("query", {"response_mode": "query"}, "query"),
+        ("query", {"response_mode": "form_post"}, "form_post"),
+        ("form_post", {}, "form_post"),
+        ("form_post", {"response_mode": "form_post"}, "form_post"),
+    ],
+)
+def test_a_link_may_ask_for_form_post(read, build_receiver, clock, setting, asked, mode):
+    config = ReceiverConfig(build_receiver(HANDOFF_RESPONSE_MODE=setting))
+    request = read(**asked, HANDOFF_RESPONSE_MODE=setting)
+    url = request.authorization_url(config, Attempt.begin("/", None, clock()))
+    assert query_of(url)["response_mode"] == mode
+
+
+@pytest.mark.parametrize("mode", ["query", "fragment", "form_post query", "web_message"])
+def test_no_link_brings_a_token_into_an_address(read, mode):
+    with pytest.raises(RequestMalformedError, match="response_mode"):
+        read(response_mode=mode, HANDOFF_RESPONSE_MODE="form_post")
+
+
 def test_the_issuer_is_asked_for_a_token_bound_to_the_attempt(build_receiver, clock):
     config = ReceiverConfig(build_receiver(HANDOFF_SCOPE="openid notes:read"))
     attempt = Attempt.begin("/notes", None, clock())
-    request = LoginRequest("/notes", "login", timedelta(0), "ada")
+    request = LoginRequest("/notes", "login", timedelta(0), "ada", "query")
     url = request.authorization_url(config, attempt)
     assert url.startswith(f"{ISSUER}/authorize?")
     assert query_of(url) == {
@@ -148,7 +171,9 @@ def test_what_was_not_asked_for_is_not_in_the_request(read, build_receiver, cloc
     assert not {"prompt", "max_age", "login_hint"} & query_of(url).keys()
 
 
-@pytest.mark.parametrize("name", ["iss", "target_link_uri", "prompt", "max_age", "login_hint"])
+@pytest.mark.parametrize(
+    "name", ["iss", "target_link_uri", "prompt", "max_age", "login_hint", "response_mode"]
+)
 def test_each_parameter_of_the_request_may_come_once(build_receiver, name):
     config = ReceiverConfig(build_receiver())
     with pytest.raises(RequestMalformedError, match=f"{name}: sent twice"):

@@ -10,6 +10,7 @@ from tests.minimal_pair import (
     Form,
     is_signed_in,
     is_uniform_refusal,
+    landed_at,
     query_of,
     with_query,
 )
@@ -23,7 +24,7 @@ ATTEMPT_SECONDS = 600
 def test_who_is_signed_in_at_server1_arrives_signed_in_at_server2(travellers):
     browser, _ = travellers
     answer = browser.arrive("/notes?page=2")
-    assert (answer.status_code, answer.location) == (303, "/notes?page=2")
+    assert landed_at(answer) == "/notes?page=2"
     assert browser.get(f"{RECEIVER}/me").text == "ada"
 
 
@@ -54,7 +55,7 @@ def test_the_way_through_the_sign_in_page_ends_where_it_was_to_end(pair):
     to_sign_in = browser.come_back("/notes?page=2")
     assert to_sign_in.location.startswith("/login?continue=")
     resumed = browser.sign_in(**query_of(to_sign_in.location))
-    assert browser.follow(browser.get(ISSUER + resumed.location)).location == "/notes?page=2"
+    assert landed_at(browser.follow(browser.get(ISSUER + resumed.location))) == "/notes?page=2"
 
 
 def test_the_attempt_s_cookie_is_deleted_when_it_is_used(travellers):
@@ -68,7 +69,7 @@ def test_several_tabs_finish_in_any_order_each_at_its_own_target(travellers):
     browser, _ = travellers
     answers = {target: browser.come_back(target) for target in ("/a", "/b", "/c")}
     for target in ("/b", "/c", "/a"):
-        assert browser.follow(answers[target]).location == target
+        assert landed_at(browser.follow(answers[target])) == target
 
 
 def test_another_person_in_the_same_browser_is_another_arrival(browser, receiver):
@@ -98,7 +99,7 @@ def test_landing_twice_is_harmless(travellers):
     answer = browser.come_back("/notes")
     browser.follow(answer)
     again = browser.follow(answer)
-    assert (again.status_code, again.location) == (303, "/notes")
+    assert landed_at(again) == "/notes"
     assert [event for event, _ in heard.events] == ["accepted"]
 
 
@@ -107,7 +108,7 @@ def test_landing_twice_is_harmless_however_old_the_token_is(travellers, clock):
     answer = browser.come_back("/notes")
     browser.follow(answer)
     clock.tick(hours=3)
-    assert browser.follow(answer).location == "/notes"
+    assert landed_at(browser.follow(answer)) == "/notes"
 
 
 def test_landing_again_after_the_session_s_end_is_refused(browser, receiver, heard):
@@ -221,7 +222,7 @@ def test_an_attempt_may_take_ten_minutes(travellers, clock):
     browser, heard = travellers
     begun = browser.begin("/notes")
     clock.tick(seconds=ATTEMPT_SECONDS - 1)
-    assert browser.follow(browser.get(begun)).location == "/notes"
+    assert landed_at(browser.follow(browser.get(begun))) == "/notes"
     assert heard.errors() == []
 
 
@@ -250,7 +251,7 @@ def test_who_is_asked_to_sign_in_again_and_does_arrives(travellers, clock):
     to_sign_in = browser.come_back("/notes", prompt="login")
     clock.tick(seconds=9)
     resumed = browser.sign_in(**query_of(to_sign_in.location))
-    assert browser.follow(browser.get(ISSUER + resumed.location)).location == "/notes"
+    assert landed_at(browser.follow(browser.get(ISSUER + resumed.location))) == "/notes"
 
 
 @pytest.mark.parametrize("asked", [{"prompt": "login"}, {"max_age": "60"}])
@@ -267,7 +268,7 @@ def test_an_old_sign_in_does_not_pass_for_a_fresh_one(browser, heard, clock, ask
 def test_a_sign_in_that_is_young_enough_is_not_asked_for_again(travellers, clock):
     browser, _ = travellers
     clock.tick(seconds=60)
-    assert browser.arrive("/notes", max_age="60").location == "/notes"
+    assert landed_at(browser.arrive("/notes", max_age="60")) == "/notes"
 
 
 def test_the_receiver_may_want_young_sign_ins_always(build_issuer, build_receiver, clock):

@@ -38,13 +38,6 @@ def test_a_strict_session_lands_by_a_page_of_its_own(build_issuer, build_receive
     assert browser.attempts() == {}
 
 
-def test_a_strict_session_lands_by_redirect_after_a_post_of_our_own(build_issuer, build_receiver):
-    receiver = build_receiver(HANDOFF_LANDING="refresh", HANDOFF_RESPONSE_MODE="form_post")
-    browser = Browser(build_issuer(), receiver)
-    browser.sign_in()
-    assert browser.arrive("/notes").status_code == 303
-
-
 # Headers, pages, log.
 
 

@@ -15,6 +15,7 @@ from tests.minimal_pair import (
     Heard,
     is_signed_in,
     is_uniform_refusal,
+    landed_at,
     query_of,
     with_query,
 )
@@ -154,7 +155,7 @@ def test_an_error_of_another_issuer_ends_no_attempt(browser, iss):
         CALLBACK, query_string=fields({"error": "access_denied", "state": state, "iss": iss})
     )
     assert answer.status_code == (403 if iss else 400)
-    assert browser.follow(browser.get(begun)).location == "/notes"
+    assert landed_at(browser.follow(browser.get(begun))) == "/notes"
 
 
 def test_a_foreign_issuer_may_leave_iss_out(build_receiver, key_ring, clock, store):
@@ -321,7 +322,7 @@ def test_nobody_is_signed_in_while_the_store_is_out_of_reach_but_the_attempt_is_
     assert is_unavailable(browser.follow(answer))
     assert not is_signed_in(browser)
     store.out_of_reach = False
-    assert browser.follow(answer).location == "/notes"
+    assert landed_at(browser.follow(answer)) == "/notes"
     assert heard.errors() == ["replay_store_unavailable"]
 
 

@@ -1,25 +1,27 @@
 import io
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from flask import Flask, g, request, url_for
+from flask import Blueprint, Flask, g, request, url_for
 
+from flask_handoff import HandoffReceiver
 from flask_handoff.errors import ConfigurationError
-from flask_handoff.web import limit_bodies, request_id
+from flask_handoff.web import answer_only_to, limit_bodies, request_id
 from flask_handoff.web.parameters import unverified_parameters
-from flask_handoff.web.request_guards import MAXIMUM_BODY, answer_only_to
-from tests.minimal_pair import RECEIVER
+from flask_handoff.web.request_guards import MAXIMUM_BODY, guard_endpoints
+from tests.minimal_pair import ISSUER, RECEIVER, issuer_app
 
 LOOPBACK = "http://127.0.0.1:5002"
 PUBLIC = "https://notes.example.com"
 FORM = "application/x-www-form-urlencoded"
 
 
-def application(base_url=LOOPBACK, internal_hosts=frozenset()):
+def application(base_url=LOOPBACK, any_host=()):
     """An application that sets a cookie on every page, and shows the parameters it got."""
     app = Flask("request_guards")
     app.config["SECRET_KEY"] = "of a test"
-    answer_only_to(app, base_url, internal_hosts)
+    answer_only_to(app, base_url, any_host=any_host)
 
     @app.route("/<path:path>", methods=["GET", "POST"])
     def page(path):
@@ -32,10 +34,10 @@ def application(base_url=LOOPBACK, internal_hosts=frozenset()):
     return app
 
 
-def ask(app, path="/page", host="127.0.0.1:5002", method="GET", **environ):
+def ask(app, path="/page", host="127.0.0.1:5002", method="GET", data=None, **environ):
     """Send what no well-behaved client would, octet by octet."""
     return app.test_client().open(
-        environ_overrides={"HTTP_HOST": host, **environ}, path=path, method=method
+        environ_overrides={"HTTP_HOST": host, **environ}, path=path, method=method, data=data
     )
 
 
@@ -102,8 +104,7 @@ def test_no_other_header_names_the_host(header):
 
 
 LOOPBACK_NAMES = (
-    *("localhost", "localhost:5002", "LOCALHOST:5002", "127.0.0.1", "127.0.0.1:80", "127.0.0.2"),
-    *("[::1]:5002", "notes.localhost:5002"),
+    *("localhost:5002", "LOCALHOST:5002", "127.0.0.2:5002", "[::1]:5002", "notes.localhost:5002"),
 )
 
 
@@ -118,6 +119,36 @@ def test_another_name_of_this_machine_is_led_to_the_base_url_without_a_cookie(ho
 @pytest.mark.parametrize("host", LOOPBACK_NAMES)
 def test_a_form_is_not_led_elsewhere(host):
     assert ask(application(), host=host, method="POST").status_code == 400
+
+
+# What a proxy sends that was told nothing: the address of what it stands in front of.
+@pytest.mark.parametrize("host", ["127.0.0.1:6302", "localhost", "127.0.0.1:80", "[::1]:8000"])
+@pytest.mark.parametrize("base_url", [LOOPBACK, "http://localhost:8080", PUBLIC])
+def test_another_port_is_refused_where_a_redirect_would_loop(base_url, host, caplog):
+    answer = ask(application(base_url), host=host)
+    assert (answer.status_code, "Location" in answer.headers) == (400, False)
+    (line,) = caplog.messages
+    expected = base_url.partition("//")[2]
+    assert line.startswith(f"host refused: host={host!r} expected={expected} request_id=")
+    assert "proxy_set_header Host $http_host;" in line
+    assert "ProxyPreserveHost On" in line
+
+
+@pytest.mark.parametrize("host", ["evil\x1b[31m\r\nforged: line", "\xdf" * 5000])
+def test_a_host_in_the_log_is_escaped_and_bounded(host, caplog):
+    assert ask(application(PUBLIC), host=host).status_code == 400
+    (line,) = caplog.messages
+    assert line.isascii()
+    assert line.isprintable()
+    assert len(line) < 800
+
+
+def test_what_flask_s_own_list_refuses_is_logged_too(caplog):
+    app = Flask("trusting")
+    app.config["TRUSTED_HOSTS"] = ["notes.example.com"]
+    guarded_endpoints(app)
+    assert ask(app, path="/sso/login", host="127.0.0.1:6302").status_code == 400
+    assert "host='127.0.0.1:6302' expected=notes.example.com" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -153,30 +184,39 @@ def test_whatever_the_path_is_the_way_leads_to_the_base_url(path):
     assert "Set-Cookie" not in answer.headers
 
 
-INTERNAL = frozenset({"server2:5002", "server2"})
+def guarded_endpoints(app, internal_hosts=("server2:5002", "server2")):
+    """Add two endpoints of an extension's kind, one of them for machines."""
+    blueprint = Blueprint("handoff", __name__, url_prefix="/sso")
+    for name in ("login", "revocations"):
+        blueprint.add_url_rule(f"/{name}", name, unverified_parameters, methods=["GET", "POST"])
+    app.register_blueprint(blueprint)
+    guard_endpoints(app, "handoff", PUBLIC, internal_hosts, ["revocations"])
 
 
-@pytest.mark.parametrize(
-    "path", ["/healthz", "/readyz", "/.well-known/jwks.json", "/sso/backchannel-logout"]
-)
+@pytest.mark.parametrize("guards_all", [True, False])
 @pytest.mark.parametrize("host", ["server2:5002", "SERVER2", "server2"])
-def test_an_internal_name_reaches_what_machines_ask_for(path, host):
-    assert ask(application(PUBLIC, INTERNAL), path=path, host=host).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("/", "/page", "/sso/login", "/sso/callback", "/well-known", "/healthzz", "/readyz/x"),
-        *("/sso/backchannel-logout/x", "//healthz/../page"),
-    ],
-)
-def test_an_internal_name_reaches_nothing_else(path):
-    assert ask(application(PUBLIC, INTERNAL), path=path, host="server2").status_code == 400
+def test_an_internal_name_reaches_what_machines_ask_for_and_nothing_else(guards_all, host):
+    app = application(PUBLIC) if guards_all else Flask("unguarded")
+    guarded_endpoints(app)
+    answers = {
+        path: ask(app, path=path, host=host).status_code
+        for path in ("/sso/revocations", "/sso/login", "/sso/revocations/x", "//healthz/../page")
+    }
+    elsewhere = 400 if guards_all else 404
+    assert [*answers.values()] == [200, 400, elsewhere, elsewhere]
 
 
 def test_an_internal_name_has_to_be_listed():
-    assert ask(application(PUBLIC, INTERNAL), "/healthz", host="server3").status_code == 400
+    app = application(PUBLIC)
+    guarded_endpoints(app)
+    assert ask(app, "/sso/revocations", host="server3").status_code == 400
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:5002", "server2", "notes.example.com:5002"])
+def test_a_supervisor_asks_by_whatever_host_it_likes(host):
+    app = application(PUBLIC, any_host=["/healthz"])
+    statuses = {path: ask(app, path, host=host).status_code for path in ("/healthz", "/healthzz")}
+    assert statuses == {"/healthz": 200, "/healthzz": 400}
 
 
 def test_an_unknown_page_of_another_host_is_refused_and_not_looked_for():
@@ -187,16 +227,85 @@ def test_the_host_is_checked_before_the_application_s_own_guards():
     app = Flask("late")
     asked = []
     app.before_request(lambda: asked.append("application"))
-    answer_only_to(app, PUBLIC, frozenset())
+    answer_only_to(app, PUBLIC)
     assert ask(app, host="evil.example.com").status_code == 400
     assert asked == []
 
 
 def test_one_application_has_one_base_url():
     app = application(PUBLIC)
-    answer_only_to(app, PUBLIC, frozenset())
+    answer_only_to(app, PUBLIC)
+    guarded_endpoints(app)
     with pytest.raises(ConfigurationError, match="cannot be both"):
-        answer_only_to(app, LOOPBACK, frozenset())
+        answer_only_to(app, LOOPBACK)
+    with pytest.raises(ConfigurationError, match="cannot be both"):
+        guard_endpoints(app, "another", LOOPBACK, ())
+
+
+# An application with an extension in it.
+
+
+@pytest.fixture(params=["issuer", "receiver"])
+def side(request):
+    return request.param
+
+
+@pytest.fixture
+def host_application(side, build_issuer, build_receiver):
+    """An application of somebody's that has taken in an extension, and the extension's endpoint."""
+    secure = {"HANDOFF_ISSUER": PUBLIC, "HANDOFF_BASE_URL": PUBLIC}
+    if side == "issuer":
+        app, path = build_issuer(HANDOFF_ISSUER=PUBLIC), "/authorize"
+    else:
+        app, path = build_receiver(**secure), "/sso/login"
+
+    @app.route("/own/<path:path>", methods=["GET", "POST"])
+    def own(path):
+        data = request.get_data()
+        return {"host": request.host, "octets": len(data), "path": request.environ["PATH_INFO"]}
+
+    return app, path
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "another host": {"host": "10.0.0.7:9100"},
+    "another name of this machine": {"host": "localhost"},
+    "two slashes": {"PATH_INFO": "//own/page"},
+    "a query that is no text": {"QUERY_STRING": "a=\xff"},
+    "a large body": {"method": "POST", "data": b"x" * 20_000},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_the_rest_of_an_application_is_left_as_it_is(host_application, odd):
+    app, _ = host_application
+    answer = ask(app, path="/own/page", **{"host": "notes.example.com", **ODD[odd]})
+    assert answer.status_code == 200
+    assert answer.json["octets"] == len(ODD[odd].get("data", b""))
+
+
+@pytest.mark.parametrize("odd", ODD.keys() - {"a large body"})
+def test_an_extension_s_own_endpoints_are_guarded(host_application, odd):
+    app, path = host_application
+    asked = {"host": "notes.example.com", **ODD[odd]}
+    if "PATH_INFO" in asked:
+        asked["PATH_INFO"] = f"/{path}"
+    assert ask(app, path=path, **asked).status_code in (400, 404)
+
+
+def test_an_extension_changes_no_setting_of_flask(build_issuer, build_receiver):
+    usual = Flask("usual").config
+    for app in (build_issuer(), build_receiver()):
+        changed = {name for name in usual if app.config[name] != usual[name]}
+        assert changed == {"SECRET_KEY"}
+
+
+def test_one_application_is_issuer_and_receiver(key_ring, clock, store):
+    app = issuer_app(key_ring, clock, HANDOFF_BASE_URL=RECEIVER, HANDOFF_CLIENT_ID="notes")
+    receiver = HandoffReceiver(sign_in=lambda arrival: "a handle", live_session=lambda: None)
+    receiver.init_app(app, replay_store=store, keys=key_ring, clock=clock)
+    assert ask(app, "/.well-known/jwks.json", host=ISSUER.partition("//")[2]).status_code == 200
+    assert ask(app, "/sso/login", host=RECEIVER.partition("//")[2]).status_code == 303
 
 
 # The path.

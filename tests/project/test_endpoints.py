@@ -16,7 +16,8 @@ from tests.service.conftest import (
 __all__ = ["clock", "issuer_key_ring", "issuer_public_key", "server", "server1_keys"]  # fixtures
 
 # Path, methods, then: csrf or exempt, where it takes a POST; kept, where a response may be kept;
-# internal, where it is also answered under a name of HANDOFF_INTERNAL_HOSTS.
+# internal, where it is also answered under a name of HANDOFF_INTERNAL_HOSTS; any-host, where under
+# every name.
 ENDPOINTS = {
     "server1": """
         /                                   GET
@@ -42,13 +43,14 @@ ENDPOINTS = {
         /end-session                        GET POST  exempt
         /forgot-password                    GET POST  csrf
         /forgot-password/sent               GET
-        /healthz                            GET       internal
+        /healthz                            GET       any-host
         /introspect                         POST      exempt internal
         /login                              GET POST  csrf
         /logout                             GET POST  csrf
         /outbox                             GET
         /outbox/<name>                      GET
-        /readyz                             GET       internal
+        /outbox/<name>/html                 GET
+        /readyz                             GET       any-host
         /reset-password                     GET POST  csrf
         /reset-password/done                GET
         /revoke                             POST      exempt
@@ -70,11 +72,11 @@ ENDPOINTS = {
         /api/notes/<note_id>                DELETE GET
         /api/openapi.json                   GET
         /favicon.ico                        GET       kept
-        /healthz                            GET       internal
+        /healthz                            GET       any-host
         /logout                             GET POST  csrf
         /notes                              GET POST  csrf
         /notes/<note_id>/delete             POST      csrf
-        /readyz                             GET       internal
+        /readyz                             GET       any-host
         /session                            GET
         /signed-out                         GET
         /sso/backchannel-logout             POST      exempt internal
@@ -100,6 +102,7 @@ EXEMPT = {
     "/sso/revocations",
 }
 INTERNAL = "inside:5000"
+STRANGER = "evil.example"
 MOST_OCTETS = 16 * 1024  # of a body
 HEADERS = {
     "Content-Security-Policy": {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"},
@@ -148,13 +151,18 @@ class Asked:
         answers = [self.ask(path, method) for method in self.methods(path)]
         if not any("no-store" in answer.headers["Cache-Control"] for answer in answers):
             yield "kept"
-        if not any(self.refuses_host(path, method, INTERNAL) for method in self.methods(path)):
+        if not any(self.is_refused_to_strangers(path, method) for method in self.methods(path)):
+            yield "any-host"
+        elif not any(self.refuses_host(path, method, INTERNAL) for method in self.methods(path)):
             yield "internal"
 
     def refuses_host(self, path, method, host):
         """Tell whether it is answered under this name as under a stranger's."""
-        stranger = self.page(path, method, "http://evil.example")
+        stranger = self.page(path, method, f"http://{STRANGER}")
         return self.page(path, method, f"http://{host}") == stranger
+
+    def is_refused_to_strangers(self, path, method):
+        return not self.refuses_host(path, method, self.base_url.partition("//")[2])
 
     def csrf(self, path):
         other_origin = {"Origin": "https://evil.example"}
@@ -200,9 +208,11 @@ def test_every_response_carries_the_security_headers(asked):
 
 
 def test_no_endpoint_answers_under_another_host(asked):
+    open_to_all = {"/healthz", "/readyz"}
     for path, method in asked:
-        answer = asked.ask(path, method, "http://evil.example")
-        assert (answer.status_code, answer.headers.get("Set-Cookie")) == (400, None), path
+        answer = asked.ask(path, method, f"http://{STRANGER}")
+        refused = (answer.status_code, answer.headers.get("Set-Cookie")) == (400, None)
+        assert refused == (path not in open_to_all), path
 
 
 def test_every_endpoint_refuses_bodies_too_long_or_without_length(asked):

@@ -98,7 +98,7 @@ def test_every_import_goes_where_the_layers_allow():
         ("server1/__init__.py", "import server2.db", "servers"),
         ("lab/__init__.py", "import server2.db", "servers"),
         ("lab/config.py", "import lab.places", "lab-layers"),
-        ("lab/places/tokens.py", "import jwt", "jose"),
+        ("lab/tokens.py", "import jwt", "jose"),
         ("server2/__init__.py", "from jwt import decode", "jose"),
         ("server1/__init__.py", "from cryptography.hazmat.primitives import hashes", "jose"),
     ],

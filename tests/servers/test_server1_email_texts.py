@@ -68,9 +68,8 @@ def server1(request, servers):
 def test_both_parts_of_an_email_say_the_same(server1, kind):
     mail = sent(write(server1, kind))
     page = Page(mail.get_body(("html",)).get_content())
-    shown = " ".join(page.words)
-    for paragraph in text_of(mail).split("\n\n"):
-        assert " ".join(paragraph.split()) in shown
+    shown = " ".join(page.words).replace("Open the page http", "http")  # the link as a button
+    assert " ".join(text_of(mail).split()) in shown
     assert str(mail["Subject"]) in shown
 
 

@@ -42,7 +42,7 @@ def end_service(visitor, sid, client_id="server2", page="/account"):
 def listed(visitor):
     """Return the list of what ended lately: of each what, its kind, why, and when."""
     page = visitor.get("/account").text
-    entries = re.findall(r"<li>(.*?)</li>", page.partition('class="card ended"')[2], re.DOTALL)
+    entries = re.findall(r"<li>(.*?)</li>", page.partition('id="ended"')[2], re.DOTALL)
     texts = [re.sub(r"<[^>]+>", "\n", entry) for entry in entries]
     return [tuple(line.strip() for line in text.split("\n") if line.strip()) for text in texts]
 

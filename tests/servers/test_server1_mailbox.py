@@ -132,7 +132,17 @@ def test_the_link_in_a_mail_can_be_followed_and_nothing_else(demo, clock):
     token = token_in(mailbox.read(mailbox.names()[0]))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     links = re.findall('href="([^"]+)"', Visitor(demo).get(path).text.partition("<article")[2])
-    assert links == [f"{demo.issuer}/reset-password?token={token}", "/outbox"]
+    assert links == [f"{demo.issuer}/reset-password?token={token}", f"{path}/html", "/outbox"]
+
+
+def test_the_html_of_a_mail_is_shown_and_loads_nothing(demo, clock):
+    send(demo, clock)
+    (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
+    page = Visitor(demo).get(f"{path}/html")
+    assert f'<a href="{demo.issuer}/reset-password?token=' in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'; style-src 'unsafe-inline';" in policy
+    assert "script-src" not in policy
 
 
 @pytest.mark.parametrize(
@@ -153,7 +163,7 @@ def test_what_stands_in_a_mail_is_text(demo, clock, text):
     Mailbox(demo.config.mail.outbox, clock).deliver(a_mail(text, f"{text}\n\n{text}\n"))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     page = Visitor(demo).get(path).text.partition("<article")[2]
-    assert re.findall('href="([^"]+)"', page) == ["/outbox"]
+    assert re.findall('href="([^"]+)"', page) == [f"{path}/html", "/outbox"]
     assert "<script" not in page
     assert 'onclick="' not in page
 
@@ -177,7 +187,8 @@ def test_a_file_that_is_no_mail_of_ours_breaks_no_page(demo, clock, content):
     name = "20260101T120000000001Z-01234567"
     (demo.config.mail.outbox / f"{name}.eml").write_bytes(content)
     assert Visitor(demo).get("/outbox").status_code == 200
-    assert Visitor(demo).get(f"/outbox/{name}").status_code in {200, 404}
+    for path in (f"/outbox/{name}", f"/outbox/{name}/html"):
+        assert Visitor(demo).get(path).status_code in {200, 404}
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)

@@ -16,7 +16,7 @@ def reader(visitor):
 
 
 def note_ids(page):
-    return [int(found) for found in re.findall(r'<li id="note-(\d+)">', page)]
+    return [int(found) for found in re.findall(r' id="note-(\d+)">', page)]
 
 
 def test_a_note_is_added_and_shown(reader):

@@ -34,8 +34,7 @@ def test_a_server_that_lost_a_table_lives_but_cannot_work(server, app, capsys):
     assert server.get(app, "/healthz").status_code == 200
 
 
-def test_a_supervisor_may_ask_under_an_internal_name(server):
-    app = server.build(HANDOFF_INTERNAL_HOSTS="inside:5000")
-    client = app.test_client()
+def test_a_supervisor_may_ask_under_any_name(server):
+    client = server.build().test_client()
     for path, status in (("/readyz", 200), ("/healthz", 200), ("/", 400), ("/logout", 400)):
-        assert client.get(path, base_url="http://inside:5000").status_code == status
+        assert client.get(path, base_url="http://10.0.0.7:5000").status_code == status

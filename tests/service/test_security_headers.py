@@ -10,10 +10,11 @@ ORDINARY = (
 )
 PATHS = ["/", "/logout", "/no-such-page", "/healthz", "/readyz", "/static/no-such-file"]
 FILES = {"server1": "/static/style.css", "server2": "/static/notes.css"}
+SHARED_FILE = "/static/base.css"
 
 
 def test_every_response_tells_the_browser_what_it_may_do(server, app):
-    for path in (*PATHS, FILES[server.name]):
+    for path in (*PATHS, FILES[server.name], SHARED_FILE):
         with server.get(app, path) as answer:
             assert answer.headers.getlist("Content-Security-Policy") == [ORDINARY], path
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -29,9 +30,10 @@ def test_no_page_is_kept_by_a_cache(server, app, path):
 
 
 def test_a_file_may_be_kept_by_a_cache(server, app):
-    with server.get(app, FILES[server.name]) as answer:
-        assert answer.status_code == 200
-        assert "no-store" not in answer.headers["Cache-Control"]
+    for path in (FILES[server.name], SHARED_FILE):
+        with server.get(app, path) as answer:
+            assert answer.status_code == 200
+            assert "no-store" not in answer.headers["Cache-Control"]
 
 
 def test_over_https_the_browser_is_told_to_stay_there(server):

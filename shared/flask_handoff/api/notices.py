@@ -19,13 +19,14 @@ from flask_handoff.tokens import RevocationNoticeVerifier
 from flask_handoff.tokens.verification import fit_for_a_log
 from flask_handoff.web.current import this_app, this_request
 from flask_handoff.web.events import report_rejected, send
-from flask_handoff.web.request_guards import check_body, check_internal_host, request_id
+from flask_handoff.web.request_guards import check_body, guard_endpoints, request_id
 from flask_handoff.web.responses import make_private
 
 from .revocation import RevocationStrategy
 
 EXTENSION = "handoff_revocation_notices"
 
+_BLUEPRINT = "handoff_api"
 _CONTENT_TYPE = "application/secevent+jwt"
 
 _log = logging.getLogger("flask_handoff")
@@ -43,12 +44,12 @@ def take_notices(
 ) -> None:
     """Add ``POST /sso/revocations``; it answers to the base URL and to internal hosts."""
     app.extensions[EXTENSION] = notices
-    blueprint = Blueprint("handoff_api", __name__, url_prefix="/sso")
-    blueprint.before_request(lambda: check_internal_host(base_url, internal_hosts))
+    blueprint = Blueprint(_BLUEPRINT, __name__, url_prefix="/sso")
     blueprint.before_request(check_body)
     blueprint.after_request(make_private)
     blueprint.add_url_rule("/revocations", view_func=revocations, methods=["POST"])
     app.register_blueprint(blueprint)
+    guard_endpoints(app, _BLUEPRINT, base_url, internal_hosts, ["revocations"])
 
 
 def revocations() -> Response:

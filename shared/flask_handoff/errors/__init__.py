@@ -34,6 +34,7 @@ from .handoffs import RequestMalformedError as RequestMalformedError
 from .handoffs import ResponseIssuerError as ResponseIssuerError
 from .handoffs import RevocationUnsupportedError as RevocationUnsupportedError
 from .handoffs import SessionEndedError as SessionEndedError
+from .handoffs import SessionNotKeptError as SessionNotKeptError
 from .handoffs import TokenClaimError as TokenClaimError
 from .handoffs import TokenExpiredError as TokenExpiredError
 from .handoffs import TokenKeyUnknownError as TokenKeyUnknownError

@@ -71,6 +71,10 @@ class SessionEndedError(HandoffRejectedError, code="session_ended"):
         self.ended_at = ended_at
 
 
+class SessionNotKeptError(HandoffRejectedError, code="session_not_kept"):
+    """This browser was signed in twice within seconds, and holds no session here all the same."""
+
+
 class AttemptUnknownError(HandoffRejectedError, code="attempt_unknown"):
     """This browser began no such handoff, or began it too long ago (login CSRF)."""
 

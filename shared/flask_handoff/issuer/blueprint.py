@@ -18,18 +18,21 @@ from .revocation_endpoint import revoke
 from .token_endpoint import token
 from .userinfo import userinfo
 
-_ACTING = ("handoff_issuer.authorize", "handoff_issuer.end_session")  # also upon a GET
+BLUEPRINT = "handoff_issuer"
+FOR_MACHINES = ("metadata", "jwks", "oauth_metadata", "introspect")
+
+_ACTING = (f"{BLUEPRINT}.authorize", f"{BLUEPRINT}.end_session")  # also upon a GET
 
 
 def make_blueprint(issuer: IssuerContext) -> Blueprint:
     """Make the blueprint of an application's endpoints, for what its issuer can answer."""
     grant_types = issuer.grant_types
-    blueprint = Blueprint("handoff_issuer", __name__, template_folder=TEMPLATES)
+    blueprint = Blueprint(BLUEPRINT, __name__, template_folder=TEMPLATES)
     blueprint.before_request(refuse_head(*_ACTING))
     blueprint.after_request(make_private)
     open_to_scripts = ("metadata", "jwks", "oauth_metadata", "token", "revoke", "userinfo")
     blueprint.after_request(
-        allow_every_origin(*(f"handoff_issuer.{name}" for name in open_to_scripts))
+        allow_every_origin(*(f"{BLUEPRINT}.{name}" for name in open_to_scripts))
     )
     blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
     blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)

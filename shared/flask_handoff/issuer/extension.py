@@ -29,9 +29,9 @@ from flask_handoff.stores import (
     RevokedTokenStore,
 )
 from flask_handoff.tokens import IDTokenHintVerifier, TokenMinter
-from flask_handoff.web.request_guards import answer_only_to
+from flask_handoff.web.request_guards import guard_endpoints
 
-from .blueprint import make_blueprint
+from .blueprint import BLUEPRINT, FOR_MACHINES, make_blueprint
 from .client_credentials import ClientScopeHook
 from .clients import Client, ClientSource, CombinedClients
 from .clients.assertions import ClientAssertions
@@ -187,8 +187,8 @@ class HandoffIssuer(PagesOfIssuer):
             logouts=self._logouts(config.issuer, keys, secret_keys, known),
             clock=clock,
         )
-        answer_only_to(app, config.issuer, config.internal_hosts)
         app.register_blueprint(make_blueprint(context))
+        guard_endpoints(app, BLUEPRINT, config.issuer, config.internal_hosts, FOR_MACHINES)
 
     def clients(self) -> tuple[Client, ...]:
         """Return the clients that are registered with the current application."""

@@ -22,12 +22,13 @@ from flask_handoff.signals import handoff_accepted
 from flask_handoff.tokens.handoff_verifier import HandoffVerification
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, sent_values, unverified_parameters
-from flask_handoff.web.responses import landing_page, post_page, see_other
+from flask_handoff.web.responses import post_page
 
 from .attempts import Attempt
 from .backchannel import check_arrival
 from .config import ReceiverConfig
 from .context import ReceiverContext, receiver_context
+from .landing import lead_on
 from .refusals import failed, rejected
 
 LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
@@ -90,7 +91,7 @@ def _judge(fields: Mapping[str, str]) -> Response:
         session = receiver.live_session()
         if session and hmac.compare_digest(session.token_sha256, token_sha256):
             # A repeated callback: this browser arrived with the same token before.
-            return _redirect_to(session.target, receiver)
+            return lead_on(receiver.config, session.target)
     try:
         if attempt is None:
             receiver.leaked_tokens.invalidate(token)
@@ -105,8 +106,9 @@ def _judge(fields: Mapping[str, str]) -> Response:
         send(handoff_accepted, claims=case.claims, handle=handle)
     except HandoffRejectedError as error:
         return rejected(error, attempt)
-    response = _redirect_to(attempt.target, receiver)
+    response = lead_on(receiver.config, attempt.target)
     receiver.attempts.forget(response, attempt)
+    receiver.landings.note(request, response)
     return response
 
 
@@ -163,10 +165,3 @@ def _find_attempt(receiver: ReceiverContext, unverified_state: str) -> Attempt |
         return receiver.attempts.find(request, unverified_state)
     except AttemptUnknownError:
         return None
-
-
-def _redirect_to(target: str, receiver: ReceiverContext) -> Response:
-    # After our own /sso/finish a redirect does carry a Strict cookie.
-    if receiver.config.landing == "refresh" and request.method == "GET":
-        return landing_page(target)
-    return see_other(target)

@@ -37,13 +37,19 @@ class ReceiverConfig(ServiceConfig):
         self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")
         # Where SERVER1 sends the user back to; registered there, character by character.
         self.redirect_uri = f"{self.base_url}/sso/callback"
-        # The address at SERVER1, with what each request asks; more parameters follow.
+        # The address at SERVER1 by response mode, with what each request asks; more parameters
+        # follow. A link may ask for form_post, never for a token in an address.
+        self.authorization_requests = {
+            mode: self._authorization_request(mode) for mode in {self.response_mode, "form_post"}
+        }
+
+    def _authorization_request(self, response_mode: str) -> str:
         parameters = {
             "client_id": self.client_id,
             "redirect_uri": self.redirect_uri,
             "response_type": "id_token",
             # Without a mode the standard means ``fragment``, which no server ever sees.
-            "response_mode": self.response_mode,
+            "response_mode": response_mode,
             "scope": " ".join(sorted(self.scope)),
         }
-        self.authorization_request = with_parameters(self.authorization_endpoint, parameters)
+        return with_parameters(self.authorization_endpoint, parameters)

@@ -12,6 +12,7 @@ from flask_handoff.web.current import this_app
 
 from .attempts import AttemptCookies
 from .config import ReceiverConfig
+from .landing import LandingCookie
 from .leaked_tokens import LeakedTokens
 
 EXTENSION = "handoff_receiver"
@@ -37,6 +38,7 @@ class ReceiverContext(NamedTuple):
     verifier: TokenVerifier
     leaked_tokens: LeakedTokens
     attempts: AttemptCookies
+    landings: LandingCookie
     logouts: Logouts | None
     sign_in: SignInHook
     live_session: LiveSessionHook

@@ -23,7 +23,7 @@ from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
 from flask_handoff.tokens.explain import explain
 from flask_handoff.web.parameters import unverified_parameters
-from flask_handoff.web.request_guards import answer_only_to
+from flask_handoff.web.request_guards import guard_endpoints
 from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head, see_other
 from flask_handoff.web.service_config import issuer_keys
 
@@ -41,9 +41,12 @@ from .context import (
     SignInHook,
     receiver_context,
 )
+from .landing import LandingCookie
 from .leaked_tokens import LeakedTokens
 from .login_request import LoginRequest
-from .refusals import rejected, unavailable
+from .refusals import rejected, session_not_kept, unavailable
+
+_BLUEPRINT = "handoff_receiver"
 
 
 class HandoffReceiver:
@@ -116,13 +119,16 @@ class HandoffReceiver:
             verifier=verifier,
             leaked_tokens=LeakedTokens(verifier),
             attempts=AttemptCookies(prefix=config.attempt_cookie, secure=secure, clock=clock),
+            landings=LandingCookie.of(config, clock),
             logouts=logouts,
             sign_in=self._sign_in,
             live_session=self._live_session,
             not_confirmed=self._not_confirmed,
         )
-        answer_only_to(app, config.base_url, config.internal_hosts)
         app.register_blueprint(_blueprint(listens=logouts is not None))
+        guard_endpoints(
+            app, _BLUEPRINT, config.base_url, config.internal_hosts, ["backchannel_logout"]
+        )
 
     def login_url(
         self,
@@ -130,6 +136,7 @@ class HandoffReceiver:
         *,
         prompt: str | None = None,
         max_age: timedelta | None = None,
+        response_mode: str | None = None,
     ) -> str:
         """Return the address of a link that begins a handoff.
 
@@ -138,11 +145,17 @@ class HandoffReceiver:
             prompt: ``login`` asks for the password again; ``none`` asks for nothing, which checks
                 a session that may have ended at the issuer (hook ``not_confirmed``).
             max_age: How old the user's authentication may be.
+            response_mode: ``form_post`` for this handoff, where the setting says ``query``.
         """
         seconds = None if max_age is None else str(int(max_age.total_seconds()))
         return with_parameters(
-            url_for("handoff_receiver.login"),
-            {"target_link_uri": target, "prompt": prompt, "max_age": seconds},
+            url_for(f"{_BLUEPRINT}.login"),
+            {
+                "target_link_uri": target,
+                "prompt": prompt,
+                "max_age": seconds,
+                "response_mode": response_mode,
+            },
         )
 
     def logout_url(
@@ -224,10 +237,8 @@ class HandoffReceiver:
 
 
 def _blueprint(*, listens: bool) -> Blueprint:
-    blueprint = Blueprint(
-        "handoff_receiver", __name__, url_prefix="/sso", template_folder=TEMPLATES
-    )
-    blueprint.before_request(refuse_head("handoff_receiver.login", "handoff_receiver.callback"))
+    blueprint = Blueprint(_BLUEPRINT, __name__, url_prefix="/sso", template_folder=TEMPLATES)
+    blueprint.before_request(refuse_head(f"{_BLUEPRINT}.login", f"{_BLUEPRINT}.callback"))
     blueprint.after_request(make_private)
     blueprint.add_url_rule("/login", "login", _login, methods=["GET", "POST"])
     blueprint.add_url_rule("/callback", "callback", callback, methods=["GET", "POST"])
@@ -244,6 +255,8 @@ def _blueprint(*, listens: bool) -> Blueprint:
 def _login() -> Response:
     receiver = receiver_context()
     login = LoginRequest.read(unverified_parameters(), receiver.config)
+    if (not_kept := session_not_kept(receiver, login.target)) is not None:
+        return not_kept
     receiver.verifier.keys.ready()
     now, silent = receiver.verifier.clock(), login.prompt == "none"
     attempt = Attempt.begin(login.target, login.max_age, now, silent=silent)

@@ -23,14 +23,16 @@ class LoginRequest(NamedTuple):
     prompt: str | None  # ``none`` or ``login``
     max_age: timedelta | None  # of the user's authentication; None for any age
     login_hint: str | None
+    response_mode: str  # of the answer: ``query`` or ``form_post``
 
     @classmethod
     def read(cls, unverified: UnverifiedParameters, config: ReceiverConfig) -> LoginRequest:
         """Read the request. An unsafe target is replaced by the default one.
 
         Raises:
-            RequestMalformedError: A parameter is sent twice or not of its form, or ``iss`` names
-                another issuer than this receiver's.
+            RequestMalformedError: A parameter is sent twice or not of its form, ``iss`` names
+                another issuer than this receiver's, or a token is wanted in an address where
+                the setting does not want it there.
 
         Source: OpenID Connect Core 1.0, section 4.
         """
@@ -48,6 +50,7 @@ class LoginRequest(NamedTuple):
             prompt=prompt,
             max_age=min(ages, default=None),
             login_hint=read.login_hint(),
+            response_mode=_response_mode(read.text("response_mode"), config),
         )
 
     def authorization_url(self, config: ReceiverConfig, attempt: Attempt) -> str:
@@ -62,7 +65,14 @@ class LoginRequest(NamedTuple):
             "max_age": None if self.max_age is None else str(int(self.max_age.total_seconds())),
             "login_hint": self.login_hint,
         }
-        return with_parameters(config.authorization_request, parameters)
+        return with_parameters(config.authorization_requests[self.response_mode], parameters)
+
+
+def _response_mode(unverified_mode: str | None, config: ReceiverConfig) -> str:
+    mode = config.response_mode if unverified_mode is None else unverified_mode
+    if mode not in config.authorization_requests:
+        raise RequestMalformedError("response_mode: not one that this service asks for")
+    return mode
 
 
 def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import url_for
+from flask import request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.errors import (
@@ -11,13 +11,15 @@ from flask_handoff.errors import (
     DependencyUnavailableError,
     HandoffRejectedError,
     RequestMalformedError,
+    SessionNotKeptError,
 )
 from flask_handoff.signals import handoff_rejected
 from flask_handoff.web.events import report_rejected
-from flask_handoff.web.responses import error_page, see_other, unavailable_page
+from flask_handoff.web.responses import error_page, unavailable_page
 
 from .attempts import Attempt
 from .context import ReceiverContext, receiver_context
+from .landing import MOST_LANDINGS, lead_on
 
 _NOT_ACCEPTED = "The sign-in server did not accept the request of this service."
 _ERROR_SENTENCES = {
@@ -32,6 +34,13 @@ _ERROR_SENTENCES = {
     "unauthorized_client": _NOT_ACCEPTED,
     "unsupported_response_type": _NOT_ACCEPTED,
 }
+_USUAL_CAUSES = (
+    "the browser was signed in twice within seconds, and live_session() finds no session; usual "
+    "causes: processes with different SECRET_KEYs; SESSION_COOKIE_DOMAIN is not this site's; "
+    "SESSION_COOKIE_SECURE on http; SESSION_COOKIE_SAMESITE=Strict without "
+    "HANDOFF_LANDING=refresh; a hook that is a coroutine function; "
+    "live_session reads what sign_in does not write"
+)
 # To a silent request (prompt=none): the user is not signed in there any more, or may not enter.
 _NOT_CONFIRMED = frozenset(
     {
@@ -67,7 +76,7 @@ def _not_confirmed(
         return None
     if unverified_error not in _NOT_CONFIRMED:
         return None
-    return see_other(receiver.not_confirmed(attempt.target))
+    return lead_on(receiver.config, receiver.not_confirmed(attempt.target))
 
 
 def _denied(attempt: Attempt, known: str) -> Response:
@@ -100,6 +109,28 @@ def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Res
     )
     if attempt is not None:
         receiver_context().attempts.forget(response, attempt)
+    return response
+
+
+def session_not_kept(receiver: ReceiverContext, target: str) -> Response | None:
+    """Answer a browser that was signed in again and again, and kept no session; None for others.
+
+    It ends a loop that no browser ends: not every step of it is a redirect.
+    """
+    if receiver.landings.count(request) < MOST_LANDINGS or receiver.live_session() is not None:
+        return None
+    report_rejected("handoff", handoff_rejected, SessionNotKeptError(_USUAL_CAUSES))
+    response = error_page(
+        "handoff/rejected.html",
+        403,
+        title="Your sign-in was not kept",
+        sentence="You were signed in just now, and this service has forgotten it again. If your "
+        "browser refuses cookies, allow them for this site. Otherwise tell whoever runs it: "
+        "the log says what the usual causes are.",
+        again_url=url_for(".login", target_link_uri=target),
+        again_label="Try again",
+    )
+    receiver.landings.forget(response)
     return response
 
 

@@ -1,38 +1,38 @@
-"""Guards that a request meets first: is it for our host, and is its body bounded?"""
+"""Guards that a request meets first: is it for our host, and is its body bounded?
+
+The extensions guard their own endpoints, and leave the rest of the application alone. What guards a
+whole application is taken by name: ``answer_only_to(app, base_url)``.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from flask import Flask, abort, redirect, request
-from werkzeug.exceptions import BadHost, LengthRequired, RequestEntityTooLarge
+from flask import Flask, Request, abort, redirect, request
+from werkzeug.exceptions import BadHost, LengthRequired, RequestEntityTooLarge, SecurityError
 from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
-from flask_handoff.addresses import is_loopback
+from flask_handoff.addresses import is_loopback, origin_of
 from flask_handoff.errors import ConfigurationError
 
-from .current import this_g, this_request
+from .current import this_app, this_g, this_request
 
 MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
 
 _EXTENSION = "handoff_request_guards"
-_INTERNAL_FOLDER = "/.well-known/"
-_INTERNAL_PATHS = (
-    "/healthz",
-    "/readyz",
-    "/introspect",
-    "/sso/backchannel-logout",
-    "/sso/revocations",
-)
 _DATES = {"HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"}
-_HIGHEST_PORT = 65535
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_LONGEST_SHOWN = 100  # characters of a host, in the log
 # A name and a port: no user, no path, and nothing that a lenient reader of URLs leaves out.
 _HOST = re.compile(r"(?P<name>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?", re.ASCII)
+
+_log = logging.getLogger("flask_handoff")
 
 
 def request_id() -> str:
@@ -47,46 +47,123 @@ def request_id() -> str:
     return identifier
 
 
-def answer_only_to(app: Flask, base_url: str, internal_hosts: frozenset[str]) -> None:
+class _Endpoints(NamedTuple):
+    """The endpoints of one extension."""
+
+    base_url: str
+    internal_hosts: Collection[str]
+    for_machines: Collection[str]  # those of them that machines ask
+
+
+class _Guards:
+    """What is guarded in one application."""
+
+    def __init__(self) -> None:
+        self.base_url: str | None = None  # of the application; None where it is not guarded
+        self.any_host: Collection[str] = ()  # its paths that answer whatever the host is
+        self.extensions: dict[str, _Endpoints] = {}  # by blueprint
+
+    @classmethod
+    def of(cls, app: Flask) -> _Guards:
+        """Return those of an application."""
+        guards: _Guards | None = app.extensions.get(_EXTENSION)
+        if guards is None:
+            guards = app.extensions[_EXTENSION] = cls()
+            # First of all: a guard that comes after somebody's before_request is none.
+            app.before_request_funcs.setdefault(None, []).insert(0, guards.check)
+        return guards
+
+    def check_base_urls(self) -> None:
+        """Refuse an application that would answer to two hosts, and to one of them only."""
+        if self.base_url is None:
+            return
+        for each in self.extensions.values():
+            if origin_of(each.base_url) != origin_of(self.base_url):
+                raise ConfigurationError(
+                    f"One application cannot be both {self.base_url} and {each.base_url}.",
+                    "Give HANDOFF_ISSUER, HANDOFF_BASE_URL and answer_only_to the same host.",
+                )
+
+    def check(self) -> Response | None:
+        """Check the current request, where it is for what is guarded."""
+        this = this_request()
+        own = self.extensions.get(this.blueprint or "")
+        base_url = self.base_url if own is None else own.base_url
+        if base_url is None:
+            if isinstance(this.routing_exception, SecurityError):  # Flask answers it with a 400
+                _log_refused(this, ",".join(this_app().config["TRUSTED_HOSTS"]))
+            return None
+        # Flask cannot build a URL where it could not read the host, and an error page may want one.
+        if isinstance(this.routing_exception, BadHost | SecurityError):
+            _log_refused(this, urlsplit(base_url).netloc)
+            text = "This server is not known by that name.\n"
+            abort(Response(text, 400, mimetype="text/plain"))
+        _drop_impossible_dates(this.environ)
+        _check_query(this.environ)
+        right_address = self._check_host(this, own, base_url)
+        # Werkzeug finds "/page" under "//page" as well: a proxy that guards paths does not.
+        if right_address is None and this.environ.get("PATH_INFO", "").startswith("//"):
+            abort(404)
+        return right_address
+
+    def _check_host(self, this: Request, own: _Endpoints | None, base_url: str) -> Response | None:
+        unverified_host, base = this.environ.get("HTTP_HOST", "").lower(), urlsplit(base_url)
+        default_port = f":{_DEFAULT_PORTS[base.scheme]}"
+        ours = base.netloc.lower().removesuffix(default_port)
+        if unverified_host.removesuffix(default_port) == ours or this.path in self.any_host:
+            return None
+        if own and this.endpoint in own.for_machines and unverified_host in own.internal_hosts:
+            return None
+        if this.method in {"GET", "HEAD"} and _is_this_machine(unverified_host, base_url):
+            return redirect(origin_of(base_url) + _raw_path(this), 303)
+        _log_refused(this, base.netloc)
+        abort(400)
+
+
+def answer_only_to(app: Flask, base_url: str, *, any_host: Collection[str] = ()) -> None:
     """Refuse requests of this application that name another host, before any cookie is set.
 
     A GET under another name of this very machine is led to the base URL, so that a cookie is never
-    set on the wrong host. Internal names reach only what machines ask for.
+    set on the wrong host. The internal hosts of an extension reach what machines ask of it.
 
     Args:
         app: The whole application is guarded, not only the handoff's endpoints.
-        base_url: Scheme, host and port under which browsers know the application.
-        internal_hosts: Lower-case ``host`` or ``host:port``.
+        base_url: The address under which browsers know the application.
+        any_host: Paths that answer whatever the host is, such as ``/healthz`` for a supervisor that
+            asks by an IP address.
 
     Raises:
         ConfigurationError: The application was given another base URL before.
 
     Sources: RFC 9110, section 7.2.
     """
-    installed = app.extensions.setdefault(_EXTENSION, base_url)
-    if installed != base_url:
+    guards = _Guards.of(app)
+    if guards.base_url not in (None, base_url):
         raise ConfigurationError(
-            f"One application cannot be both {installed} and {base_url}.",
-            "Give HANDOFF_ISSUER and HANDOFF_BASE_URL the same value in it.",
+            f"One application cannot be both {guards.base_url} and {base_url}.",
+            "Call answer_only_to once only.",
         )
+    guards.base_url, guards.any_host = base_url, any_host
+    guards.check_base_urls()
 
-    def check_address() -> Response | None:
-        # Flask cannot build a URL where it could not read the host, and an error page may want one.
-        this = this_request()
-        if isinstance(this.routing_exception, BadHost):
-            text = "This server is not known by that name.\n"
-            abort(Response(text, 400, mimetype="text/plain"))
-        environ = this.environ
-        _drop_impossible_dates(environ)
-        _check_query(environ)
-        right_address = _check_host(environ.get("HTTP_HOST", "").lower(), base_url, internal_hosts)
-        # Werkzeug finds "/page" under "//page" as well: a proxy that guards paths does not.
-        if right_address is None and environ.get("PATH_INFO", "").startswith("//"):
-            abort(404)
-        return right_address
 
-    # First of all: a guard that comes after somebody's before_request is none.
-    app.before_request_funcs.setdefault(None, []).insert(0, check_address)
+def guard_endpoints(
+    app: Flask,
+    blueprint: str,
+    base_url: str,
+    internal_hosts: Collection[str],
+    for_machines: Collection[str] = (),
+) -> None:
+    """Guard the endpoints of one extension as ``answer_only_to`` guards an application.
+
+    Args:
+        blueprint: The name of the extension's blueprint.
+        internal_hosts: Lower-case ``host`` or ``host:port``, which reach *for_machines*.
+        for_machines: Names of those endpoints that machines ask, without the blueprint's.
+    """
+    guards, names = _Guards.of(app), frozenset(f"{blueprint}.{name}" for name in for_machines)
+    guards.extensions[blueprint] = _Endpoints(base_url, internal_hosts, names)
+    guards.check_base_urls()
 
 
 def answer_only_this_machine(app: Flask) -> None:
@@ -105,14 +182,6 @@ def answer_only_this_machine(app: Flask) -> None:
             abort(Response("This server answers its own machine only.\n", 403))
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_sender)
-
-
-def check_internal_host(base_url: str, internal_hosts: frozenset[str]) -> Response | None:
-    """Refuse the current request, of a path for machines, when it names another host.
-
-    For an extension's own blueprint, where the application as a whole answers to other names.
-    """
-    return _check_host(request.environ.get("HTTP_HOST", "").lower(), base_url, internal_hosts)
 
 
 def limit_bodies(app: Flask, maximum: int = MAXIMUM_BODY) -> None:
@@ -146,23 +215,16 @@ def check_body(maximum: int = MAXIMUM_BODY) -> None:
         raise RequestEntityTooLarge
 
 
-def _check_host(
-    unverified_host: str, base_url: str, internal_hosts: frozenset[str]
-) -> Response | None:
-    base = urlsplit(base_url)
-    default_port = _DEFAULT_PORTS[base.scheme]
-    if unverified_host.removesuffix(default_port) == base.netloc.lower().removesuffix(default_port):
-        return None
-    is_for_machines = request.path in _INTERNAL_PATHS or request.path.startswith(_INTERNAL_FOLDER)
-    if unverified_host in internal_hosts and is_for_machines:
-        return None
-    if (
-        request.method in {"GET", "HEAD"}
-        and _names_this_machine(base.netloc.lower())
-        and _names_this_machine(unverified_host)
-    ):
-        return redirect(base_url + _raw_path(), 303)
-    abort(400)
+def _log_refused(this: Request, expected: str) -> None:
+    """Say which host came: as a rule a proxy in front sends its own name for ours."""
+    _log.warning(
+        "host refused: host=%s expected=%s request_id=%s; a proxy in front has to pass on the host "
+        "that it was asked for: proxy_set_header Host $http_host; (nginx), ProxyPreserveHost On "
+        "(Apache)",
+        ascii(this.environ.get("HTTP_HOST", "")[:_LONGEST_SHOWN]),
+        expected,
+        request_id(),
+    )
 
 
 def _drop_impossible_dates(environ: dict[str, Any]) -> None:
@@ -182,16 +244,25 @@ def _check_query(environ: dict[str, Any]) -> None:
         abort(400)
 
 
-def _names_this_machine(unverified_host: str) -> bool:
+def _is_this_machine(unverified_host: str, base_url: str) -> bool:
+    """Tell whether a browser finds the base URL, on this machine, under this name as well.
+
+    At another port stands something else: behind a proxy that sends the back end's address as the
+    host, a redirect would come back for ever.
+    """
+    base = urlsplit(base_url)
+    default_port = _DEFAULT_PORTS[base.scheme]
     form = _HOST.fullmatch(unverified_host)
-    if form is None or int(form["port"] or 0) > _HIGHEST_PORT:
+    if form is None or (form["port"] or default_port) != str(base.port or default_port):
         return False
-    name = form["name"].strip("[]")
     # Browsers find every such name here (RFC 6761, section 6.3); other programs may not.
-    return name.endswith(".localhost") or is_loopback(name)
+    return all(
+        name.endswith(".localhost") or is_loopback(name)
+        for name in (form["name"].strip("[]"), base.hostname or "")
+    )
 
 
-def _raw_path() -> str:
-    path = quote(request.path, safe="/:@!$&'()*+,;=~")
-    query = quote(request.query_string, safe="/?:@!$&'()*+,;=~%")
+def _raw_path(this: Request) -> str:
+    path = quote(this.root_path.rstrip("/") + this.path, safe="/:@!$&'()*+,;=~")
+    query = quote(this.query_string, safe="/?:@!$&'()*+,;=~%")
     return f"{path}?{query}" if query else path

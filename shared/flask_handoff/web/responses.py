@@ -89,7 +89,9 @@ def unavailable_page(
 
 
 def post_page(action: str, fields: Mapping[str, str]) -> Response:
-    """Render a page that posts *fields* to *action* by itself, or by a button without script.
+    """Render a page that posts *fields* to *action* by itself, or by its button.
+
+    The button is always there: the application may add a policy that stops the script.
 
     The action is an absolute URL, or a path of this site.
 
@@ -106,10 +108,10 @@ def post_page(action: str, fields: Mapping[str, str]) -> Response:
 
 
 def landing_page(target: str) -> Response:
-    """Render a page that leads to *target* by itself, a path that ``check_return_to`` has passed.
+    """Render a page that leads to *target* by itself, an address of this site.
 
-    A SameSite=Strict cookie is not sent along a redirect chain that began on another site, but it
-    is sent from a page of this site.
+    A redirect chain ends here. Chromium holds form-action of a page that posts against the whole
+    chain behind it; and a SameSite=Strict cookie is not sent along one that began on another site.
     """
     policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     return _page(render_template("handoff/landing.html", target=target), 200, policy)
