@@ -54,13 +54,18 @@ class Answer:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The filled-in fields of the page's forms."""
-        return {name: html.unescape(value) for name, value in _FIELD.findall(self.text)}
+        """The filled-in fields of the forms in the page's content."""
+        return {name: html.unescape(value) for name, value in _FIELD.findall(self._content)}
+
+    @property
+    def _content(self) -> str:
+        """The page without its menu, which has forms of its own."""
+        return self.text.partition("<main")[2]
 
     @property
     def action(self) -> str:
-        """Where the page's first form leads."""
-        found = _ACTION.search(self.text)
+        """Where the first form of the page's content leads."""
+        found = _ACTION.search(self._content)
         return urljoin(self.url, html.unescape(found[1])) if found else self.url
 
 

@@ -33,7 +33,7 @@ def check_of(name: str) -> Check:
 
 def _described(name: str, code: Callable[..., Any]) -> Check:
     text = inspect.cleandoc(code.__doc__ or "").partition("\n\n")[0]
-    return Check(name, " ".join(text.split()), code.__module__)
+    return Check(name, " ".join(text.replace("*", "").split()), code.__module__)
 
 
 _CHECKS = {

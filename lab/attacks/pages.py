@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from lab.same_origin import check_sender
+
 from .bench import Bench, Result
 from .browsers import BenchError
 from .catalogue import ATTACKS, Attack, groups
@@ -53,6 +55,7 @@ def run(name: str) -> Response | tuple[str, int]:
     """Run an attack. Only a form of this site does: no page elsewhere attacks with our hands."""
     found = _attack(name)
     check_sender()
+    check_form_token()
     try:
         result = _bench().run(found)
     except BenchError as error:
@@ -60,10 +63,8 @@ def run(name: str) -> Response | tuple[str, int]:
     return redirect(url_for(".attack", name=name, result=result, _anchor="result"), 303)
 
 
-def check_sender() -> None:
-    """Refuse (403) what no form of this site has sent."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        abort(403)
+def check_form_token() -> None:
+    """Refuse (403) what no form of the bench has sent."""
     given = request.form.get("form_token", "").encode()
     if not hmac.compare_digest(given, _form_token().encode()):
         abort(403)
