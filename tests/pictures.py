@@ -56,7 +56,14 @@ def places(demo):
     demo.page.goto(demo.lab)
 
 
-PAGES = {"journey": journey, "places": places}
+def attack(demo):
+    demo.page.goto(f"{demo.lab}/attacks")
+    demo.page.get_by_role("button", name="Run it: A used token is used again").click()
+    for verdict in ("stands", "falls"):
+        demo.page.locator(f".verdict.{verdict}").wait_for()
+
+
+PAGES = {"journey": journey, "attack": attack, "places": places}
 
 
 def usual_or_free(port):
