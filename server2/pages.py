@@ -50,6 +50,7 @@ def init_app(app: Flask, config: Config) -> None:
         issuer=str(config.handoff["HANDOFF_ISSUER"]),
         base_url=config.base_url,
         demo=config.demo,
+        just_arrived=just_arrived,
         lab_url=config.lab.url if config.lab else "",
         sign_in_url=handoff.login_url,
     )
@@ -57,11 +58,11 @@ def init_app(app: Flask, config: Config) -> None:
     @app.context_processor
     def visitor() -> dict[str, Any]:
         # Not looked up here: an error page has to come out while the database is away.
-        session: Session | None = g.get("session")
-        return {"visitor": session, "just_arrived": session is not None and _is_new(session)}
+        return {"visitor": g.get("session")}
 
 
-def _is_new(session: Session) -> bool:
+def just_arrived(session: Session) -> bool:
+    """Tell whether the person has come here within the last minutes."""
     return current_time() - session.started_at < JUST_ARRIVED
 
 
