@@ -93,14 +93,13 @@ class Trial:
         self._opened.callback(receiver.close)
         return receiver
 
-    def enter_tutorial(
-        self, token: str, note: str, browser: Browser | None = None, **parameters: str
-    ) -> str:
+    def enter_tutorial(self, token: str, note: str) -> str:
         """Open the tutorial's callback with a token, and return what its page says then."""
-        browser = browser or self.at_tutorial()
-        query = "".join(f"&{name}={value}" for name, value in parameters.items())
-        browser.get(f"{self.tutorial_url}/callback?token={token}{query}", note)
-        return browser.get(f"{self.tutorial_url}/").text
+        browser = self.at_tutorial()
+        answer = browser.get(f"{self.tutorial_url}/callback?token={token}", note)
+        if answer.location:
+            answer = browser.get(answer.location, "There the tutorial says")
+        return answer.text
 
     def lets_in(self, token: str, note: str) -> bool:
         """Open the tutorial's callback with a token, and return whether that signs anybody in."""
