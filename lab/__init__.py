@@ -16,7 +16,7 @@ from flask_service import access_log, command_line, error_pages, health, logs, s
 from flask_service.application import Application
 from flask_service.hop import MAXIMUM
 
-from . import current, intake, journey, places, sessions
+from . import attacks, current, intake, journey, places, sessions
 from .config import Config
 from .hops import Hops
 
@@ -43,6 +43,7 @@ def create_app(config: Config | None = None) -> Flask:
     journey.init_app(app)
     other = _application("lab.attacker", config, hops, config.attacker_url)
     places.init_apps(app, other)
+    attacks.init_apps(app, other, config, hops)
     sessions.init_app(app)
 
     answer, answer_as_attacker = app.wsgi_app, other.wsgi_app

@@ -73,6 +73,18 @@ class Hops:
             self._lock.wait_for(lambda: request_id in self._by_request, within)
             return self._by_request[request_id]
 
+    def by_user_agent(self, user_agent: str) -> Hop:
+        """Return the newest hop of a program that names itself so.
+
+        Raises:
+            KeyError: There is none, not yet, or no more.
+        """
+        with self._lock:
+            for hop in reversed(self._by_request.values()):
+                if hop.user_agent == user_agent:
+                    return hop
+        raise KeyError(user_agent)
+
     def newest(self) -> list[tuple[str, list[Hop]]]:
         """Return the journeys whose token is known, with their ids, the newest first."""
         with self._lock:

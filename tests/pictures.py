@@ -43,15 +43,32 @@ class Demo:
         self.page.get_by_role("link", name="Continue to Notes").wait_for()
 
 
+def journey(demo):
+    demo.sign_in()
+    demo.page.get_by_role("link", name="Continue to Notes").click()
+    demo.page.get_by_role("link", name="See each step of it").click()
+    while not demo.page.get_by_role("heading", name="You are in").count():
+        demo.page.reload()  # SERVER2 tells of the last hop when it has answered
+    demo.page.goto(f"{demo.page.url}#hops")
+
+
 def places(demo):
     demo.page.goto(demo.lab)
 
 
-PAGES = {"places": places}
+def attack(demo):
+    demo.page.goto(f"{demo.lab}/attacks")
+    demo.page.get_by_role("button", name="Run it: A used token is used again").click()
+    for verdict in ("stands", "falls"):
+        demo.page.locator(f".verdict.{verdict}").wait_for()
+
+
+PAGES = {"journey": journey, "attack": attack, "places": places}
 
 
 def usual_or_free(port):
     with socket.socket() as probe, suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
         return port
     return free_port()
@@ -88,7 +105,7 @@ def take(page, name, picture):
     """Take the picture of the page that is open, when all its texts are there."""
     page.mouse.move(0, 0)
     for text in TEXTS[name]["texts"]:
-        page.get_by_text(text).first.wait_for()
+        page.get_by_text(text).filter(visible=True).first.wait_for()
     page.screenshot(path=picture)
     if picture.stat().st_size > LARGEST:
         raise SystemExit(f"{picture.name} is larger than {LARGEST} bytes.")
