@@ -37,7 +37,13 @@ class OwnIssuer:
     """Signs whatever it is told to, which an issuer should not."""
 
     def __init__(self) -> None:
-        self.published: list[SigningKey] = []
+        self._published: list[SigningKey] = []
+
+    @property
+    def published(self) -> list[SigningKey]:
+        """The keys that everybody finds; that of the attacks is always among them."""
+        self.publish(self.key)
+        return self._published
 
     @cached_property
     def key(self) -> SigningKey:
@@ -51,12 +57,12 @@ class OwnIssuer:
 
     def withdraw(self, key: SigningKey) -> None:
         """Publish a key no longer."""
-        self.published = [each for each in self.published if each is not key]
+        self._published = [each for each in self._published if each is not key]
 
     def publish(self, key: SigningKey) -> None:
         """Publish a key, also one that was withdrawn."""
-        if key not in self.published:
-            self.published = [*self.published, key]
+        if key not in self._published:
+            self._published = [*self._published, key]
 
     def token(
         self,
