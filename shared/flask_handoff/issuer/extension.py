@@ -177,7 +177,9 @@ class HandoffIssuer(PagesOfIssuer):
             hooks=self._hooks,
             clients=known,
             keys=keys,
-            minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
+            minter=TokenMinter(
+                issuer=config.issuer, key_ring=keys, genuine=verifier.genuine, clock=clock
+            ),
             access_verifier=verifier,
             carrier=RequestCarrier.of(secret_keys, known, codes, refresh_tokens),
             valid_after=valid_after,

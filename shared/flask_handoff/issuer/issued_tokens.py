@@ -11,7 +11,7 @@ from flask_handoff.keys import KeySource
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import token_revoked
 from flask_handoff.stores import Revocations, RevokedTokenStore
-from flask_handoff.tokens import AccessTokenVerifier, IssuedTokenVerifier
+from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, IssuedTokenVerifier
 from flask_handoff.web.bearer import about
 from flask_handoff.web.events import send
 
@@ -44,6 +44,7 @@ class IssuedTokens(NamedTuple):
             audience=own.audience,
             keys=own.keys,
             revocations=own.revocations,
+            genuine=own.genuine,
             clock=own.clock,
         )
         return cls(store, verifier)
@@ -107,6 +108,7 @@ def own_verifier(
         audience=issuer,
         keys=keys,
         revocations=_OwnRevocations(valid_after, revocations),
+        genuine=GenuineTokens(),
         clock=clock,
     )
 
