@@ -13,7 +13,7 @@ from flask_handoff.errors import (
     TokenSignatureError,
 )
 from flask_handoff.keys import VerificationKey
-from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens
+from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, TokenMinter
 from tests.token_trial import ISSUER, SERVICE, AccessTrial
 
 KEYS = [rsa.generate_private_key(65537, 2048).public_key() for _ in range(2)]
@@ -147,6 +147,52 @@ def test_a_genuine_token_for_another_service_stays_refused(trial):
         with pytest.raises(TokenClaimError) as refusal:
             trial.verify(token)
         assert refusal.value.claim == "aud"
+
+
+@pytest.fixture
+def mint(trial, keys, key_ring, clock):
+    """Mints a token where it will be presented."""
+    keys.signing_key = key_ring.signing_key
+    minter = TokenMinter(issuer=ISSUER, key_ring=keys, genuine=trial.verifier.genuine, clock=clock)
+
+    def mint_token():
+        return minter.mint_access(
+            subject="ada",
+            client_id="program",
+            audience=SERVICE,
+            scope=frozenset({"notes:read"}),
+            session_id="a-session",
+            jwt_id="a" * 43,
+        )
+
+    return mint_token
+
+
+def test_what_was_minted_here_is_known_and_says_the_same(trial, keys, mint):
+    key = keys.replace_by_watched()
+    token = mint()
+    known = trial.verify(token)
+    assert key.used == 0
+    trial.verifier.genuine = None
+    assert trial.verify(token) == known
+    assert key.used > 0
+
+
+def test_what_was_minted_here_dies_with_its_key(trial, keys, mint):
+    token = mint()
+    keys.published.clear()
+    with pytest.raises(TokenKeyUnknownError):
+        trial.verify(token)
+
+
+def test_a_key_withdrawn_while_it_signs_makes_nothing_known(trial, keys, mint):
+    (published,) = keys.published.items()
+    keys.published.clear()
+    token = mint()
+    keys.published.update([published])
+    key = keys.replace_by_watched()
+    trial.verify(token)
+    assert key.used > 0
 
 
 def test_of_too_many_the_one_presented_least_lately_goes():

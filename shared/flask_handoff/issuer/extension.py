@@ -25,10 +25,9 @@ from flask_handoff.stores import (
     CodeStore,
     RefreshStore,
     ReplayStore,
-    Revocations,
     RevokedTokenStore,
 )
-from flask_handoff.tokens import IDTokenHintVerifier, TokenMinter
+from flask_handoff.tokens import IDTokenHintVerifier
 from flask_handoff.web.request_guards import guard_endpoints
 
 from .blueprint import BLUEPRINT, FOR_MACHINES, make_blueprint
@@ -49,7 +48,7 @@ from .context import (
     issuer_context,
 )
 from .grants import TokenUserHook
-from .issued_tokens import IssuedTokens, own_verifier
+from .issued_tokens import IssuedTokens, own_tokens
 from .logout import deliver_logout
 from .logout_request import LogoutCarrier
 from .pages import PagesOfIssuer
@@ -169,15 +168,15 @@ class HandoffIssuer(PagesOfIssuer):
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
         secret_keys = read_secret_keys(app)
-        revocations = Revocations(codes, refresh_tokens, revoked_tokens)
         valid_after = ValidAfterRule(self._valid_after, clock, sleep)
-        verifier = own_verifier(config.issuer, keys, revocations, valid_after, clock)
+        stores = codes, refresh_tokens, revoked_tokens
+        minter, verifier = own_tokens(config.issuer, keys, stores, valid_after, clock)
         context = app.extensions[EXTENSION] = IssuerContext(
             config=config,
             hooks=self._hooks,
             clients=known,
             keys=keys,
-            minter=TokenMinter(issuer=config.issuer, key_ring=keys, clock=clock),
+            minter=minter,
             access_verifier=verifier,
             carrier=RequestCarrier.of(secret_keys, known, codes, refresh_tokens),
             valid_after=valid_after,

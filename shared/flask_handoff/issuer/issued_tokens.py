@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
 from flask_handoff.claims import AccessClaims, Clock, SignedInUser, UnverifiedToken
 from flask_handoff.errors import AccessTokenError, ClientUnknownError
-from flask_handoff.keys import KeySource
+from flask_handoff.keys import IssuerKeys
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import token_revoked
-from flask_handoff.stores import Revocations, RevokedTokenStore
-from flask_handoff.tokens import AccessTokenVerifier, IssuedTokenVerifier
+from flask_handoff.stores import Revocations, RevocationStore, RevokedTokenStore
+from flask_handoff.tokens import (
+    AccessTokenVerifier,
+    GenuineTokens,
+    IssuedTokenVerifier,
+    TokenMinter,
+)
 from flask_handoff.web.bearer import about
 from flask_handoff.web.events import send
 
@@ -44,6 +50,7 @@ class IssuedTokens(NamedTuple):
             audience=own.audience,
             keys=own.keys,
             revocations=own.revocations,
+            genuine=own.genuine,
             clock=own.clock,
         )
         return cls(store, verifier)
@@ -94,21 +101,29 @@ class _OwnRevocations(NamedTuple):
         self.stores.check_not_revoked(claims, token)
 
 
-def own_verifier(
+def own_tokens(
     issuer: str,
-    keys: KeySource,
-    revocations: Revocations,
+    keys: IssuerKeys,
+    stores: Iterable[RevocationStore | None],
     valid_after: ValidAfterRule,
     clock: Clock,
-) -> AccessTokenVerifier:
-    """Make what verifies the access tokens that are for the issuer itself."""
-    return AccessTokenVerifier(
+) -> tuple[TokenMinter, AccessTokenVerifier]:
+    """Make what mints tokens, and what verifies the access tokens that are for the issuer itself.
+
+    A signature that was made here is known to be good.
+    """
+    genuine = GenuineTokens()
+    minter = TokenMinter(issuer=issuer, key_ring=keys, genuine=genuine, clock=clock)
+    revocations = _OwnRevocations(valid_after, Revocations(*stores))
+    verifier = AccessTokenVerifier(
         issuer=issuer,
         audience=issuer,
         keys=keys,
-        revocations=_OwnRevocations(valid_after, revocations),
+        revocations=revocations,
+        genuine=genuine,
         clock=clock,
     )
+    return minter, verifier
 
 
 def user_of(

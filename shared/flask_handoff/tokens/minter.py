@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from flask_handoff.claims import Clock, Revocation, SignedInUser, system_clock
+from flask_handoff.errors import TokenKeyUnknownError
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.profiles import (
     ACCESS,
@@ -19,6 +21,7 @@ from flask_handoff.profiles import (
     TokenProfile,
 )
 
+from .genuine_tokens import GenuineTokens
 from .strict_jwt import sign_token
 
 
@@ -29,11 +32,20 @@ class TokenMinter:
         issuer: The ``iss`` of every token: SERVER1's public base URL.
         key_ring: Where the signing key comes from: a ``KeyRing``, a ``WatchedKeyRing``, or
             ``ExternalKeys``.
+        genuine: Where access tokens come back to their issuer: is told of each that is minted.
     """
 
-    def __init__(self, *, issuer: str, key_ring: IssuerKeys, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        key_ring: IssuerKeys,
+        genuine: GenuineTokens | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
         self._issuer = issuer
         self._key_ring = key_ring
+        self._genuine = genuine
         self._clock = clock
 
     def mint(
@@ -180,7 +192,12 @@ class TokenMinter:
             "iat": issued_at,
             "exp": issued_at + int(profile.lifetime.total_seconds()),
         }
-        return sign_token(payload, self._key_ring.signing_key, typ=profile.typ)
+        key = self._key_ring.signing_key
+        token = sign_token(payload, key, typ=profile.typ)
+        if self._genuine is not None and profile is ACCESS:
+            with suppress(TokenKeyUnknownError):  # withdrawn meanwhile
+                self._genuine.keep(token, self._key_ring.key(key.kid), payload)
+        return token
 
 
 def claims_about(user: SignedInUser, scope: frozenset[str]) -> dict[str, object]:
