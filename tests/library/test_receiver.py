@@ -169,7 +169,7 @@ def test_the_attacker_s_own_token_signs_the_victim_in_nowhere(issuer, receiver):
     [
         lambda value: value.replace(".", "x.", 1)[1:],
         lambda value: value[: value.rindex(".") + 1] + "L2V2aWw",
-        lambda value: value.replace(".1767268800.", ".1767268801."),
+        lambda value: value.replace(".1767268800000000.", ".1767268800000001."),
         lambda value: f"{value}.0",
     ],
     ids=["other random value", "other target", "later start", "any age of the sign-in"],

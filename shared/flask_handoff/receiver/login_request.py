@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import NamedTuple
 
 from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import RequestMalformedError, UnsafeReturnToError
 from flask_handoff.return_to import target_path
+from flask_handoff.web import request_id
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .attempts import Attempt
 from .config import ReceiverConfig
+
+_log = logging.getLogger("flask_handoff")
 
 _NOT_TARGETS = ("/sso", "/logout")  # landing there would begin again, or sign out
 
@@ -26,7 +30,7 @@ class LoginRequest(NamedTuple):
 
     @classmethod
     def read(cls, unverified: UnverifiedParameters, config: ReceiverConfig) -> LoginRequest:
-        """Read the request. An unsafe target is replaced by the default one.
+        """Read the request. An unsafe target is replaced by the default one, with a log line.
 
         Raises:
             RequestMalformedError: A parameter is sent twice or not of its form, or ``iss`` names
@@ -66,7 +70,16 @@ class LoginRequest(NamedTuple):
 
 
 def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:
+    if unverified_target is None:
+        return config.default_target
     try:
-        return target_path(unverified_target or "", base_url=config.base_url, excluded=_NOT_TARGETS)
-    except UnsafeReturnToError:
+        return target_path(unverified_target, base_url=config.base_url, excluded=_NOT_TARGETS)
+    except UnsafeReturnToError as error:
+        # Not the target: it is a stranger's text, or holds what is nobody's business.
+        _log.warning(
+            "target replaced by the default one: code=%s reason=%s request_id=%s",
+            error.code,
+            error,
+            request_id(),
+        )
         return config.default_target
