@@ -262,7 +262,7 @@ def _find(held_sha256: str) -> Session | None:
         Account(row.account_id, row.issuer, row.subject, row.name, row.email),
         frozenset(row.scope.split()),
         row.issuer_session_id,
-        LiveSession(row.handle, row.token_sha256, row.target),
+        LiveSession(row.handle, row.token_sha256, row.target, row.issuer, row.subject),
         row.auth_time,
         row.started_at,
     )

@@ -127,11 +127,35 @@ def test_another_token_does_not_land_in_a_session_it_did_not_open(browser, heard
     assert heard.errors() == ["attempt_unknown"]
 
 
-def test_a_callback_without_a_token_of_the_session_is_judged_in_full(browser, heard):
+def test_a_token_whose_attempt_is_gone_is_spent_and_its_user_goes_on(travellers, store):
+    browser, heard = travellers
+    late = browser.come_back("/late")
+    browser.begin()
+    for name in browser.attempts():
+        browser.plant(name, "", max_age=0)
     browser.arrive("/notes")
-    strayed = with_query(browser.come_back("/x").location, state="s" * 43)
-    assert is_uniform_refusal(browser.get(strayed))
+    session_cookie = browser.cookies()["session"]
+    assert landed_at(browser.follow(late)) == "/"
+    assert browser.cookies()["session"] == session_cookie
     assert heard.errors() == ["attempt_unknown"]
+    assert len(store.claimed) == 2
+    assert is_uniform_refusal(browser.follow(late)), "it is spent"
+
+
+def test_a_token_of_another_account_does_not_go_on_in_a_session(browser, heard):
+    late = browser.come_back("/late")
+    for name in browser.attempts():
+        browser.plant(name, "", max_age=0)
+    browser.sign_in("grace")
+    browser.arrive("/notes")
+    assert is_uniform_refusal(browser.follow(late))
+    assert heard.errors() == ["attempt_unknown"]
+
+
+def test_a_token_that_is_not_genuine_does_not_go_on_in_a_session(browser, heard):
+    browser.arrive("/notes")
+    forged = with_query(browser.come_back("/x").location, state="s" * 43, id_token="a.b.c")
+    assert is_uniform_refusal(browser.get(forged))
 
 
 # Another browser, another attempt.

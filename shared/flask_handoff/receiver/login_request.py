@@ -6,6 +6,8 @@ import logging
 from datetime import timedelta
 from typing import NamedTuple
 
+from flask import Request
+
 from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import RequestMalformedError, UnsafeReturnToError
 from flask_handoff.return_to import target_path
@@ -67,6 +69,21 @@ class LoginRequest(NamedTuple):
             "login_hint": self.login_hint,
         }
         return with_parameters(config.authorization_request, parameters)
+
+
+def is_navigation(request: Request) -> bool:
+    """Tell whether a person goes somewhere: no script, frame or prefetch that meets a sign-in.
+
+    Browsers that do not say so, and programs, are believed.
+
+    Source: Fetch Metadata Request Headers (W3C), sections 2.1 and 2.2.
+    """
+    sent = request.headers
+    return (
+        sent.get("Sec-Fetch-Mode", "navigate") == "navigate"
+        and sent.get("Sec-Fetch-Dest", "document") == "document"
+        and not sent.get("Sec-Purpose", "").startswith("prefetch")
+    )
 
 
 def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:
