@@ -160,7 +160,16 @@ def test_the_issuer_is_asked_for_a_token_bound_to_the_attempt(build_receiver, cl
         "prompt": "login",
         "max_age": "0",
         "login_hint": "ada",
+        "target_link_uri": "/notes",
     }
+
+
+def test_a_foreign_provider_does_not_learn_the_target(build_receiver, clock):
+    config = ReceiverConfig(build_receiver(HANDOFF_POLICY="oidc"))
+    url = LoginRequest("/notes", None, None, None).authorization_url(
+        config, Attempt.begin("/notes", None, clock())
+    )
+    assert "target_link_uri" not in query_of(url)
 
 
 def test_what_was_not_asked_for_is_not_in_the_request(read, build_receiver, clock):

@@ -1,4 +1,6 @@
 import hashlib
+import html
+import re
 
 import pytest
 
@@ -301,3 +303,15 @@ def test_the_receiver_may_want_young_sign_ins_always(build_issuer, build_receive
     clock.tick(seconds=61)
     assert query_of(browser.begin())["max_age"] == "60"
     assert browser.come_back().location.startswith("/login?")
+
+
+def test_who_takes_too_long_to_sign_in_is_led_back_to_where_they_were_going(pair, clock):
+    browser = Browser(*pair)
+    to_sign_in = browser.come_back("/notes?page=2")
+    clock.tick(seconds=ATTEMPT_SECONDS)
+    resumed = browser.sign_in(**query_of(to_sign_in.location))
+    too_late = browser.get(ISSUER + resumed.location)
+    assert (too_late.status_code, "Continue to Notes" in too_late.text) == (400, True)
+    [again] = re.findall(r'href="(http[^"]+)"', too_late.text)
+    begun = browser.get(html.unescape(again))
+    assert landed_at(browser.follow(browser.get(begun.location))) == "/notes?page=2"

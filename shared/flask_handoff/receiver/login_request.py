@@ -68,6 +68,9 @@ class LoginRequest(NamedTuple):
             "max_age": None if self.max_age is None else str(int(self.max_age.total_seconds())),
             "login_hint": self.login_hint,
         }
+        if config.policy == "handoff" and attempt.target != config.default_target:
+            # For its pages from which somebody has to begin anew; a foreign provider learns none.
+            parameters["target_link_uri"] = attempt.target
         return with_parameters(config.authorization_request, parameters)
 
 
