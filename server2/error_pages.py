@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from flask import Flask, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from flask_handoff import request_id
-from flask_handoff.errors import UnsafeReturnToError
-from flask_handoff.return_to import check_return_to
 from flask_service import error_pages
 from flask_service.error_pages import database_error, error_page
 
@@ -61,12 +61,13 @@ def _signed_out(error: SignedOutError) -> Response | tuple[str, int]:
     return _unsaved(signed_out=True)
 
 
-def _this_page() -> str | None:
-    query = request.query_string.decode("ascii", "replace")
-    try:
-        return check_return_to(f"{request.path}?{query}" if query else request.path)
-    except UnsafeReturnToError:
-        return None
+def _this_page() -> str:
+    # As it was asked for; the path is decoded, the query is not. /sso/login checks both.
+    path, query = (
+        quote(request.path, safe="/:@!$&'()*+,;=~"),
+        request.query_string.decode("latin-1"),
+    )
+    return f"{path}?{query}" if query else path
 
 
 def _unsaved(*, signed_out: bool) -> tuple[str, int]:

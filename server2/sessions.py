@@ -41,7 +41,7 @@ sessions = sa.Table(
     sa.Column("token_issued_at", Instant, nullable=False),
     sa.Column("token_sha256", sa.String(64), nullable=False),
     sa.Column("kid", sa.String(64), nullable=False, index=True),  # of the token's key
-    sa.Column("target", sa.String(512), nullable=False),
+    sa.Column("target", sa.String(2048), nullable=False),
     sa.Column("auth_time", Instant),
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("last_seen_at", Instant, nullable=False, index=True),
@@ -262,7 +262,7 @@ def _find(held_sha256: str) -> Session | None:
         Account(row.account_id, row.issuer, row.subject, row.name, row.email),
         frozenset(row.scope.split()),
         row.issuer_session_id,
-        LiveSession(row.handle, row.token_sha256, row.target),
+        LiveSession(row.handle, row.token_sha256, row.target, row.issuer, row.subject),
         row.auth_time,
         row.started_at,
     )

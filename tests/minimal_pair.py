@@ -233,7 +233,10 @@ def receiver_app(keys, replay_store, clock, listens=True, not_confirmed=None, **
     def live_session():
         app.extensions["looks_up"]()
         arrival = sessions.get(session.get("id"))
-        return arrival and LiveSession("session", arrival.token_sha256, arrival.target)
+        if arrival is None:
+            return None
+        account = arrival.claims.issuer, arrival.claims.subject
+        return LiveSession("session", arrival.token_sha256, arrival.target, *account)
 
     def end_sessions(logout):
         app.extensions["ends"](logout)

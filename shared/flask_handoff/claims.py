@@ -275,8 +275,12 @@ class LiveSession:
     Args:
         handle: The session's public reference, fit for a log.
         token_sha256, target: From the ``Arrival`` that opened it.
+        issuer, subject: From its claims. With them a late token of the same account, whose attempt
+            is gone, leads to the default page in place of an error page.
     """
 
     handle: str
     token_sha256: str
     target: str
+    issuer: str | None = None
+    subject: str | None = None

@@ -44,6 +44,7 @@ RECEIVER_SETTINGS: Mapping[str, str | None] = {
     "HANDOFF_DEFAULT_TARGET": "/",
     "HANDOFF_MAX_AGE": "",
     "HANDOFF_LANDING": "redirect",
+    "HANDOFF_LEEWAY": "5",
     "HANDOFF_ATTEMPT_COOKIE": "handoff_tx_",
     "HANDOFF_INTERNAL_HOSTS": "",
 }
@@ -69,6 +70,7 @@ API_SETTINGS: Mapping[str, str | None] = {
 }
 """The settings of a service that programs call; those of its name and keys are the receiver's."""
 
+_LONGEST_LEEWAY = timedelta(seconds=60)
 _LONGEST_ISSUER = 255  # characters; replay stores keep it beside each token
 LONGEST_URL = 1024  # characters
 _COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
@@ -185,6 +187,15 @@ class SettingReader:
         if not re.fullmatch(r"[0-9]{1,8}", str(value), re.ASCII):
             raise ConfigurationError(f"{name}: not a number of seconds.", "For example: 3600.")
         return timedelta(seconds=int(value))
+
+    def leeway(self, name: str) -> timedelta:
+        """Read by how much two clocks may differ."""
+        leeway = self.seconds(name)
+        if leeway is None or leeway > _LONGEST_LEEWAY:
+            raise ConfigurationError(
+                f"{name} must be a number of seconds, 60 at most.", "For example: 5."
+            )
+        return leeway
 
     def path(self, name: str) -> Path | None:
         """Read a path; None where nothing is given."""

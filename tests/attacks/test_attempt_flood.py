@@ -4,9 +4,9 @@ from flask_handoff import MemoryReplayStore
 from tests.minimal_pair import Browser, query_of, receiver_app
 
 FLOOD = 100
-MOST_COOKIES = 8
-MOST_CHARACTERS = 4096  # 3 KiB of those that are kept, and the one that was begun last
-LONGEST_TARGET = f"/{'x' * 511}"
+MOST_COOKIES = 12
+MOST_CHARACTERS = 6 * 1024
+LONGEST_TARGET = f"/{'x' * 2047}"
 
 
 @pytest.fixture

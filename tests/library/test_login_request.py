@@ -15,8 +15,10 @@ def read(build_receiver):
 
     def read(**given):
         settings = {name: given.pop(name) for name in list(given) if name.startswith("HANDOFF_")}
-        config = ReceiverConfig(build_receiver(**settings))
-        return LoginRequest.read({name: [value] for name, value in given.items()}, config)
+        app = build_receiver(**settings)
+        with app.app_context():
+            unverified = {name: [value] for name, value in given.items()}
+            return LoginRequest.read(unverified, ReceiverConfig(app))
 
     return read
 
@@ -36,6 +38,15 @@ def test_a_handoff_may_begin_without_any_wish(read):
         (f"{RECEIVER}/", "/"),
         ("/ssomething", "/ssomething"),
         ("/logouts", "/logouts"),
+        # What browsers send raw, and what Flask has decoded.
+        ("/notes?filter[tag]=work", "/notes?filter%5Btag%5D=work"),
+        ("/notes?q=a|b^c`{d}", "/notes?q=a%7Cb%5Ec%60%7Bd%7D"),
+        ("/caf\u00e9 1?q=\u00fc", "/caf%C3%A9%201?q=%C3%BC"),
+        ("/notes?q=%0A&p=%E9&r=100%", "/notes?q=%0A&p=%E9&r=100%25"),
+        ("/notes?q=\r\nSet-Cookie:x", "/notes?q=%0D%0ASet-Cookie:x"),
+        (f"{RECEIVER}/caf\u00e9", "/caf%C3%A9"),
+        ("/caf%E9?" + "x" * 2039, "/caf%E9?" + "x" * 2039),
+        ("/notes#note-5", "/notes"),  # browsers send none: it is lost on the way here
     ],
 )
 def test_a_page_of_this_site_is_kept_as_a_path(read, target, kept):
@@ -63,14 +74,24 @@ def test_a_page_of_this_site_is_kept_as_a_path(read, target, kept):
             "/./sso/login",
             "/a//b",
             "/a\r\nSet-Cookie: x=y",
-            "/\u00e4",
-            "/" * 513,
+            "/a%E0%80%AE",
+            "/\ud800",
         ),
-        *(f"{RECEIVER.upper()}/notes", "/notes#fragment", "/a b", "/%00", "///x", ""),
+        pytest.param("/" + "x" * 2048, id="too long"),
+        pytest.param("/?" + "\u00e4" * 400, id="too long once it is encoded"),
+        *(f"{RECEIVER.upper()}/notes", "/%00", "///x", "#x"),
     ],
 )
-def test_another_target_is_replaced_by_the_default_one(read, target):
+def test_another_target_is_replaced_by_the_default_one_and_logged(read, caplog, target):
     assert read(target_link_uri=target, HANDOFF_DEFAULT_TARGET="/home").target == "/home"
+    [record] = caplog.records
+    assert "code=unsafe_return_to" in record.getMessage()
+    assert "evil" not in record.getMessage()
+
+
+def test_no_target_is_the_default_one_and_nothing_to_log(read, caplog):
+    assert read(target_link_uri="", HANDOFF_DEFAULT_TARGET="/home").target == "/home"
+    assert caplog.records == []
 
 
 def test_the_issuer_may_be_named_and_has_to_be_ours(read):
@@ -162,7 +183,16 @@ def test_the_issuer_is_asked_for_a_token_bound_to_the_attempt(build_receiver, cl
         "prompt": "login",
         "max_age": "0",
         "login_hint": "ada",
+        "target_link_uri": "/notes",
     }
+
+
+def test_a_foreign_provider_does_not_learn_the_target(build_receiver, clock):
+    config = ReceiverConfig(build_receiver(HANDOFF_POLICY="oidc"))
+    url = LoginRequest("/notes", None, None, None, "query").authorization_url(
+        config, Attempt.begin("/notes", None, clock())
+    )
+    assert "target_link_uri" not in query_of(url)
 
 
 def test_what_was_not_asked_for_is_not_in_the_request(read, build_receiver, clock):

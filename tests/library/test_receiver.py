@@ -1,4 +1,6 @@
 import hashlib
+import html
+import re
 
 import pytest
 
@@ -127,11 +129,35 @@ def test_another_token_does_not_land_in_a_session_it_did_not_open(browser, heard
     assert heard.errors() == ["attempt_unknown"]
 
 
-def test_a_callback_without_a_token_of_the_session_is_judged_in_full(browser, heard):
+def test_a_token_whose_attempt_is_gone_is_spent_and_its_user_goes_on(travellers, store):
+    browser, heard = travellers
+    late = browser.come_back("/late")
+    browser.begin()
+    for name in browser.attempts():
+        browser.plant(name, "", max_age=0)
     browser.arrive("/notes")
-    strayed = with_query(browser.come_back("/x").location, state="s" * 43)
-    assert is_uniform_refusal(browser.get(strayed))
+    session_cookie = browser.cookies()["session"]
+    assert landed_at(browser.follow(late)) == "/"
+    assert browser.cookies()["session"] == session_cookie
     assert heard.errors() == ["attempt_unknown"]
+    assert len(store.claimed) == 2
+    assert is_uniform_refusal(browser.follow(late)), "it is spent"
+
+
+def test_a_token_of_another_account_does_not_go_on_in_a_session(browser, heard):
+    late = browser.come_back("/late")
+    for name in browser.attempts():
+        browser.plant(name, "", max_age=0)
+    browser.sign_in("grace")
+    browser.arrive("/notes")
+    assert is_uniform_refusal(browser.follow(late))
+    assert heard.errors() == ["attempt_unknown"]
+
+
+def test_a_token_that_is_not_genuine_does_not_go_on_in_a_session(browser, heard):
+    browser.arrive("/notes")
+    forged = with_query(browser.come_back("/x").location, state="s" * 43, id_token="a.b.c")
+    assert is_uniform_refusal(browser.get(forged))
 
 
 # Another browser, another attempt.
@@ -169,7 +195,7 @@ def test_the_attacker_s_own_token_signs_the_victim_in_nowhere(issuer, receiver):
     [
         lambda value: value.replace(".", "x.", 1)[1:],
         lambda value: value[: value.rindex(".") + 1] + "L2V2aWw",
-        lambda value: value.replace(".1767268800.", ".1767268801."),
+        lambda value: value.replace(".1767268800000000.", ".1767268800000001."),
         lambda value: f"{value}.0",
     ],
     ids=["other random value", "other target", "later start", "any age of the sign-in"],
@@ -277,3 +303,15 @@ def test_the_receiver_may_want_young_sign_ins_always(build_issuer, build_receive
     clock.tick(seconds=61)
     assert query_of(browser.begin())["max_age"] == "60"
     assert browser.come_back().location.startswith("/login?")
+
+
+def test_who_takes_too_long_to_sign_in_is_led_back_to_where_they_were_going(pair, clock):
+    browser = Browser(*pair)
+    to_sign_in = browser.come_back("/notes?page=2")
+    clock.tick(seconds=ATTEMPT_SECONDS)
+    resumed = browser.sign_in(**query_of(to_sign_in.location))
+    too_late = browser.get(ISSUER + resumed.location)
+    assert (too_late.status_code, "Continue to Notes" in too_late.text) == (400, True)
+    [again] = re.findall(r'href="(http[^"]+)"', too_late.text)
+    begun = browser.get(html.unescape(again))
+    assert landed_at(browser.follow(browser.get(begun.location))) == "/notes?page=2"

@@ -25,8 +25,16 @@ def test_a_deep_link_leads_through_the_sign_in_and_back(visitor):
 
 
 def test_a_deep_link_that_is_no_plain_path_leads_to_the_default_page(visitor):
-    answer = visitor.get("/notes?x=<script>")
-    assert (answer.status_code, answer.location) == (303, "/sso/login")
+    begun = visitor.get("/sso/login?target_link_uri=//evil.example/notes")
+    assert visitor.get(visitor.callback(begun)).location == "/notes"
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"), [("filter[a]=b|c", "filter%5Ba%5D=b%7Cc"), ("q=%0A%E9", "q=%0A%E9")]
+)
+def test_a_deep_link_as_a_browser_sends_it_is_kept(visitor, query, kept):
+    begun = visitor.get(visitor.get(f"/notes?{query}").location)
+    assert visitor.get(visitor.callback(begun)).location == f"/notes?{kept}"
 
 
 def test_the_same_person_keeps_one_account(visitor, another_visitor, notes_app):

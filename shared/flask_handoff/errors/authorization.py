@@ -26,7 +26,12 @@ class StateError(AuthorizationRequestError, code="state"):
 
 
 class AuthorizationExpiredError(AuthorizationRequestError, code="authorization_expired"):
-    """The request waited too long for its user to sign in, or was not carried by us."""
+    """The request waited too long for its user to sign in, or was not carried by us.
+
+    ``content`` is what was carried, where it was signed here and is only old.
+    """
+
+    content: object = None
 
 
 class AuthorizationReturnedError(AuthorizationRequestError, code="authorization_returned"):

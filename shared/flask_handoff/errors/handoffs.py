@@ -76,7 +76,12 @@ class SessionNotKeptError(HandoffRejectedError, code="session_not_kept"):
 
 
 class AttemptUnknownError(HandoffRejectedError, code="attempt_unknown"):
-    """This browser began no such handoff, or began it too long ago (login CSRF)."""
+    """This browser began no such handoff, or began it too long ago (login CSRF).
+
+    ``account`` is the issuer and subject of a genuine token, which is spent by this.
+    """
+
+    account: tuple[str, str] | None = None
 
 
 class ResponseIssuerError(HandoffRejectedError, code="response_issuer"):

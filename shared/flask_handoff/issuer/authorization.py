@@ -26,6 +26,7 @@ LONGEST_STATE = 4096  # characters
 _PARAMETERS = (
     *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
     *("prompt", "max_age", "login_hint", "code_challenge", "code_challenge_method", "resource"),
+    "target_link_uri",  # where a client of policy ``handoff`` leads its user to in the end
 )
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # a SHA-256 in base64url

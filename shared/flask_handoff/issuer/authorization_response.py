@@ -47,17 +47,42 @@ def refused(error: AuthorizationRequestError) -> Response:
     """Answer a request that may not be answered to its client, with a page."""
     _report(error)
     too_late = isinstance(error, AuthorizationExpiredError)
+    client, again_url = _way_back(error)
     return error_page(
         "handoff/request_refused.html",
         400,
         title="Too late" if too_late else "This request cannot be answered",
         sentence=(
-            "The sign-in took too long. Go back to the service you came from and start again."
+            f"The sign-in took too long. Go on to {client.name} from here."
+            if client
+            else "The sign-in took too long. Go back to the service you came from and start again."
             if too_late
             else "The service that sent you here made a request that is not registered, "
             "or not valid. Nothing was sent to it."
         ),
+        again_url=again_url,
+        again_label=f"Continue to {client.name}" if client else None,
     )
+
+
+def _way_back(error: AuthorizationRequestError) -> tuple[Client, str] | tuple[None, None]:
+    """Return the client of a request that is only old, and where its user begins anew.
+
+    Source: OpenID Connect Core 1.0, section 4.
+    """
+    content = error.content if isinstance(error, AuthorizationExpiredError) else None
+    if not isinstance(content, dict):
+        return None, None
+    issuer = issuer_context()
+    try:
+        client = issuer.clients.client(str(content.get("client_id")))
+    except AuthorizationRequestError:
+        return None, None
+    if client.initiate_login_uri is None:
+        return None, None
+    target = content.get("target_link_uri")
+    begin = {"iss": issuer.config.issuer, "target_link_uri": target}
+    return client, with_parameters(client.initiate_login_uri, begin)
 
 
 def unavailable(error: SigningUnavailableError) -> Response:

@@ -50,7 +50,9 @@ class Carrier:
         except (TypeError, ValueError) as error:
             raise another_form() from error
         if now - arrived_at >= LIFETIME:
-            raise AuthorizationExpiredError("the sign-in took longer than ten minutes")
+            expired = AuthorizationExpiredError("the sign-in took longer than ten minutes")
+            expired.content = content
+            raise expired
         return arrived_at, content
 
 

@@ -1,6 +1,7 @@
 """The browser-bound attempt: what ties a token to the browser that asked for it.
 
-An attempt is a cookie, not a row. Its value is ``random.started_at.target`` (and ``.max_age`` where
+An attempt is a cookie, not a row. Its value is ``random.started_at.target``, with the start in
+microseconds (and ``.max_age`` where
 one was asked for, ``.silent`` for ``prompt=none``); the nonce is the value's SHA-256. The issuer
 signs the nonce, so its signature covers all parts: the receiver needs no secret, and any of its
 replicas can finish an attempt.
@@ -14,7 +15,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import NamedTuple
 
 from flask import Request
@@ -29,13 +29,17 @@ from flask_handoff.web.cookies import cookie_sent_once, sent_cookies
 
 LIFETIME = timedelta(minutes=10)
 CLOCK_LEEWAY = timedelta(seconds=5)  # one replica begins an attempt, another may finish it
-MOST_ATTEMPTS = 7  # side by side in one browser, beside the new one
-MOST_CHARACTERS = 3 * 1024  # of all attempts' cookies together
-MOST_DELETED = 20  # with one answer: proxies take no answer whose head is too long
+MOST_ATTEMPTS = 12  # side by side in one browser
+MOST_CHARACTERS = 6 * 1024  # of all attempts' cookies together
+# Of the cookies that one answer sets and deletes: proxies take no answer whose head is too long.
+LONGEST_HEAD = 3500  # characters
+LEAST_DELETED = 2  # though the head is too long; one makes room for the new one, one gains some
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _VALUE = re.compile(
-    r"(?P<random>[A-Za-z0-9_-]{43})\.(?P<started_at>[0-9]{10,11})"
-    r"\.(?P<target>[A-Za-z0-9_-]{2,700})(?:\.(?P<max_age>[0-9]{1,8}))?(?P<silent>\.silent)?",
+    r"(?P<random>[A-Za-z0-9_-]{43})\.(?P<started_at>[0-9]{16,17})"
+    r"\.(?P<target>[A-Za-z0-9_-]{2,2731})(?:\.(?P<max_age>[0-9]{1,8}))?(?P<silent>\.silent)?",
     re.ASCII,
 )
 
@@ -56,8 +60,8 @@ class Attempt:
         cls, target: str, max_age: timedelta | None, now: datetime, *, silent: bool = False
     ) -> Attempt:
         """Begin an attempt with fresh random values, 256 bits each."""
-        started_at, encoded_target = int(now.timestamp()), base64url.encode(target.encode())
-        value = f"{secrets.token_urlsafe(32)}.{started_at}.{encoded_target}"
+        started_at = (now - _EPOCH) // _MICROSECOND
+        value = f"{secrets.token_urlsafe(32)}.{started_at}.{base64url.encode(target.encode())}"
         if max_age is not None:
             value += f".{int(max_age.total_seconds())}"
         if silent:
@@ -65,7 +69,7 @@ class Attempt:
         return cls(
             state=secrets.token_urlsafe(32),
             value=value,
-            started_at=datetime.fromtimestamp(started_at, UTC),
+            started_at=now,
             target=target,
             max_age=max_age,
             silent=silent,
@@ -82,7 +86,7 @@ class Attempt:
         form = _VALUE.fullmatch(unverified_value)
         if form is None:
             raise AttemptUnknownError("the attempt's cookie is not of its form")
-        started_at = datetime.fromtimestamp(int(form["started_at"]), UTC)
+        started_at = _EPOCH + int(form["started_at"]) * _MICROSECOND
         if not -CLOCK_LEEWAY <= now - started_at < LIFETIME:
             raise AttemptUnknownError("the attempt was begun too long ago")
         max_age = form["max_age"]
@@ -111,7 +115,10 @@ class Attempt:
     @property
     def authenticated_after(self) -> datetime | None:
         """The user must have signed in at the issuer after this instant; None for any time."""
-        return None if self.max_age is None else self.started_at - self.max_age
+        # Tokens tell whole seconds: a sign-in later in the second of the start is late enough.
+        return (
+            None if self.max_age is None else self.started_at.replace(microsecond=0) - self.max_age
+        )
 
 
 class AttemptCookies(NamedTuple):
@@ -138,8 +145,6 @@ class AttemptCookies(NamedTuple):
 
     def keep(self, request: Request, response: Response, attempt: Attempt) -> None:
         """Set the attempt's cookie, and make room among those that are there (best effort)."""
-        for name in islice(self._superfluous(request), MOST_DELETED):
-            self._delete(response, name)
         response.set_cookie(
             self._name(attempt.state),
             attempt.value,
@@ -149,6 +154,12 @@ class AttemptCookies(NamedTuple):
             samesite="Lax",
             path="/",
         )
+        room = len(self._name(attempt.state)) + len(attempt.value)
+        for number, name in enumerate(self._superfluous(request, MOST_CHARACTERS - room)):
+            head = response.headers.getlist("Set-Cookie")
+            if number >= LEAST_DELETED and sum(map(len, head)) > LONGEST_HEAD:
+                break
+            self._delete(response, name)
 
     def forget(self, response: Response, attempt: Attempt) -> None:
         """Delete the attempt's cookie: it is used."""
@@ -160,7 +171,12 @@ class AttemptCookies(NamedTuple):
     def _delete(self, response: Response, name: str) -> None:
         response.delete_cookie(name, path="/", secure=self.secure, httponly=True, samesite="Lax")
 
-    def _superfluous(self, request: Request) -> Iterator[str]:
+    def _superfluous(self, request: Request, most_characters: int) -> Iterator[str]:
+        """Name those to delete, so that the others leave room for a new one.
+
+        Args:
+            most_characters: Of all that stay.
+        """
         readable: list[tuple[datetime, str, int]] = []
         for name, value in sent_cookies(request):
             state = name.removeprefix(self._name(""))
@@ -173,8 +189,9 @@ class AttemptCookies(NamedTuple):
                 yield name
             else:
                 readable.append((attempt.started_at, name, len(name) + len(value)))
-        readable.sort()
-        while len(readable) > MOST_ATTEMPTS or sum(size for *_, size in readable) > MOST_CHARACTERS:
+        # Of the same instant, the older one comes first: browsers send it so (RFC 6265, 5.4).
+        readable.sort(key=lambda one: one[0])
+        while len(readable) >= MOST_ATTEMPTS or sum(one[2] for one in readable) > most_characters:
             yield readable.pop(0)[1]
 
 

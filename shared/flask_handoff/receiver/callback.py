@@ -87,11 +87,10 @@ def _judge(fields: Mapping[str, str]) -> Response:
         return failed(receiver, attempt, fields["error"])
     token = UnverifiedToken(fields["id_token"])
     token_sha256 = hashlib.sha256(token.encode()).hexdigest()
-    if attempt is None:
-        session = receiver.live_session()
-        if session and hmac.compare_digest(session.token_sha256, token_sha256):
-            # A repeated callback: this browser arrived with the same token before.
-            return lead_on(receiver.config, session.target)
+    session = receiver.live_session() if attempt is None else None
+    if session and hmac.compare_digest(session.token_sha256, token_sha256):
+        # A repeated callback: this browser arrived with the same token before.
+        return lead_on(receiver.config, session.target)
     try:
         if attempt is None:
             receiver.leaked_tokens.invalidate(token)
@@ -105,7 +104,10 @@ def _judge(fields: Mapping[str, str]) -> Response:
         handle = _arrive(receiver, case, attempt.target, token_sha256)
         send(handoff_accepted, claims=case.claims, handle=handle)
     except HandoffRejectedError as error:
-        return rejected(error, attempt)
+        page = rejected(error, attempt)
+        is_here = session and getattr(error, "account", None) == (session.issuer, session.subject)
+        # The token is spent, and nothing changes: who is signed in already just goes on.
+        return lead_on(receiver.config, receiver.config.default_target) if is_here else page
     response = lead_on(receiver.config, attempt.target)
     receiver.attempts.forget(response, attempt)
     receiver.landings.note(request, response)

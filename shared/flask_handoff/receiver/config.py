@@ -32,6 +32,7 @@ class ReceiverConfig(ServiceConfig):
         )
         self.default_target = read.target("HANDOFF_DEFAULT_TARGET")
         self.max_age = read.seconds("HANDOFF_MAX_AGE")
+        self.leeway = read.leeway("HANDOFF_LEEWAY")
         self.landing = read.choice("HANDOFF_LANDING", ("redirect", "refresh"))
         self.attempt_cookie = read.cookie_prefix("HANDOFF_ATTEMPT_COOKIE")
         self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")

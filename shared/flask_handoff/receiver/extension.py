@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -43,8 +44,8 @@ from .context import (
 )
 from .landing import LandingCookie
 from .leaked_tokens import LeakedTokens
-from .login_request import LoginRequest
-from .refusals import rejected, session_not_kept, unavailable
+from .login_request import LoginRequest, is_navigation
+from .refusals import not_a_navigation, rejected, session_not_kept, unavailable
 
 _BLUEPRINT = "handoff_receiver"
 
@@ -110,7 +111,7 @@ class HandoffReceiver:
         logouts = self._logouts(config, replay_store, expected)
         verifier = TokenVerifier(
             **expected,
-            profile=PROFILES[config.policy],
+            profile=replace(PROFILES[config.policy], leeway=config.leeway),
             logout_store=None if logouts is None else logouts.store,
         )
         secure = config.base_url.startswith("https://")
@@ -216,8 +217,8 @@ class HandoffReceiver:
     def clock_difference(self) -> timedelta | None:
         """Return the issuer's clock minus ours, to a second or two.
 
-        Sign-ins fail from five seconds on. None when the keys are not fetched, or not yet, or when
-        the issuer tells no time.
+        Sign-ins fail where it is more than ``HANDOFF_LEEWAY``. None when the keys are not fetched,
+        or not yet, or when the issuer tells no time.
         """
         keys = receiver_context().verifier.keys
         return keys.clock_difference if isinstance(keys, JWKSClient) else None
@@ -232,7 +233,9 @@ class HandoffReceiver:
                 f"{type(store).__name__} cannot remember which sessions have ended.",
                 "Use SQLReplayStore, or leave out end_sessions.",
             )
-        verifier = LogoutTokenVerifier(**expected, profile=LOGOUT_PROFILES[config.policy])
+        profile = LOGOUT_PROFILES[config.policy]
+        profile = replace(profile, leeway=max(profile.leeway, config.leeway))
+        verifier = LogoutTokenVerifier(**expected, profile=profile)
         return Logouts(verifier, store, self._end_sessions)
 
 
@@ -255,6 +258,8 @@ def _blueprint(*, listens: bool) -> Blueprint:
 def _login() -> Response:
     receiver = receiver_context()
     login = LoginRequest.read(unverified_parameters(), receiver.config)
+    if not is_navigation(request):
+        return not_a_navigation(login.target)
     if (not_kept := session_not_kept(receiver, login.target)) is not None:
         return not_kept
     receiver.verifier.keys.ready()

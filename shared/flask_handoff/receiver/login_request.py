@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import NamedTuple
+
+from flask import Request
 
 from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import RequestMalformedError, UnsafeReturnToError
 from flask_handoff.return_to import target_path
+from flask_handoff.web import request_id
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .attempts import Attempt
 from .config import ReceiverConfig
+
+_log = logging.getLogger("flask_handoff")
 
 _NOT_TARGETS = ("/sso", "/logout")  # landing there would begin again, or sign out
 
@@ -27,7 +33,7 @@ class LoginRequest(NamedTuple):
 
     @classmethod
     def read(cls, unverified: UnverifiedParameters, config: ReceiverConfig) -> LoginRequest:
-        """Read the request. An unsafe target is replaced by the default one.
+        """Read the request. An unsafe target is replaced by the default one, with a log line.
 
         Raises:
             RequestMalformedError: A parameter is sent twice or not of its form, ``iss`` names
@@ -65,6 +71,9 @@ class LoginRequest(NamedTuple):
             "max_age": None if self.max_age is None else str(int(self.max_age.total_seconds())),
             "login_hint": self.login_hint,
         }
+        if config.policy == "handoff" and attempt.target != config.default_target:
+            # For its pages from which somebody has to begin anew; a foreign provider learns none.
+            parameters["target_link_uri"] = attempt.target
         return with_parameters(config.authorization_requests[self.response_mode], parameters)
 
 
@@ -75,8 +84,32 @@ def _response_mode(unverified_mode: str | None, config: ReceiverConfig) -> str:
     return mode
 
 
+def is_navigation(request: Request) -> bool:
+    """Tell whether a person goes somewhere: no script, frame or prefetch that meets a sign-in.
+
+    Browsers that do not say so, and programs, are believed.
+
+    Source: Fetch Metadata Request Headers (W3C), sections 2.1 and 2.2.
+    """
+    sent = request.headers
+    return (
+        sent.get("Sec-Fetch-Mode", "navigate") == "navigate"
+        and sent.get("Sec-Fetch-Dest", "document") == "document"
+        and not sent.get("Sec-Purpose", "").startswith("prefetch")
+    )
+
+
 def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:
+    if unverified_target is None:
+        return config.default_target
     try:
-        return target_path(unverified_target or "", base_url=config.base_url, excluded=_NOT_TARGETS)
-    except UnsafeReturnToError:
+        return target_path(unverified_target, base_url=config.base_url, excluded=_NOT_TARGETS)
+    except UnsafeReturnToError as error:
+        # Not the target: it is a stranger's text, or holds what is nobody's business.
+        _log.warning(
+            "target replaced by the default one: code=%s reason=%s request_id=%s",
+            error.code,
+            error,
+            request_id(),
+        )
         return config.default_target

@@ -12,6 +12,7 @@ from flask_handoff.errors import (
     HandoffRejectedError,
     RequestMalformedError,
     SessionNotKeptError,
+    TokenNotYetValidError,
 )
 from flask_handoff.signals import handoff_rejected
 from flask_handoff.web.events import report_rejected
@@ -94,21 +95,46 @@ def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Res
     """Answer a handoff that is refused. Its attempt, where it has one, is forgotten."""
     report_rejected("handoff", handoff_rejected, error)
     malformed = isinstance(error, RequestMalformedError)
-    # One page for every fault: which check failed is nobody's business but the log's.
+    # One page for every fault that a stranger can make: which check failed, the log says.
     response = error_page(
         "handoff/rejected.html",
         400 if malformed else 403,
         title="This request is not complete" if malformed else "You are not signed in",
-        sentence=(
-            "Something in the address is missing, doubled or too long. Start again from here."
-            if malformed
-            else "This sign-in is too old, was used before, or was begun in another browser."
-        ),
+        sentence=_reason(error),
         again_url=url_for(".login", target_link_uri=attempt.target if attempt else None),
         again_label="Start again",
     )
     if attempt is not None:
         receiver_context().attempts.forget(response, attempt)
+    return response
+
+
+def _reason(error: HandoffRejectedError) -> str:
+    if isinstance(error, RequestMalformedError):
+        return "Something in the address is missing, doubled or too long. Start again from here."
+    if isinstance(error, TokenNotYetValidError):  # of a genuine token only: a forger learns nothing
+        return (
+            "The clocks of this service and of the sign-in server differ too much. To start again "
+            "helps only once they are set. Tell whoever runs this service."
+        )
+    return "This sign-in is too old, was used before, or was begun in another browser."
+
+
+def not_a_navigation(target: str) -> Response:
+    """Answer a script, a frame or a prefetch at the sign-in: nothing begins, no cookie is set.
+
+    A page that asks in the background, once its session has ended, would push out the attempts of
+    the person who signs in beside it. No line is logged: it may ask each second.
+    """
+    response = error_page(
+        "handoff/rejected.html",
+        401,
+        title="You are not signed in",
+        sentence="A page or a script asked for this in the background. Open it to sign in.",
+        again_url=url_for(".login", target_link_uri=target),
+        again_label="Sign in",
+    )
+    response.headers["WWW-Authenticate"] = "Cookie"  # RFC 9110, section 15.5.2, asks for a scheme
     return response
 
 

@@ -90,7 +90,9 @@ def check_one_use(case: HandoffVerification) -> None:
 def check_browser(case: HandoffVerification) -> None:
     """Did this browser ask for it?"""
     if case.nonce is None:
-        raise AttemptUnknownError("this browser has no such attempt; the token is spent now")
+        error = AttemptUnknownError("this browser has no such attempt; the token is spent now")
+        error.account = case.claims.issuer, case.claims.subject
+        raise error
     if not hmac.compare_digest(case.claims.nonce.encode(), case.nonce.encode()):
         raise TokenClaimError(
             'claim "nonce": bound to another attempt; the token is spent now', claim="nonce"
