@@ -34,7 +34,7 @@ def secrets(pair, browser, new_browser):
     redirect = answer.headers.get("Location")
     fields = parameters_of(redirect) if redirect else fields_of(answer)
     met["token"] = fields["id_token"]
-    met.update(browser.cookies())
+    met.update(browser.cookies("s"))  # the count of landings is no secret
     browser.follow(answer)
     met["s2_session again"] = browser.cookies()["s2_session"]
     # Once more, and then in no browser at all: both are refused, and say so in the log.
