@@ -39,7 +39,8 @@ def callback_of_attempt(browser, *, started_ago=0, target="/notes", max_age=None
     """
     asked = parameters_of(browser.begin().headers["Location"])
     encoded = base64.urlsafe_b64encode(target.encode()).decode().rstrip("=")
-    parts = [secrets.token_urlsafe(32), str(int((time.time() - started_ago) * 1_000_000)), encoded]
+    started_at = time.time_ns() // 1000 - started_ago * 1_000_000
+    parts = [secrets.token_urlsafe(32), str(started_at), encoded]
     value = ".".join(parts if max_age is None else [*parts, str(max_age)])
     nonce = base64.urlsafe_b64encode(hashlib.sha256(value.encode()).digest()).decode().rstrip("=")
     browser.http.cookies.clear(domain="127.0.0.1")
