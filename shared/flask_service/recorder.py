@@ -33,7 +33,6 @@ from flask_handoff import (
 from .access_log import LIKE_A_SECRET
 from .current import this_request
 from .hop import Check, Hop, Pairs, SetCookie, bounded, some
-from .hop_sender import HopSender
 from .logs import OF_LIBRARIES, OneLineFormatter
 from .settings import Lab
 
@@ -95,6 +94,8 @@ def init_app(
     """
     if lab is None:
         return
+    from .hop_sender import HopSender  # what sends is loaded where there is a lab
+
     sender = HopSender(lab)
     answer = app.wsgi_app
 
