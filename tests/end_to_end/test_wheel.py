@@ -128,7 +128,7 @@ class FormReader(HTMLParser):
 
 
 class Browser:
-    """Follows redirects and submits forms, as the pages' script or their reader would."""
+    """Follows redirects and refreshes, and submits forms, as the pages' script or reader would."""
 
     def __init__(self):
         self._session = requests.Session()
@@ -140,7 +140,9 @@ class Browser:
     def submit(self, answer, **typed):
         form = FormReader(answer.text)
         url = requests.compat.urljoin(answer.url, form.action)
-        return self._session.post(url, data={**form.fields, **typed}, timeout=60)
+        after = self._session.post(url, data={**form.fields, **typed}, timeout=60)
+        refresh = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', after.text)
+        return self.open(requests.compat.urljoin(after.url, refresh[1])) if refresh else after
 
 
 @pytest.fixture(scope="module")
