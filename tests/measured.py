@@ -35,9 +35,15 @@ def main():
                 "firefox": in_firefox(lab, folder / "firefox"),
             }
     FILE.write_text(one_place_a_line(measured), encoding="utf-8")
-    text = PAGE.read_text(encoding="utf-8")
-    old = re.search(r"^\| \| localStorage .*?(?=^$)", text, re.DOTALL | re.MULTILINE)
-    PAGE.write_text(text.replace(old[0], table(measured)), encoding="utf-8")
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
+
+
+def renewed(page, measured):
+    """Return the page with the names of these browsers, and their table."""
+    names = " / ".join(each["browser"] for each in measured.values())
+    page = re.sub(r"^Chromium \d.* / Firefox .*$", f"{names}.", page, flags=re.MULTILINE)
+    old = re.search(r"^\| \| localStorage .*?(?=^$)", page, re.DOTALL | re.MULTILINE)
+    return page.replace(old[0], table(measured))
 
 
 def in_chromium(lab):

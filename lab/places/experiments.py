@@ -82,8 +82,9 @@ def rows(place: str, seen: Mapping[str, str]) -> list[Row]:
 
 
 def measured(browser: str, place: str, experiment: str) -> str:
-    """Return an outcome that was measured."""
-    return str(MEASURED[browser]["seen"][place][experiment])
+    """Return an outcome that was measured; empty where a place or an experiment is new."""
+    outcomes: Mapping[str, str] = MEASURED[browser]["seen"].get(place, {})
+    return outcomes.get(experiment, "")
 
 
 def shown(outcome: str) -> str:

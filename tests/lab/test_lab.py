@@ -267,6 +267,12 @@ def test_every_experiment_was_measured_at_every_place():
         assert all([*seen] == names for seen in MEASURED[browser]["seen"].values())
 
 
+def test_what_was_not_measured_yet_is_no_outcome():
+    # Else no page would come in which a new place or experiment could be measured.
+    assert measured("firefox", "new-place", "kept") == ""
+    assert measured("firefox", "local-storage", "new-experiment") == ""
+
+
 def test_it_is_told_where_browsers_differ():
     by_name = {row.experiment.name: row for row in rows("local-storage", {"read": "no"})}
     assert by_name["back"].browsers_differ  # Firefox keeps no such page
@@ -277,6 +283,8 @@ def test_it_is_told_where_browsers_differ():
 
 def test_the_document_shows_what_was_measured():
     document = documents.DOCS / "where-to-keep-tokens.md"
+    browsers = " / ".join(MEASURED[each]["browser"] for each in ("chromium", "firefox"))
+    assert f"\n{browsers}.\n" in document.read_text(encoding="utf-8")
     assert documents.rows(documents.section(document, "What was measured")) == [
         [
             each.question,
