@@ -1,6 +1,6 @@
 // Drives Firefox by WebDriver BiDi, for tests: node app.mjs EXECUTABLE PROFILE.
 // A line of the input is a request, {"run": a script below, and what it takes}; the output answers.
-// Puppeteer does not start Firefox: its profiles accept third-party cookies, and people's do not.
+// Puppeteer does not start Firefox: the profile that it would make is not what people have.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
