@@ -247,15 +247,22 @@ def test_what_came_meanwhile_is_not_overwritten(signed_in, monkeypatch):
     assert signed_in.tokens == newer
 
 
-def test_who_ends_its_access_is_told_to_sign_in_again(signed_in, pair, browser):
-    page = browser.get(f"{pair.server1.base_url}/account")  # where the app used last comes first
-    newest = re.search(r'name="app" value="([^"]+)"', page.text)[1]
-    form = {"csrf_token": fields_of(page)["csrf_token"], "app": newest}
+def apps_of(page):
+    return set(re.findall(r'name="app" value="([^"]+)"', page.text))
+
+
+def test_who_ends_its_access_is_told_to_sign_in_again(program, pair, browser):
+    browser.sign_in(pair.password)
+    before = apps_of(browser.get(f"{pair.server1.base_url}/account"))
+    program.sign_in()
+    page = browser.get(f"{pair.server1.base_url}/account")
+    [app] = apps_of(page) - before
+    form = {"csrf_token": fields_of(page)["csrf_token"], "app": app}
     [action] = set(re.findall(r'action="(/account/[^"]*app[^"]*)"', page.text))
     browser.post(pair.server1.base_url + action, form)
-    signed_in.change(expires_at=0)
-    assert "Sign in again" in signed_in.run("list")
-    assert signed_in.files == []
+    program.change(expires_at=0)
+    assert "Sign in again" in program.run("list")
+    assert program.files == []
 
 
 def test_a_second_sign_in_takes_the_place_of_the_first(signed_in, pair, revokes):

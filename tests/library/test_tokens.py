@@ -413,3 +413,40 @@ def test_a_key_of_2047_bits_verifies_nothing_wherever_it_comes_from(key_ring, cl
     error = trial.refusal(signed_by_it)
     assert isinstance(error, TokenMalformedError)
     assert trial.store.claimed == []
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"subject": 4711},
+        {"subject": ""},
+        {"subject": " ada"},
+        {"subject": "a" * 256},
+        {"name": "Ada\tLovelace"},
+        {"name": "A\u202eda"},
+        {"name": "a" * 264},
+        {"name": b"Ada"},
+        {"email": "ada@example.com "},
+        {"email": " "},
+        {"email_verified": 1},
+        {"email_verified": None},
+    ],
+    ids=repr,
+)
+def test_a_user_of_whom_no_receiver_could_read_is_refused_where_it_is_made(about):
+    (field,) = about
+    with pytest.raises((TypeError, ValueError), match=rf"^SignedInUser\.{field} must be"):
+        SignedInUser(**{"subject": "ada", "session_id": "s", "auth_time": AUTH_TIME, **about})
+
+
+@pytest.mark.parametrize(
+    ("session_id", "auth_time", "field"),
+    [
+        (99, AUTH_TIME, "session_id"),
+        ("", AUTH_TIME, "session_id"),
+        ("s", AUTH_TIME.replace(tzinfo=None), "auth_time"),
+    ],
+)
+def test_a_session_that_no_receiver_could_read_is_refused(session_id, auth_time, field):
+    with pytest.raises(ValueError, match=rf"^SignedInUser\.{field} must be"):
+        SignedInUser("ada", session_id, auth_time).check_session()
