@@ -14,15 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from benchmarks.starts import ROUNDS, in_fresh_processes, side_by_side
 from benchmarks.verdict import Row
-from flask_handoff import (
-    HANDOFF,
-    KeyRing,
-    MemoryReplayStore,
-    SignedInUser,
-    TokenMinter,
-    TokenVerifier,
-)
-from flask_handoff.claims import UnverifiedToken
+from flask_handoff import HANDOFF, KeyRing, MemoryReplayStore, TokenMinter, TokenVerifier
+from flask_handoff.claims import SignedInUser, UnverifiedToken
 from flask_handoff.keys import new_key
 
 ISSUER, CLIENT_ID, NONCE = "http://localhost:5001", "server2", "n" * 43

@@ -8,6 +8,7 @@ from .claims import HandoffClaims as HandoffClaims
 from .claims import LiveSession as LiveSession
 from .claims import Logout as Logout
 from .claims import Revocation as Revocation
+from .claims import SignedInUser as SignedInUser
 from .claims import UnverifiedToken as UnverifiedToken
 from .errors import AccessDeniedError as AccessDeniedError
 from .errors import ConfigurationError as ConfigurationError
@@ -39,7 +40,6 @@ from .signals import logout_accepted as logout_accepted
 from .signals import logout_rejected as logout_rejected
 from .signals import revocation_accepted as revocation_accepted
 from .signals import revocation_rejected as revocation_rejected
-from .signed_in_user import SignedInUser as SignedInUser
 from .stores import MemoryReplayStore as MemoryReplayStore
 from .stores import ReplayStore as ReplayStore
 from .stores import RevocationStore as RevocationStore

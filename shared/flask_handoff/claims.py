@@ -134,6 +134,27 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedInUser:
+    """Who is signed in at SERVER1, as the application tells the issuer.
+
+    Args:
+        subject: The account's random identifier, never reused, 1 to 255 characters.
+        session_id: The session's public reference (``sid``); not the cookie's value.
+        auth_time: When this person last proved who they are.
+        name: Goes into a token only with scope ``profile``.
+        email: Goes into a token only with scope ``email``.
+        email_verified: Whether the address is known to be theirs.
+    """
+
+    subject: str
+    session_id: str
+    auth_time: datetime
+    name: str | None = None
+    email: str | None = None
+    email_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CodeGrant:
     """What an authorization code stands for, until a client exchanges it.
 

@@ -6,14 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_handoff import (
-    HANDOFF,
-    OIDC,
-    DependencyUnavailableError,
-    HandoffIssuer,
-    SignedInUser,
-    TokenMinter,
-)
+from flask_handoff import HANDOFF, OIDC, DependencyUnavailableError, HandoffIssuer, TokenMinter
+from flask_handoff.claims import SignedInUser
 from flask_handoff.errors import UnsafeReturnToError
 from flask_handoff.keys import KeyRing, SigningKey
 from flask_handoff.profiles import ACCESS, LOGOUT

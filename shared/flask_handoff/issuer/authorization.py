@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from flask_handoff.claims import SignedInUser
 from flask_handoff.errors import (
     AuthorizationRequestError,
     AuthorizationReturnedError,
@@ -15,7 +16,6 @@ from flask_handoff.errors import (
     StateError,
 )
 from flask_handoff.profiles import LONGEST_SCOPE, NONCE, RESPONSE_MODES, SCOPE, STATE
-from flask_handoff.signed_in_user import SignedInUser
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .clients import Client, ClientSource

@@ -9,10 +9,10 @@ from flask import request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
+from flask_handoff.claims import SignedInUser
 from flask_handoff.errors import AuthorizationExpiredError, AuthorizationReturnedError
 from flask_handoff.profiles import PROFILES
 from flask_handoff.signals import handoff_issued
-from flask_handoff.signed_in_user import SignedInUser
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import (
     ParameterReader,
@@ -85,8 +85,6 @@ def _grant(pending: AuthorizationRequest) -> Response:
     audience = _audience(pending)  # before anybody signs in for what cannot be met
     with hooks.transaction():
         user = hooks.signed_in_user()
-        if user is not None:
-            user.check_session()
         if user is None or pending.needs_sign_in(user):
             return _ask(pending, hooks.login_endpoint, "login_required")
         if hooks.consent_endpoint is not None and _needs_consent(pending, user, hooks):

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask_handoff import base64url
-from flask_handoff.claims import CodeGrant
+from flask_handoff.claims import CodeGrant, SignedInUser
 from flask_handoff.errors import (
     CodeInvalidError,
     CodeReplayedError,
@@ -22,7 +22,6 @@ from flask_handoff.errors import (
 )
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import tokens_issued
-from flask_handoff.signed_in_user import SignedInUser
 from flask_handoff.stores import CodeStore, RefreshStore
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader

@@ -7,9 +7,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
 
-from flask_handoff.claims import Clock
+from flask_handoff.claims import Clock, SignedInUser
 from flask_handoff.keys import IssuerKeys
-from flask_handoff.signed_in_user import SignedInUser
 from flask_handoff.tokens import AccessTokenVerifier, IDTokenHintVerifier, TokenMinter
 from flask_handoff.web.current import this_app
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from flask_handoff.signed_in_user import SignedInUser
+from flask_handoff.claims import SignedInUser
 
 from .clients import Client
 

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from flask_handoff.claims import AccessClaims, Clock, UnverifiedToken
+from flask_handoff.claims import AccessClaims, Clock, SignedInUser, UnverifiedToken
 from flask_handoff.errors import AccessTokenError, ClientUnknownError
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import token_revoked
-from flask_handoff.signed_in_user import SignedInUser
 from flask_handoff.stores import Revocations, RevocationStore, RevokedTokenStore
 from flask_handoff.tokens import (
     AccessTokenVerifier,

@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from flask_handoff.addresses import with_parameters
-from flask_handoff.claims import UnverifiedToken
+from flask_handoff.claims import SignedInUser, UnverifiedToken
 from flask_handoff.errors import (
     AuthorizationExpiredError,
     ClientUnknownError,
     HandoffRejectedError,
     LogoutRequestError,
 )
-from flask_handoff.signed_in_user import SignedInUser
 from flask_handoff.tokens import IDTokenHintVerifier
 from flask_handoff.tokens.hint_verifier import IDTokenHint
 from flask_handoff.web import request_id

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from flask_handoff import base64url
-from flask_handoff.claims import CodeGrant, RefreshFamily
+from flask_handoff.claims import CodeGrant, RefreshFamily, SignedInUser
 from flask_handoff.errors import (
     RefreshTokenInvalidError,
     RefreshTokenReusedError,
@@ -28,7 +28,6 @@ from flask_handoff.errors import (
 )
 from flask_handoff.profiles import ACCESS
 from flask_handoff.signals import refresh_token_reused, token_revoked, tokens_issued
-from flask_handoff.signed_in_user import SignedInUser
 from flask_handoff.stores import RefreshStore
 from flask_handoff.stores.ports import FAMILY_ID_LENGTH
 from flask_handoff.web.events import send

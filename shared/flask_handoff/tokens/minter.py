@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from flask_handoff.claims import Clock, Revocation, system_clock
+from flask_handoff.claims import Clock, Revocation, SignedInUser, system_clock
 from flask_handoff.errors import TokenKeyUnknownError
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.profiles import (
@@ -20,7 +20,6 @@ from flask_handoff.profiles import (
     TOKENS_REVOKED,
     TokenProfile,
 )
-from flask_handoff.signed_in_user import SignedInUser
 
 from .genuine_tokens import GenuineTokens
 from .strict_jwt import sign_token
