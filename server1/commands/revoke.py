@@ -86,7 +86,8 @@ def revoke(
         _revoke_everything()
 
 
-@sessions_group.command("end")
+# A sid may begin with a dash, and is no option then.
+@sessions_group.command("end", context_settings={"ignore_unknown_options": True})
 @click.argument("sid")
 @plain_refusals()
 def end_session(sid: str) -> None:

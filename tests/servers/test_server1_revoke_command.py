@@ -115,6 +115,12 @@ def test_one_session_ends_with_what_it_led_to(accounts, command):
     assert ended.reason == "revoked_by_operator"
 
 
+def test_a_sid_that_begins_with_a_dash_is_no_option(accounts):
+    sid = "-" + "x" * 21
+    refused = accounts.try_to_run("sessions", "end", sid)
+    assert (refused.exit_code, f"There is no session {sid}." in refused.output) == (1, True)
+
+
 def last_issue(accounts):
     return rows(accounts, Event.HANDOFF_ISSUED)[-1].detail
 
