@@ -56,7 +56,7 @@ class TokenReader:
         if algorithm == "HS256":
             self._check_hmac(token, header["kid"])
             return _claims_of(token)
-        key = jwt.PyJWK(header["jwk"]).key if "jwk" in header else self._key(header["kid"])
+        key = _embedded_key(header["jwk"]) if "jwk" in header else self._key(header["kid"])
         claims: Mapping[str, Any] = jwt.decode(
             token, key, algorithms=[algorithm], options={"verify_aud": False}
         )
@@ -77,6 +77,12 @@ class TokenReader:
                 self.fetches += 1
                 self._keys.update(keys)
         return self._keys[kid]
+
+
+def _embedded_key(unverified_jwk: object) -> Any:
+    if not isinstance(unverified_jwk, dict):  # PyJWT fails on it with an AttributeError
+        raise TypeError("the jwk is no object")
+    return jwt.PyJWK(unverified_jwk).key
 
 
 def _claims_of(token: str) -> Mapping[str, Any]:

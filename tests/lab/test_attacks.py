@@ -123,7 +123,13 @@ def test_what_is_not_there_is_told(client, path):
     assert client.get(path, base_url=LAB).status_code == 404
 
 
-@pytest.mark.parametrize("token", ["", "a.b.c", "e30.e30.e30", "eyJhbGciOiJub25lIn0.MQ.", "\ud7ff"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        *("", "a.b.c", "e30.e30.e30", "eyJhbGciOiJub25lIn0.MQ.", "\ud7ff"),
+        pytest.param("eyJhbGciOiJSUzI1NiIsImp3ayI6MX0.e30.eA", id="a number for a jwk"),
+    ],
+)
 def test_the_tutorial_refuses_what_is_no_token(client, token):
     query = {"token": token}
     response = client.get("/tutorial/callback", base_url=LAB, query_string=query)
