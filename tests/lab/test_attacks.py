@@ -155,6 +155,11 @@ def test_servers_that_are_away_are_told():
     assert "does not answer" in response.text
 
 
+def test_the_front_page_leads_to_the_bench(client):
+    main = client.get("/", base_url=LAB).text.partition("<main")[2]
+    assert '<a href="/attacks">' in main
+
+
 def test_each_attack_names_a_test_that_exists():
     for attack in ATTACKS.values():
         file, _, test = attack.test.partition("::")
