@@ -1,6 +1,7 @@
 """In the demo, the servers tell the lab what each request of a handoff sent and set."""
 
 import json
+import logging
 import threading
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,6 +11,7 @@ import pytest
 from flask_handoff import ConfigurationError
 from flask_service.hop import Hop
 from flask_service.hop_sender import MOST_WAITING, HopSender
+from flask_service.logs import OF_LIBRARIES
 from flask_service.settings import Lab
 from lab.hops import journey_id
 from server1.config import Config as Server1Config
@@ -21,6 +23,16 @@ from tests.servers import accounts_visitor
 from tests.servers.notes_visitor import Visitor
 
 LAB_URL = "http://lab.localhost:5003"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_log_is_overheard_afterwards():
+    """A recorder stays until its process ends; the tests that follow in this one have none."""
+    loggers = [logging.getLogger(name) for name in ("server1", "server2", *OF_LIBRARIES)]
+    before = [[*logger.handlers] for logger in loggers]
+    yield
+    for logger, handlers in zip(loggers, before, strict=True):
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="module")
