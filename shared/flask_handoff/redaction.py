@@ -69,7 +69,8 @@ def check_settings(settings: Mapping[str, object]) -> None:
             kind = "a PEM text" if _PEM.search(text) else "a JWK"
             raise ConfigurationError(
                 f"{name} holds {kind} of {len(text)} characters.",
-                "Keys belong into files. docs/settings.md says what this setting holds.",
+                "A key belongs into a file that only its user can read, and its path into "
+                "HANDOFF_KEYS_DIRECTORY, HANDOFF_PINNED_KEYS or HANDOFF_SERVICE_KEY_FILE.",
             )
 
 

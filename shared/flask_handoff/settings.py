@@ -24,6 +24,7 @@ ISSUER_SETTINGS: Mapping[str, str | None] = {
     "HANDOFF_ISSUER": None,
     "HANDOFF_KEYS_DIRECTORY": None,
     "HANDOFF_CLIENTS": None,
+    "HANDOFF_URL_PREFIX": "",
     "HANDOFF_INTERNAL_HOSTS": "",
 }
 """The issuer's settings and their defaults; None has to be given."""
@@ -31,6 +32,7 @@ ISSUER_SETTINGS: Mapping[str, str | None] = {
 RECEIVER_SETTINGS: Mapping[str, str | None] = {
     "HANDOFF_ISSUER": None,
     "HANDOFF_BASE_URL": None,
+    "HANDOFF_URL_PREFIX": "/sso",
     "HANDOFF_CLIENT_ID": None,
     "HANDOFF_RESPONSE_MODE": "form_post",
     "HANDOFF_SCOPE": "openid profile email",
@@ -56,6 +58,7 @@ API_SETTINGS: Mapping[str, str | None] = {
         for name in (
             "HANDOFF_ISSUER",
             "HANDOFF_BASE_URL",
+            "HANDOFF_URL_PREFIX",
             "HANDOFF_JWKS_URI",
             "HANDOFF_JWKS_ALLOW_HTTP",
             "HANDOFF_JWKS_FLUSH_FILE",
@@ -71,12 +74,23 @@ API_SETTINGS: Mapping[str, str | None] = {
 """The settings of a service that programs call; those of its name and keys are the receiver's."""
 
 _LONGEST_LEEWAY = timedelta(seconds=60)
+_EXAMPLES = {
+    "HANDOFF_ISSUER": "Give the address of the server where people sign in, such as "
+    "https://accounts.example.com.",
+    "HANDOFF_BASE_URL": "Give the address of this service, such as https://notes.example.com.",
+    "HANDOFF_CLIENT_ID": "Give the name of this service at the issuer, such as notes.",
+    "HANDOFF_KEYS_DIRECTORY": "Give the directory that flask handoff-keys new --directory made.",
+    "HANDOFF_CLIENTS": "Give a list of clients, or the path of a JSON file that holds one.",
+    "HANDOFF_SERVICE_KEY_FILE": "Give the path of the service's key file.",
+}
 _LONGEST_ISSUER = 255  # characters; replay stores keep it beside each token
 LONGEST_URL = 1024  # characters
 _COOKIE_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
 _HOST = re.compile(
     r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?", re.ASCII
 )
+# What routes, proxies and browsers all read alike.
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*", re.ASCII)
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
 
 
@@ -116,7 +130,7 @@ class SettingReader:
         if value is None or value == "":
             if default is not None:
                 return default
-            raise ConfigurationError(f"{name} is not set.", "docs/settings.md says what it holds.")
+            raise ConfigurationError(f"{name} is not set.", _EXAMPLES.get(name, "Give it a value."))
         return value
 
     def text(self, name: str, *, default: str | None = None) -> str:
@@ -128,7 +142,7 @@ class SettingReader:
             value = os.fspath(value)
         if not isinstance(value, str) or not value.isprintable():
             raise ConfigurationError(
-                f"{name} is not one line of text.", "docs/settings.md says what it holds."
+                f"{name} is not one line of text.", _EXAMPLES.get(name, "Give it one line.")
             )
         return value
 
@@ -150,15 +164,25 @@ class SettingReader:
             )
         return url
 
-    def origin(self, name: str) -> str:
-        """Read an address of scheme, host and port only."""
-        url = self.url(name)
-        if urlsplit(url).path:
+    def base_url(self, name: str) -> str:
+        """Read the address of an application of ours: scheme, host, port, and perhaps a path."""
+        url = self.issuer(name)
+        if _PATH.fullmatch(urlsplit(url).path) is None:
             raise ConfigurationError(
-                f"{name}: {shown(url)} has a path.",
-                "Give scheme, host and port only, without a slash at the end.",
+                f"{name}: {shown(url)} has a path that is not plain, or a slash at the end.",
+                "Give the address of the application, such as https://example.com/notes.",
             )
         return url
+
+    def url_prefix(self, name: str, *, default: str) -> str:
+        """Read the path below which endpoints lie; a single slash for none, which is empty."""
+        prefix = self.text(name, default=default).removesuffix("/")
+        if _PATH.fullmatch(prefix) is None:
+            raise ConfigurationError(
+                f"{name}: {shown(prefix)} is not a plain path.",
+                "Begin it with a slash, such as /sso; / alone stands for no prefix.",
+            )
+        return prefix
 
     def choice(self, name: str, allowed: Iterable[str]) -> str:
         """Read one of the allowed words."""

@@ -141,7 +141,14 @@ class SettingReader:
 
     def base_url(self, default: str) -> str:
         """Read scheme, host and port under which browsers know the server."""
-        return check_public_url(self._given.get(self._base_url) or default, setting=self._base_url)
+        name = self._base_url
+        url = check_public_url(self._given.get(name) or default, setting=name)
+        if urlsplit(url).path:
+            raise ConfigurationError(
+                f"{name}: {shown(url)} has a path.",
+                "Give scheme, host and port only, without a slash at the end.",
+            )
+        return url
 
     def database_url(self, default: Path) -> URL:
         """Read where the database is: SQLite (by default the file *default*) or PostgreSQL.

@@ -104,6 +104,17 @@ def test_a_fault_of_the_return_address_is_told_to_nobody_else(read, name, value,
     assert refused.type is error
 
 
+def test_a_redirect_uri_is_told_beside_those_that_are_registered(read):
+    unverified = "https://evil.example/\r\nforged\x1b" + "x" * 5000
+    with pytest.raises(RedirectURIMismatchError) as refused:
+        read(redirect_uri=unverified)
+    told = str(refused.value)
+    assert ": https://evil.example/%0D%0Aforged%1Bx" in told
+    assert f"registered: {CALLBACK}" in told
+    assert told.isprintable()
+    assert len(told) < 600
+
+
 def test_no_client_is_a_fault_of_the_return_address(read):
     with pytest.raises(ClientUnknownError):
         read(client_id=None)

@@ -94,6 +94,21 @@ def test_no_target_is_the_default_one_and_nothing_to_log(read, caplog):
     assert caplog.records == []
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"next": "/notes?page=2"}, "/notes?page=2"),
+        ({"next": f"{RECEIVER}/notes"}, "/notes"),
+        ({"next": "//evil.example.com"}, "/home"),
+        ({"next": "/sso/login"}, "/home"),
+        ({"next": "/a", "target_link_uri": "/b"}, "/b"),
+        ({"next": "/a", "target_link_uri": "//evil.example.com"}, "/home"),
+    ],
+)
+def test_what_flask_login_calls_next_is_a_target(read, given, kept):
+    assert read(**given, HANDOFF_DEFAULT_TARGET="/home").target == kept
+
+
 def test_the_issuer_may_be_named_and_has_to_be_ours(read):
     assert read(iss=ISSUER)
     for iss in ("https://evil.example.com", f"{ISSUER}/", ISSUER.upper(), " "):
@@ -202,7 +217,7 @@ def test_what_was_not_asked_for_is_not_in_the_request(read, build_receiver, cloc
 
 
 @pytest.mark.parametrize(
-    "name", ["iss", "target_link_uri", "prompt", "max_age", "login_hint", "response_mode"]
+    "name", ["iss", "target_link_uri", "next", "prompt", "max_age", "login_hint", "response_mode"]
 )
 def test_each_parameter_of_the_request_may_come_once(build_receiver, name):
     config = ReceiverConfig(build_receiver())

@@ -184,3 +184,35 @@ def test_nobody_imports_the_library_through_its_folder():
 def test_no_private_key_lies_in_the_checkout():
     begin = re.compile(r"-----BEGIN (?:RSA |EC |ENCRYPTED )?PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}")
     assert [name_of(path) for path in FILES if begin.search(text_of(path))] == []
+
+
+def named_documents(source):
+    """Return the texts of a module, docstrings aside, that name a document of this repository."""
+    tree = ast.parse(source)
+    docstrings = {
+        node.value
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Module | ast.ClassDef | ast.FunctionDef)
+        for node in each.body[:1]
+        if isinstance(node, ast.Expr)
+    }
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return [
+        node.value
+        for node in texts
+        if node not in docstrings and isinstance(node.value, str) and ".md" in node.value
+    ]
+
+
+def test_no_message_of_the_library_names_a_document():
+    # What pip installs brings none.
+    library = (CHECKOUT / "shared" / "flask_handoff").rglob("*.py")
+    found = {path.name: named_documents(path.read_text()) for path in library}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def test_a_message_that_names_a_document_is_found():
+    source = (
+        '"""See docs/a.md."""\n\n\ndef f():\n    """And b.md."""\n    raise ValueError("see c.md")'
+    )
+    assert named_documents(source) == ["see c.md"]

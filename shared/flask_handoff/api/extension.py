@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, cast
 
-from flask import Flask, after_this_request, current_app
+from flask import Flask, after_this_request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -23,6 +23,7 @@ from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, RevocationN
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
 from flask_handoff.web.current import this_app, this_g, this_request
 from flask_handoff.web.problems import problem_details
+from flask_handoff.web.registration import when_complete
 from flask_handoff.web.request_guards import MAXIMUM_BODY, check_body
 from flask_handoff.web.service_config import issuer_keys
 
@@ -102,10 +103,11 @@ class HandoffAPI:
                 app,
                 Notices(notice_verifier, strategy),
                 base_url=config.base_url,
+                url_prefix=config.url_prefix,
                 internal_hosts=config.internal_hosts,
             )
         app.extensions[_EXTENSION] = _Context(verifier, config.base_url)
-        app.before_request(self._check_order)
+        when_complete(app, lambda: self._check_order(app))
 
     def require_token(
         self, *, scope: str
@@ -176,20 +178,14 @@ class HandoffAPI:
         """
         _context().verifier.keys.ready()
 
-    def _check_order(self) -> None:
+    def _check_order(self, app: Flask) -> None:
         # A decorator above the route protects nothing: Flask has registered the bare view.
         bare = {id(view) for view in self._bare_views}
-        open_to_all = [
-            name for name, view in current_app.view_functions.items() if id(view) in bare
-        ]
+        open_to_all = [name for name, view in app.view_functions.items() if id(view) in bare]
         if open_to_all:
             raise RuntimeError(
                 f"{', '.join(open_to_all)}: put require_token below the route's decorator"
             )
-        # Once is enough, since Flask takes no route after the first request. A new list: the old
-        # one is being walked through.
-        checks = current_app.before_request_funcs
-        checks[None] = [each for each in checks[None] if each != self._check_order]
 
 
 def _context() -> _Context:

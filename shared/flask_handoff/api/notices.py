@@ -19,6 +19,7 @@ from flask_handoff.tokens import RevocationNoticeVerifier
 from flask_handoff.tokens.verification import fit_for_a_log
 from flask_handoff.web.current import this_app, this_request
 from flask_handoff.web.events import report_rejected, send
+from flask_handoff.web.registration import register_endpoints
 from flask_handoff.web.request_guards import check_body, guard_endpoints, request_id
 from flask_handoff.web.responses import make_private
 
@@ -40,15 +41,15 @@ class Notices(NamedTuple):
 
 
 def take_notices(
-    app: Flask, notices: Notices, *, base_url: str, internal_hosts: frozenset[str]
+    app: Flask, notices: Notices, *, base_url: str, url_prefix: str, internal_hosts: frozenset[str]
 ) -> None:
     """Add ``POST /sso/revocations``; it answers to the base URL and to internal hosts."""
     app.extensions[EXTENSION] = notices
-    blueprint = Blueprint(_BLUEPRINT, __name__, url_prefix="/sso")
+    blueprint = Blueprint(_BLUEPRINT, __name__, url_prefix=url_prefix or None)
     blueprint.before_request(check_body)
     blueprint.after_request(make_private)
     blueprint.add_url_rule("/revocations", view_func=revocations, methods=["POST"])
-    app.register_blueprint(blueprint)
+    register_endpoints(app, blueprint)
     guard_endpoints(app, _BLUEPRINT, base_url, internal_hosts, ["revocations"])
 
 

@@ -221,7 +221,4 @@ def _conclusion(explanation: Explanation) -> str:
     if explanation.verdict == "accepted":
         return "Every check passes that can be made here."
     (decisive,) = (result for result in explanation.results if result.code)
-    return (
-        f"{explanation.verdict.capitalize()}: check {decisive.name}, code {decisive.code}. "
-        "docs/errors.md says what to do."
-    )
+    return f"{explanation.verdict.capitalize()}: check {decisive.name}, code {decisive.code}."

@@ -62,8 +62,7 @@ def report_revocation(revoked: Sequence[RingEntry], *, signer: RingEntry) -> Non
         "  keys are pinned in a file: until you replace that file and start them again.\n"
         f"- Sessions that receivers opened since {utc(trusted_since)}, with tokens of the\n"
         "  revoked keys: if somebody has seen a key, any of them may be forged, and nothing tells\n"
-        "  which. End them all.\n"
-        "docs/rotate-keys.md says how."
+        "  which. End them all."
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import quote
 
 from flask_handoff.claims import SignedInUser
 from flask_handoff.errors import (
@@ -22,6 +23,9 @@ from .clients import Client, ClientSource
 from .clients.audiences import read_resource
 
 LONGEST_STATE = 4096  # characters
+
+_LONGEST_SHOWN = 255  # characters of an address, in the log
+_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 
 _PARAMETERS = (
     *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
@@ -65,7 +69,10 @@ class ReturnAddress(NamedTuple):
         client = clients.client(read.text("client_id") or "")
         redirect_uri = read.text("redirect_uri") or ""
         if not client.may_redirect_to(redirect_uri):
-            raise RedirectURIMismatchError(f"not registered for client {client.client_id!r}")
+            raise RedirectURIMismatchError(
+                f"not registered for client {client.client_id!r}: "
+                f"{_shown(redirect_uri)}; registered: {', '.join(client.redirect_uris)}"
+            )
         default, allowed = _response_modes(unverified, client)
         response_mode = read.text("response_mode") or default
         if response_mode not in allowed:
@@ -224,3 +231,9 @@ def _read_prompts(read: ParameterReader) -> frozenset[str]:
 
 def _invalid(message: str) -> AuthorizationReturnedError:
     return AuthorizationReturnedError(message, error="invalid_request")
+
+
+def _shown(unverified_url: str) -> str:
+    """Write an address for the log: what no URL may hold is encoded, so that it forges no line."""
+    encoded = quote(unverified_url, safe=_URL_CHARACTERS, errors="replace")
+    return encoded[:_LONGEST_SHOWN] or "(none)"

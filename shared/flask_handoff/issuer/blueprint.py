@@ -26,7 +26,8 @@ _ACTING = (f"{BLUEPRINT}.authorize", f"{BLUEPRINT}.end_session")  # also upon a 
 
 def make_blueprint(issuer: IssuerContext) -> Blueprint:
     """Make the blueprint of an application's endpoints, for what its issuer can answer."""
-    grant_types = issuer.grant_types
+    grant_types, prefix = issuer.grant_types, issuer.config.url_prefix
+    well_known = f"{issuer.config.well_known_prefix}/.well-known"
     blueprint = Blueprint(BLUEPRINT, __name__, template_folder=TEMPLATES)
     blueprint.before_request(refuse_head(*_ACTING))
     blueprint.after_request(make_private)
@@ -34,21 +35,23 @@ def make_blueprint(issuer: IssuerContext) -> Blueprint:
     blueprint.after_request(
         allow_every_origin(*(f"{BLUEPRINT}.{name}" for name in open_to_scripts))
     )
-    blueprint.add_url_rule("/.well-known/openid-configuration", view_func=metadata)
-    blueprint.add_url_rule("/.well-known/jwks.json", view_func=jwks)
-    blueprint.add_url_rule("/authorize", "authorize", authorize, methods=["GET", "POST"])
+    blueprint.add_url_rule(f"{well_known}/openid-configuration", view_func=metadata)
+    blueprint.add_url_rule(f"{well_known}/jwks.json", view_func=jwks)
+    blueprint.add_url_rule(f"{prefix}/authorize", "authorize", authorize, methods=["GET", "POST"])
     if issuer.logouts is not None:
-        blueprint.add_url_rule("/end-session", view_func=end_session, methods=["GET", "POST"])
+        blueprint.add_url_rule(
+            f"{prefix}/end-session", view_func=end_session, methods=["GET", "POST"]
+        )
     if grant_types:
         blueprint.add_url_rule(
-            "/.well-known/oauth-authorization-server", "oauth_metadata", metadata
+            f"{well_known}/oauth-authorization-server", "oauth_metadata", metadata
         )
-        blueprint.add_url_rule("/token", view_func=token, methods=["POST"])
+        blueprint.add_url_rule(f"{prefix}/token", view_func=token, methods=["POST"])
         if issuer.issued is not None:
-            blueprint.add_url_rule("/revoke", view_func=revoke, methods=["POST"])
-            blueprint.add_url_rule("/introspect", view_func=introspect, methods=["POST"])
+            blueprint.add_url_rule(f"{prefix}/revoke", view_func=revoke, methods=["POST"])
+            blueprint.add_url_rule(f"{prefix}/introspect", view_func=introspect, methods=["POST"])
     if "authorization_code" in grant_types:
-        blueprint.add_url_rule("/userinfo", view_func=userinfo, methods=["GET", "POST"])
+        blueprint.add_url_rule(f"{prefix}/userinfo", view_func=userinfo, methods=["GET", "POST"])
     blueprint.register_error_handler(AuthorizationRequestError, refused)
     blueprint.register_error_handler(DependencyUnavailableError, unavailable)
     return blueprint

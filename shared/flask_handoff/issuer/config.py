@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 
@@ -32,12 +33,26 @@ class IssuerConfig:
         self, app: Flask, *, keys_elsewhere: bool = False, clients_elsewhere: bool = False
     ) -> None:
         read = SettingReader(app.config, ISSUER_SETTINGS)
-        self.issuer = read.origin("HANDOFF_ISSUER")
+        self.issuer = read.base_url("HANDOFF_ISSUER")
+        self._read_prefix(read)
         self.keys_directory = _keys_directory(read, keys_elsewhere=keys_elsewhere)
         default = () if clients_elsewhere else None
         entries = read.value("HANDOFF_CLIENTS", default=default)
         self.clients = ClientRegistry(_client_entries(entries))
         self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")
+
+    def _read_prefix(self, read: SettingReader) -> None:
+        """Read where the endpoints lie in the application, and where the application itself lies.
+
+        The metadata lies below the issuer's own path, which may end with the prefix.
+
+        Source: OpenID Connect Discovery 1.0, section 4.
+        """
+        self.url_prefix = read.url_prefix("HANDOFF_URL_PREFIX", default="")
+        ends_with_it = urlsplit(self.issuer).path.endswith(self.url_prefix)
+        self.well_known_prefix = self.url_prefix if ends_with_it else ""
+        self.base_url = self.issuer.removesuffix(self.well_known_prefix)
+        self.endpoints_url = f"{self.base_url}{self.url_prefix}"
 
 
 def _keys_directory(read: SettingReader, *, keys_elsewhere: bool) -> Path | None:
@@ -66,7 +81,11 @@ def _client_entries(value: Any) -> Iterable[Client | Mapping[str, Any]]:
             "Give a list as JSON, or the path of a JSON file that holds one.",
         ) from None
     if not isinstance(value, list | tuple):
-        raise ConfigurationError("HANDOFF_CLIENTS must be a list.", "docs/settings.md shows one.")
+        raise ConfigurationError(
+            "HANDOFF_CLIENTS must be a list.",
+            "Give for each client an object such as "
+            '{"client_id": "notes", "name": "Notes", "redirect_uris": ["https://…/sso/callback"]}.',
+        )
     return value
 
 

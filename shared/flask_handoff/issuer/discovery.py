@@ -28,12 +28,12 @@ def metadata() -> Response:
     section 2.1.
     """
     issuer = issuer_context()
-    base, clients = issuer.config.issuer, list(issuer.clients)
+    base, clients = issuer.config.endpoints_url, list(issuer.clients)
     notifies_of_logouts = any(client.backchannel_logout_uri for client in clients)
     document = {
-        "issuer": base,
+        "issuer": issuer.config.issuer,
         "authorization_endpoint": f"{base}/authorize",
-        "jwks_uri": f"{base}/.well-known/jwks.json",
+        "jwks_uri": f"{issuer.config.issuer}/.well-known/jwks.json",
         "response_types_supported": ["id_token"],
         "response_modes_supported": ["form_post"],
         "grant_types_supported": ["implicit"],
@@ -90,7 +90,7 @@ def _endpoint(
 ) -> Mapping[str, object]:
     """Return the members about an endpoint at which clients authenticate."""
     methods = [method for method in METHODS if method != "none" or not proves_who_it_is]
-    members: dict[str, object] = {f"{name}_endpoint": f"{issuer.config.issuer}/{path}"}
+    members: dict[str, object] = {f"{name}_endpoint": f"{issuer.config.endpoints_url}/{path}"}
     if issuer.assertions is not None:
         methods.insert(0, ASSERTION_METHOD)
         members[f"{name}_endpoint_auth_signing_alg_values_supported"] = ["RS256"]

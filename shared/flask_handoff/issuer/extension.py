@@ -5,21 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from flask import Flask
 
 from flask_handoff.addresses import with_parameters
-from flask_handoff.claims import (
-    AccessClaims,
-    Clock,
-    RefreshFamily,
-    Revocation,
-    UnverifiedToken,
-    system_clock,
-)
+from flask_handoff.claims import Clock, system_clock
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
 from flask_handoff.stores import (
     CodeStore,
@@ -28,6 +20,7 @@ from flask_handoff.stores import (
     RevokedTokenStore,
 )
 from flask_handoff.tokens import IDTokenHintVerifier
+from flask_handoff.web.registration import check_page, register_endpoints, when_complete
 from flask_handoff.web.request_guards import guard_endpoints
 
 from .blueprint import BLUEPRINT, FOR_MACHINES, make_blueprint
@@ -49,16 +42,14 @@ from .context import (
 )
 from .grants import TokenUserHook
 from .issued_tokens import IssuedTokens, own_tokens
-from .logout import deliver_logout
 from .logout_request import LogoutCarrier
+from .notifying import NoticesOfIssuer
 from .pages import PagesOfIssuer
 from .request_carrier import RequestCarrier
-from .revocation import deliver_revocation
-from .revocation_endpoint import revoke_any
 from .valid_after import Sleep, ValidAfterHook, ValidAfterRule
 
 
-class HandoffIssuer(PagesOfIssuer):
+class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
     """The Flask extension of the server that knows passwords.
 
     Args:
@@ -186,8 +177,7 @@ class HandoffIssuer(PagesOfIssuer):
             logouts=self._logouts(config.issuer, keys, secret_keys, known),
             clock=clock,
         )
-        app.register_blueprint(make_blueprint(context))
-        guard_endpoints(app, BLUEPRINT, config.issuer, config.internal_hosts, FOR_MACHINES)
+        self._add_endpoints(app, context)
 
     def clients(self) -> tuple[Client, ...]:
         """Return the clients that are registered with the current application."""
@@ -222,67 +212,22 @@ class HandoffIssuer(PagesOfIssuer):
             {"iss": issuer_context().config.issuer, "target_link_uri": target},
         )
 
-    def send_logout(
-        self,
-        client: Client,
-        *,
-        ended_at: datetime,
-        session_id: str | None = None,
-        subject: str | None = None,
-        valid_after: datetime | None = None,
-    ) -> None:
-        """Tell one client, once, which of its users' sessions have ended.
+    def _add_endpoints(self, app: Flask, context: IssuerContext) -> None:
+        config = context.config
+        pages = {
+            "login_endpoint": self._hooks.login_endpoint,
+            "consent_endpoint": self._hooks.consent_endpoint,
+            "logout_endpoint": self._logout_endpoint,
+        }
 
-        Call it where nobody waits for an answer: it takes up to five seconds, or longer where the
-        host's name cannot be found. Where it fails, call it again later.
+        def check_pages() -> None:
+            for argument, endpoint in pages.items():
+                if endpoint is not None:
+                    check_page(app, argument, endpoint)
 
-        Args:
-            client: One with a ``backchannel_logout_uri``.
-            ended_at, session_id, subject, valid_after: See ``TokenMinter.mint_logout``.
-
-        Raises:
-            LogoutNotDeliveredError: The token cannot be signed, or the client cannot be reached, or
-                does not answer within the bounds that it is done. The text says why, and holds
-                nothing of what came.
-            ValueError: Neither a session nor an account is named.
-
-        Source: OpenID Connect Back-Channel Logout 1.0, sections 2.5 and 2.8.
-        """
-        deliver_logout(
-            issuer_context().minter,
-            client,
-            ended_at=ended_at,
-            session_id=session_id,
-            subject=subject,
-            valid_after=valid_after,
-        )
-
-    def send_revocation(self, client: Client, revocation: Revocation) -> None:
-        """Tell one client's API, once, which access tokens are dead.
-
-        Call it as ``send_logout`` is called, and again where it fails.
-
-        Args:
-            client: One with a ``revocation_uri``.
-            revocation: What is taken back. A *valid_after* lies at most 10 s ahead.
-
-        Raises:
-            RevocationNotDeliveredError: As ``LogoutNotDeliveredError`` of ``send_logout``.
-
-        Sources: RFC 8417, section 2; RFC 8935, section 2.
-        """
-        deliver_revocation(issuer_context().minter, client, revocation)
-
-    def revoke_token(self, unverified_token: str) -> AccessClaims | RefreshFamily:
-        """Revoke a token, whichever client it was issued to, and return what it was: for operators.
-
-        An access token alone, or all of a family of refresh tokens, with their access tokens.
-
-        Raises:
-            HandoffRejectedError, RefreshTokenInvalidError: It is none that still holds.
-            DependencyUnavailableError: It cannot be told, or cannot be noted.
-        """
-        return revoke_any(issuer_context(), UnverifiedToken(unverified_token))
+        register_endpoints(app, make_blueprint(context))
+        when_complete(app, check_pages)
+        guard_endpoints(app, BLUEPRINT, config.base_url, config.internal_hosts, FOR_MACHINES)
 
     def _logouts(
         self, issuer: str, keys: IssuerKeys, secret_keys: list[Any], clients: ClientSource

@@ -24,6 +24,7 @@ from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
 from flask_handoff.tokens.explain import explain
 from flask_handoff.web.parameters import unverified_parameters
+from flask_handoff.web.registration import register_endpoints
 from flask_handoff.web.request_guards import guard_endpoints
 from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head, see_other
 from flask_handoff.web.service_config import issuer_keys
@@ -126,7 +127,7 @@ class HandoffReceiver:
             live_session=self._live_session,
             not_confirmed=self._not_confirmed,
         )
-        app.register_blueprint(_blueprint(listens=logouts is not None))
+        register_endpoints(app, _blueprint(config.url_prefix, listens=logouts is not None))
         guard_endpoints(
             app, _BLUEPRINT, config.base_url, config.internal_hosts, ["backchannel_logout"]
         )
@@ -184,7 +185,10 @@ class HandoffReceiver:
         Source: OpenID Connect RP-Initiated Logout 1.0, section 2.
         """
         config = receiver_context().config
-        back = None if return_to is None else f"{config.base_url}{check_return_to(return_to)}"
+        back = None
+        if return_to is not None:
+            path = config.site_path(check_return_to(return_to))
+            back = f"{config.base_url.removesuffix(config.base_path)}{path}"
         return with_parameters(
             config.end_session_endpoint,
             {
@@ -239,8 +243,10 @@ class HandoffReceiver:
         return Logouts(verifier, store, self._end_sessions)
 
 
-def _blueprint(*, listens: bool) -> Blueprint:
-    blueprint = Blueprint(_BLUEPRINT, __name__, url_prefix="/sso", template_folder=TEMPLATES)
+def _blueprint(url_prefix: str, *, listens: bool) -> Blueprint:
+    blueprint = Blueprint(
+        _BLUEPRINT, __name__, url_prefix=url_prefix or None, template_folder=TEMPLATES
+    )
     blueprint.before_request(refuse_head(f"{_BLUEPRINT}.login", f"{_BLUEPRINT}.callback"))
     blueprint.after_request(make_private)
     blueprint.add_url_rule("/login", "login", _login, methods=["GET", "POST"])

@@ -10,7 +10,7 @@ from flask import Request
 
 from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import RequestMalformedError, UnsafeReturnToError
-from flask_handoff.return_to import target_path
+from flask_handoff.return_to import check_return_to, target_path
 from flask_handoff.web import request_id
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
@@ -18,8 +18,6 @@ from .attempts import Attempt
 from .config import ReceiverConfig
 
 _log = logging.getLogger("flask_handoff")
-
-_NOT_TARGETS = ("/sso", "/logout")  # landing there would begin again, or sign out
 
 
 class LoginRequest(NamedTuple):
@@ -51,8 +49,10 @@ class LoginRequest(NamedTuple):
         if prompt == "login":
             # The attempt keeps what was asked for, so that the answer can be held against it.
             ages.append(timedelta(0))
+        # ``next`` is what Flask-Login adds where this is its login_view.
+        target = read.text("target_link_uri") or read.text("next")
         return cls(
-            target=_safe_target(read.text("target_link_uri"), config),
+            target=_safe_target(target, config),
             prompt=prompt,
             max_age=min(ages, default=None),
             login_hint=read.login_hint(),
@@ -103,7 +103,8 @@ def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:
     if unverified_target is None:
         return config.default_target
     try:
-        return target_path(unverified_target, base_url=config.base_url, excluded=_NOT_TARGETS)
+        path = target_path(unverified_target, base_url=config.base_url, excluded=config.not_targets)
+        return check_return_to(config.site_path(path)) if config.base_path else path
     except UnsafeReturnToError as error:
         # Not the target: it is a stranger's text, or holds what is nobody's business.
         _log.warning(

@@ -62,6 +62,7 @@ class _Guards:
         self.base_url: str | None = None  # of the application; None where it is not guarded
         self.any_host: Collection[str] = ()  # its paths that answer whatever the host is
         self.extensions: dict[str, _Endpoints] = {}  # by blueprint
+        self._path_is_checked = False
 
     @classmethod
     def of(cls, app: Flask) -> _Guards:
@@ -98,6 +99,8 @@ class _Guards:
             _log_refused(this, urlsplit(base_url).netloc)
             text = "This server is not known by that name.\n"
             abort(Response(text, 400, mimetype="text/plain"))
+        if own and not self._path_is_checked and this.endpoint not in own.for_machines:
+            self._check_path(this, own)
         _drop_impossible_dates(this.environ)
         _check_query(this.environ)
         right_address = self._check_host(this, own, base_url)
@@ -105,6 +108,20 @@ class _Guards:
         if right_address is None and this.environ.get("PATH_INFO", "").startswith("//"):
             abort(404)
         return right_address
+
+    def _check_path(self, this: Request, own: _Endpoints) -> None:
+        """Say once where the way to this application is another one than it was told."""
+        self._path_is_checked, expected = True, urlsplit(own.base_url).path
+        if this.root_path != expected:
+            _log.warning(
+                "path unexpected: the application is at %s by its settings, and at %s by this "
+                "request. Behind a proxy: ProxyFix(app.wsgi_app, x_prefix=1), and "
+                "proxy_set_header X-Forwarded-Prefix %s; (nginx). Else correct HANDOFF_ISSUER or "
+                "HANDOFF_BASE_URL",
+                expected or "/",
+                ascii(this.root_path[:_LONGEST_SHOWN] or "/"),
+                expected or "/",
+            )
 
     def _check_host(self, this: Request, own: _Endpoints | None, base_url: str) -> Response | None:
         unverified_host, base = this.environ.get("HTTP_HOST", "").lower(), urlsplit(base_url)

@@ -62,7 +62,7 @@ def error_page(
         sentence=sentence,
         again_url=again_url,
         again_label=again_label,
-        home_url="/",
+        home_url=f"{this_request().root_path}/",
         request_id=request_id(),
     )
     return _page(page, status, PAGE_POLICY)

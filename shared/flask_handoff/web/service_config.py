@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask
 
 from flask_handoff.keys import JWKSClient, KeySource, PinnedKeys
@@ -19,7 +21,9 @@ class ServiceConfig:
 
     def __init__(self, read: SettingReader) -> None:
         self.issuer = read.issuer("HANDOFF_ISSUER")
-        self.base_url = read.origin("HANDOFF_BASE_URL")
+        self.base_url = read.base_url("HANDOFF_BASE_URL")
+        self.url_prefix = read.url_prefix("HANDOFF_URL_PREFIX", default="/sso")
+        self.base_path = urlsplit(self.base_url).path
         # Where keys come from may be an address of the inside: JWKSClient checks it.
         self.jwks_uri = read.text(
             "HANDOFF_JWKS_URI", default=f"{self.issuer.rstrip('/')}/.well-known/jwks.json"
