@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 
-from flask_handoff import AccessDeniedError, Client, SignedInUser
+from flask_handoff import AccessDeniedError, Client, InteractionRequiredError, SignedInUser
 from flask_handoff.profiles import OPENID_SCOPES
 from flask_handoff.stores.statements import Statement
 
@@ -14,6 +14,11 @@ from .accounts.grants import default_scope, find_grant, scope_of
 from .accounts.users import User, users
 from .clients.registry import clients
 from .config import config
+
+
+def must_confirm(user: User | SignedInUser) -> bool:
+    """Tell whether a user has to confirm their address before they enter any client."""
+    return config().requires_verified_email and not user.email_verified
 
 
 def permitted_scope(
@@ -32,10 +37,11 @@ def permitted_scope(
         all_clients: Returns all clients; called where it matters whose API knows a scope.
 
     Raises:
+        InteractionRequiredError: The user has to confirm their address first.
         AccessDeniedError: The user may not enter this client.
     """
-    if config().requires_verified_email and not user.email_verified:
-        raise AccessDeniedError
+    if must_confirm(user):
+        raise InteractionRequiredError("verification.required", "the address is not confirmed")
     granted = find_grant(connection, user.subject, client.client_id)
     foreign = requested_scope - OPENID_SCOPES - client.scopes
     known, delegated = frozenset[str](), frozenset[str]()

@@ -16,6 +16,7 @@ from server1.accounts.sessions import Session, sessions
 from server1.accounts.users import User
 from server1.config import config
 from server1.handoff import handoff
+from server1.permissions import must_confirm
 from server1.signed_in import current_session
 
 from .scope_words import in_words
@@ -32,7 +33,7 @@ def home() -> str:
     return render_template(
         "pages/home.html",
         session=session,
-        must_verify=config().requires_verified_email and not session.user.email_verified,
+        must_verify=must_confirm(session.user),
         cards=_cards(session.user),
         continue_url=handoff.continue_url,
         entered=entered_clients(session),

@@ -20,14 +20,19 @@ from . import error_pages
 from .client_forms import lead_back_to, lead_to
 from .forms import FormError, authenticated, form_page, form_view
 from .home import entered_clients
+from .way_on import way_on
 
 blueprint = Blueprint("login", __name__)
 
 
 def _login_page(error: FormError | None) -> Response:
-    client = handoff.pending_client()
-    if request.method != "POST" and client is None and current_session() is not None:
-        return redirect(url_for("pages.home"), 303)
+    # Also of a request that is too old to be answered: the answer has the way on.
+    way = way_on()
+    client = None if way is None else way.client
+    is_waiting = handoff.pending_client() is not None
+    if request.method != "POST" and not is_waiting and current_session() is not None:
+        home = url_for("pages.home")
+        return redirect(home if way is None else handoff.after_sign_in(default=home), 303)
     response = form_page(
         "accounts/login.html",
         error,

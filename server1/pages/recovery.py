@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from flask_service.database import database
@@ -19,10 +19,10 @@ from server1.mail.queue import EmailKind, enqueue
 
 from .forms import FormError, add_notice, attempt_here, form_page, form_view
 from .link_pages import find_link
+from .way_on import take_way_on, told_way_on
 
 blueprint = Blueprint("recovery", __name__)
 add_notice(blueprint, "/forgot-password/sent", "sent", "accounts/forgot_sent.html")
-add_notice(blueprint, "/reset-password/done", "done", "accounts/reset_done.html")
 
 
 @blueprint.route("/forgot-password", methods=["GET", "POST"])
@@ -61,6 +61,13 @@ def reset_password() -> Response:
         revocation.revoke_all_sessions(connection, user, EndReason.PASSWORD_CHANGED)
         throttles.forget_known(connection, user)
         throttles.note_known(connection, attempt_here(user.email), user, clock.now())
+        way = take_way_on(connection, user.subject)  # this confirms the address as well
         audit.record(connection, Event.PASSWORD_RESET, subject=user.subject)
         enqueue(connection, EmailKind.PASSWORD_CHANGED, address=user.email, subject=user.subject)
-    return redirect(url_for(".done"), 303)
+    return redirect(url_for(".done", **way), 303)
+
+
+@blueprint.get("/reset-password/done")
+def done() -> str:
+    """Say that it is set, and lead on to the service that waited for the address."""
+    return render_template("accounts/reset_done.html", way_on=told_way_on())

@@ -5,8 +5,6 @@ The response is the same whether or not there is an account for the address; its
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
@@ -20,11 +18,11 @@ from server1.accounts.throttles import MAILS_FROM_ADDRESS, MAILS_TO_ACCOUNT, Too
 from server1.accounts.users import UserExistsError, check_name
 from server1.audit import Event
 from server1.config import config
-from server1.handoff import handoff
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import browser_fingerprint, current_session
 
 from .forms import FormError, attempt_here, form_page, form_view
+from .way_on import carried, note_way_on, way_on
 
 blueprint = Blueprint("signup", __name__)
 
@@ -41,9 +39,10 @@ def check_open() -> None:
 def _signup_page(error: FormError | None) -> Response:
     if request.method != "POST" and current_session() is not None:
         return redirect(url_for("pages.home"), 303)
-    client = handoff.pending_client()
+    way = way_on()
+    client = None if way is None else way.client
     return form_page(
-        "accounts/signup.html", error, client=client, carried=_continue().get("continue")
+        "accounts/signup.html", error, client=client, carried=carried().get("continue")
     )
 
 
@@ -63,7 +62,7 @@ def signup() -> Response:
         _create(connection, email, name, password_hash)
     found = strength(password, about)
     hint = found if found in _HINTED_AT else None
-    return redirect(url_for(".sent", strength=hint, **_continue()), 303)
+    return redirect(url_for(".sent", strength=hint, **carried()), 303)
 
 
 @blueprint.get("/signup/sent")
@@ -73,7 +72,7 @@ def sent() -> str:
     return render_template(
         "accounts/signup_sent.html",
         strength=unverified_strength if unverified_strength in _HINTED_AT else None,
-        login=_continue(),
+        carried=carried(),
     )
 
 
@@ -83,6 +82,7 @@ def _create(connection: Connection, email: str, name: str, password_hash: str) -
         user = users.create(connection, email=email, name=name, password_hash=password_hash)
         subject = user.subject
         audit.record(connection, Event.SIGNED_UP, subject=subject)
+        note_way_on(connection, subject)
     except UserExistsError:
         pass  # its owner gets a mail
     try:
@@ -93,9 +93,3 @@ def _create(connection: Connection, email: str, name: str, password_hash: str) -
     kind = EmailKind.VERIFY_EMAIL if subject else EmailKind.ACCOUNT_EXISTS
     browser = browser_fingerprint()
     enqueue(connection, kind, address=email, subject=subject, browser_sha256=browser)
-
-
-def _continue() -> dict[str, Any]:
-    """Return what takes the user on to the service that they came from, if there is one."""
-    carried = request.values.getlist("continue")
-    return {} if handoff.pending_client() is None else {"continue": carried[0]}

@@ -9,8 +9,9 @@ elsewhere the password is asked for.
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -21,16 +22,17 @@ from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
 from server1.accounts.mail_links import Link, LinkUnknownError, Purpose
 from server1.audit import EndReason, Event
+from server1.handoff import handoff
 from server1.mail.queue import EmailKind, enqueue
+from server1.permissions import must_confirm
 from server1.signed_in import browser_fingerprint, current_session, is_signed_in, sign_in
 
 from .forms import FormError, add_notice, attempt_here, authenticated, form_page, form_view
 from .link_pages import find_link
+from .way_on import carried, note_way_on, take_way_on, told_way_on, way_on
 
 blueprint = Blueprint("verification", __name__)
-add_notice(blueprint, "/verify-email/done", "done", "accounts/verify_done.html")
 add_notice(blueprint, "/verify-email/not-mine/done", "disowned", "accounts/verify_disowned.html")
-add_notice(blueprint, "/verify-email/sent", "sent_again", "accounts/verify_sent.html")
 
 
 def _verify_page(error: FormError | None) -> Response:
@@ -51,12 +53,31 @@ def verify_email() -> Response:
     link = _find_link()
     if _is_proven(link):
         with locked(link.user) as (connection, _user):
-            _confirm(connection, link)
-        return redirect(url_for(".done"), 303)
+            way = _confirm(connection, link)
+        return redirect(url_for(".done", **way), 303)
     with authenticated(link.user.email) as (connection, user):
-        _confirm(connection, link)
+        way = _confirm(connection, link)
         sign_in(connection, user)
-    return redirect(url_for("pages.home"), 303)
+    return redirect(url_for(".done", **way) if way else url_for("pages.home"), 303)
+
+
+@blueprint.get("/verify-email/done")
+def done() -> str:
+    """Say that it is confirmed, and lead on to the service that waited for it."""
+    return render_template("accounts/verify_done.html", way_on=told_way_on())
+
+
+@blueprint.get("/verify-email/required")
+def required() -> Response:
+    """Stop who goes to a service with an address that is not confirmed, and say how to go on."""
+    session, way = current_session(), way_on()
+    if session is None or way is None or not must_confirm(session.user):
+        return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
+    with database().writing() as connection:
+        note_way_on(connection, session.user.subject)
+    return form_page(
+        "accounts/verify_required.html", user=session.user, way_on=way, carried=carried()
+    )
 
 
 @blueprint.post("/verify-email/not-mine")
@@ -72,7 +93,8 @@ def disown() -> Response:
 
 def _again_page(error: FormError | None) -> Response:
     session = current_session()
-    return form_page("accounts/verify_again.html", error, user=session and session.user)
+    user = session and session.user
+    return form_page("accounts/verify_again.html", error, user=user, carried=carried())
 
 
 @blueprint.route("/verify-email/again", methods=["GET", "POST"])
@@ -87,7 +109,13 @@ def again() -> Response:
         throttles.count_mail(connection, kind, attempt_here(email), clock.now())
         enqueue(connection, kind, address=email, subject=subject, browser_sha256=browser)
         audit.record(connection, Event.VERIFICATION_REQUESTED, subject=subject)
-    return redirect(url_for(".sent_again"), 303)
+    return redirect(url_for(".sent_again", **carried()), 303)
+
+
+@blueprint.get("/verify-email/sent")
+def sent_again() -> str:
+    """Say that a mail is on its way, if there is such an account."""
+    return render_template("accounts/verify_sent.html", way_on=way_on())
 
 
 def _find_link() -> Link:
@@ -98,13 +126,14 @@ def _find_link() -> Link:
     return link
 
 
-def _confirm(connection: Connection, link: Link) -> None:
+def _confirm(connection: Connection, link: Link) -> dict[str, Any]:
     links.consume(connection, link)
     users.change(connection, link.user, email_verified=True)
     # Another session may be a stranger's who signed up with this address.
     reason = EndReason.EMAIL_VERIFIED
     revocation.revoke_other_sessions(connection, link.user, reason, kept=current_session())
     audit.record(connection, Event.EMAIL_VERIFIED, subject=link.user.subject)
+    return take_way_on(connection, link.user.subject)
 
 
 def _is_proven(link: Link) -> bool:

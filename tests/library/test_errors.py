@@ -6,6 +6,7 @@ PARENTS = {
     "token_expired": "token_claim",
     "token_not_yet_valid": "token_claim",
     "access_denied": "authorization_returned",
+    "interaction_required": "access_denied",
 }
 REJECTED = (
     *("request_malformed", "token_malformed", "token_signature", "token_key_unknown"),

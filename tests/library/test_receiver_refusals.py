@@ -243,6 +243,31 @@ def test_an_error_is_told_in_our_own_words(browser, heard, code, words):
     assert heard.errors() == ["authorization_failed"]
 
 
+SAID = {
+    "both": ({"error": "consent_required", "error_description": "Agree first"}, '"Agree first"'),
+    "a code of nobody": ({"error": "AADSTS50105"}, 'answered with "AADSTS50105" request_id='),
+    "a forged line": ({"error_description": 'a"\r\naccepted'}, r'"a\"\r\naccepted"'),
+    "no ASCII": ({"error_description": "\x7f\u2028é"}, r'"\u007f\u2028\u00e9"'),
+    "a token": ({"error_description": f"no: {'e' * 40}.{'e' * 80}"}, '"no: [left out]"'),
+    "a cut token": ({"error_description": f"{'- ' * 90}{'e' * 43}"}, f'"{"- " * 90}[left out]"'),
+    "a long one": ({"error_description": "a b" * 999}, f'"{("a b" * 999)[:200]}"'),
+    "too long a one": ({"error_description": "a b" * 1500}, 'answered with "server_error" request'),
+    "two": ({"error_description": ["one", "two"]}, '"one two"'),
+}
+
+
+@pytest.mark.parametrize(("said", "logged"), SAID.values(), ids=list(SAID))
+def test_the_log_repeats_what_the_issuer_said(browser, caplog, said, logged):
+    state = query_of(browser.begin("/notes"))["state"]
+    fields = {"error": "server_error", **said, "state": state, "iss": ISSUER}
+    answer = browser.repost(browser.post(CALLBACK, data=fields))
+    assert answer.status_code == 403
+    [line] = [each.getMessage() for each in caplog.records if "rejected" in each.getMessage()]
+    assert logged in line
+    assert line.isascii()
+    assert line.isprintable()
+
+
 def test_after_an_error_one_may_try_again_and_the_attempt_is_over(travellers):
     browser, heard = travellers
     browser.apps[ISSUER].extensions["hooks"].denies = AccessDeniedError()

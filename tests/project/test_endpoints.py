@@ -64,6 +64,7 @@ ENDPOINTS = {
         /verify-email/done                  GET
         /verify-email/not-mine              POST      csrf
         /verify-email/not-mine/done         GET
+        /verify-email/required              GET
         /verify-email/sent                  GET
         """,
     "server2": """

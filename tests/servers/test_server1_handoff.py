@@ -69,8 +69,9 @@ def test_the_subject_is_random_and_stays(accounts, browser1, verify):
 
 def test_nobody_is_handed_on_whose_address_is_not_verified(accounts):
     visitor = sign_in_unverified(accounts)
-    answer = response(visitor.authorize())
-    assert answer["error"] == ["access_denied"]
+    assert visitor.authorize().location.startswith("/verify-email/required?continue=")
+    answer = response(visitor.authorize(prompt="none"))
+    assert answer["error"] == ["interaction_required"]
     assert "id_token" not in answer
     page = visitor.get("/").text
     assert "Confirm your e-mail address" in page

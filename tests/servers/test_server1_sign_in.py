@@ -195,6 +195,17 @@ def test_signing_in_continues_also_after_a_wrong_password(browser1):
     assert page.endswith(carried)
 
 
+def test_a_sign_in_page_that_is_too_old_still_leads_on(browser1, clock):
+    page = continue_page(browser1, target_link_uri="/session")
+    clock.tick(minutes=11)
+    assert "to continue to <strong>Notes</strong>" in browser1.get(page).text
+    for answer in (browser1.sign_in(page=page), browser1.get(page)):  # and loaded once more
+        late = browser1.get(answer.location)
+        assert late.status_code == 400
+        assert "Continue to Notes" in late.text
+        assert "target_link_uri=%2Fsession" in late.text
+
+
 def test_a_second_tab_goes_on_to_its_client_when_the_first_has_signed_in(browser1):
     state = "of-the-second-tab-0123"
     first, second = continue_page(browser1), continue_page(browser1, state=state)

@@ -43,6 +43,12 @@ def _create_accounts(op: Operations) -> None:
         sa.Column("scope", sa.String(1000), nullable=False),
     )
     op.create_table(
+        "destinations",
+        sa.Column("subject", sa.String(64), _user(), primary_key=True),
+        sa.Column("client_id", sa.String(128), nullable=False),
+        sa.Column("target", sa.String(2048)),
+    )
+    op.create_table(
         "consents",
         sa.Column("subject", sa.String(64), _user(), primary_key=True),
         sa.Column("client_id", sa.String(128), primary_key=True),

@@ -9,6 +9,7 @@ from .authorization import AuthorizationExpiredError as AuthorizationExpiredErro
 from .authorization import AuthorizationRequestError as AuthorizationRequestError
 from .authorization import AuthorizationReturnedError as AuthorizationReturnedError
 from .authorization import ClientUnknownError as ClientUnknownError
+from .authorization import InteractionRequiredError as InteractionRequiredError
 from .authorization import InvalidTargetError as InvalidTargetError
 from .authorization import LogoutNotDeliveredError as LogoutNotDeliveredError
 from .authorization import LogoutRequestError as LogoutRequestError

@@ -57,6 +57,23 @@ class AccessDeniedError(AuthorizationReturnedError, code="access_denied"):
         super().__init__(message, error="access_denied")
 
 
+class InteractionRequiredError(AccessDeniedError, code="interaction_required"):
+    """This user may enter that client once they have done something, on a page of SERVER1.
+
+    The authorization endpoint leads there, with the request in the field ``continue``. Everywhere
+    else, and with ``prompt=none``, it is a denial.
+
+    Args:
+        endpoint: The Flask endpoint of that page. It leads to ``after_sign_in`` when this is done.
+        message: Why, for SERVER1's log; the client is told only the code.
+    """
+
+    def __init__(self, endpoint: str, message: str = "the user has to do something first") -> None:
+        super().__init__(message)
+        self.endpoint = endpoint
+        self.error = "interaction_required"  # OpenID Connect Core 1.0, section 3.1.2.6
+
+
 class InvalidTargetError(AuthorizationReturnedError, code="invalid_target"):
     """An access token would be for no service that is registered, or for several."""
 

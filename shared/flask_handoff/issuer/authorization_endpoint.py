@@ -10,7 +10,11 @@ from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
 from flask_handoff.claims import SignedInUser
-from flask_handoff.errors import AuthorizationExpiredError, AuthorizationReturnedError
+from flask_handoff.errors import (
+    AuthorizationExpiredError,
+    AuthorizationReturnedError,
+    InteractionRequiredError,
+)
 from flask_handoff.profiles import PROFILES
 from flask_handoff.signals import handoff_issued
 from flask_handoff.web.events import send
@@ -76,6 +80,9 @@ def _answer(pending: AuthorizationRequest) -> Response:
     try:
         return issuer_context().valid_after.when_due(partial(_grant, pending))
     except AuthorizationReturnedError as error:
+        # The transaction is undone by now: nothing was granted to who has to do something first.
+        if isinstance(error, InteractionRequiredError) and "none" not in pending.prompts:
+            return _ask(pending, error.endpoint, error.error)
         return return_error(pending.address, error)
 
 

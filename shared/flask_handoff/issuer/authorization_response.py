@@ -70,19 +70,13 @@ def _way_back(error: AuthorizationRequestError) -> tuple[Client, str] | tuple[No
 
     Source: OpenID Connect Core 1.0, section 4.
     """
-    content = error.content if isinstance(error, AuthorizationExpiredError) else None
-    if not isinstance(content, dict):
-        return None, None
     issuer = issuer_context()
-    try:
-        client = issuer.clients.client(str(content.get("client_id")))
-    except AuthorizationRequestError:
+    content = error.content if isinstance(error, AuthorizationExpiredError) else None
+    destination = issuer.carrier.destination_of(content)
+    if destination is None or (begin_at := destination.client.initiate_login_uri) is None:
         return None, None
-    if client.initiate_login_uri is None:
-        return None, None
-    target = content.get("target_link_uri")
-    begin = {"iss": issuer.config.issuer, "target_link_uri": target}
-    return client, with_parameters(client.initiate_login_uri, begin)
+    begin = {"iss": issuer.config.issuer, "target_link_uri": destination.target}
+    return destination.client, with_parameters(begin_at, begin)
 
 
 def unavailable(error: SigningUnavailableError) -> Response:

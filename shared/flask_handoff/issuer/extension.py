@@ -55,7 +55,8 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
     Args:
         signed_in_user: Asked who is signed in on the current request; None for nobody.
         granted_scope: Asked what this user may do at that client, of what is requested. Raises
-            ``AccessDeniedError`` when they may not enter it at all.
+            ``AccessDeniedError`` when they may not enter it at all, ``InteractionRequiredError``
+            when they may once they have done something on a page of this server.
         login_endpoint: The Flask endpoint of the sign-in page.
         transaction: Makes the context in which all of them are asked, and a code is kept. What is
             read and written in it is one transaction then; it has ended before a token is made.

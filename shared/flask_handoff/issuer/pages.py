@@ -15,8 +15,10 @@ from .authorization import AuthorizationRequest
 from .authorization_endpoint import carried_request, carried_value, resume_url
 from .authorization_response import return_error
 from .clients import Client
+from .context import issuer_context
 from .end_session import after_logout, pending_logout
 from .logout_request import LogoutRequest
+from .request_carrier import Destination
 
 
 class PagesOfIssuer:
@@ -33,6 +35,19 @@ class PagesOfIssuer:
         """Return the client that the user is about to enter, on the sign-in page; else None."""
         pending = self.pending_request()
         return None if pending is None else pending.address.client
+
+    def destination(self) -> Destination | None:
+        """Return where the user was going, on a page that keeps ``continue``; else None.
+
+        Also where that request is too old to be answered: ``continue_url`` begins a new one, in
+        any browser.
+        """
+        try:
+            carried = carried_value(request.values.to_dict(flat=False))
+        except AuthorizationExpiredError:
+            return None
+        issuer = issuer_context()
+        return issuer.carrier.destination(carried, issuer.clock()) if carried else None
 
     def login_hint(self) -> str | None:
         """Return what the client suggests to fill the sign-in page with, not verified."""

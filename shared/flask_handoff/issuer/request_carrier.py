@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from flask_handoff.errors import AuthorizationExpiredError
+from flask_handoff.errors import AuthorizationExpiredError, AuthorizationRequestError
 from flask_handoff.stores import CodeStore, RefreshStore
 
 from .authorization import AuthorizationRequest, ReturnAddress
-from .clients import ClientSource
+from .clients import Client, ClientSource
 
 LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
 
@@ -59,6 +59,13 @@ class Carrier:
 def another_form() -> AuthorizationExpiredError:
     """Say that another version of this library has signed it, before or after an update."""
     return AuthorizationExpiredError("the carried request has another form")
+
+
+class Destination(NamedTuple):
+    """Where a user was going, see ``HandoffIssuer.continue_url``."""
+
+    client: Client
+    target: str | None  # as the client sent it, for the client alone; None for its own choice
 
 
 class RequestCarrier:
@@ -120,3 +127,21 @@ class RequestCarrier:
             response_types=self.response_types,
             offline_access=self.offline_access,
         )
+
+    def destination(self, unverified_carried: str, now: datetime) -> Destination | None:
+        """Return where a request that was packed here leads to, whatever its age; else None."""
+        try:
+            _, content = self._carrier.read(unverified_carried, now)
+        except AuthorizationExpiredError as error:
+            content = error.content
+        return self.destination_of(content)
+
+    def destination_of(self, content: object) -> Destination | None:
+        """Return where a request leads to that was signed here; None if its client is gone."""
+        if not isinstance(content, dict):
+            return None
+        try:
+            client = self._clients.client(str(content.get("client_id")))
+        except AuthorizationRequestError:
+            return None
+        return Destination(client, content.get("target_link_uri"))

@@ -75,6 +75,10 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
         raise RequestMalformedError("iss: missing")
     if any(len(value) > _LONGEST_FIELD for value in given.values()):
         raise RequestMalformedError("a parameter is too long")
+    description = " ".join(read.values("error_description"))
+    # For the log alone: nothing is refused for it.
+    if "error" in given and 0 < len(description) <= _LONGEST_FIELD:
+        given["error_description"] = description
     return given
 
 
@@ -84,7 +88,7 @@ def _judge(fields: Mapping[str, str]) -> Response:
         raise ResponseIssuerError("iss: not the issuer that was asked")
     attempt = _find_attempt(receiver, fields["state"])
     if "error" in fields:
-        return failed(receiver, attempt, fields["error"])
+        return failed(receiver, attempt, fields["error"], fields.get("error_description"))
     token = UnverifiedToken(fields["id_token"])
     token_sha256 = hashlib.sha256(token.encode()).hexdigest()
     session = receiver.live_session() if attempt is None else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 from flask import request, url_for
 from werkzeug.wrappers import Response
 
@@ -42,6 +45,8 @@ _USUAL_CAUSES = (
     "HANDOFF_LANDING=refresh; a hook that is a coroutine function; "
     "live_session reads what sign_in does not write"
 )
+_LONGEST_QUOTED = 200  # characters
+_MAY_BE_SECRET = re.compile(r"[A-Za-z0-9_.~+/=%-]{40,}")
 # To a silent request (prompt=none): the user is not signed in there any more, or may not enter.
 _NOT_CONFIRMED = frozenset(
     {
@@ -54,16 +59,30 @@ _NOT_CONFIRMED = frozenset(
 )
 
 
-def failed(receiver: ReceiverContext, attempt: Attempt | None, unverified_error: str) -> Response:
-    """Answer where SERVER1 sent an error instead of a token."""
+def failed(
+    receiver: ReceiverContext,
+    attempt: Attempt | None,
+    unverified_error: str,
+    unverified_description: str | None,
+) -> Response:
+    """Answer where SERVER1 sent an error instead of a token. The log alone repeats its words."""
     if attempt is None:
         raise AttemptUnknownError("an error came back that this browser did not ask for")
     known = unverified_error if unverified_error in _ERROR_SENTENCES else "server_error"
-    error = AuthorizationFailedError(f"the issuer answered with {known}", error=known)
+    said = _quoted(unverified_error)
+    if unverified_description:
+        said += f": {_quoted(unverified_description)}"
+    error = AuthorizationFailedError(f"the issuer answered with {said}", error=known)
     report_rejected("handoff", handoff_rejected, error)
     response = _not_confirmed(receiver, attempt, unverified_error) or _denied(attempt, known)
     receiver.attempts.forget(response, attempt)
     return response
+
+
+def _quoted(unverified_text: str) -> str:
+    """Write text for a log line: in ASCII, on one line, and without what may be a token."""
+    text = _MAY_BE_SECRET.sub("[left out]", unverified_text)
+    return json.dumps(text[:_LONGEST_QUOTED]).replace("\x7f", "\\u007f")
 
 
 def _not_confirmed(
