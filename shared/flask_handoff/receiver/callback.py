@@ -34,7 +34,7 @@ from .refusals import failed, rejected
 LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
 
 _FIELDS = ("id_token", "error", "state", "iss")
-_LONGEST_FIELD = 4096  # characters
+_LONGEST_DESCRIPTION = 4096  # characters
 
 
 def callback() -> Response:
@@ -73,11 +73,12 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
         raise RequestMalformedError("state: missing")
     if "iss" not in given and config.policy == "handoff":
         raise RequestMalformedError("iss: missing")
-    if any(len(value) > _LONGEST_FIELD for value in given.values()):
+    longest = config.profile.maximum_length
+    if any(len(value) > longest for value in given.values()):
         raise RequestMalformedError("a parameter is too long")
     description = " ".join(read.values("error_description"))
     # For the log alone: nothing is refused for it.
-    if "error" in given and 0 < len(description) <= _LONGEST_FIELD:
+    if "error" in given and 0 < len(description) <= _LONGEST_DESCRIPTION:
         given["error_description"] = description
     return given
 
@@ -104,6 +105,7 @@ def _judge(fields: Mapping[str, str]) -> Response:
             nonce=attempt.nonce,
             authenticated_after=attempt.authenticated_after,
             remember_until=attempt.ends_at,
+            begun_at=attempt.started_at,
         )
         handle = _arrive(receiver, case, attempt.target, token_sha256)
         send(handoff_accepted, claims=case.claims, handle=handle)
