@@ -214,7 +214,7 @@ def test_nobody_arrives_while_it_cannot_be_made_up_for(browser, victim, store):
         claim(*name, **dates)
 
     store.claim = claim_at_second_try
-    assert is_unavailable(browser.get(answer.location))
+    assert is_unavailable(browser.get(answer.location), target="/notes")
     assert is_uniform_refusal(browser.get(answer.location))
 
 

@@ -26,6 +26,7 @@ from flask_handoff.web.responses import error_page, unavailable_page
 from .attempts import CLOCK_LEEWAY, Attempt
 from .context import ReceiverContext, receiver_context
 from .landing import MOST_LANDINGS, lead_on
+from .wanted_target import wanted_target
 
 _NOT_ACCEPTED = "The sign-in server did not accept the request of this service."
 _ERROR_SENTENCES = {
@@ -123,7 +124,7 @@ def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Res
         400 if malformed else 403,
         title="This request is not complete" if malformed else "You are not signed in",
         sentence=_reason(error),
-        again_url=url_for(".login", target_link_uri=attempt.target if attempt else None),
+        again_url=_start_again(attempt),
         again_label="Start again",
     )
     if attempt is not None:
@@ -204,6 +205,10 @@ def unavailable(error: DependencyUnavailableError) -> Response:
     return unavailable_page(
         "Something that is needed to check your sign-in cannot be reached. "
         "You have not been signed in. Try again in a moment.",
-        again_url=url_for(".login"),
+        again_url=_start_again(),
         again_label="Try again",
     )
+
+
+def _start_again(attempt: Attempt | None = None) -> str:
+    return url_for(".login", target_link_uri=attempt.target if attempt else wanted_target())
