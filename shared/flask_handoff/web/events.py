@@ -6,6 +6,7 @@ import logging
 from typing import Any, Literal
 
 from blinker import NamedSignal
+
 from flask_handoff.errors import HandoffError, TokenClaimError
 
 from .current import this_app
