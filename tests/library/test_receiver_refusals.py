@@ -312,8 +312,8 @@ class KeysOutOfReach:
             raise JWKSUnavailableError("no key can be had")
 
 
-def is_unavailable(answer, *, target=None):
-    again = 'href="/sso/login' + (f'?target_link_uri={target}"' if target else '"')
+def is_unavailable(answer, *, target="/notes"):
+    again = f'href="/sso/login?target_link_uri={target}"'
     return (
         answer.status_code == 503
         and again in answer.text
@@ -343,7 +343,7 @@ def test_nobody_is_signed_in_while_no_key_is_held_but_the_attempt_is_kept(
     keys.within_reach = True
     answer = browser.come_back("/notes")
     keys.within_reach = False
-    assert is_unavailable(browser.get(answer.location), target="/notes")
+    assert is_unavailable(browser.get(answer.location))
     assert not is_signed_in(browser)
     keys.within_reach = True
     assert browser.get(answer.location).location == "/notes"
@@ -355,7 +355,7 @@ def test_nobody_is_signed_in_while_the_store_is_out_of_reach_but_the_attempt_is_
     browser, heard = travellers
     answer = browser.come_back("/notes")
     store.out_of_reach = True
-    assert is_unavailable(browser.follow(answer), target="/notes")
+    assert is_unavailable(browser.follow(answer))
     assert not is_signed_in(browser)
     store.out_of_reach = False
     assert landed_at(browser.follow(answer)) == "/notes"
