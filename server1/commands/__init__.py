@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from . import people  # noqa: F401 - adds to the group users
 from .accounts import grants_group, users_group
 from .audit import show_audit
 from .clients import clients_group

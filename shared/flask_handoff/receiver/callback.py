@@ -34,7 +34,7 @@ from .refusals import failed, rejected
 LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
 
 _FIELDS = ("id_token", "error", "state", "iss")
-_LONGEST_DESCRIPTION = 4096  # characters
+_LONGEST_FIELD = 4096  # characters
 
 
 def callback() -> Response:
@@ -76,10 +76,10 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
     longest = config.profile.maximum_length
     if any(len(value) > longest for value in given.values()):
         raise RequestMalformedError("a parameter is too long")
-    description = " ".join(read.values("error_description"))
-    # For the log alone: nothing is refused for it.
-    if "error" in given and 0 < len(description) <= _LONGEST_DESCRIPTION:
-        given["error_description"] = description
+    # Nothing is refused for these: one is for the log, one for the link of an error page.
+    for name in ("error_description", "target_link_uri"):
+        if 0 < len(value := " ".join(read.values(name))) <= _LONGEST_FIELD:
+            given[name] = value
     return given
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -75,23 +75,15 @@ class SQLStore:
                     connection.execute(CreateIndex(index, if_not_exists=True))
 
     def _writing(self) -> AbstractContextManager[Connection]:
-        return self._guarded(self._lent or self._engine.begin)
+        return _Step(self._unavailable, self._lent or self._engine.begin)
 
     def _reading(self) -> AbstractContextManager[Connection]:
-        return self._guarded(self._read)
+        return _Step(self._unavailable, self._read)
 
     def _read_rows(self, statement: Statement, **values: Any) -> Sequence[Any]:
         try:
             with self._read() as connection:
                 return statement.rows(connection, **values)
-        except SQLAlchemyError as error:
-            raise self._unavailable(error) from error
-
-    @contextmanager
-    def _guarded(self, begin: Begin) -> Iterator[Connection]:
-        try:
-            with begin() as connection:
-                yield connection
         except SQLAlchemyError as error:
             raise self._unavailable(error) from error
 
@@ -127,6 +119,19 @@ class _Shared(AbstractContextManager[Connection]):
             if error is failure:
                 raise
             raise self._unavailable(error) from error
+
+
+class _Step(_Shared):
+    """One step of the store: whatever fails in it, we say so."""
+
+    def __exit__(self, kind: Any, failure: BaseException | None, traceback: Any) -> bool | None:
+        try:
+            suppressed = self._transaction.__exit__(kind, failure, traceback)
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+        if isinstance(failure, SQLAlchemyError) and not suppressed:
+            raise self._unavailable(failure) from failure
+        return suppressed
 
 
 def sweeping(table: str, key: str, expiry: str = "expires_at") -> Statement:
