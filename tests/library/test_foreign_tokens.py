@@ -183,7 +183,8 @@ def test_what_cannot_be_used_is_skipped_and_the_other_keys_serve(key_ring, caplo
         {**good, "kid": "padded", "n": f"{good['n']}="},
         {**good, "kid": "weak", "n": "AQAB"},
         {**good, "kid": 7},
-        {**good, "kid": "", "e": "AQAB"},
+        {**good, "kid": ""},
+        {**good, "kid": "a\0b"},
         {**good, "kid": "private", "d": "AQAB"},
     ]
     keys = parse_foreign_jwks(jwks(*bad[:5], good, *bad[5:]))

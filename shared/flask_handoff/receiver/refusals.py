@@ -146,7 +146,10 @@ def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Res
     """Answer a handoff that is refused. Its attempt, where it has one, is forgotten."""
     error = _told_by_the_clock(error, attempt)
     report_rejected(
-        "handoff", handoff_rejected, error, compare=_SETTINGS_BY_CHECK.get(error.check or error.code)
+        "handoff",
+        handoff_rejected,
+        error,
+        compare=_SETTINGS_BY_CHECK.get(error.check or error.code),
     )
     malformed = isinstance(error, RequestMalformedError)
     # One page for every fault that a stranger can make: which check failed, the log says.
