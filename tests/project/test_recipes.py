@@ -11,7 +11,7 @@ RECIPES = DOCS / "recipes.md"
 EXAMPLES = CHECKOUT / "examples"
 WALKS = CHECKOUT / "tests" / "examples" / "walks"
 SOURCES = [path.read_text() for path in (*EXAMPLES.glob("*/*.py"), *WALKS.glob("*.py"))]
-UNTESTED = "untested"
+BY_HAND = "by hand"
 
 
 class _WithoutDocstrings(ast.NodeTransformer):
@@ -39,9 +39,9 @@ def is_run(block, sources):
     return any(holds(lines_of(source), lines_of(block)) for source in sources)
 
 
-def untested():
-    """Return the headings of the recipes that the table calls untested."""
-    listed = "".join(row[0] for row in rows(RECIPES.read_text()) if UNTESTED in row[1])
+def tried_by_hand():
+    """Return the headings of the recipes that no test runs."""
+    listed = "".join(row[0] for row in rows(RECIPES.read_text()) if BY_HAND in row[1])
     return set(re.findall(r"\[([^\]]+)\]\(#", listed))
 
 
@@ -55,7 +55,7 @@ def sections():
         pytest.param(block.text, id=f"line {block.line}")
         for block in blocks(RECIPES)
         if block.language == "python"
-        and not any(block.text in section(RECIPES, heading) for heading in untested())
+        and not any(block.text in section(RECIPES, heading) for heading in tried_by_hand())
     ],
 )
 def test_a_recipe_that_is_tested_is_what_runs(block):

@@ -59,8 +59,7 @@ def test_a_wrong_password_leads_nowhere(browser):
 
 
 def test_a_strict_session_cookie_is_kept(pair, browser):
-    for module in pair:
-        module.app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    pair[1].app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
     browser.visit(f"{NOTES}/notes?page=3")
     browser.sign_in(PASSWORD)
     assert browser.cookies("127.0.0.1")["notes_session"]["samesite"] == "Strict"
