@@ -31,16 +31,18 @@ from flask_handoff.web.service_config import issuer_keys
 from .config import APIConfig
 from .notices import Notices, take_notices
 
-_EXTENSION = "handoff_api"
+EXTENSION = "handoff_api"
 
 _Arguments = ParamSpec("_Arguments")
 
 
-class _Context(NamedTuple):
+class APIContext(NamedTuple):
     """What belongs to one application."""
 
+    config: APIConfig
     verifier: AccessTokenVerifier
-    realm: str
+    revocation_list: RevocationList | None
+    replay_store: ReplayStore | None  # of the notices
 
 
 class HandoffAPI:
@@ -108,7 +110,7 @@ class HandoffAPI:
                 url_prefix=config.url_prefix,
                 internal_hosts=config.internal_hosts,
             )
-        app.extensions[_EXTENSION] = _Context(verifier, config.base_url)
+        app.extensions[EXTENSION] = APIContext(config, verifier, revocation_list, replay_store)
         when_complete(app, lambda: self._check_order(app))
 
     def require_token(
@@ -152,7 +154,7 @@ class HandoffAPI:
                     HandoffRejectedError,
                     DependencyUnavailableError,
                 ) as error:
-                    return refuse(error, realm=context.realm, body=_problem)
+                    return refuse(error, realm=context.config.base_url, body=_problem)
                 this_g().handoff_access_claims = claims
                 answer = this_app().ensure_sync(view)(*arguments, **more)
                 return cast(ResponseReturnValue, answer)
@@ -190,8 +192,8 @@ class HandoffAPI:
             )
 
 
-def _context() -> _Context:
-    return cast(_Context, this_app().extensions[_EXTENSION])
+def _context() -> APIContext:
+    return cast(APIContext, this_app().extensions[EXTENSION])
 
 
 def _problem(status: int, *, error_description: str, **members: str) -> Response:
