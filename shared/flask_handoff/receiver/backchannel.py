@@ -11,7 +11,7 @@ import logging
 from datetime import datetime
 from typing import cast
 
-from flask import current_app, jsonify
+from flask import current_app
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
@@ -29,6 +29,7 @@ from flask_handoff.tokens.verification import fit_for_a_log
 from flask_handoff.web import request_id
 from flask_handoff.web.events import report_rejected, send
 from flask_handoff.web.parameters import ParameterReader, unverified_parameters
+from flask_handoff.web.responses import json_response
 
 from .attempts import CLOCK_LEEWAY
 from .attempts import LIFETIME as ATTEMPT_LIFETIME
@@ -50,9 +51,7 @@ def backchannel_logout() -> Response:
     except HandoffError as error:
         report_rejected("logout", logout_rejected, error)
         reason = f"Refused. The log of this service says why: {request_id()}"
-        return current_app.make_response(
-            (jsonify(error="invalid_request", error_description=reason), 400)
-        )
+        return json_response({"error": "invalid_request", "error_description": reason}, 400)
     claim, name = logout.named_by
     _log.info(
         "logout accepted: %s=%s iss=%s ended_at=%s request_id=%s",
