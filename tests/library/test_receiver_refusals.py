@@ -203,7 +203,7 @@ def test_a_foreign_token_without_identifier_is_good_once(
     assert browser.get(url).location == "/notes"
     [(_, identifier, expires_at)] = store.claimed
     assert identifier.startswith("nonce:")
-    assert expires_at == int(clock().timestamp()) + 3600 + 5 + 60
+    assert expires_at == int(clock().timestamp()) + ATTEMPT_SECONDS + 5 + 60
     browser.plant(*attempt)
     assert is_uniform_refusal(browser.get(url))
     assert heard.errors() == ["token_replayed"]

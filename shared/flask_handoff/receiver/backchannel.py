@@ -82,7 +82,7 @@ def _end_sessions(unverified_token: UnverifiedToken) -> Logout:
     logout = logouts.verifier.verify(unverified_token)
     # Whatever the issuer's dates say, a token is accepted only while its browser's attempt lives.
     profile = receiver.verifier.profile
-    redeemable = max(profile.maximum_lifetime + profile.leeway, ATTEMPT_LIFETIME + CLOCK_LEEWAY)
+    redeemable = max(profile.accepted_for + profile.leeway, ATTEMPT_LIFETIME + CLOCK_LEEWAY)
     now = logouts.verifier.clock()
     until = now + redeemable + REPLAY_MARGIN
     logouts.store.note_logout(logout, expires_at=int(until.timestamp()), now=int(now.timestamp()))

@@ -74,7 +74,8 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
         raise RequestMalformedError("state: missing")
     if "iss" not in given and config.policy == "handoff":
         raise RequestMalformedError("iss: missing")
-    if any(len(value) > _LONGEST_FIELD for value in given.values()):
+    longest = config.profile.maximum_length
+    if any(len(value) > longest for value in given.values()):
         raise RequestMalformedError("a parameter is too long")
     # Nothing is refused for these: one is for the log, one for the link of an error page.
     for name in ("error_description", "target_link_uri"):
@@ -105,6 +106,7 @@ def _judge(fields: Mapping[str, str]) -> Response:
             nonce=attempt.nonce,
             authenticated_after=attempt.authenticated_after,
             remember_until=attempt.ends_at,
+            begun_at=attempt.started_at,
         )
         handle = _arrive(receiver, case, attempt.target, token_sha256)
         send(handoff_accepted, claims=case.claims, handle=handle)

@@ -18,7 +18,7 @@ from flask_handoff.errors import (
     HandoffRejectedError,
 )
 from flask_handoff.keys import JWKSClient, KeySource
-from flask_handoff.profiles import LOGOUT_PROFILES, PROFILES
+from flask_handoff.profiles import LOGOUT_PROFILES
 from flask_handoff.return_to import check_return_to
 from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
@@ -113,7 +113,8 @@ class HandoffReceiver:
         logouts = self._logouts(config, replay_store, expected)
         verifier = TokenVerifier(
             **expected,
-            profile=replace(PROFILES[config.policy], leeway=config.leeway),
+            profile=config.profile,
+            default_scope=config.default_scope,
             logout_store=None if logouts is None else logouts.store,
         )
         secure = config.base_url.startswith("https://")
@@ -239,7 +240,7 @@ class HandoffReceiver:
                 "Use SQLReplayStore, or leave out end_sessions.",
             )
         profile = LOGOUT_PROFILES[config.policy]
-        profile = replace(profile, leeway=max(profile.leeway, config.leeway))
+        profile = replace(profile, leeway=max(profile.leeway, config.profile.leeway))
         verifier = LogoutTokenVerifier(**expected, profile=profile)
         return Logouts(verifier, store, self._end_sessions)
 

@@ -6,9 +6,9 @@ A good signature says who wrote a claim, not that it is well formed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_handoff.claim_texts import LONGEST_TEXT, is_name, is_text
 from flask_handoff.errors import TokenClaimError
@@ -109,6 +109,27 @@ class FractionalDates(ClaimReader):
         if type(value) is float and 0 < value <= LATEST_DATE:
             return value
         return super().seconds(claim)
+
+
+_T = TypeVar("_T")
+
+
+class ForeignClaims(FractionalDates):
+    """Reads the claims of a foreign issuer, of which some can be left out."""
+
+    def __init__(self, payload: Mapping[str, Any]) -> None:
+        super().__init__(payload)
+        self.left_out: list[str] = []  # by name: what was not of its form
+
+    def if_well_formed(self, claim: str, read: Callable[[str], _T]) -> _T | None:
+        """Return what *read* reads of a claim; None, and a note, where it is not of its form."""
+        if self._payload.get(claim) is None:
+            return None
+        try:
+            return read(claim)
+        except TokenClaimError:
+            self.left_out.append(claim)
+            return None
 
 
 def missing(claim: str) -> TokenClaimError:
