@@ -206,12 +206,15 @@ class HandoffReceiver:
 
         Raises:
             JWKSUnavailableError: No usable key is held and none can be fetched.
-            ReplayStoreUnavailableError: The store is out of reach.
+            ReplayStoreUnavailableError: The store is out of reach, or no token can be claimed.
+            IssuerClockError: The clocks differ by more than the leeway.
         """
         receiver = receiver_context()
         receiver.verifier.keys.ready()
         receiver.verifier.replay_store.ready()
         receiver.leaked_tokens.catch_up()
+        if isinstance(keys := receiver.verifier.keys, JWKSClient):
+            keys.check_clock(receiver.verifier.profile.leeway)
 
     def explain(self, unverified_token: UnverifiedToken) -> Explanation:
         """Say what each check makes of a token that arrives here. Nothing is spent.
