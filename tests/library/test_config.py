@@ -151,7 +151,10 @@ GOOD = {
     "HANDOFF_POLICY": ["handoff", "oidc"],
     "HANDOFF_LANDING": ["redirect", "refresh"],
     "HANDOFF_SCOPE": ["openid", "openid notes:read"],
-    "HANDOFF_AUTHORIZATION_ENDPOINT": ["https://idp.example.com/o/authorize", "https://a.example?p=b"],
+    "HANDOFF_AUTHORIZATION_ENDPOINT": [
+        "https://idp.example.com/o/authorize",
+        "https://a.example?p=b",
+    ],
     "HANDOFF_END_SESSION_ENDPOINT": ["https://idp.example.com/o/logout?p=b"],
     "HANDOFF_JWKS_URI": ["http://server1:5001/.well-known/jwks.json"],
     "HANDOFF_JWKS_ALLOW_HTTP": ["0", "1", True, False, 0, 1],
