@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 
 from flask_handoff import ConfigurationError
 from flask_handoff.addresses import is_loopback
-from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import API_SETTINGS, ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_service.settings import Lab, Serving, SettingReader
 from server1.accounts.passwords import LEAST_POSSIBLE_KIB, HashingConfig
 
@@ -121,7 +121,7 @@ class Config:
             "SERVER1",
             SETTINGS,
             base_url="HANDOFF_ISSUER",
-            others=(*ISSUER_SETTINGS, *RECEIVER_SETTINGS, "DEMO_PASSWORD"),
+            others=(*ISSUER_SETTINGS, *RECEIVER_SETTINGS, *API_SETTINGS, "DEMO_PASSWORD"),
             environment=environment,
         )
         issuer = read.base_url(f"http://localhost:{read.port('SERVER1_PORT', DEFAULT_PORT)}")
@@ -147,7 +147,7 @@ class Config:
             mail=read_mail_config(read, instance),
             audit_kept=timedelta(days=read.number("SERVER1_AUDIT_DAYS", 1, 36500)),
             serving=serving,
-            hashing=_hashing(read, elsewhere),
+            hashing=_hashing(read, elsewhere, serving.threads),
             handoff=_handoff(read, issuer, demo),
         )
 
@@ -162,14 +162,16 @@ def config() -> Config:
     return cast(Config, current_app.extensions[_EXTENSION])
 
 
-def _hashing(read: SettingReader, elsewhere: str) -> HashingConfig:
+def _hashing(read: SettingReader, elsewhere: str, threads: int) -> HashingConfig:
     memory_kib = read.number("SERVER1_ARGON2_MEMORY_KIB", LEAST_POSSIBLE_KIB, 4 * 1024 * 1024)
     if memory_kib < LEAST_MEMORY_KIB and elsewhere:
         raise ConfigurationError(
             f"SERVER1_ARGON2_MEMORY_KIB makes passwords too cheap to guess, and {elsewhere}.",
             f"Use at least {LEAST_MEMORY_KIB}, or {read.keep_on_loopback}.",
         )
-    return HashingConfig(memory_kib, read.number("SERVER1_CONCURRENT_HASHES", 1, 256))
+    concurrent = read.number("SERVER1_CONCURRENT_HASHES", 1, 256)
+    # Two threads are left for known addresses, and for pages that need no password.
+    return HashingConfig(memory_kib, concurrent, strangers=max(threads - 2, 1))
 
 
 def _handoff(

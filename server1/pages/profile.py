@@ -8,13 +8,14 @@ from werkzeug.wrappers import Response
 
 from flask_service.database import database
 from server1 import audit, clock
-from server1.accounts import client_revocation, links, passwords, revocation, throttles, users
+from server1.account_changes import set_email
+from server1.accounts import links, passwords, revocation, throttles, users
 from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
 from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
 from server1.accounts.users import User, UserExistsError, UserUnknownError
-from server1.audit import EndReason, Event
+from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import is_signed_in, renew_session, session_here
 
@@ -53,7 +54,7 @@ def password() -> Response:
     here = session_here()
     about = (here.user.email, here.user.name, "SERVER1")
     new_password = check_new_password(request.form.get("new_password", ""), about)
-    password_hash = passwords.hasher().hash(new_password)
+    password_hash = passwords.hasher().hash(new_password, known=True)
     with authenticated(here.user.email) as (connection, user):
         users.change(connection, user, password_hash=password_hash)
         # A link that somebody requested before would undo what the owner does here.
@@ -115,13 +116,7 @@ def change_email() -> Response:
     try:
         with proof as (connection, user):
             links.consume(connection, link)
-            users.set_email(connection, user, link.address)
-            # The owner is no longer the only one who can open what went to the old address.
-            links.revoke(connection, user, Purpose)
-            # Services hold the old one; they are entered anew with this one.
-            client_revocation.end_at_all_clients(connection, user, EndReason.EMAIL_CHANGED)
-            audit.record(connection, Event.EMAIL_CHANGED, subject=user.subject)
-            enqueue(connection, EmailKind.EMAIL_CHANGED, address=user.email, subject=user.subject)
+            set_email(connection, user, link.address)
     except UserExistsError:
         raise FormError(409, "Another account has this address by now.") from None
     return redirect(url_for(".email_changed"), 303)
