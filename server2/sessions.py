@@ -41,7 +41,7 @@ sessions = sa.Table(
     # By the issuer's clock, by which it says until when the sessions of an account have ended.
     sa.Column("token_issued_at", Instant, nullable=False),
     sa.Column("token_sha256", sa.String(64), nullable=False),
-    sa.Column("kid", sa.String(64), nullable=False, index=True),  # of the token's key
+    sa.Column("kid", sa.String(255), nullable=False, index=True),  # of the token's key
     sa.Column("target", sa.String(2048), nullable=False),
     sa.Column("auth_time", Instant),
     sa.Column("started_at", Instant, nullable=False),

@@ -23,13 +23,14 @@ class ForeignKey(VerificationKey):
     """A key whose issuer names it as it likes: the name is looked up, and nothing else.
 
     Args:
-        kid: Any text of 1 to 255 characters; escape it before it is shown.
+        kid: Any text of 1 to 255 characters, without NUL, which PostgreSQL keeps nowhere. Escape it
+            before it is shown.
 
     Sources: RFC 7517, section 4.5; RFC 7515, section 4.1.4.
     """
 
     def _check_name(self) -> None:
-        if not 1 <= len(self.kid) <= LONGEST_KID:
+        if not 1 <= len(self.kid) <= LONGEST_KID or "\0" in self.kid:
             raise KeyUnusableError(f"the kid is not a text of 1 to {LONGEST_KID} characters")
 
     @classmethod
