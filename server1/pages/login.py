@@ -68,7 +68,8 @@ def other_tab_was_first(error: CSRFError) -> Response:
     if request.endpoint == "login.confirm_logout" and has_signed_out():
         carried = request.form.get("continue")  # its button was pressed twice, or in two tabs
         return redirect(with_parameters(url_for("login.logout"), {"continue": carried}), 303)
-    if held_session_id() is not None and handoff.pending_client() is not None:
+    leads_on = request.endpoint == "login.login" or handoff.pending_client() is not None
+    if held_session_id() is not None and leads_on:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
     return error_pages.old_form(error)
 
