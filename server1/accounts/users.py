@@ -186,9 +186,8 @@ def check_name(unverified_name: str) -> str:
     """
     name = trimmed(unverified_name)
     if not is_seen(name) or len(name) > LONGEST_NAME or not is_one_line(name):
-        raise UserNameError(
-            f"A name has 1 to {LONGEST_NAME} characters on one line, no control characters among them."
-        )
+        fit = "characters on one line, without control characters"
+        raise UserNameError(f"A name has 1 to {LONGEST_NAME} {fit}.")
     return name
 
 

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from flask_handoff import LogoutRequest
 from flask_handoff.addresses import with_parameters
 from flask_service.database import database
+from flask_service.human_text import trimmed
 from flask_service.session_cookie import held_session_id
 from server1.config import config
 from server1.demo import DEMO_EMAIL
@@ -51,8 +52,8 @@ def _login_page(error: FormError | None) -> Response:
 @form_view(_login_page, wrong="Wrong e-mail address or password.")
 def login() -> Response:
     """Sign the user in and send them on; also someone signed in, when a client asks for it."""
-    unverified_email = request.form.get("email", "").strip()
-    if not unverified_email or not request.form.get("password"):
+    unverified_email = request.form.get("email", "")
+    if not trimmed(unverified_email) or not request.form.get("password"):
         raise FormError(400, "Enter your e-mail address and your password.")
     with authenticated(unverified_email) as (connection, user):
         sign_in(connection, user)
