@@ -70,6 +70,6 @@ def _check_api(app: Flask, api: APIContext, *, alone: bool) -> Iterator[Finding]
         f"Access tokens of {config.issuer} are accepted for {config.base_url}, which is the "
         "resource to register there.",
     )
-    trusted = TrustedIssuer(config, verifier.keys, verifier.clock, allowed=ACCESS.leeway)
+    trusted = TrustedIssuer(config, verifier.keys, verifier.clock, allowed=config.leeway)
     yield from trusted.check()
     yield from check_hosting(app, config.base_url, [config.issuer])
