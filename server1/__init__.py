@@ -78,7 +78,7 @@ def create_app(
     _add_guards(app, config)
     handoff_record.init_app(app)
     pages.init_app(app, config)
-    commands.init_app(app)
+    commands.init_app(app, config)
     health.init_app(app, tables=metadata.sorted_tables)
     return app
 

@@ -78,6 +78,6 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     app.register_blueprint(notes.blueprint)
     tables = [accounts.accounts, notes.notes, sessions.sessions]
     health.init_app(app, tables=tables, others=handoff_state)
-    cli.init_app(app)
+    cli.init_app(app, demo=config.demo)
     database_commands.init_app(app, upgrade=config.demo)
     return app

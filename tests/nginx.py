@@ -29,7 +29,7 @@ def find_nginx():
     """Return the path of nginx; skip or fail where there is none."""
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
-        needed = os.environ.get("REQUIRE_BROWSER") == "1"
+        needed = os.environ.get("REQUIRE_NGINX") == "1"
         (pytest.fail if needed else pytest.skip)("There is no nginx: apt-get install nginx.")
     return found
 

@@ -39,6 +39,7 @@ from server1.db import metadata
 
 from .users import User, users
 
+CLOCKS_DIFFER = timedelta(seconds=5)  # those of two machines of this server, at most
 Counted = tuple[str, ...]
 """What one attempt was counted towards: hashes, as the rows have them."""
 
@@ -261,7 +262,10 @@ def _count(
     connection: sa.Connection, limit: Limit, key: str, now: datetime, *, pending: int = 0
 ) -> None:
     resets_at = now + limit.period
-    begins_anew = throttles.c.resets_at <= now
+    # What a clock wrote that was ahead keeps nobody out for longer than the limit says.
+    begins_anew = sa.or_(
+        throttles.c.resets_at <= now, throttles.c.resets_at > resets_at + CLOCKS_DIFFER
+    )
     counted = connection.execute(
         insert_into(connection, throttles)
         .values(key_sha256=key, count=1, pending=pending, resets_at=resets_at)

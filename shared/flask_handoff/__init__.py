@@ -2,6 +2,7 @@
 
 from .addresses import is_loopback as is_loopback
 from .api import HandoffAPI as HandoffAPI
+from .checks import add_check as add_check
 from .claims import AccessClaims as AccessClaims
 from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims
@@ -22,6 +23,7 @@ from .issuer import LogoutRequest as LogoutRequest
 from .keys import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing
 from .keys import PinnedKeys as PinnedKeys
+from .keys import check_mounted_file as check_mounted_file
 from .profiles import ACCESS as ACCESS
 from .profiles import HANDOFF as HANDOFF
 from .profiles import LOGOUT as LOGOUT

@@ -68,6 +68,18 @@ def test_refused_attempts_do_not_lengthen_the_wait(accounts_on, clock):
     fail(accounts_on, attempt)
 
 
+def test_a_clock_put_back_keeps_nobody_out_for_longer(accounts_on, clock):
+    attempt = Attempt(EMAIL, "203.0.113.1")
+    for _ in range(5):
+        fail(accounts_on, attempt)
+    clock.tick(seconds=-5)  # another machine, of which this one is ahead
+    wait_of(accounts_on, attempt)
+    clock.tick(hours=-1)
+    for _ in range(5):
+        fail(accounts_on, attempt)
+    assert wait_of(accounts_on, attempt) == timedelta(minutes=1)
+
+
 def test_twenty_failures_a_minute_at_an_address(accounts_on, clock):
     for number in range(20):
         fail(accounts_on, Attempt(f"user{number}@example.com", "203.0.113.1"))

@@ -20,6 +20,7 @@ from .authorization import StateError as StateError
 from .dependencies import CodeStoreUnavailableError as CodeStoreUnavailableError
 from .dependencies import DependencyUnavailableError as DependencyUnavailableError
 from .dependencies import IntrospectionUnavailableError as IntrospectionUnavailableError
+from .dependencies import IssuerClockError as IssuerClockError
 from .dependencies import IssuingPausedError as IssuingPausedError
 from .dependencies import JWKSUnavailableError as JWKSUnavailableError
 from .dependencies import LogoutFailedError as LogoutFailedError
@@ -30,6 +31,7 @@ from .dependencies import RevokedTokenStoreUnavailableError as RevokedTokenStore
 from .dependencies import SigningUnavailableError as SigningUnavailableError
 from .handoffs import AttemptUnknownError as AttemptUnknownError
 from .handoffs import AuthorizationFailedError as AuthorizationFailedError
+from .handoffs import ClockAheadError as ClockAheadError
 from .handoffs import HandoffRejectedError as HandoffRejectedError
 from .handoffs import RequestMalformedError as RequestMalformedError
 from .handoffs import ResponseIssuerError as ResponseIssuerError

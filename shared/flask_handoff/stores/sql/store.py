@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Engine, MetaData, Table, text
+from sqlalchemy import Connection, Engine, MetaData, String, Table, inspect, text
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -66,6 +67,27 @@ class SQLStore:
             # Another process made it first, or this fails again for the same reason.
             self._create_tables()
 
+    def check_tables(self, *names: str) -> None:
+        """Write a row of nobody into each table, and take them back.
+
+        Args:
+            names: Of those that are used; without any, all of them.
+
+        Raises:
+            DependencyUnavailableError: One is missing, has other columns, or cannot be written to.
+        """
+        with suppress(_TakenBackError), self._writing() as connection:
+            for table in (describe(MetaData()) for describe in self.tables):
+                if names and table.name not in names:
+                    continue
+                if not inspect(connection).has_table(table.name):
+                    raise self.unavailable(f"there is no table {table.name}")
+                there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+                if missing := [each.name for each in table.columns if each.name not in there]:
+                    raise self.unavailable(f"{table.name} lacks {', '.join(missing)}")
+                connection.execute(table.insert().values(_row_of_nobody(table)))
+            raise _TakenBackError
+
     def _create_tables(self) -> None:
         metadata = MetaData()
         with self._writing() as connection:
@@ -75,23 +97,15 @@ class SQLStore:
                     connection.execute(CreateIndex(index, if_not_exists=True))
 
     def _writing(self) -> AbstractContextManager[Connection]:
-        return self._guarded(self._lent or self._engine.begin)
+        return _Step(self._unavailable, self._lent or self._engine.begin)
 
     def _reading(self) -> AbstractContextManager[Connection]:
-        return self._guarded(self._read)
+        return _Step(self._unavailable, self._read)
 
     def _read_rows(self, statement: Statement, **values: Any) -> Sequence[Any]:
         try:
             with self._read() as connection:
                 return statement.rows(connection, **values)
-        except SQLAlchemyError as error:
-            raise self._unavailable(error) from error
-
-    @contextmanager
-    def _guarded(self, begin: Begin) -> Iterator[Connection]:
-        try:
-            with begin() as connection:
-                yield connection
         except SQLAlchemyError as error:
             raise self._unavailable(error) from error
 
@@ -127,6 +141,33 @@ class _Shared(AbstractContextManager[Connection]):
             if error is failure:
                 raise
             raise self._unavailable(error) from error
+
+
+class _Step(_Shared):
+    """One step of the store: whatever fails in it, we say so."""
+
+    def __exit__(self, kind: Any, failure: BaseException | None, traceback: Any) -> bool | None:
+        try:
+            suppressed = self._transaction.__exit__(kind, failure, traceback)
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+        if isinstance(failure, SQLAlchemyError) and not suppressed:
+            raise self._unavailable(failure) from failure
+        return suppressed
+
+
+class _TakenBackError(Exception):
+    """Undoes a transaction of ours, or one that the application lends."""
+
+
+def _row_of_nobody(table: Table) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for column in table.columns:
+        if isinstance(column.type, String):
+            row[column.name] = secrets.token_urlsafe(64)[: column.type.length]
+        elif not column.nullable:
+            row[column.name] = column.type.python_type()  # 0, or False
+    return row
 
 
 def sweeping(table: str, key: str, expiry: str = "expires_at") -> Statement:
