@@ -11,7 +11,6 @@ from flask_handoff.api.extension import APIContext
 from flask_handoff.errors import HandoffError
 from flask_handoff.issuer.context import EXTENSION as ISSUER
 from flask_handoff.issuer.context import IssuerContext
-from flask_handoff.profiles import ACCESS
 from flask_handoff.receiver.context import EXTENSION as RECEIVER
 from flask_handoff.receiver.context import ReceiverContext
 
