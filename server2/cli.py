@@ -6,6 +6,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from flask_handoff import add_check
 from flask_service.command_line import plain_refusals
 
 from .sessions import end_sessions_of_keys
@@ -13,9 +14,18 @@ from .sessions import end_sessions_of_keys
 sessions_group = AppGroup("sessions", help="End sessions in an emergency.")
 
 
-def init_app(app: Flask) -> None:
-    """Add the commands to the application."""
+def init_app(app: Flask, *, demo: bool) -> None:
+    """Add the commands to the application, and what its check looks at."""
     app.cli.add_command(sessions_group)
+    if demo:
+        add_check(app, "demo mode", _warn_of_demo)
+
+
+def _warn_of_demo() -> None:
+    raise UserWarning(
+        "SERVER2_DEMO is on, for a trial on one machine: tokens come in addresses by default, and "
+        "an older database is upgraded at the start."
+    )
 
 
 @sessions_group.command("end")

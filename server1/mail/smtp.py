@@ -75,6 +75,18 @@ class SMTPServer:
         except (OSError, ValueError) as error:  # smtplib's own errors are OSErrors
             raise OutOfReachError(_reason(error)) from None
 
+    def check(self) -> None:
+        """Do all that comes before a mail: connect, begin TLS, log in. No mail is sent.
+
+        Raises:
+            OutOfReachError: It is not possible.
+        """
+        try:
+            with self._conversation():
+                pass
+        except (OSError, ValueError) as error:
+            raise OutOfReachError(_reason(error)) from None
+
     @contextmanager
     def _conversation(self) -> Iterator[_Session]:
         session = self._connect()

@@ -2,6 +2,7 @@
 
 from .addresses import is_loopback as is_loopback
 from .api import HandoffAPI as HandoffAPI
+from .checks import add_check as add_check
 from .claims import AccessClaims as AccessClaims
 from .claims import Arrival as Arrival
 from .claims import HandoffClaims as HandoffClaims

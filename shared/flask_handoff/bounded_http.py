@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from datetime import timedelta
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import HTTPResponse
 from io import BufferedReader, RawIOBase
@@ -91,11 +92,41 @@ def bounded_request(
             ) as response,
         ):
             yield response
-    except HandoffError:
+    except (HandoffError, RequestFailedError):
         raise
     except Exception as error:
         # requests lets exceptions of urllib3, ssl, idna and the standard library through.
         raise RequestFailedError(_reason(error)) from error
+
+
+def read_body(response: requests.Response, longest: int) -> bytes:
+    """Read the body of an answer, inside of ``bounded_request``.
+
+    Raises:
+        RequestFailedError: It is longer than so many bytes, or compressed.
+
+    Source: RFC 9110, section 8.4 (Content-Encoding).
+    """
+    if "Content-Encoding" in response.headers:
+        # A hundred packed kilobytes can be a hundred megabytes.
+        raise RequestFailedError("expected an answer without Content-Encoding")
+    body = b""
+    # read(), not iter_content(): that one reads a chunk's size line of any length into memory.
+    # Until it returns nothing, or a body that breaks off would go unnoticed.
+    while part := response.raw.read(longest + 1 - len(body), decode_content=False):
+        body += part
+        if len(body) > longest:
+            raise RequestFailedError(f"the body is longer than {longest} bytes")
+    return body
+
+
+def server_date(response: requests.Response) -> datetime | None:
+    """Return the time of the other side's clock; None where there is no ``Date`` to be read."""
+    headers: Mapping[str, str] = response.headers
+    with suppress(TypeError, ValueError, LookupError, OverflowError):
+        date = parsedate_to_datetime(headers["Date"])
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    return None
 
 
 class _BoundedAdapter(HTTPAdapter):

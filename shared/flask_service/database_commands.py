@@ -6,6 +6,8 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, FlaskGroup
 
+from flask_handoff import ConfigurationError, add_check
+
 from .command_line import plain_refusals
 from .database import database, database_of
 from .schema import DatabaseVersionError
@@ -25,6 +27,7 @@ def init_app(app: Flask, *, upgrade: bool) -> None:
         ConfigurationError: It is out of reach, or an upgrade failed.
     """
     app.cli.add_command(database_group)
+    add_check(app, "database", _check_version)
     database = database_of(app)
     context = click.get_current_context(silent=True)
     if context is None or not isinstance(context.command, FlaskGroup):
@@ -37,6 +40,14 @@ def init_app(app: Flask, *, upgrade: bool) -> None:
     except DatabaseVersionError as refusal:
         # `database upgrade` has to be found all the same; no other command gets any further.
         database.refuse(refusal)
+
+
+def _check_version() -> str:
+    version = database().version()
+    if version is None:
+        raise ConfigurationError("It is empty.", "Start the server once, which makes its tables.")
+    database().schema.check(version)
+    return f"It is at version {version}, the newest."
 
 
 @database_group.command("show")

@@ -408,3 +408,29 @@ def test_a_key_of_2047_bits_verifies_nothing_wherever_it_comes_from(key_ring, cl
     error = trial.refusal(signed_by_it)
     assert isinstance(error, TokenMalformedError)
     assert trial.store.claimed == []
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"subject": 4711},
+        {"subject": ""},
+        {"subject": "a" * 256},
+        {"session_id": 99},
+        {"session_id": None},
+        {"auth_time": AUTH_TIME.replace(tzinfo=None)},
+        {"auth_time": AUTH_TIME.timestamp()},
+        {"name": "Ada\tLovelace"},
+        {"name": "A\u202eda"},
+        {"name": "a" * 256},
+        {"name": b"Ada"},
+        {"email": "ada@example.com "},
+        {"email": " "},
+        {"email_verified": 1},
+    ],
+    ids=repr,
+)
+def test_a_user_of_whom_no_receiver_could_read_is_refused(about):
+    (field,) = about
+    with pytest.raises((TypeError, ValueError), match=rf"^SignedInUser\.{field} must be"):
+        SignedInUser(**{"subject": "ada", "session_id": "s", "auth_time": AUTH_TIME, **about})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, cast
 
@@ -17,7 +18,7 @@ from flask_handoff.errors import (
     HandoffRejectedError,
 )
 from flask_handoff.keys import KeySource
-from flask_handoff.profiles import SCOPE_VALUE
+from flask_handoff.profiles import ACCESS, SCOPE_VALUE
 from flask_handoff.stores import ReplayStore, RevocationCheck, RevocationList
 from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, RevocationNoticeVerifier
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
@@ -30,16 +31,18 @@ from flask_handoff.web.service_config import issuer_keys
 from .config import APIConfig
 from .notices import Notices, take_notices
 
-_EXTENSION = "handoff_api"
+EXTENSION = "handoff_api"
 
 _Arguments = ParamSpec("_Arguments")
 
 
-class _Context(NamedTuple):
+class APIContext(NamedTuple):
     """What belongs to one application."""
 
+    config: APIConfig
     verifier: AccessTokenVerifier
-    realm: str
+    revocation_list: RevocationList | None
+    replay_store: ReplayStore | None  # of the notices
 
 
 class HandoffAPI:
@@ -89,6 +92,7 @@ class HandoffAPI:
             keys=keys,
             revocations=revocations or strategy,
             genuine=GenuineTokens(),
+            profile=replace(ACCESS, leeway=config.leeway),
             clock=clock,
         )
         if strategy is not None and replay_store is not None:
@@ -106,7 +110,7 @@ class HandoffAPI:
                 url_prefix=config.url_prefix,
                 internal_hosts=config.internal_hosts,
             )
-        app.extensions[_EXTENSION] = _Context(verifier, config.base_url)
+        app.extensions[EXTENSION] = APIContext(config, verifier, revocation_list, replay_store)
         when_complete(app, lambda: self._check_order(app))
 
     def require_token(
@@ -150,7 +154,7 @@ class HandoffAPI:
                     HandoffRejectedError,
                     DependencyUnavailableError,
                 ) as error:
-                    return refuse(error, realm=context.realm, body=_problem)
+                    return refuse(error, realm=context.config.base_url, body=_problem)
                 this_g().handoff_access_claims = claims
                 answer = this_app().ensure_sync(view)(*arguments, **more)
                 return cast(ResponseReturnValue, answer)
@@ -188,8 +192,8 @@ class HandoffAPI:
             )
 
 
-def _context() -> _Context:
-    return cast(_Context, this_app().extensions[_EXTENSION])
+def _context() -> APIContext:
+    return cast(APIContext, this_app().extensions[EXTENSION])
 
 
 def _problem(status: int, *, error_description: str, **members: str) -> Response:

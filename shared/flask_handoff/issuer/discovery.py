@@ -16,7 +16,12 @@ from .context import IssuerContext, issuer_context
 
 
 def metadata() -> Response:
-    """Answer with the issuer's metadata.
+    """Answer with the issuer's metadata."""
+    return _public_json(json.dumps(metadata_of(issuer_context())).encode())
+
+
+def metadata_of(issuer: IssuerContext) -> dict[str, object]:
+    """Return what an issuer tells everybody of itself.
 
     An issuer of ID Tokens only does not announce ``query``: the standard forbids it for them, so it
     is open only to clients that were registered with it. A code may travel in a query.
@@ -27,10 +32,9 @@ def metadata() -> Response:
     Connect Back-Channel Logout 1.0, section 2.1; OpenID Connect RP-Initiated Logout 1.0,
     section 2.1.
     """
-    issuer = issuer_context()
     base, clients = issuer.config.endpoints_url, list(issuer.clients)
     notifies_of_logouts = any(client.backchannel_logout_uri for client in clients)
-    document = {
+    document: dict[str, object] = {
         "issuer": issuer.config.issuer,
         "authorization_endpoint": f"{base}/authorize",
         "jwks_uri": f"{issuer.config.issuer}/.well-known/jwks.json",
@@ -60,7 +64,7 @@ def metadata() -> Response:
         document |= _of_tokens(issuer, clients)
     if issuer.codes is not None:
         document |= _of_codes(base)
-    return _public_json(json.dumps(document).encode())
+    return document
 
 
 def _of_tokens(issuer: IssuerContext, clients: Iterable[Client]) -> Mapping[str, object]:

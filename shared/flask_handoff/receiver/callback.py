@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from flask import request, url_for
+from flask import url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import Arrival, UnverifiedToken
@@ -20,6 +20,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.signals import handoff_accepted
 from flask_handoff.tokens.handoff_verifier import HandoffVerification
+from flask_handoff.web.current import this_request
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, sent_values, unverified_parameters
 from flask_handoff.web.responses import post_page
@@ -42,7 +43,7 @@ def callback() -> Response:
     config = receiver_context().config
     with _leaked_token_invalidated():
         fields = _read_fields(config)
-        if request.method == "POST":
+        if this_request().method == "POST":
             # The Lax cookie stays away from SERVER1's POST, but comes with our own.
             return post_page(url_for(".finish"), fields)
         token = fields.get("id_token", "")
@@ -116,7 +117,7 @@ def _judge(fields: Mapping[str, str]) -> Response:
         return lead_on(receiver.config, receiver.config.default_target) if is_here else page
     response = lead_on(receiver.config, attempt.target)
     receiver.attempts.forget(response, attempt)
-    receiver.landings.note(request, response)
+    receiver.landings.note(this_request(), response)
     return response
 
 
@@ -170,6 +171,6 @@ def _has_live_attempt(receiver: ReceiverContext, unverified_states: Sequence[str
 
 def _find_attempt(receiver: ReceiverContext, unverified_state: str) -> Attempt | None:
     try:
-        return receiver.attempts.find(request, unverified_state)
+        return receiver.attempts.find(this_request(), unverified_state)
     except AttemptUnknownError:
         return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Flask, request, url_for
+from flask import Blueprint, Flask, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
@@ -23,6 +23,7 @@ from flask_handoff.return_to import check_return_to
 from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
 from flask_handoff.tokens.explain import explain
+from flask_handoff.web.current import this_request
 from flask_handoff.web.parameters import unverified_parameters
 from flask_handoff.web.registration import register_endpoints
 from flask_handoff.web.request_guards import guard_endpoints
@@ -205,12 +206,15 @@ class HandoffReceiver:
 
         Raises:
             JWKSUnavailableError: No usable key is held and none can be fetched.
-            ReplayStoreUnavailableError: The store is out of reach.
+            ReplayStoreUnavailableError: The store is out of reach, or no token can be claimed.
+            IssuerClockError: The clocks differ by more than the leeway.
         """
         receiver = receiver_context()
         receiver.verifier.keys.ready()
         receiver.verifier.replay_store.ready()
         receiver.leaked_tokens.catch_up()
+        if isinstance(keys := receiver.verifier.keys, JWKSClient):
+            keys.check_clock(receiver.verifier.profile.leeway)
 
     def explain(self, unverified_token: UnverifiedToken) -> Explanation:
         """Say what each check makes of a token that arrives here. Nothing is spent.
@@ -263,7 +267,7 @@ def _blueprint(url_prefix: str, *, listens: bool) -> Blueprint:
 
 
 def _login() -> Response:
-    receiver = receiver_context()
+    receiver, request = receiver_context(), this_request()
     login = LoginRequest.read(unverified_parameters(), receiver.config)
     if not is_navigation(request):
         return not_a_navigation(login.target)

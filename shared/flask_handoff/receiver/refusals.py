@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from flask import request, url_for
+from flask import url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.errors import (
@@ -20,6 +20,7 @@ from flask_handoff.errors import (
     TokenNotYetValidError,
 )
 from flask_handoff.signals import handoff_rejected
+from flask_handoff.web.current import this_request
 from flask_handoff.web.events import report_rejected
 from flask_handoff.web.responses import error_page, unavailable_page
 
@@ -219,7 +220,8 @@ def session_not_kept(receiver: ReceiverContext, target: str) -> Response | None:
 
     It ends a loop that no browser ends: not every step of it is a redirect.
     """
-    if receiver.landings.count(request) < MOST_LANDINGS or receiver.live_session() is not None:
+    landings = receiver.landings.count(this_request())
+    if landings < MOST_LANDINGS or receiver.live_session() is not None:
         return None
     report_rejected("handoff", handoff_rejected, SessionNotKeptError(_USUAL_CAUSES))
     response = error_page(

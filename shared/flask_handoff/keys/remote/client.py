@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from flask_handoff.addresses import is_plain_address, is_safe_from_others
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.errors import ConfigurationError, TokenKeyUnknownError
+from flask_handoff.errors import ConfigurationError, IssuerClockError, TokenKeyUnknownError
 from flask_handoff.keys.file_stamp import file_stamp
 from flask_handoff.keys.foreign import parse_foreign_jwks
 from flask_handoff.keys.jwks import JWKS_MAX_AGE, parse_jwks
@@ -27,6 +27,7 @@ Fetch = Callable[[], tuple[bytes, datetime | None]]
 """Returns a body that is not verified, at most 64 KiB, and the time of the server's clock."""
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
+_HALF_A_SECOND = timedelta(seconds=0.5)
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 _logger = logging.getLogger("flask_handoff")
@@ -152,6 +153,25 @@ class JWKSClient:
         self._follow_flush_file()
         self._renewal.keys()
 
+    def check_clock(self, leeway: timedelta) -> None:
+        """Make sure that the issuer's clock differs from ours by no more than the leeway.
+
+        Where it does, the keys are fetched anew, as often as unknown ones: it may be right again.
+
+        Raises:
+            IssuerClockError: It differs by more, as of the last good answer that had a ``Date``.
+        """
+        if not self._differs_by(leeway):
+            return
+        self._renewal.ask()
+        if self._differs_by(leeway):
+            raise IssuerClockError("the issuer's clock and this one differ by more than the leeway")
+
+    def _differs_by(self, leeway: timedelta) -> bool:
+        difference = self.clock_difference
+        # To half a second: a Date header is cut to the second.
+        return difference is not None and abs(difference + _HALF_A_SECOND) > leeway + _HALF_A_SECOND
+
     def close(self) -> None:
         """End the thread; from here on no key is found. May be called again.
 
@@ -196,7 +216,7 @@ def _obtain(
     # The answer was written somewhere between the question and now.
     difference = server_date - (asked_at + (clock() - asked_at) / 2)
     # A Date header is cut to the second, so on average it is half a second old.
-    if abs(difference + timedelta(seconds=0.5)) >= CLOCK_WARNING:
+    if abs(difference + _HALF_A_SECOND) >= CLOCK_WARNING:
         _logger.warning(
             "issuer_clock_differs seconds=%.1f sign_ins_fail_from_seconds=%.0f",
             difference.total_seconds(),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Engine, MetaData, Table, text
+from sqlalchemy import Connection, Engine, MetaData, String, Table, inspect, text
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -65,6 +66,27 @@ class SQLStore:
         except DependencyUnavailableError:
             # Another process made it first, or this fails again for the same reason.
             self._create_tables()
+
+    def check_tables(self, *names: str) -> None:
+        """Write a row of nobody into each table, and take them back.
+
+        Args:
+            names: Of those that are used; without any, all of them.
+
+        Raises:
+            DependencyUnavailableError: One is missing, has other columns, or cannot be written to.
+        """
+        with suppress(_TakenBackError), self._writing() as connection:
+            for table in (describe(MetaData()) for describe in self.tables):
+                if names and table.name not in names:
+                    continue
+                if not inspect(connection).has_table(table.name):
+                    raise self.unavailable(f"there is no table {table.name}")
+                there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+                if missing := [each.name for each in table.columns if each.name not in there]:
+                    raise self.unavailable(f"{table.name} lacks {', '.join(missing)}")
+                connection.execute(table.insert().values(_row_of_nobody(table)))
+            raise _TakenBackError
 
     def _create_tables(self) -> None:
         metadata = MetaData()
@@ -132,6 +154,20 @@ class _Step(_Shared):
         if isinstance(failure, SQLAlchemyError) and not suppressed:
             raise self._unavailable(failure) from failure
         return suppressed
+
+
+class _TakenBackError(Exception):
+    """Undoes a transaction of ours, or one that the application lends."""
+
+
+def _row_of_nobody(table: Table) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for column in table.columns:
+        if isinstance(column.type, String):
+            row[column.name] = secrets.token_urlsafe(64)[: column.type.length]
+        elif not column.nullable:
+            row[column.name] = column.type.python_type()  # 0, or False
+    return row
 
 
 def sweeping(table: str, key: str, expiry: str = "expires_at") -> Statement:

@@ -1,0 +1,88 @@
+"""The clients of an issuer, in words, and what is strange about their addresses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from flask_handoff.addresses import is_loopback, origin_of
+from flask_handoff.issuer.clients import Client
+
+from .findings import Finding, ok, warning, wrong
+
+_DEFAULT_PATH = "/sso/callback"  # of a receiver that does not set HANDOFF_URL_PREFIX
+
+
+def check_clients(issuer: str, clients: Sequence[Client]) -> Iterator[Finding]:
+    """Describe each client, so that one can compare it with what the client says of itself."""
+    if not clients:
+        yield warning(
+            "clients",
+            "None is registered: nobody can be sent anywhere.",
+            "Register one, in HANDOFF_CLIENTS or where the application keeps its clients.",
+        )
+    for client in clients:
+        yield ok(f"client {client.client_id}", _in_words(client))
+        yield from _doubts(issuer, client)
+    uris = Counter(uri for client in clients for uri in client.redirect_uris)
+    for uri, count in uris.items():
+        if count > 1:
+            yield warning(
+                "clients",
+                f"{uri} is registered {count} times.",
+                "Register each address once, with the client that is there.",
+            )
+
+
+def _in_words(client: Client) -> str:
+    if not client.redirect_uris:
+        return f"{client.name}: has no redirect URI; it is no place to sign in to."
+    known = " (the path of a receiver by default)"
+    uris = [f"{uri}{known if _is_default(client, uri) else ''}" for uri in client.redirect_uris]
+    what = " and ".join(sorted(client.response_types))
+    how = f" by {' or '.join(sorted(client.response_modes))}" if what != "code" else ""
+    return (
+        f"{client.name}: {what} goes to {', '.join(uris)}{how}. "
+        f"initiate_login_uri: {client.initiate_login_uri or 'none'}. "
+        f"backchannel_logout_uri: {client.backchannel_logout_uri or 'none'}."
+    )
+
+
+def _is_default(client: Client, uri: str) -> bool:
+    return "id_token" in client.response_types and urlsplit(uri).path.endswith(_DEFAULT_PATH)
+
+
+def _doubts(issuer: str, client: Client) -> Iterator[Finding]:
+    subject = f"client {client.client_id}"
+    uris = [] if client.native else client.redirect_uris
+    for uri in uris:
+        host = urlsplit(uri).hostname or ""
+        if is_loopback(host) and not is_loopback(urlsplit(issuer).hostname or ""):
+            yield warning(
+                subject,
+                f"{uri} is on the machine of whoever signs in, and this issuer is not.",
+                "Register the service's public address, with https; an app on people's machines "
+                'is registered with "native": true.',
+            )
+        if urlsplit(uri).scheme == "http" and not is_loopback(host):
+            yield wrong(
+                subject,
+                f"{uri} is http: whoever is on the way reads the token or the code.",
+                "Register it with https.",
+            )
+    begun = client.initiate_login_uri
+    if begun and uris and origin_of(begun) not in map(origin_of, uris):
+        yield warning(
+            subject,
+            f"Sign-ins begin at {begun}, which is another host than that of its redirect URIs: the "
+            "cookie of the one does not come to the other, and the sign-in is refused.",
+            "Register both at the address that browsers know, character by character.",
+        )
+    if uris and client.backchannel_logout_uri is None and "id_token" in client.response_types:
+        yield warning(
+            subject,
+            "It is not told of logouts: who signs out here stays signed in there.",
+            "Register its backchannel_logout_uri, such as "
+            f"{origin_of(uris[0])}/sso/backchannel-logout, where it has the hook end_sessions.",
+        )
