@@ -1,7 +1,7 @@
 """What policy ``oidc`` takes beyond a handoff token; what it refuses is among the attacks."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
