@@ -19,7 +19,8 @@ TYPED := shared/flask_handoff shared/flask_service server1 server2 lab benchmark
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format bench figures pictures measured migration lock clean .venv-ready
+.PHONY: help demo test check lint format bench figures pictures measured migration lock clean \
+	.venv-ready .venv-for-servers
 
 help:
 	@echo 'make demo     start both servers and the lab, and print where to go; Ctrl-C ends them'
@@ -34,12 +35,17 @@ help:
 	@echo 'make lock     renew requirements/*.txt     (LOCK_ARGS=--upgrade)'
 	@echo 'make clean    remove .venv, caches, and instance/ with the keys and databases of the demo'
 	@echo
-	@echo 'All but clean make .venv first, with PYTHON=$(PYTHON) (3.11 or newer).'
+	@echo 'All but clean make .venv first, with PYTHON=$(PYTHON) (3.11 or newer): demo what the servers'
+	@echo 'need, and the others, on top of it, what tests and tools need.'
 
 .venv-ready:
-	@requirements/venv.sh '$(PYTHON)'
+	@requirements/venv.sh '$(PYTHON)' dev
 
-demo: .venv-ready
+# No tool and no test needs this little; where .venv has more already, it stays.
+.venv-for-servers:
+	@requirements/venv.sh '$(PYTHON)' servers
+
+demo: .venv-for-servers
 	@exec $(BIN)/python demo.py
 
 test: .venv-ready

@@ -25,7 +25,7 @@ import requests
 
 from flask_handoff import ConfigurationError
 from flask_service.main_process import LIFELINE
-from flask_service.settings import read_environment
+from flask_service.settings_file import read_environment
 from lab.config import Config as LabConfig
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config
@@ -130,10 +130,10 @@ class Demo:
 def main() -> int:
     """Run the demo; return 1, after a sentence, if it cannot start or continue."""
     os.chdir(HERE)
-    environment = {**read_environment(), **dict.fromkeys(DEMO_MODE, "1")}
-    password = environment.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
-    environment["DEMO_PASSWORD"] = password
     try:
+        environment = {**read_environment(), **dict.fromkeys(DEMO_MODE, "1")}
+        password = environment.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
+        environment["DEMO_PASSWORD"] = password
         first, second, lab = places = _places(environment)
         environment = {**_introductions(first, second, lab), **environment}
         for place in places:

@@ -1,16 +1,28 @@
 #!/bin/sh
-# Makes .venv from requirements/dev.txt, or finds that it is still good and leaves it alone.
-# Usage, from the top of the checkout: requirements/venv.sh PYTHON
+# Makes .venv, or finds that it is still good and leaves it alone.
+# Usage, from the top of the checkout: requirements/venv.sh PYTHON [servers|dev]
+# servers is what the servers and the lab run on; dev, the default, what tests and tools need as well.
 set -eu
 
-python=${1:?"Usage: requirements/venv.sh PYTHON"}
+usage="Usage: requirements/venv.sh PYTHON [servers|dev]"
+python=${1:?"$usage"}
+level=${2:-dev}
 venv=.venv
-lock=requirements/dev.txt
 
 refuse() {
     printf '%s\n' "$@" >&2
     exit 1
 }
+
+# dev.txt holds all that the other two pin, in the same versions.
+locks_of() {
+    case $1 in
+    servers) echo requirements/build.txt requirements/servers.txt ;;
+    dev) echo requirements/dev.txt ;;
+    *) return 1 ;;
+    esac
+}
+locks=$(locks_of "$level") || refuse "$usage"
 
 command -v "$python" >/dev/null 2>&1 || refuse \
     "There is no '$python' here. flask-handoff needs Python 3.11 or newer:" \
@@ -37,13 +49,21 @@ prefix=$(printf '%s\n' "$found" | sed -n 4p)
     "name one: make PYTHON=/path/to/python3"
 
 # The scripts in a virtual environment hold its absolute path: a moved or copied one is not ours.
-wanted="$version $prefix $(pwd -P) $(cksum <"$lock")"
-# An editable installation changes with the project's metadata, not with the settings of the tools.
-project=$(sed '/^\[tool\.pytest/,$d' pyproject.toml | cksum)
+mark_of() {
+    # shellcheck disable=SC2046 # several files
+    printf '%s\n' "$1 $version $prefix $(pwd -P) $(cat $(locks_of "$1") | cksum)"
+}
+
+holds() {
+    [ -x "$venv/bin/python" ] && grep -qxF -e "$(mark_of "$1")" "$venv/made-from" 2>/dev/null
+}
 
 is_good() {
-    [ -x "$venv/bin/python" ] && [ "$(cat "$venv/made-from" 2>/dev/null)" = "$wanted" ]
+    holds "$level" || holds dev
 }
+
+# An editable installation changes with the project's metadata, not with the settings of the tools.
+project=$(sed '/^\[tool\.pytest/,$d' pyproject.toml | cksum)
 
 is_current() {
     is_good && [ "$(cat "$venv/project" 2>/dev/null)" = "$project" ]
@@ -53,7 +73,7 @@ is_current && exit 0
 
 # Two makes at the same moment must not build the same directory. Without flock(1) they may.
 if command -v flock >/dev/null 2>&1; then
-    exec 9<"$lock"
+    exec 9<requirements/dev.txt
     flock -n 9 || { echo "Waiting for another make to finish $venv"; flock 9; }
     is_current && exit 0
 fi
@@ -78,22 +98,36 @@ give_up() {
         "Nothing is kept of it: the same make command starts afresh."
 }
 
-if ! is_good; then
+make_afresh() {
     "$base" -c 'import ensurepip, venv; ensurepip.version()' 2>/dev/null || refuse \
         "Python $version at $base cannot make virtual environments: venv or ensurepip is missing." \
         "On Debian and Ubuntu: apt-get install python3-venv; or name another: make PYTHON=..."
     echo "Making $venv with Python $version ($base)"
     rm -rf "$venv"
     "$base" -m venv "$venv" || give_up
-    echo "Installing what $lock pins; this takes a minute, once"
+}
+
+if ! is_good; then
+    marks=$(mark_of "$level")
+    if holds servers && ! grep -q '^dev ' "$venv/made-from"; then
+        # What the servers run on stays as it is, and stays good if the rest does not get finished.
+        marks=$(mark_of servers && mark_of dev)
+        echo "dev begun" >>"$venv/made-from"
+    else
+        make_afresh
+    fi
+    echo "Installing the packages of $locks; this takes a minute, once"
     # A pipe has the exit status of its last part only, so a file tells that pip failed.
-    { pip --require-hashes -r "$lock" || touch "$venv/failed"; } | show_progress
+    # shellcheck disable=SC2086 # several files
+    { pip --require-hashes $(printf ' -r %s' $locks) || touch "$venv/failed"; } | show_progress
     [ ! -e "$venv/failed" ] || give_up
-    printf '%s' "$wanted" >"$venv/made-from"
+    printf '%s\n' "$marks" >"$venv/made-from"
 fi
 
-echo "Installing flask-handoff itself, editable"
-pip --quiet --no-deps --no-build-isolation -e . || give_up
-# Written last: an interrupted installation is never taken for a finished one.
-printf '%s' "$project" >"$venv/project"
+if ! is_current; then
+    echo "Installing flask-handoff itself, editable"
+    pip --quiet --no-deps --no-build-isolation -e . || give_up
+    # Written last: an interrupted installation is never taken for a finished one.
+    printf '%s' "$project" >"$venv/project"
+fi
 echo "$venv is ready"

@@ -33,16 +33,18 @@ def _warn_of_demo() -> None:
     "--kid",
     "kids",
     multiple=True,
-    required=True,
     metavar="KID",
     help="The key's name, as handoff-keys list shows it. May be given several times.",
 )
+@click.option("--all", "everybody", is_flag=True, help="Everybody's: after a backup was restored.")
 @plain_refusals()
-def end(kids: tuple[str, ...]) -> None:
-    """End the sessions of everybody who arrived with a token of these keys.
+def end(kids: tuple[str, ...], everybody: bool) -> None:
+    """End the sessions of everybody who arrived with a token of these keys, or of everybody.
 
     For keys that were revoked because somebody may have seen them. Have the running processes
     forget the keys first (handoff-keys flush), or a forged session could be opened after this.
     """
-    ended = end_sessions_of_keys(kids)
+    if bool(kids) == everybody:
+        raise click.UsageError("Give --kid or --all.")
+    ended = end_sessions_of_keys(None if everybody else kids)
     click.echo(f"Ended {ended} session{'' if ended == 1 else 's'}.")

@@ -203,13 +203,17 @@ def end_sessions_of(connection: sa.Connection, logout: Logout) -> None:
     connection.execute(ended.where(sessions.c.account_id.in_(account)))
 
 
-def end_sessions_of_keys(kids: Sequence[str]) -> int:
+def end_sessions_of_keys(kids: Sequence[str] | None) -> int:
     """End the sessions whose tokens were signed with these keys, and return how many there were.
+
+    Args:
+        kids: The keys' names; None ends the sessions of everybody.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: The database is out of reach; some may have ended.
     """
-    some = sa.select(sessions.c.id_sha256).where(sessions.c.kid.in_(kids)).limit(ENDED_AT_ONCE)
+    which = sa.true() if kids is None else sessions.c.kid.in_(kids)
+    some = sa.select(sessions.c.id_sha256).where(which).limit(ENDED_AT_ONCE)
     ending = sa.delete(sessions).where(sessions.c.id_sha256.in_(some)).returning(sessions.c.handle)
     ended = 0
     while True:

@@ -35,7 +35,8 @@ def visit() -> Response:
     # What an attacker would not restrict: the victim is named, so that nothing else is reached.
     policy = content_security_policy("'self'", victim)
     policy = policy.replace("img-src 'self'", f"img-src 'self' {victim}")
-    response.headers["Content-Security-Policy"] = f"{policy}; connect-src {victim}"
+    policy = f"{policy}; connect-src {victim}; frame-src {victim}"
+    response.headers["Content-Security-Policy"] = policy
     return response
 
 

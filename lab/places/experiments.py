@@ -33,6 +33,7 @@ EXPERIMENTS = (
     Experiment("link", "A link on another site brings it"),
     Experiment("form", "A form on another site brings it", attack=True),
     Experiment("image", "An image on another site brings it", attack=True),
+    Experiment("frame", "A frame on another site brings it", attack=True),
     Experiment("fetch", "A script on another site brings it with fetch", attack=True),
     Experiment("reload", "The next page of the site still has it"),
     Experiment("tab", "Another tab has it"),

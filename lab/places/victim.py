@@ -19,7 +19,8 @@ from .notebooks import Notebook
 
 STEPS = ("hole", "strict", "hold", "tab", "opened", "again")
 LOOKS = ("kept", "used", "reload", "tab", "opened", "again")  # seen by a request of the site itself
-FROM_ELSEWHERE = ("link", "form", "image", "fetch")  # seen by a request of the attacker's site
+# Seen by a request of the attacker's site.
+FROM_ELSEWHERE = ("link", "form", "image", "frame", "fetch")
 # What no request shows, and a page has to tell.
 TOLD = {"strict": ("yes", "no"), "back": ("token", "page", "no")}
 
@@ -129,7 +130,18 @@ def act(way: str) -> Response:
     if way == "link":
         # A page, and no redirect: a Strict cookie would not come along one that began elsewhere.
         return response_of(render_template("places/landing.html", next=_app(notebook, "hold")))
+    if way == "frame":
+        return _page_to_frame()
     return Response(status=204)
+
+
+def _page_to_frame() -> Response:
+    """Make a page that the attacker's may hold in a frame: a browser shows it no other of ours."""
+    response = Response("framed", mimetype="text/plain")
+    ancestors = f"frame-ancestors {config().attacker_url}"
+    policy = _policy("").replace("frame-ancestors 'none'", ancestors)
+    response.headers["Content-Security-Policy"] = policy
+    return response
 
 
 @blueprint.post("/sign-out")

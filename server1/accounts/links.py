@@ -174,6 +174,14 @@ def revoke(connection: sa.Connection, user: User, purposes: Iterable[Purpose]) -
     )
 
 
+def revoke_of_everybody(connection: sa.Connection) -> None:
+    """Revoke every link that there is."""
+    theirs = users.c.subject.in_(sa.select(mail_links.c.subject))
+    query = sa.select(users.c.subject).where(theirs).order_by(users.c.subject)
+    connection.execute(query.with_for_update()).all()
+    connection.execute(sa.delete(mail_links))
+
+
 def _lock(connection: sa.Connection, user: User) -> None:
     # On PostgreSQL two links made at once would both be the newest. Every change of links takes
     # this lock first, so that no two wait for each other.

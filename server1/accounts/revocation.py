@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select
 from server1 import audit, clock, logouts
 from server1.audit import EndReason, Event
 
+from . import links
 from .app_access import end_access_of_everybody, end_all_access
 from .client_revocation import end_there, record_ended_there
 from .client_sessions import (
@@ -86,12 +87,13 @@ def revoke_session_named(
 
 
 def revoke_everything(connection: Connection) -> tuple[int, int, datetime]:
-    """End every session, code and access of an app, and all tokens.
+    """End every session, code and access of an app, all tokens, and all links in mails.
 
     Returns:
         How many sessions there were here, and how many of them at services; and since when what is
         issued counts.
     """
+    links.revoke_of_everybody(connection)
     end_codes_of_everybody(connection)
     # Locked first: a handoff under way is noted before, or finds no session.
     connection.execute(select(sessions.c.sid).order_by(sessions.c.sid).with_for_update()).all()

@@ -88,11 +88,23 @@ def revoke(
 
 # A sid may begin with a dash, and is no option then.
 @sessions_group.command("end", context_settings={"ignore_unknown_options": True})
-@click.argument("sid")
+@click.argument("sid", required=False)
+@click.option("--user", metavar="EMAIL", help="All that an account has, as 'revoke --user' does.")
+@click.option("--all", "everything", is_flag=True, help="Everybody's, as 'revoke --all' does.")
 @plain_refusals()
-def end_session(sid: str) -> None:
-    """End the session SID, as 'revoke --session' does."""
-    _end_session(sid)
+def end_sessions(sid: str | None, user: str | None, everything: bool) -> None:
+    """End the session SID, as 'revoke --session' does; or more of them.
+
+    After a backup was restored, --all ends what had ended since it was made.
+    """
+    if sum((sid is not None, user is not None, everything)) != 1:
+        raise click.UsageError("Give one of SID, --user and --all.")
+    if sid is not None:
+        _end_session(sid)
+    elif user is not None:
+        _revoke_user(user)
+    else:
+        _revoke_everything()
 
 
 def _revoke_user(email: str) -> None:
@@ -180,6 +192,7 @@ def _revoke_everything() -> None:
         detail = f"everything: {here} sessions here, {count} at services"
         audit.record(connection, Event.ACCESS_REVOKED, detail=detail)
     click.echo(f"Ended everything: {here} sessions here, all codes, the access of all apps.")
+    click.echo("No link in a mail works any more.")
     _say_what_follows(count, since)
 
 

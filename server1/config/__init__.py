@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL
 
 from flask_handoff import ConfigurationError
 from flask_handoff.addresses import is_loopback
-from flask_handoff.settings import ISSUER_SETTINGS, RECEIVER_SETTINGS
+from flask_handoff.settings import API_SETTINGS, ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_service.settings import Lab, Serving, SettingReader
 from server1.accounts.passwords import LEAST_POSSIBLE_KIB, HashingConfig
 
@@ -121,7 +121,7 @@ class Config:
             "SERVER1",
             SETTINGS,
             base_url="HANDOFF_ISSUER",
-            others=(*ISSUER_SETTINGS, *RECEIVER_SETTINGS, "DEMO_PASSWORD"),
+            others=(*ISSUER_SETTINGS, *RECEIVER_SETTINGS, *API_SETTINGS, "DEMO_PASSWORD"),
             environment=environment,
         )
         issuer = read.base_url(f"http://localhost:{read.port('SERVER1_PORT', DEFAULT_PORT)}")

@@ -55,6 +55,8 @@ def email_jobs(deliver: Deliver) -> JobKind:
         run=lambda job: _send(deliver, job),
         describe=lambda job: job.read(Email).address,
         topics=frozenset(EmailKind),
+        # The address is of somebody who wanted to be forgotten.
+        never_kept=frozenset({EmailKind.ACCOUNT_DELETED}),
     )
 
 

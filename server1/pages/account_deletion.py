@@ -5,9 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
-from server1.accounts import revocation
+from server1.account_changes import delete_account
 from server1.audit import EndReason
-from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import session_here, sign_out
 
 from .forms import account_page, add_notice, authenticated, form_view
@@ -22,7 +21,5 @@ def delete() -> Response:
     """Delete the account, for the password."""
     with authenticated(session_here().user.email) as (connection, user):
         sign_out(connection, EndReason.ACCOUNT_DELETED)
-        revocation.delete_account(connection, user)
-        kind = EmailKind.ACCOUNT_DELETED
-        enqueue(connection, kind, address=user.email, subject=user.subject)
+        delete_account(connection, user)
     return redirect(url_for(".deleted"), 303)

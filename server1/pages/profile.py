@@ -8,13 +8,14 @@ from werkzeug.wrappers import Response
 
 from flask_service.database import database
 from server1 import audit, clock
-from server1.accounts import client_revocation, links, passwords, revocation, throttles, users
+from server1.account_changes import set_email
+from server1.accounts import links, passwords, revocation, throttles, users
 from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
 from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
 from server1.accounts.users import User, UserExistsError, UserUnknownError
-from server1.audit import EndReason, Event
+from server1.audit import Event
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import is_signed_in, renew_session, session_here
 
@@ -115,13 +116,7 @@ def change_email() -> Response:
     try:
         with proof as (connection, user):
             links.consume(connection, link)
-            users.set_email(connection, user, link.address)
-            # The owner is no longer the only one who can open what went to the old address.
-            links.revoke(connection, user, Purpose)
-            # Services hold the old one; they are entered anew with this one.
-            client_revocation.end_at_all_clients(connection, user, EndReason.EMAIL_CHANGED)
-            audit.record(connection, Event.EMAIL_CHANGED, subject=user.subject)
-            enqueue(connection, EmailKind.EMAIL_CHANGED, address=user.email, subject=user.subject)
+            set_email(connection, user, link.address)
     except UserExistsError:
         raise FormError(409, "Another account has this address by now.") from None
     return redirect(url_for(".email_changed"), 303)

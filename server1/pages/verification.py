@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response
 
 from flask_service.database import database
 from server1 import audit, clock
+from server1.account_changes import delete_account
 from server1.accounts import links, revocation, throttles, users
 from server1.accounts.credentials import locked
 from server1.accounts.email_addresses import check_address
@@ -87,7 +88,7 @@ def disown() -> Response:
     with locked(link.user) as (connection, user):
         links.consume(connection, link)
         detail = "by the owner of the address, which was not confirmed"
-        revocation.delete_account(connection, user, detail=detail)
+        delete_account(connection, user, detail=detail, tell=False)
     return redirect(url_for(".disowned"), 303)
 
 

@@ -23,6 +23,7 @@ from .issuer import LogoutRequest as LogoutRequest
 from .keys import JWKSClient as JWKSClient
 from .keys import KeyRing as KeyRing
 from .keys import PinnedKeys as PinnedKeys
+from .keys import check_mounted_file as check_mounted_file
 from .profiles import ACCESS as ACCESS
 from .profiles import HANDOFF as HANDOFF
 from .profiles import LOGOUT as LOGOUT

@@ -63,6 +63,7 @@ API_SETTINGS: Mapping[str, str | None] = {
             "HANDOFF_JWKS_ALLOW_HTTP",
             "HANDOFF_JWKS_FLUSH_FILE",
             "HANDOFF_PINNED_KEYS",
+            "HANDOFF_LEEWAY",
             "HANDOFF_INTERNAL_HOSTS",
         )
     },

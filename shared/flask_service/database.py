@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ class Database:
         self.engine = make_engine(url, timeout)
         self._transactions = _transactions(self.engine)
         self._refusal: ConfigurationError | None = None
-        self._thread = threading.local()
+        self._thread = _Thread()
 
     def init_app(self, app: Flask) -> None:
         """Make it the application's, which ``database()`` returns."""
@@ -93,7 +92,7 @@ class Database:
             ConfigurationError: It is out of reach, or is not this server's.
         """
         try:
-            with self._transactions.begin(writes=False) as connection:
+            with _Outermost(self._transactions, self._thread, writes=False) as connection:
                 return self.schema.version_of(connection)
         except SQLAlchemyError as error:
             raise ConfigurationError(
@@ -153,7 +152,7 @@ class Database:
         Raises:
             RuntimeError: No such transaction is open.
         """
-        opened = self._open()
+        opened = self._thread.transaction
         if opened is None or not opened.writes:
             raise RuntimeError("no writing transaction is open in this thread")
         opened.afterwards.append(act)
@@ -164,7 +163,7 @@ class Database:
         Raises:
             RuntimeError: None is open.
         """
-        if (opened := self._open()) is None:
+        if (opened := self._thread.transaction) is None:
             raise RuntimeError("no transaction is open in this thread")
         opened.afterwards.append(act)
 
@@ -173,51 +172,66 @@ class Database:
         self._transactions.close()
         self.engine.dispose()
 
-    def _open(self) -> _Transaction | None:
-        return getattr(self._thread, "transaction", None)
-
     def _transaction(self, *, writes: bool) -> AbstractContextManager[sa.Connection]:
-        outer = self._open()
+        outer = self._thread.transaction
         if outer is None:
-            return self._outermost(writes=writes)
+            if self._refusal is not None:
+                raise self._refusal
+            return _Outermost(self._transactions, self._thread, writes=writes)
         if not writes:
             return nullcontext(outer.connection)
         if not outer.writes:
             # On SQLite it would wait for a lock, or be refused.
             raise RuntimeError("this thread has a transaction open that only reads")
-        return outer
-
-    @contextmanager
-    def _outermost(self, *, writes: bool) -> Iterator[sa.Connection]:
-        if self._refusal is not None:
-            raise self._refusal
-        with self._transactions.begin(writes=writes) as connection:
-            opened = self._thread.transaction = _Transaction(connection, writes)
-            try:
-                yield connection
-                if opened.is_broken:  # and the exception was caught: half of it must not be kept
-                    raise RuntimeError("a part of the transaction has failed")
-            finally:
-                self._thread.transaction = None
-        for act in opened.afterwards:
-            act()
+        return _Part(outer)
 
 
-@dataclass(slots=True)
-class _Transaction(AbstractContextManager[sa.Connection]):
-    """A transaction that is open in one thread, lent to a part that writes as often as one asks."""
+class _Thread(threading.local):
+    """What one thread has open."""
 
-    connection: sa.Connection
-    writes: bool
-    afterwards: list[Callable[[], None]] = field(default_factory=list)
-    is_broken: bool = False
+    transaction: _Outermost | None = None
+
+
+class _Outermost(AbstractContextManager[sa.Connection]):
+    """The transaction of one thread. No generator, which would cost as much as a statement."""
+
+    def __init__(self, transactions: Transactions, thread: _Thread, *, writes: bool) -> None:
+        self._transactions = transactions
+        self._thread = thread
+        self.writes = writes
+        self.afterwards: list[Callable[[], None]] = []
+        self.is_broken = False
 
     def __enter__(self) -> sa.Connection:
+        self._begun = self._transactions.begin(writes=self.writes)
+        self.connection = self._begun.connection
+        self._thread.transaction = self
         return self.connection
 
     def __exit__(self, _kind: object, failure: BaseException | None, _traceback: object) -> None:
-        if failure is not None:  # where a part fails, so does the whole
-            self.is_broken = True
+        self._thread.transaction = None
+        if failure is not None or self.is_broken:
+            self._begun.undo()
+            if failure is None:  # it was caught: half of the transaction must not be kept
+                raise RuntimeError("a part of the transaction has failed")
+            return
+        self._begun.commit()
+        for act in self.afterwards:
+            act()
+
+
+class _Part(AbstractContextManager[sa.Connection]):
+    """A part that writes in a transaction which is open: where it fails, so does the whole."""
+
+    def __init__(self, outer: _Outermost) -> None:
+        self._outer = outer
+
+    def __enter__(self) -> sa.Connection:
+        return self._outer.connection
+
+    def __exit__(self, _kind: object, failure: BaseException | None, _traceback: object) -> None:
+        if failure is not None:
+            self._outer.is_broken = True
 
 
 def database() -> Database:

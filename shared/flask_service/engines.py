@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -69,7 +70,7 @@ def _sqlite_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> Engi
 def identity_of(file: Path) -> tuple[int, int] | None:
     """Return what tells a file from another in its place; None where there is none."""
     try:
-        status = file.stat()
+        status = os.stat(file)
     except OSError:
         return None
     return status.st_dev, status.st_ino

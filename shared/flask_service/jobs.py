@@ -97,6 +97,7 @@ class JobKind:
         one_per_topic: Whether a process does one job of a topic at a time, so that one that hangs
             holds up one thread; and whether, after a failure, one job of the topic at a time is
             tried, in a lane of its own, until one is done: then all others are due at once.
+        never_kept: Topics whose jobs are removed when they failed, not kept for an operator.
         threads: How many do jobs of this kind in each process at most, in each lane.
         grace: How long a thread waits before a new job, to let the request's answer leave first.
         look_every: How long a process waits for what others enqueued, and for what is due again.
@@ -108,6 +109,7 @@ class JobKind:
     describe: Callable[[Job], str]
     topics: Collection[str] | None = None
     one_per_topic: bool = False
+    never_kept: Collection[str] = frozenset()
     threads: int = 1
     grace: timedelta = timedelta(milliseconds=200)
     look_every: timedelta = timedelta(seconds=5)

@@ -23,6 +23,8 @@ from .database import Database
 from .job_rows import JobRows, job_of
 from .jobs import Job, JobError, JobKind, JobUnknownError, Lane, Outcome
 
+SWEPT_EVERY = 10  # jobs that are done
+
 _EXTENSION = "outbox"
 _log = logging.getLogger(__name__)
 
@@ -209,6 +211,23 @@ class Outbox:
         query = sa.select(self._table).where(*which).order_by(columns.id)
         return [job_of(row) for row in connection.execute(query).mappings()]
 
+    def about(self, connection: sa.Connection, *texts: str) -> Sequence[Job]:
+        """Return the jobs of any kind that hold one of these texts in their payload."""
+        query = sa.select(self._table).where(self._hold(texts)).order_by(self._table.c.id)
+        return [job_of(row) for row in connection.execute(query).mappings()]
+
+    def discard(self, connection: sa.Connection, kind: str, *texts: str) -> None:
+        """Remove the jobs of a kind that hold one of these texts, also what failed."""
+        held = (self._table.c.kind == kind, self._hold(texts))
+        connection.execute(sa.delete(self._table).where(*held))
+
+    def _hold(self, texts: Collection[str]) -> sa.ColumnElement[bool]:
+        # In whatever case: an e-mail address is kept as it was given.
+        payload = sa.func.lower(self._table.c.payload)
+        return sa.or_(
+            *(payload.contains(json.dumps(text).lower(), autoescape=True) for text in texts)
+        )
+
     def _notify(self, kind: str) -> None:
         for event in self._listeners[kind]:
             event.set()
@@ -218,13 +237,18 @@ class Outbox:
             self._rows.remove(connection, job)
             if job.is_probe:
                 self._rows.free_topic(connection, kind, job.topic, now)
+            if job.number % SWEPT_EVERY == 0:  # what failed is kept for its time, and no longer
+                self._rows.sweep(connection, kind, now)
         _log.info("%s %d %s: %s", kind.name, job.number, job.topic, outcome.name.lower())
         if job.is_probe and outcome is Outcome.SENT:
             _log.info("%s %s: answers again", kind.name, job.topic)
 
     def _mark_failed(self, kind: JobKind, job: Job, error: JobError, now: datetime) -> None:
         with self._database.writing() as connection:
-            self._rows.mark_failed(connection, job, str(error))
+            if job.topic in kind.never_kept:
+                self._rows.remove(connection, job)
+            else:
+                self._rows.mark_failed(connection, job, str(error))
             others = 0
             if kind.one_per_topic and not error.permanent:
                 others = self._rows.mark_old_failed(connection, kind, job, str(error), now)

@@ -11,7 +11,7 @@ from tempfile import NamedTemporaryFile
 
 from flask import Flask
 
-from flask_handoff import ConfigurationError, shown
+from flask_handoff import ConfigurationError, check_mounted_file, shown
 
 SHORTEST_KEY = 32  # characters; a generated one has 43, of 256 random bits
 
@@ -26,7 +26,8 @@ def init_app(app: Flask, path: Path, *, create: bool, settings: str) -> None:
     Args:
         app: The whole application.
         path: The file.
-        create: Whether to make it, with one random key, when there is none.
+        create: Whether to make it, with one random key, when there is none; else it is one that an
+            operator has mounted, see ``check_mounted_file``.
         settings: Which settings name the file, for the person who has to correct them.
 
     Raises:
@@ -36,7 +37,7 @@ def init_app(app: Flask, path: Path, *, create: bool, settings: str) -> None:
     try:
         if create and not path.exists():
             _create(path)
-        keys = _read(path)
+        keys = _read(path, mounted=not create)
     except OSError as error:
         raise ConfigurationError(
             f"The secret key in {shown(path)} cannot be read or made ({error.strerror}).",
@@ -66,9 +67,11 @@ def _create(path: Path) -> None:
             os.link(draft.name, path)
 
 
-def _read(path: Path) -> Sequence[str]:
+def _read(path: Path, *, mounted: bool) -> Sequence[str]:
     with path.open(encoding="ascii") as file:
-        if os.fstat(file.fileno()).st_mode & 0o077:
+        if mounted:
+            check_mounted_file(file, path)
+        elif os.fstat(file.fileno()).st_mode & 0o077:
             raise ConfigurationError(
                 f"{shown(path)} is open to other users of this machine.",
                 f"Run: chmod 600 {shown(path)}",

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from flask_handoff import ConfigurationError, check_public_url, check_settings, is_loopback, shown
+
+from .settings_file import read_settings_file
 
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 DRIVERS = {
@@ -53,12 +54,6 @@ class Lab:
     address: str
 
 
-def read_environment() -> dict[str, str]:
-    """Return the process's environment over the ``.env`` of the current directory."""
-    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return {**from_file, **os.environ}
-
-
 class SettingReader:
     """Reads the settings of one server.
 
@@ -70,10 +65,11 @@ class SettingReader:
         base_url: The setting under which browsers know the server; empty where that is fixed, and
             on this machine.
         others: Further settings that are read, such as the library's.
-        environment: Names and values; None for ``read_environment()``.
+        environment: Names and values; None for the process's environment over ``.env``.
 
     Raises:
-        ConfigurationError: A name is misspelt, or a setting holds a key.
+        ConfigurationError: A name is misspelt, a setting holds a key, or ``.env`` has a line that
+            is not understood.
     """
 
     def __init__(
@@ -88,10 +84,15 @@ class SettingReader:
         self._prefix = prefix
         self._defaults = defaults
         self._base_url = base_url
-        self._unstripped = read_environment() if environment is None else environment
+        ours = {*defaults, *others}
+        if environment is None:
+            file = read_settings_file()
+            library = ("HANDOFF_",) if any(each.startswith("HANDOFF_") for each in others) else ()
+            file.check_spelling(ours, (f"{prefix}_", *library))
+            environment = {**file.values, **os.environ}
+        self._unstripped = environment
         self._given = {name: text.strip() for name, text in self._unstripped.items()}
         self._check_spelling()
-        ours = {*defaults, *others}
         check_settings({name: text for name, text in self._unstripped.items() if name in ours})
 
     def given(self, beginning: str = "") -> dict[str, str]:

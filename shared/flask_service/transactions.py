@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
@@ -21,12 +20,11 @@ class Transactions(ABC):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._driver_error = cast(type[Exception], engine.dialect.loaded_dbapi.Error)
+        self.driver_error = cast(type[Exception], engine.dialect.loaded_dbapi.Error)
         self._idle: deque[Connection] = deque()
 
-    @contextmanager
-    def begin(self, *, writes: bool) -> Iterator[Connection]:
-        """Open a transaction; it is undone when an exception leaves the block.
+    def begin(self, *, writes: bool) -> Transaction:
+        """Begin a transaction.
 
         Args:
             writes: On SQLite it takes the one write lock at once.
@@ -35,22 +33,13 @@ class Transactions(ABC):
             sqlalchemy.exc.SQLAlchemyError: The database cannot be used, or is locked for too long.
         """
         idle, connection = self._idle, self._take()
-        driver = driver_of(connection)
+        transaction = Transaction(self, connection, idle)
         try:
-            self._start(driver, writes=writes)
-            yield connection
-            if connection.in_transaction():  # SQLAlchemy has executed something in it
-                connection.commit()
-            else:
-                self._commit(driver)
+            self._start(transaction.driver, writes=writes)
         except BaseException:
-            self._undo(connection, driver)
+            transaction.undo()
             raise
-        if idle is self._idle:
-            self._rest(driver)
-            idle.append(connection)
-        else:  # they were closed meanwhile
-            _drop(connection)
+        return transaction
 
     def close(self) -> None:
         """Close the connections; one that is in a transaction is closed at its end."""
@@ -81,19 +70,53 @@ class Transactions(ABC):
         except IndexError:
             return self._engine.connect()
 
-    def _commit(self, driver: Any) -> None:
-        try:
-            driver.commit()
-        except self._driver_error as error:  # full, damaged or out of reach: a 503, not a 500
-            raise DatabaseError("COMMIT", None, error) from error
+    def keep(self, connection: Connection, driver: Any, idle: deque[Connection]) -> None:
+        """Take back a connection whose transaction was committed."""
+        if idle is self._idle:
+            self._rest(driver)
+            idle.append(connection)
+        else:  # they were closed meanwhile
+            _drop(connection)
 
-    def _undo(self, connection: Connection, driver: Any) -> None:
+
+class Transaction:
+    """One that has begun. Whoever began it ends it, by ``commit`` or by ``undo``."""
+
+    def __init__(
+        self, origin: Transactions, connection: Connection, idle: deque[Connection]
+    ) -> None:
+        self.connection = connection
+        self.driver = driver_of(connection)
+        self._origin = origin
+        self._idle = idle
+
+    def commit(self) -> None:
+        """Commit it; where that fails, it is undone.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: It is undone.
+        """
         try:
-            driver.rollback()  # after a COMMIT that failed SQLAlchemy's pool does not
-        except self._driver_error:
-            connection.invalidate()
+            if self.connection.in_transaction():  # SQLAlchemy has executed something in it
+                self.connection.commit()
+            else:
+                self.driver.commit()
+        except self._origin.driver_error as error:  # full, damaged, out of reach: a 503, no 500
+            self.undo()
+            raise DatabaseError("COMMIT", None, error) from error
+        except BaseException:
+            self.undo()
+            raise
+        self._origin.keep(self.connection, self.driver, self._idle)
+
+    def undo(self) -> None:
+        """Undo it, and give its connection up."""
+        try:
+            self.driver.rollback()  # after a COMMIT that failed SQLAlchemy's pool does not
+        except self._origin.driver_error:
+            self.connection.invalidate()
         with suppress(SQLAlchemyError):
-            connection.close()
+            self.connection.close()
 
 
 def driver_of(connection: Connection) -> Any:

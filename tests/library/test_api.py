@@ -253,6 +253,16 @@ def test_every_fault_of_a_token_looks_the_same(client, mint, clock):
         assert answer.json["detail"] == f"Refused. The log of this server says why: {reference}"
 
 
+@pytest.mark.parametrize("leeway", [0, 5, 60])
+def test_an_access_token_has_the_leeway_of_the_setting(build, mint, clock, leeway):
+    client = build(HANDOFF_LEEWAY=str(leeway)).test_client()
+    token = mint()
+    clock.tick(minutes=10, seconds=leeway - 1)
+    assert ask(client, token).status_code == 200
+    clock.tick(seconds=1)
+    assert is_refused(ask(client, token))
+
+
 def test_a_revoked_token_is_refused(client, mint, revocations):
     token = mint(jwt_id="j" * 43)
     assert ask(client, token).status_code == 200

@@ -209,6 +209,22 @@ def test_only_harmless_values_of_a_token_are_shown(command, sign, key_ring):
         assert hidden not in answer.stdout
 
 
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        (
+            {"iss": "https://other.example"},
+            f"It says that it is from https://other.example. Trusted here is {ISSUER}.",
+        ),
+        ({"aud": "wiki"}, f"It says that it is for wiki. This is {CLIENT_ID}."),
+    ],
+    ids=["issuer", "audience"],
+)
+def test_a_token_that_belongs_elsewhere_is_told_first(command, sign, claims, said):
+    token = sign(now=datetime.now(UTC), headers={"kid": "another"}, **claims)
+    assert command(token).stdout.splitlines()[0] == said
+
+
 def test_what_the_receiver_expects_is_shown_with_its_keys_and_its_clock(command, sign, key_ring):
     lines = command(sign(now=datetime.now(UTC))).stdout.splitlines()
     assert f"  issuer          {ISSUER}" in lines

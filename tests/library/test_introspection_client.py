@@ -109,7 +109,7 @@ def test_the_key_file_of_a_service_is_read(key_file, key):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"mode": 0o640}, "is open to other users"),
+        ({"mode": 0o604}, "is open to other users"),
         ({"type": "service"}, "not the key file of a receiver"),
         ({"issuer": "https://other.example"}, "is of another issuer or client"),
         ({"client_id": "report"}, "is of another issuer or client"),

@@ -22,6 +22,7 @@ from tests.minimal_pair import (
     Browser,
     is_signed_in,
     is_uniform_refusal,
+    landed_at,
     query_of,
     with_query,
 )
@@ -161,6 +162,25 @@ def test_a_token_whose_time_has_not_begun_cannot_be_waited_for(browser, victim, 
     clock.tick(seconds=6)
     assert is_uniform_refusal(browser.get(answer.location))
     assert heard.errors() == ["token_not_yet_valid", "token_replayed"]
+
+
+@pytest.mark.parametrize("mode", ["query", "form_post"])
+def test_whoever_goes_on_in_another_browser_may_start_again_there(
+    build_issuer, build_receiver, mode
+):
+    receiver = build_receiver(HANDOFF_RESPONSE_MODE=mode)
+    browser, other = Browser(build_issuer(), receiver), Browser.at_receiver(receiver)
+    browser.sign_in()
+    answer = browser.come_back("/notes?page=2")
+    landed = other.get(answer.location) if mode == "query" else other.follow(answer)
+    assert is_uniform_refusal(landed)
+    assert 'href="/sso/login?target_link_uri=/notes?page%3D2"' in landed.text
+
+
+def test_a_target_too_long_for_an_address_stays_away(browser):
+    answer = browser.come_back(f"/notes?{'x' * 600}")
+    assert "target_link_uri" not in answer.location
+    assert landed_at(browser.follow(answer)).startswith("/notes?xxx")
 
 
 # What a 503 leaves unspent.

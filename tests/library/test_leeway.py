@@ -41,6 +41,19 @@ def test_a_token_expires_by_the_leeway_later(ready, clock, leeway, beyond, arriv
         assert "too old" in landed.text
 
 
+def test_a_receiver_whose_clock_is_ahead_says_so(ready, clock, leeway, caplog):
+    clock.tick(minutes=3)
+    begun = ready.begin("/notes")
+    clock.tick(minutes=-3)
+    answer = ready.get(begun)
+    clock.tick(minutes=3)
+    landed = ready.follow(answer)
+    assert is_uniform_refusal(landed)
+    assert "The clocks of this service and of the sign-in server differ" in landed.text
+    assert "code=clock_ahead" in caplog.text
+    assert "issued 180 s before this browser asked for it" in caplog.text
+
+
 def test_a_used_token_is_remembered_longer_than_it_could_be_used(ready, clock, store, leeway):
     ready.arrive("/notes")
     [claimed] = store.claimed

@@ -1,3 +1,5 @@
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from flask_handoff import AccessDeniedError
@@ -78,6 +80,13 @@ def test_a_posted_answer_that_is_not_complete_is_a_bad_request(browser, heard, g
     answer = browser.post(FINISH, fields(given))
     assert answer.status_code == 400
     assert heard.errors() == ["request_malformed"]
+
+
+def test_an_incomplete_answer_leads_back_to_what_was_wanted(browser):
+    state = parse_qs(urlsplit(browser.begin("/notes?page=2")).query)["state"]
+    answer = browser.get(CALLBACK, query_string={"state": state})
+    assert answer.status_code == 400
+    assert 'href="/sso/login?target_link_uri=/notes?page%3D2"' in answer.text
 
 
 def test_a_token_of_3500_characters_is_judged_in_a_query_and_a_longer_one_is_not(browser, heard):
@@ -303,9 +312,11 @@ class KeysOutOfReach:
             raise JWKSUnavailableError("no key can be had")
 
 
-def is_unavailable(answer):
+def is_unavailable(answer, *, target="/notes"):
+    again = f'href="/sso/login?target_link_uri={target}"'
     return (
         answer.status_code == 503
+        and again in answer.text
         and answer.headers["Retry-After"] == "5"
         and "Signing in is not possible right now" in answer.text
     )
@@ -315,8 +326,8 @@ def test_no_handoff_is_begun_without_a_key_to_judge_it(build_issuer, build_recei
     keys = KeysOutOfReach(key_ring)
     receiver = build_receiver(keys=keys)
     browser, heard = Browser(build_issuer(), receiver), Heard(receiver)
-    answer = browser.get(f"{RECEIVER}/sso/login")
-    assert is_unavailable(answer)
+    answer = browser.get(f"{RECEIVER}/sso/login?target_link_uri=/notes?page=2")
+    assert is_unavailable(answer, target="/notes?page%3D2")
     assert browser.attempts() == {}
     assert heard.errors() == ["jwks_unavailable"]
     keys.within_reach = True

@@ -1,3 +1,7 @@
+import base64
+import hashlib
+import re
+
 import pytest
 from flask import Blueprint, Flask
 from werkzeug.wrappers import Response
@@ -50,7 +54,7 @@ def test_an_error_page_says_what_happened_and_where_to_go(app):
     for part in (
         "<h1>A title</h1>",
         "A sentence.",
-        '<a href="/x">Again</a>',
+        '<a class="button" href="/x">Again</a>',
         '<a href="/">Home</a>',
     ):
         assert part in text_of(page)
@@ -79,6 +83,19 @@ def test_a_page_allows_nothing_from_elsewhere():
     assert "unsafe" not in PAGE_POLICY
 
 
+@pytest.mark.parametrize(
+    "make",
+    [sentence_page, lambda: post_page("/sso/finish", {}), lambda: landing_page("/notes")],
+    ids=["sentence", "post", "landing"],
+)
+def test_a_page_lets_its_own_style_in_and_no_other(app, make):
+    page = make()
+    _, style, _ = re.split("</?style>", text_of(page))
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy_of(page)["style-src"].removeprefix("'self' ") == f"'sha256-{digest}'"
+    assert "font:" in style
+
+
 def test_a_page_that_posts_to_a_client_may_post_to_that_one_only(app):
     page = post_page("https://notes.example.com/sso/callback", {"state": "s"})
     assert policy_of(page)["form-action"] == "https://notes.example.com"
@@ -102,7 +119,7 @@ def test_a_field_arrives_as_it_was_given(app, value):
 def test_a_landing_page_leads_on_by_itself_and_by_a_link(app):
     page = landing_page("/notes?a=1&b=2")
     assert '<meta http-equiv="refresh" content="0; url=/notes?a=1&amp;b=2">' in text_of(page)
-    assert '<a href="/notes?a=1&amp;b=2">' in text_of(page)
+    assert 'href="/notes?a=1&amp;b=2">Continue</a>' in text_of(page)
     assert policy_of(page)["default-src"] == "'none'"
 
 

@@ -87,7 +87,7 @@ def test_every_make_command_in_a_document_exists(document):
 def test_every_flask_command_in_a_document_exists(document):
     named = re.findall(
         r"flask (?:--app (server[12]) )?"
-        r"(handoff-keys|users|grants|clients|database|outbox) ([a-z]+)",
+        r"(handoff-keys|users|grants|clients|database|outbox) ([a-z-]+)",
         document.read_text(),
     )
     groups = {

@@ -96,6 +96,18 @@ def first_tokens_again(visitor):
     return exchange(visitor.accounts, code).json
 
 
+def test_the_sessions_of_a_user_and_of_everybody_end_by_either_name(accounts):
+    accounts.create(BOB)
+    mine, theirs = signed_in(accounts), Visitor(accounts)
+    theirs.sign_in(BOB)
+    assert CERTAIN in accounts.run("sessions", "end", "--user", EMAIL).output
+    assert (mine.is_signed_in, theirs.is_signed_in) == (False, True)
+    assert CERTAIN in accounts.run("sessions", "end", "--all").output
+    assert not theirs.is_signed_in
+    for ambiguous in ((), ("--all", "--user", EMAIL), ("a" * 22, "--all")):
+        assert accounts.try_to_run("sessions", "end", *ambiguous).exit_code == 2
+
+
 @pytest.mark.parametrize("command", [("revoke", "--session"), ("sessions", "end")])
 def test_one_session_ends_with_what_it_led_to(accounts, command):
     visitor, other = signed_in(accounts), signed_in(accounts)

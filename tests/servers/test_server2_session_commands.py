@@ -71,7 +71,15 @@ def test_many_sessions_are_ended_in_several_transactions(visitor, kid, run, note
         assert connection.scalar(select(func.count()).select_from(sessions.sessions)) == 0
 
 
-def test_a_key_has_to_be_named(visitor, run):
+def test_the_sessions_of_everybody_end_after_a_restore(visitor, another_visitor, run):
     visitor.arrive()
-    assert run().exit_code == 2
+    another_visitor.arrive(subject="bob")
+    assert run("--all").output == "Ended 2 sessions.\n"
+    assert not is_signed_in(visitor)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all", "--kid", "a-key")])
+def test_a_key_has_to_be_named_or_all(visitor, run, arguments):
+    visitor.arrive()
+    assert run(*arguments).exit_code == 2
     assert is_signed_in(visitor)

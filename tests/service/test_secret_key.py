@@ -62,6 +62,23 @@ def test_a_key_that_others_can_read_is_refused(path, mode):
     assert refusal.value.remedy == f"Run: chmod 600 {path}"
 
 
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o640])
+def test_a_key_may_be_mounted_as_orchestrators_do(path, tmp_path, mode):
+    write(path, KEY)
+    path.chmod(mode)
+    link = tmp_path / "mounted"
+    link.symlink_to(path)
+    assert read(link, create=False) == [KEY]
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o620, 0o660, 0o444, 0o777])
+def test_a_mounted_key_that_others_can_change_is_refused(path, mode):
+    write(path, KEY)
+    path.chmod(mode)
+    with pytest.raises(ConfigurationError, match="is open to other users"):
+        read(path, create=False)
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"short", b"\xff" * 43, b"a" * 43 + b"\nshort"])
 def test_a_file_that_holds_no_good_key_is_refused(path, content):
     write(path, content)

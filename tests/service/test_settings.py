@@ -170,7 +170,7 @@ def test_proxies_tell_the_address_where_they_are_trusted(server, capsys, proxies
 
 def test_the_environment_wins_over_the_dotenv_file(server, tmp_path, monkeypatch):
     named = {name: server.setting(name) for name in ("PORT", "WORKERS")}
-    (tmp_path / ".env").write_text(f"{named['PORT']}=6002\n{named['WORKERS']}=3\nEMPTY\n")
+    (tmp_path / ".env").write_text(f"{named['PORT']}=6002\n{named['WORKERS']}=3\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(named["PORT"], "7002")
     monkeypatch.delenv(named["WORKERS"], raising=False)

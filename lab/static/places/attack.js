@@ -8,6 +8,15 @@ const image = () =>
     picture.src = `${act}/image?notebook=${notebook}`;
   });
 
+const frame = () =>
+  new Promise((done) => {
+    const page = document.createElement("iframe");
+    page.hidden = true;
+    page.onload = done;
+    page.src = `${act}/frame?notebook=${notebook}`;
+    document.body.append(page);
+  });
+
 const script = () =>
   fetch(`${act}/fetch?notebook=${notebook}`, { method: "POST", mode: "no-cors", credentials: "include" });
 
@@ -17,6 +26,7 @@ addEventListener("load", () =>
       document.getElementById("link").click();
     } else {
       await image();
+      await frame();
       await script();
       document.forms[0].submit();
     }

@@ -34,6 +34,7 @@ class APIConfig(ServiceConfig):
         self._read = SettingReader(app.config, API_SETTINGS)
         super().__init__(self._read)
         self.revocation = self._read.choice("HANDOFF_REVOCATION", STRATEGIES)
+        self.leeway = self._read.leeway("HANDOFF_LEEWAY")
         self.internal_hosts = self._read.hosts("HANDOFF_INTERNAL_HOSTS")
 
     @property

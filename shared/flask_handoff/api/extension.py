@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, cast
 
@@ -17,7 +18,7 @@ from flask_handoff.errors import (
     HandoffRejectedError,
 )
 from flask_handoff.keys import KeySource
-from flask_handoff.profiles import SCOPE_VALUE
+from flask_handoff.profiles import ACCESS, SCOPE_VALUE
 from flask_handoff.stores import ReplayStore, RevocationCheck, RevocationList
 from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, RevocationNoticeVerifier
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
@@ -91,6 +92,7 @@ class HandoffAPI:
             keys=keys,
             revocations=revocations or strategy,
             genuine=GenuineTokens(),
+            profile=replace(ACCESS, leeway=config.leeway),
             clock=clock,
         )
         if strategy is not None and replay_store is not None:

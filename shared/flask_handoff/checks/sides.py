@@ -11,7 +11,6 @@ from flask_handoff.api.extension import APIContext
 from flask_handoff.errors import HandoffError
 from flask_handoff.issuer.context import EXTENSION as ISSUER
 from flask_handoff.issuer.context import IssuerContext
-from flask_handoff.profiles import ACCESS
 from flask_handoff.receiver.context import EXTENSION as RECEIVER
 from flask_handoff.receiver.context import ReceiverContext
 
@@ -70,6 +69,6 @@ def _check_api(app: Flask, api: APIContext, *, alone: bool) -> Iterator[Finding]
         f"Access tokens of {config.issuer} are accepted for {config.base_url}, which is the "
         "resource to register there.",
     )
-    trusted = TrustedIssuer(config, verifier.keys, verifier.clock, allowed=ACCESS.leeway)
+    trusted = TrustedIssuer(config, verifier.keys, verifier.clock, allowed=config.leeway)
     yield from trusted.check()
     yield from check_hosting(app, config.base_url, [config.issuer])

@@ -177,6 +177,7 @@ def _read_token() -> UnverifiedToken:
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
+    yield from _most_telling(explanation)
     yield "Expected here"
     yield from _table(explanation.expected)
     yield ""
@@ -193,6 +194,19 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield _conclusion(explanation)
     if explanation.verdict == "refused":
         yield from _mix_up(explanation.expected_kind, explanation.kind)
+
+
+def _most_telling(explanation: Explanation) -> Iterator[str]:
+    """Say first that it belongs elsewhere: then its key and its signature cannot fit either."""
+    said, expected = explanation.said, explanation.expected
+    if explanation.verdict != "refused":
+        return
+    if said.get("iss", expected["issuer"]) != expected["issuer"]:
+        yield f"It says that it is from {said['iss']}. Trusted here is {expected['issuer']}."
+        yield ""
+    elif said.get("aud", expected["audience"]) != expected["audience"]:
+        yield f"It says that it is for {said['aud']}. This is {expected['audience']}."
+        yield ""
 
 
 def _mix_up(expected: str, kind: str | None) -> Iterator[str]:

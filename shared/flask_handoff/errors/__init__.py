@@ -30,6 +30,7 @@ from .dependencies import RevokedTokenStoreUnavailableError as RevokedTokenStore
 from .dependencies import SigningUnavailableError as SigningUnavailableError
 from .handoffs import AttemptUnknownError as AttemptUnknownError
 from .handoffs import AuthorizationFailedError as AuthorizationFailedError
+from .handoffs import ClockAheadError as ClockAheadError
 from .handoffs import HandoffRejectedError as HandoffRejectedError
 from .handoffs import RequestMalformedError as RequestMalformedError
 from .handoffs import ResponseIssuerError as ResponseIssuerError

@@ -40,7 +40,18 @@ class TokenClaimError(HandoffRejectedError, code="token_claim"):
 
 
 class TokenExpiredError(TokenClaimError, code="token_expired"):
-    """The token has expired."""
+    """The token has expired.
+
+    A handoff's says when it was issued, and to whom: a browser that asked for it later has a server
+    whose clock is ahead.
+    """
+
+    issued_at: datetime | None = None
+    nonce: str | None = None
+
+
+class ClockAheadError(TokenExpiredError, code="clock_ahead"):
+    """The token had expired when it came, since this clock is ahead of the issuer's."""
 
 
 class TokenNotYetValidError(TokenClaimError, code="token_not_yet_valid"):

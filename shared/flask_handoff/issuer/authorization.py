@@ -24,6 +24,7 @@ from .clients.audiences import read_resource
 
 LONGEST_STATE = 4096  # characters
 
+_LONGEST_TARGET = 512  # characters that fit into an address beside a token; a longer one stays away
 _LONGEST_SHOWN = 255  # characters of an address, in the log
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 
@@ -48,6 +49,7 @@ class ReturnAddress(NamedTuple):
     redirect_uri: str
     response_mode: str
     state: str | None
+    target_link_uri: str | None = None  # where the user was going, as the client wrote it
 
     @classmethod
     def read(cls, unverified: UnverifiedParameters, clients: ClientSource) -> ReturnAddress:
@@ -82,7 +84,10 @@ class ReturnAddress(NamedTuple):
             raise StateError("state: expected 22 to 64 letters, digits, - and _")
         if state is not None and len(state) > LONGEST_STATE:
             raise StateError(f"state: over {LONGEST_STATE} characters")
-        return cls(client, redirect_uri, response_mode, state)
+        target = read.text("target_link_uri") if client.policy == "handoff" else None
+        if target is not None and len(target) > _LONGEST_TARGET:
+            target = None
+        return cls(client, redirect_uri, response_mode, state, target)
 
 
 class AuthorizationRequest(NamedTuple):

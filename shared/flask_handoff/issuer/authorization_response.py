@@ -38,6 +38,9 @@ def deliver(address: ReturnAddress, answer: Mapping[str, str]) -> Response:
     fields = dict(answer, iss=issuer_context().config.issuer)
     if address.state is not None:
         fields["state"] = address.state
+    if address.target_link_uri is not None:
+        # Where the answer reaches another browser, whose attempts do not tell where to go on.
+        fields["target_link_uri"] = address.target_link_uri
     if address.response_mode == "form_post":
         return post_page(address.redirect_uri, fields)
     return see_other(with_parameters(address.redirect_uri, fields))

@@ -11,6 +11,7 @@ from .own.life_cycle import new_key as new_key
 from .own.life_cycle import retire_key as retire_key
 from .own.life_cycle import revoke_keys as revoke_keys
 from .own.life_cycle import stage_key as stage_key
+from .own.private_files import check_mounted_file as check_mounted_file
 from .own.private_files import new_private_file as new_private_file
 from .own.ring import KeyRing as KeyRing
 from .own.ring_file import RingEntry as RingEntry

@@ -75,10 +75,10 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
         raise RequestMalformedError("iss: missing")
     if any(len(value) > _LONGEST_FIELD for value in given.values()):
         raise RequestMalformedError("a parameter is too long")
-    description = " ".join(read.values("error_description"))
-    # For the log alone: nothing is refused for it.
-    if "error" in given and 0 < len(description) <= _LONGEST_FIELD:
-        given["error_description"] = description
+    # Nothing is refused for these: one is for the log, one for the link of an error page.
+    for name in ("error_description", "target_link_uri"):
+        if 0 < len(value := " ".join(read.values(name))) <= _LONGEST_FIELD:
+            given[name] = value
     return given
 
 

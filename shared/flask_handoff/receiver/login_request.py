@@ -52,7 +52,7 @@ class LoginRequest(NamedTuple):
         # ``next`` is what Flask-Login adds where this is its login_view.
         target = read.text("target_link_uri") or read.text("next")
         return cls(
-            target=_safe_target(target, config),
+            target=safe_target(target, config),
             prompt=prompt,
             max_age=min(ages, default=None),
             login_hint=read.login_hint(),
@@ -99,7 +99,8 @@ def is_navigation(request: Request) -> bool:
     )
 
 
-def _safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:
+def safe_target(unverified_target: str | None, config: ReceiverConfig) -> str:
+    """Return where to lead the user: what was asked for if it is safe, else the default page."""
     if unverified_target is None:
         return config.default_target
     try:

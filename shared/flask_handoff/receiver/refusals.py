@@ -11,19 +11,22 @@ from werkzeug.wrappers import Response
 from flask_handoff.errors import (
     AttemptUnknownError,
     AuthorizationFailedError,
+    ClockAheadError,
     DependencyUnavailableError,
     HandoffRejectedError,
     RequestMalformedError,
     SessionNotKeptError,
+    TokenExpiredError,
     TokenNotYetValidError,
 )
 from flask_handoff.signals import handoff_rejected
 from flask_handoff.web.events import report_rejected
 from flask_handoff.web.responses import error_page, unavailable_page
 
-from .attempts import Attempt
+from .attempts import CLOCK_LEEWAY, Attempt
 from .context import ReceiverContext, receiver_context
 from .landing import MOST_LANDINGS, lead_on
+from .wanted_target import wanted_target
 
 _NOT_ACCEPTED = "The sign-in server did not accept the request of this service."
 _ERROR_SENTENCES = {
@@ -112,6 +115,7 @@ def _denied(attempt: Attempt, known: str) -> Response:
 
 def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Response:
     """Answer a handoff that is refused. Its attempt, where it has one, is forgotten."""
+    error = _told_by_the_clock(error, attempt)
     report_rejected("handoff", handoff_rejected, error)
     malformed = isinstance(error, RequestMalformedError)
     # One page for every fault that a stranger can make: which check failed, the log says.
@@ -120,7 +124,7 @@ def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Res
         400 if malformed else 403,
         title="This request is not complete" if malformed else "You are not signed in",
         sentence=_reason(error),
-        again_url=url_for(".login", target_link_uri=attempt.target if attempt else None),
+        again_url=_start_again(attempt),
         again_label="Start again",
     )
     if attempt is not None:
@@ -128,10 +132,26 @@ def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Res
     return response
 
 
+def _told_by_the_clock(
+    error: HandoffRejectedError, attempt: Attempt | None
+) -> HandoffRejectedError:
+    """Tell a clock that is ahead from an old link: nobody issues a nonce before it was made."""
+    if not isinstance(error, TokenExpiredError) or attempt is None or error.issued_at is None:
+        return error
+    early = attempt.started_at - error.issued_at
+    if error.nonce != attempt.nonce or early <= CLOCK_LEEWAY:
+        return error
+    return ClockAheadError(
+        f"{error}, and was issued {early.total_seconds():.0f} s before this browser asked for it: "
+        "this clock is ahead of the issuer's",
+        claim="exp",
+    )
+
+
 def _reason(error: HandoffRejectedError) -> str:
     if isinstance(error, RequestMalformedError):
         return "Something in the address is missing, doubled or too long. Start again from here."
-    if isinstance(error, TokenNotYetValidError):  # of a genuine token only: a forger learns nothing
+    if isinstance(error, TokenNotYetValidError | ClockAheadError):  # no forger gets this far
         return (
             "The clocks of this service and of the sign-in server differ too much. To start again "
             "helps only once they are set. Tell whoever runs this service."
@@ -185,6 +205,10 @@ def unavailable(error: DependencyUnavailableError) -> Response:
     return unavailable_page(
         "Something that is needed to check your sign-in cannot be reached. "
         "You have not been signed in. Try again in a moment.",
-        again_url=url_for(".login"),
+        again_url=_start_again(),
         again_label="Try again",
     )
+
+
+def _start_again(attempt: Attempt | None = None) -> str:
+    return url_for(".login", target_link_uri=attempt.target if attempt else wanted_target())

@@ -14,6 +14,7 @@ from flask_handoff.claims import HandoffClaims, UnverifiedToken
 from flask_handoff.errors import (
     AttemptUnknownError,
     TokenClaimError,
+    TokenExpiredError,
     TokenNotYetValidError,
     TokenReplayedError,
 )
@@ -198,6 +199,9 @@ class TokenVerifier(OneUseVerifier):
             if nonce is None and case.claims.issued_at - self.clock() < _SOON:
                 with suppress(TokenReplayedError):
                     check_one_use(case)
+            raise
+        except TokenExpiredError as error:
+            error.issued_at, error.nonce = case.claims.issued_at, case.claims.nonce
             raise
         return case
 

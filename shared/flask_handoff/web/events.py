@@ -6,10 +6,10 @@ import logging
 from typing import Any, Literal
 
 from blinker import NamedSignal
-from flask import current_app
 
 from flask_handoff.errors import HandoffError, TokenClaimError
 
+from .current import this_app
 from .request_guards import request_id
 
 _log = logging.getLogger("flask_handoff")
@@ -17,8 +17,7 @@ _log = logging.getLogger("flask_handoff")
 
 def send(signal: NamedSignal, **facts: Any) -> None:
     """Send a signal with the current application as sender, and the request's identifier."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    signal.send(app, **facts, request_id=request_id())
+    signal.send(this_app(), **facts, request_id=request_id())
 
 
 def report_rejected(

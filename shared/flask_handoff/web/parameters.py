@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from flask import request
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from flask_handoff.errors import HandoffError
 
+from .current import this_request
 from .request_guards import check_body
 
 _SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
@@ -34,6 +34,7 @@ def unverified_parameters() -> dict[str, list[str]]:
 
     Source: RFC 6749, section 3.1.
     """
+    request = this_request()
     if request.method != "POST":
         return request.args.to_dict(flat=False)
     check_body()
@@ -46,6 +47,7 @@ def unverified_parameters() -> dict[str, list[str]]:
 
 def sent_values(name: str) -> list[str]:
     """Return every value that a parameter was sent with, also in a request that is refused."""
+    request = this_request()
     values = request.args.getlist(name)
     if request.method == "POST":
         with suppress(HTTPException):

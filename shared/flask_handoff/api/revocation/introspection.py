@@ -15,7 +15,7 @@ from flask_handoff.errors import (
     KeyUnusableError,
 )
 from flask_handoff.keys import SigningKey
-from flask_handoff.keys.own.private_files import read_private_file
+from flask_handoff.keys.own.private_files import read_mounted_file
 from flask_handoff.profiles import CLIENT_ASSERTION
 from flask_handoff.redaction import shown
 from flask_handoff.strict_json import StrictJSONError, load_strict_json
@@ -43,7 +43,7 @@ class ServiceKey(NamedTuple):
                 not of that form.
         """
         try:
-            document = load_strict_json(read_private_file(path))
+            document = load_strict_json(read_mounted_file(path))
             if type(document) is not dict or document.get("type") != "receiver":
                 raise StrictJSONError("not the key file of a receiver")
             pem = document.get("private_key")

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import shown
@@ -62,6 +63,42 @@ def read_private_file(path: Path) -> bytes:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _not_a_file(path) from None
+        raise unreadable(path, error) from None
+
+
+def check_mounted_file(file: IO[Any], path: Path) -> None:
+    """Make sure that a secret which an operator has mounted is only this server's to change.
+
+    Kubernetes and Docker mount secrets read-only into a container that is the server's own, with
+    mode 0444 or 0440, behind symbolic links. A file that others can write is refused, and one that
+    all can read where it could be helped.
+
+    Args:
+        file: The opened file; a file that is swapped meanwhile would pass a check by name.
+        path: What messages call it.
+
+    Raises:
+        ConfigurationError: It is open to other users.
+    """
+    mode = os.fstat(file.fileno()).st_mode
+    is_read_only = os.fstatvfs(file.fileno()).f_flag & os.ST_RDONLY
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) or (mode & stat.S_IROTH and not is_read_only):
+        _check_mode(path, mode, allowed="600")
+
+
+def read_mounted_file(path: Path) -> bytes:
+    """Read a file that an operator has mounted, see ``check_mounted_file``.
+
+    Raises:
+        ConfigurationError: Missing, unreadable, another thing than a file, or open to other users.
+    """
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _not_a_file(path)
+            check_mounted_file(file, path)
+            return file.read()
+    except OSError as error:
         raise unreadable(path, error) from None
 
 

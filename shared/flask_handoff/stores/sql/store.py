@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, ClassVar
 
@@ -97,23 +97,15 @@ class SQLStore:
                     connection.execute(CreateIndex(index, if_not_exists=True))
 
     def _writing(self) -> AbstractContextManager[Connection]:
-        return self._guarded(self._lent or self._engine.begin)
+        return _Step(self._unavailable, self._lent or self._engine.begin)
 
     def _reading(self) -> AbstractContextManager[Connection]:
-        return self._guarded(self._read)
+        return _Step(self._unavailable, self._read)
 
     def _read_rows(self, statement: Statement, **values: Any) -> Sequence[Any]:
         try:
             with self._read() as connection:
                 return statement.rows(connection, **values)
-        except SQLAlchemyError as error:
-            raise self._unavailable(error) from error
-
-    @contextmanager
-    def _guarded(self, begin: Begin) -> Iterator[Connection]:
-        try:
-            with begin() as connection:
-                yield connection
         except SQLAlchemyError as error:
             raise self._unavailable(error) from error
 
@@ -163,6 +155,19 @@ def _row_of_nobody(table: Table) -> dict[str, object]:
         elif not column.nullable:
             row[column.name] = column.type.python_type()  # 0, or False
     return row
+
+
+class _Step(_Shared):
+    """One step of the store: whatever fails in it, we say so."""
+
+    def __exit__(self, kind: Any, failure: BaseException | None, traceback: Any) -> bool | None:
+        try:
+            suppressed = self._transaction.__exit__(kind, failure, traceback)
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+        if isinstance(failure, SQLAlchemyError) and not suppressed:
+            raise self._unavailable(failure) from failure
+        return suppressed
 
 
 def sweeping(table: str, key: str, expiry: str = "expires_at") -> Statement:
