@@ -110,14 +110,14 @@ class TrustedIssuer:
         except HandoffError as error:
             yield wrong(
                 "keys",
-                f"{source} has none: {error}.",
+                f"There are none ({source}): {error}.",
                 "Nobody can sign in until it has. See that this machine reaches "
                 f"{self._config.jwks_uri}, or set HANDOFF_JWKS_URI or HANDOFF_PINNED_KEYS.",
             )
             return
         kids = getattr(self._keys, "kids", None)
         named = f": {', '.join(sorted(kids))}" if kids else ""
-        yield ok("keys", f"{source} holds public keys for RS256{named}.")
+        yield ok("keys", f"Public keys for RS256 are there ({source}){named}.")
         if kids and not isinstance(self._keys, JWKSClient):
             yield from self._compare_with_published(kids)
 
