@@ -96,7 +96,7 @@ lock: .venv-ready
 		--constraint requirements/dev.txt --output-file requirements/build.txt
 	$(COMPILE) benchmarks/authlib_pair/requirements.in \
 		--constraint requirements/dev.txt --output-file benchmarks/authlib_pair/requirements.txt
-	@for wanted in tests/strangers/*/requirements.in vectors/libraries/requirements.in; do \
+	@for wanted in tests/strangers/*/requirements.in tests/examples/requirements.in vectors/libraries/requirements.in; do \
 		$(COMPILE) "$$wanted" --output-file "$${wanted%.in}.txt" || exit 1; \
 	done
 

@@ -77,6 +77,8 @@ class Demo:
         signal.signal(signal.SIGTERM, self._stop)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup would have it
             signal.signal(signal.SIGHUP, self._stop)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):  # as the servers do
+            signal.signal(number, signal.SIG_IGN)
         pipe_end, lifeline = os.pipe()
         try:
             for place in self._places:

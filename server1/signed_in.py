@@ -134,7 +134,9 @@ def _find_session() -> Session | None:
     now = clock.now()
     with database().reading() as connection:
         found = _held_session(connection, now)
-        if found is not None and now - found.last_seen_at >= sessions.LAST_SEEN_INTERVAL:
+        # A clock that was ahead wrote another date: a session must not live longer by that.
+        interval = sessions.LAST_SEEN_INTERVAL
+        if found is not None and not -interval < now - found.last_seen_at < interval:
             database().after_reading(lambda: _note_seen(found, now))
     return found
 

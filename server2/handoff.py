@@ -4,7 +4,11 @@ from flask import url_for
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import Arrival, DependencyUnavailableError, HandoffReceiver, LiveSession, Logout
-from flask_handoff.errors import JWKSUnavailableError, ReplayStoreUnavailableError
+from flask_handoff.errors import (
+    IssuerClockError,
+    JWKSUnavailableError,
+    ReplayStoreUnavailableError,
+)
 from flask_service.database import database
 from flask_service.health import OK, UNAVAILABLE
 from flask_service.session_cookie import give_session_id
@@ -56,12 +60,14 @@ handoff = HandoffReceiver(
 
 def handoff_state() -> dict[str, str | float | None]:
     """Say, for a supervisor, what a handoff depends on, and how far ahead SERVER1's clock is."""
-    state: dict[str, str | float | None] = {"replay_store": OK, "keys": OK}
+    state: dict[str, str | float | None] = {"replay_store": OK, "keys": OK, "clocks": OK}
     try:
         handoff.check_ready()
     except ReplayStoreUnavailableError:
         state["replay_store"] = UNAVAILABLE
     except JWKSUnavailableError:
         state["keys"] = UNAVAILABLE
+    except IssuerClockError:
+        state["clocks"] = UNAVAILABLE
     ahead = handoff.clock_difference()
     return {**state, "clock_difference_seconds": None if ahead is None else ahead.total_seconds()}

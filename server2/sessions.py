@@ -25,6 +25,7 @@ ABSOLUTE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)  # how often a session in use is written
 ENDED_AT_ONCE = 500  # by an operator: all in one statement could exceed its timeout, and end none
 CLOCKS_DIFFER = timedelta(seconds=5)  # those of two machines of this server, at most
+ISSUED_AHEAD = timedelta(seconds=70)  # a token, by the longest leeway and two machines here
 SWEPT = 2  # ended sessions removed with each new one, so that no sign-in pays for many
 
 sessions = sa.Table(
@@ -40,7 +41,7 @@ sessions = sa.Table(
     # By the issuer's clock, by which it says until when the sessions of an account have ended.
     sa.Column("token_issued_at", Instant, nullable=False),
     sa.Column("token_sha256", sa.String(64), nullable=False),
-    sa.Column("kid", sa.String(64), nullable=False, index=True),  # of the token's key
+    sa.Column("kid", sa.String(255), nullable=False, index=True),  # of the token's key
     sa.Column("target", sa.String(2048), nullable=False),
     sa.Column("auth_time", Instant),
     sa.Column("started_at", Instant, nullable=False),
@@ -191,13 +192,16 @@ def end_sessions_of(connection: sa.Connection, logout: Logout) -> None:
     """End the sessions that came from those that have ended at the issuer, in every browser.
 
     A session that is named has ended, whatever the dates say. Of a whole account only those end
-    that began with a token issued until then: the person may have signed in anew.
+    that began with a token issued until then: the person may have signed in anew. None of these is
+    dated ahead of this clock; one that is was opened while clocks were wrong, and ends as well.
     """
     account = sa.select(accounts.c.id).where(accounts.c.issuer == logout.issuer)
     if logout.session_id is not None:
         ended = sa.delete(sessions).where(sessions.c.issuer_session_id == logout.session_id)
     else:
-        ended = sa.delete(sessions).where(sessions.c.token_issued_at <= logout.ended_at)
+        issued_at, ahead = sessions.c.token_issued_at, current_time() + ISSUED_AHEAD
+        was_issued = sa.or_(issued_at <= logout.ended_at, issued_at > ahead)
+        ended = sa.delete(sessions).where(was_issued)
     if logout.subject is not None:
         account = account.where(accounts.c.subject == logout.subject)
     connection.execute(ended.where(sessions.c.account_id.in_(account)))
@@ -260,7 +264,8 @@ def _find(held_sha256: str) -> Session | None:
         if not trust.confirms(row.started_at, now):
             g.session_unconfirmed = True
             return None
-        if now - row.last_seen_at >= SEEN_EVERY:
+        # A clock that was ahead wrote another date: a session must not live longer by that.
+        if not -SEEN_EVERY < now - row.last_seen_at < SEEN_EVERY:
             database().after_reading(lambda: _note_seen(held_sha256, now))
     return Session(
         Account(row.account_id, row.issuer, row.subject, row.name, row.email),

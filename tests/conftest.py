@@ -1,6 +1,7 @@
 import gc
 import os
 import secrets
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy
@@ -55,15 +56,26 @@ def strangers_key():
 @pytest.fixture(scope="session")
 def postgresql_database():
     """The URL of a database made for this run of the tests, and dropped after it."""
+    with new_postgresql_database() as url:
+        yield url
+
+
+@contextmanager
+def new_postgresql_database():
+    """Make a database for the block, and yield its URL. Skip, or fail, without a server."""
     server = os.environ.get("TEST_POSTGRESQL_URL")
     if not server:
-        give_up = pytest.fail if os.environ.get("REQUIRE_POSTGRESQL") == "1" else pytest.skip
-        give_up("TEST_POSTGRESQL_URL names no PostgreSQL server")
+        missing("TEST_POSTGRESQL_URL names no PostgreSQL server")
     name = f"handoff_test_{secrets.token_hex(8)}"
     run_sql(server, f"CREATE DATABASE {name}")
     url = sqlalchemy.make_url(server).set(database=name)
     yield url.render_as_string(hide_password=False)
     run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def missing(what):
+    """Skip the test for want of what PostgreSQL's tests need; fail where that is required."""
+    (pytest.fail if os.environ.get("REQUIRE_POSTGRESQL") == "1" else pytest.skip)(what)
 
 
 @pytest.fixture

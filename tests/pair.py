@@ -65,6 +65,15 @@ class Server:
     def log_file(self) -> Path:
         return self.folder / f"{self.name}-{self.port}.log"
 
+    def replica(self, **settings: str) -> Server:
+        """Describe one more process, for the same public address and directory.
+
+        It is reached at its own ``address``, with the ``host`` that both share, as a proxy does.
+        """
+        port = free_port()
+        own = {f"{self.name.upper()}_PORT": str(port), **settings}
+        return Server(self.name, self.base_url, port, {**self.environment, **own}, self.folder)
+
     def start(self) -> None:
         self.launch()
         self.wait_until_it_answers()
@@ -154,13 +163,8 @@ class Pair:
     password: str = PASSWORD
 
     def replica(self, **settings: str) -> Server:
-        """Describe one more process of SERVER2, for the same public address and directory.
-
-        It is reached at its own ``address``, with the ``host`` that both share, as a proxy does.
-        """
-        port = free_port()
-        environment = {**self.server2.environment, "SERVER2_PORT": str(port), **settings}
-        return Server("server2", self.server2.base_url, port, environment, self.server2.folder)
+        """Describe one more process of SERVER2, see ``Server.replica``."""
+        return self.server2.replica(**settings)
 
 
 @contextmanager
@@ -171,7 +175,20 @@ def running_pair(
     server2: Mapping[str, str] | None = None,
     client: Mapping[str, object] | None = None,
 ) -> Iterator[Pair]:
-    """Run the pair until the block ends.
+    """Run the pair until the block ends, see ``described_pair``."""
+    pair = described_pair(folder, server1=server1, server2=server2, client=client)
+    with running(pair.server1, pair.server2):
+        yield pair
+
+
+def described_pair(
+    folder: Path,
+    *,
+    server1: Mapping[str, str] | None = None,
+    server2: Mapping[str, str] | None = None,
+    client: Mapping[str, object] | None = None,
+) -> Pair:
+    """Describe the pair, which has yet to be started.
 
     Args:
         folder: An empty directory for both.
@@ -202,8 +219,7 @@ def running_pair(
     }
     one = Server("server1", url1, port1, environment1, folder / "server1")
     two = Server("server2", url2, port2, environment2, folder / "server2")
-    with running(one, two):
-        yield Pair(one, two)
+    return Pair(one, two)
 
 
 @contextmanager

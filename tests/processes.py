@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-IN_PROCESSES = {"end_to_end", "browser", "strangers"}
+IN_PROCESSES = {"end_to_end", "browser", "examples", "strangers"}
 
 
 class ProcessGuard:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from flask_service.database import database
 from server1 import audit, clock
@@ -14,8 +14,8 @@ from server1.audit import Event
 
 from . import passwords, throttles, users
 from .email_addresses import EmailAddressError, fold
-from .passwords import HasherBusyError, PasswordWrongError, check_password
-from .throttles import Attempt, Limit, TooManyAttemptsError
+from .passwords import PasswordWrongError, check_password
+from .throttles import Attempt, Counted, Limit, TooManyAttemptsError
 from .users import User, UserChangedError, UserUnknownError
 
 
@@ -39,24 +39,23 @@ def authenticated(
         sqlalchemy.exc.SQLAlchemyError: The database is out of reach.
     """
     password = check_password(unverified_password)
-    now = clock.now()
     attempt = Attempt(_account(unverified_email), address)
-    # Side by side, good attempts that are not checked yet would count as failures of each other.
-    with passwords.hasher().one_at_a_time(f"{attempt.account} {attempt.network}"):
+    with database().reading() as connection:
+        known = throttles.is_known(connection, attempt, clock.now())
+    with passwords.hasher().turns.admitted(known=known):
+        counted = _counted(attempt)
         try:
-            with _authenticated(attempt, password, now) as proven:
+            with _proven(attempt, counted, password, known=known) as proven:
                 yield proven
         except PasswordWrongError:
             with database().writing() as connection:
+                throttles.keep(connection, counted)
                 _record(connection, attempt, Event.SIGN_IN_FAILED)
             raise
-        except TooManyAttemptsError as refusal:
-            # Once a period: refused attempts have no limit, and must not fill the database.
-            once = Limit("recorded", 1, refusal.limit.period)
-            with suppress(TooManyAttemptsError), database().writing() as connection:
-                throttles.count_request(connection, once, refusal.key, now=now)
-                detail = f"limit: {refusal.limit.name}"
-                _record(connection, attempt, Event.SIGN_IN_THROTTLED, detail)
+        except BaseException:
+            # Not compared, or right, and what followed was refused or undone.
+            with suppress(SQLAlchemyError), database().writing() as connection:
+                throttles.take_back(connection, counted)
             raise
 
 
@@ -72,14 +71,41 @@ def locked(user: User) -> Iterator[tuple[Connection, User]]:
         yield connection, user
 
 
+def _counted(attempt: Attempt) -> Counted:
+    """Count an attempt. Where others that are not judged yet reach a limit, wait for them."""
+    deadline = passwords.hasher().turns.deadline()
+    while True:
+        now = clock.now()
+        try:
+            with database().writing() as connection:
+                return throttles.count_failure(connection, attempt, now)
+        except TooManyAttemptsError as refusal:
+            if refusal.is_pending and _is_room_in_time(refusal, deadline):
+                continue
+            # Once a period: refused attempts have no limit, and must not fill the database.
+            once = Limit("recorded", 1, refusal.limit.period)
+            with suppress(TooManyAttemptsError), database().writing() as connection:
+                throttles.count_request(connection, once, refusal.key, now=now)
+                detail = f"limit: {refusal.limit.name}"
+                _record(connection, attempt, Event.SIGN_IN_THROTTLED, detail)
+            raise
+
+
+def _is_room_in_time(refusal: TooManyAttemptsError, deadline: float) -> bool:
+    def has_room() -> bool:
+        with database().reading() as connection:
+            return throttles.has_room(connection, refusal.limit, refusal.key, clock.now())
+
+    return passwords.hasher().turns.wait_until(has_room, deadline)
+
+
 @contextmanager
-def _authenticated(
-    attempt: Attempt, password: str, now: datetime
+def _proven(
+    attempt: Attempt, counted: Counted, password: str, *, known: bool
 ) -> Iterator[tuple[Connection, User]]:
-    with database().writing() as connection:
-        throttles.count_failure(connection, attempt, now)
+    with database().reading() as connection:
         user = _find_user(connection, attempt.account)
-    new_hash = _check(attempt, user, password)
+    new_hash = _check(user, password, known=known)
     with database().writing() as connection:
         if user is None:
             raise PasswordWrongError
@@ -87,25 +113,22 @@ def _authenticated(
             users.lock(connection, user)
         except UserChangedError as error:
             raise PasswordWrongError("the account changed meanwhile") from error
-        throttles.take_back(connection, attempt, now)
-        throttles.note_known(connection, attempt, user, now)
+        throttles.take_back(connection, counted)
+        throttles.note_known(connection, attempt, user, clock.now())
         if new_hash is not None:
             users.change(connection, user, password_hash=new_hash)
         yield connection, user
 
 
-def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
+def _check(user: User | None, password: str, *, known: bool) -> str | None:
     """Check the password, outside any transaction. Return a new hash where the old is outdated."""
     hasher = passwords.hasher()
-    try:
-        hasher.check(None if user is None else user.password_hash, password)
-        if user is None or user.disabled:
-            raise PasswordWrongError
-        return hasher.hash(password) if hasher.is_outdated(user.password_hash) else None
-    except HasherBusyError:
-        with database().writing() as connection:
-            throttles.take_back(connection, attempt, clock.now())
-        raise
+    hasher.check(None if user is None else user.password_hash, password, known=known)
+    if user is None or user.disabled:
+        raise PasswordWrongError
+    if not hasher.is_outdated(user.password_hash):
+        return None
+    return hasher.hash(password, known=True)  # they have their place already
 
 
 def _record(

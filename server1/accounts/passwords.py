@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -14,15 +11,13 @@ from argon2.exceptions import HashingError, InvalidHashError, VerificationError,
 from argon2.low_level import error_to_str
 from flask import Flask, current_app
 
+from .turns import LONGEST_WAIT, HasherBusyError, Turns
+
 LONGEST_PASSWORD = 1024  # bytes of UTF-8
 TIME_COST, PARALLELISM = 3, 4  # RFC 9106, section 4: for 64 MiB
 LEAST_POSSIBLE_KIB = 8 * PARALLELISM  # RFC 9106, section 3.1
 
 _OUT_OF_MEMORY = error_to_str(-22)  # ARGON2_MEMORY_ALLOCATION_ERROR of the C library
-
-_QUEUES = 256  # different keys may share one, and then wait for each other
-
-LONGEST_WAIT = timedelta(seconds=3)
 
 _EXTENSION = "server1.accounts.hasher"
 
@@ -33,10 +28,6 @@ class PasswordUnusableError(ValueError):
 
 class PasswordWrongError(Exception):
     """The password is not the account's, or there is no such account."""
-
-
-class HasherBusyError(Exception):
-    """Too many passwords are being compared already; try again shortly (HTTP 503)."""
 
 
 def check_password(unverified_password: str) -> str:
@@ -58,10 +49,15 @@ def check_password(unverified_password: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HashingConfig:
-    """What one password hash costs in memory, and how many may be computed at once."""
+    """What one password hash costs in memory, and how many may be computed at once.
+
+    Args:
+        strangers: How many sign-ins from unknown addresses may be under way at once.
+    """
 
     memory_kib: int
     concurrent: int
+    strangers: int = 30
 
 
 class PasswordHasher:
@@ -74,33 +70,37 @@ class PasswordHasher:
 
     def __init__(self, config: HashingConfig, longest_wait: timedelta = LONGEST_WAIT) -> None:
         self._argon2 = argon2.PasswordHasher(TIME_COST, config.memory_kib, PARALLELISM)
-        self._turns = threading.BoundedSemaphore(config.concurrent)
-        self._queues = [threading.Lock() for _ in range(_QUEUES)]
-        self._longest_wait = longest_wait.total_seconds()
+        self.turns = Turns(config.concurrent, config.strangers, longest_wait)
         # Compared with when there is no account, so that both answers take the same time.
         self._dummy_hash = self._argon2.hash("nobody's password")
 
-    def hash(self, password: str) -> str:
+    def hash(self, password: str, *, known: bool = False) -> str:
         """Hash a password that is allowed by the password rules.
+
+        Args:
+            known: Whether it is for somebody whom the turns prefer.
 
         Raises:
             HasherBusyError: No turn came in time, or memory is short.
         """
-        with self._wait_for(self._turns):
+        with self.turns.admitted(known=known), self.turns.comparing(known=known):
             try:
                 return self._argon2.hash(password)
             except HashingError as error:
                 raise HasherBusyError("no memory to hash a password") from error
 
-    def check(self, password_hash: str | None, password: str) -> None:
+    def check(self, password_hash: str | None, password: str, *, known: bool = False) -> None:
         """Compare a password with an account's hash; for None with a dummy, at the same cost.
+
+        Args:
+            known: As for ``hash``.
 
         Raises:
             PasswordWrongError: It is another password, or *password_hash* is None.
             HasherBusyError: No turn came in time, or memory is short.
         """
         stored_hash = self._dummy_hash if password_hash is None else password_hash
-        with self._wait_for(self._turns):
+        with self.turns.comparing(known=known):
             try:
                 self._argon2.verify(stored_hash, password)
             except VerifyMismatchError:
@@ -115,23 +115,6 @@ class PasswordHasher:
     def is_outdated(self, password_hash: str) -> bool:
         """Tell whether a hash was made at another cost than is configured now."""
         return self._argon2.check_needs_rehash(password_hash)
-
-    def one_at_a_time(self, key: str) -> AbstractContextManager[None]:
-        """Let those who give the same key in one after another.
-
-        Raises:
-            HasherBusyError: No turn came in time.
-        """
-        return self._wait_for(self._queues[hash(key) % len(self._queues)])
-
-    @contextmanager
-    def _wait_for(self, turn: threading.Semaphore | threading.Lock) -> Iterator[None]:
-        if not turn.acquire(timeout=self._longest_wait):
-            raise HasherBusyError
-        try:
-            yield
-        finally:
-            turn.release()
 
 
 def init_app(app: Flask, config: HashingConfig) -> None:

@@ -6,7 +6,10 @@ from flask import Flask
 
 from server1.config import Config
 
-from . import check, people  # noqa: F401 - people adds to the group users
+from . import (
+    check,
+    people,  # noqa: F401 - adds to the group users
+)
 from .accounts import grants_group, users_group
 from .audit import show_audit
 from .clients import clients_group

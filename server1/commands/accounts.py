@@ -20,7 +20,8 @@ from server1.accounts.grant_changes import change_grant, in_words
 from server1.accounts.grants import ScopeError
 from server1.accounts.mail_links import Purpose
 from server1.accounts.password_rules import check_new_password
-from server1.accounts.passwords import HasherBusyError, PasswordUnusableError
+from server1.accounts.passwords import PasswordUnusableError
+from server1.accounts.turns import HasherBusyError
 from server1.accounts.users import UserExistsError, UserNameError, UserUnknownError
 from server1.audit import EndReason, Event
 from server1.handoff import handoff

@@ -147,7 +147,7 @@ class Config:
             mail=read_mail_config(read, instance),
             audit_kept=timedelta(days=read.number("SERVER1_AUDIT_DAYS", 1, 36500)),
             serving=serving,
-            hashing=_hashing(read, elsewhere),
+            hashing=_hashing(read, elsewhere, serving.threads),
             handoff=_handoff(read, issuer, demo),
         )
 
@@ -162,14 +162,16 @@ def config() -> Config:
     return cast(Config, current_app.extensions[_EXTENSION])
 
 
-def _hashing(read: SettingReader, elsewhere: str) -> HashingConfig:
+def _hashing(read: SettingReader, elsewhere: str, threads: int) -> HashingConfig:
     memory_kib = read.number("SERVER1_ARGON2_MEMORY_KIB", LEAST_POSSIBLE_KIB, 4 * 1024 * 1024)
     if memory_kib < LEAST_MEMORY_KIB and elsewhere:
         raise ConfigurationError(
             f"SERVER1_ARGON2_MEMORY_KIB makes passwords too cheap to guess, and {elsewhere}.",
             f"Use at least {LEAST_MEMORY_KIB}, or {read.keep_on_loopback}.",
         )
-    return HashingConfig(memory_kib, read.number("SERVER1_CONCURRENT_HASHES", 1, 256))
+    concurrent = read.number("SERVER1_CONCURRENT_HASHES", 1, 256)
+    # Two threads are left for known addresses, and for pages that need no password.
+    return HashingConfig(memory_kib, concurrent, strangers=max(threads - 2, 1))
 
 
 def _handoff(

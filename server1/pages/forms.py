@@ -18,8 +18,9 @@ from werkzeug.wrappers import Response
 from flask_service.client_address import client_address
 from server1.accounts import credentials
 from server1.accounts.email_addresses import EmailAddressError, fold
-from server1.accounts.passwords import HasherBusyError, PasswordUnusableError, PasswordWrongError
+from server1.accounts.passwords import PasswordUnusableError, PasswordWrongError
 from server1.accounts.throttles import Attempt, TooManyAttemptsError
+from server1.accounts.turns import HasherBusyError
 from server1.accounts.users import User, UserNameError
 from server1.signed_in import session_here
 

@@ -54,7 +54,7 @@ def password() -> Response:
     here = session_here()
     about = (here.user.email, here.user.name, "SERVER1")
     new_password = check_new_password(request.form.get("new_password", ""), about)
-    password_hash = passwords.hasher().hash(new_password)
+    password_hash = passwords.hasher().hash(new_password, known=True)
     with authenticated(here.user.email) as (connection, user):
         users.change(connection, user, password_hash=password_hash)
         # A link that somebody requested before would undo what the owner does here.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NewType, cast
 
+from .signed_in_user import SignedInUser as SignedInUser
+
 UnverifiedToken = NewType("UnverifiedToken", str)
 """A token as it came from outside. Only ``TokenVerifier.verify`` turns it into claims."""
 
@@ -131,27 +133,6 @@ class Revocation:
             "client_id": self.client_id,
         }
         return next(((claim, value) for claim, value in named.items() if value), ("", ""))
-
-
-@dataclass(frozen=True, slots=True)
-class SignedInUser:
-    """Who is signed in at SERVER1, as the application tells the issuer.
-
-    Args:
-        subject: The account's random identifier, never reused, 1 to 255 characters.
-        session_id: The session's public reference (``sid``); not the cookie's value.
-        auth_time: When this person last proved who they are.
-        name: Goes into a token only with scope ``profile``.
-        email: Goes into a token only with scope ``email``.
-        email_verified: Whether the address is known to be theirs.
-    """
-
-    subject: str
-    session_id: str
-    auth_time: datetime
-    name: str | None = None
-    email: str | None = None
-    email_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+UNBOUNDED = timedelta(days=3_660_000)
+"""Longer than any two dates of a token can lie apart: they end with the year 9999."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenProfile:
@@ -19,13 +22,23 @@ class TokenProfile:
     typ: str  # the header's, when minted
     # Lower case, without ``application/``; None among them accepts that ``typ`` is absent.
     accepted_types: frozenset[str | None]
-    header_parameters: frozenset[str]  # all that are allowed; ``alg`` is required
+    # All that are allowed; ``alg`` is required. Of a foreign issuer's, all others are ignored.
+    header_parameters: frozenset[str]
     lifetime: timedelta  # from ``iat`` to ``exp`` when minted
     maximum_lifetime: timedelta  # the longest from ``iat`` to ``exp`` that is accepted
     leeway: timedelta  # how far the two clocks may differ
     required_claims: tuple[str, ...]  # in the order in which they are looked for
     strict_jwt_id: bool  # whether ``jti`` has to be of the form in which it is minted here
     requires_kid: bool = True  # else, without a ``kid``, there has to be one key only
+    foreign: bool = False  # read as the standards allow others to write, see ``tokens.foreign``
+    maximum_length: int = 4096  # characters; a handoff by a key of 2048 bits is about 950
+    maximum_age: timedelta = UNBOUNDED  # since ``iat``, however long it lives
+    backdating: timedelta = timedelta(0)  # how far back its issuer dates ``iat``, on purpose
+
+    @property
+    def accepted_for(self) -> timedelta:
+        """How long after ``iat`` it may be accepted, leeway aside."""
+        return min(self.maximum_lifetime, self.maximum_age + self.backdating)
 
 
 _ID_TOKEN_CLAIMS = ("iss", "aud", "sub", "exp", "iat", "nonce")
@@ -47,10 +60,13 @@ OIDC = replace(
     name="OpenID Connect ID Token",
     typ="JWT",
     accepted_types=frozenset({"jwt", None}),
-    header_parameters=HANDOFF.header_parameters | {"x5t", "x5t#S256"},
-    maximum_lifetime=timedelta(hours=1),
+    maximum_lifetime=UNBOUNDED,
     required_claims=_ID_TOKEN_CLAIMS,
     strict_jwt_id=False,
+    requires_kid=False,
+    foreign=True,
+    maximum_length=12 * 1024,
+    maximum_age=timedelta(minutes=10),  # no sign-in that was begun here takes longer
 )
 
 ID_TOKEN_HINT = replace(
@@ -84,9 +100,11 @@ OIDC_LOGOUT = replace(
     LOGOUT,
     name="OpenID Connect logout token",
     accepted_types=frozenset({"logout+jwt", "jwt", None}),
-    header_parameters=OIDC.header_parameters,
-    maximum_lifetime=OIDC.maximum_lifetime,
+    maximum_lifetime=timedelta(hours=1),
     strict_jwt_id=False,
+    requires_kid=False,
+    foreign=True,
+    maximum_length=OIDC.maximum_length,
 )
 
 REVOCATION = replace(
@@ -101,7 +119,7 @@ CLIENT_ASSERTION = replace(
     name="client assertion",
     typ="client-authentication+jwt",
     accepted_types=frozenset({"client-authentication+jwt", "jwt", None}),
-    header_parameters=OIDC.header_parameters,
+    header_parameters=HANDOFF.header_parameters | {"x5t", "x5t#S256"},
     maximum_lifetime=timedelta(minutes=5),  # from now on: there may be no ``iat``
     leeway=timedelta(seconds=10),
     required_claims=("iss", "sub", "aud", "exp", "jti"),

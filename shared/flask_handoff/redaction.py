@@ -18,6 +18,9 @@ _SHORTEST_IN_A_PATH = 12  # people see by a path that is shown where they are
 _MOST_CAPITALS_INSIDE = 2
 _LONGEST_SHOWN = 255  # characters; also what a file's name may have at most
 
+_LONGEST_FIELD = 80  # characters
+_NO_PLAIN_CHARACTER = re.compile(r"[^A-Za-z0-9._~:/+=@-]")
+
 _PEM = re.compile(r"-----BEGIN|PRIVATE KEY")
 _JSON = re.compile(r"[\ufeff\s]*[\[{]")
 _JWK = re.compile(r"\"kty\"")
@@ -48,6 +51,16 @@ def shown(value: object) -> str:
     if kind is None or (is_path and os.path.lexists(text)):
         return text if is_path else repr(text)
     return f"{kind} of {len(text)} characters"
+
+
+def as_log_field(unverified_name: str) -> str:
+    """Write a stranger's name, such as that of a key, as one field of a log line.
+
+    All but plain characters is escaped: a space, comma or line end would begin another field.
+    """
+    cut = unverified_name[:_LONGEST_FIELD]
+    escaped = _NO_PLAIN_CHARACTER.sub(lambda found: f"\\u{ord(found[0]):04x}", cut)
+    return escaped + ("..." if len(unverified_name) > len(cut) else "")
 
 
 def check_settings(settings: Mapping[str, object]) -> None:

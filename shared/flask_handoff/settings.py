@@ -47,6 +47,8 @@ RECEIVER_SETTINGS: Mapping[str, str | None] = {
     "HANDOFF_MAX_AGE": "",
     "HANDOFF_LANDING": "redirect",
     "HANDOFF_LEEWAY": "5",
+    "HANDOFF_BACKDATING": "0",
+    "HANDOFF_DEFAULT_SCOPE": "",
     "HANDOFF_ATTEMPT_COOKIE": "handoff_tx_",
     "HANDOFF_INTERNAL_HOSTS": "",
 }
@@ -59,6 +61,7 @@ API_SETTINGS: Mapping[str, str | None] = {
             "HANDOFF_ISSUER",
             "HANDOFF_BASE_URL",
             "HANDOFF_URL_PREFIX",
+            "HANDOFF_POLICY",
             "HANDOFF_JWKS_URI",
             "HANDOFF_JWKS_ALLOW_HTTP",
             "HANDOFF_JWKS_FLUSH_FILE",
@@ -228,12 +231,19 @@ class SettingReader:
 
     def scope(self, name: str) -> frozenset[str]:
         """Read scopes, ``openid`` among them."""
-        scope = frozenset(self.text(name).split())
-        if "openid" not in scope or not all(_SCOPE.fullmatch(one) for one in scope):
+        scope = self.scopes(name)
+        if "openid" not in scope:
             raise ConfigurationError(
                 f"{name} must be a list of scopes that contains openid.",
                 "For example: openid profile email.",
             )
+        return scope
+
+    def scopes(self, name: str) -> frozenset[str]:
+        """Read scopes, perhaps none."""
+        scope = frozenset(self.text(name, default="").split())
+        if not all(_SCOPE.fullmatch(one) for one in scope):
+            raise ConfigurationError(f"{name} must be a list of scopes.", "For example: openid.")
         return scope
 
     def target(self, name: str) -> str:

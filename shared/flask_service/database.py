@@ -236,7 +236,8 @@ class _Part(AbstractContextManager[sa.Connection]):
 
 def database() -> Database:
     """Return the database of the current application."""
-    return database_of(this_app())
+    found: Database = this_app().extensions[_EXTENSION]
+    return found
 
 
 def has_database(app: Flask) -> bool:

@@ -1,15 +1,16 @@
-"""What a supervisor asks: does the process live, and can it do its work?"""
+"""What a supervisor asks: may this process get traffic, and can people sign in?"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
 from flask import Flask
-from sqlalchemy import Table, literal, select
+from sqlalchemy import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from .database import database
 from .error_pages import RETRY_AFTER, log_database_error
+from .writable import check_writable
 
 OK, UNAVAILABLE = "ok", "unavailable"
 PATHS = ("/healthz", "/readyz")  # a supervisor may ask under any host, such as an IP address
@@ -22,20 +23,19 @@ def init_app(app: Flask, *, tables: Iterable[Table], others: Callable[[], _State
 
     The latter answers a JSON object: what the work depends on, each ``ok`` or ``unavailable``, and
     what else a supervisor may want to know. Its status is 503 when one is unavailable, else 200.
+    The database counts as ``ok`` when it was written to just now.
 
     Args:
         app: One with a database.
         tables: Those of the database that have to be there.
         others: Returns what that object holds beside the database.
     """
-    checked = [select(literal(1)).select_from(table).limit(1) for table in tables]
+    checked = [*tables]
 
     def readyz() -> tuple[_State, int, dict[str, str]]:
         database_state = OK
         try:
-            with database().reading() as connection:
-                for statement in checked:
-                    connection.execute(statement)
+            check_writable(database().engine, checked)
         except SQLAlchemyError as error:
             log_database_error(error)
             database_state = UNAVAILABLE

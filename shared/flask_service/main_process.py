@@ -15,6 +15,8 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
+from .foreign_signals import ignore_foreign_signals
+
 KILL_TIMEOUT = 3  # seconds that a worker has to end; a stalled upload would hold it without end
 LIFELINE = "FLASK_SERVICE_LIFELINE"  # names a pipe's descriptor: the server ends with that pipe
 
@@ -32,7 +34,7 @@ def main(name: str, bind: str, port: str, workers: str, threads: str, connection
     """
     if lifeline := os.environ.get(LIFELINE):
         threading.Thread(target=_end_with, args=[int(lifeline)], daemon=True).start()
-    Granian(
+    server = Granian(
         f"{name}.__main__:application",
         factory=True,
         address=bind,
@@ -46,7 +48,10 @@ def main(name: str, bind: str, port: str, workers: str, threads: str, connection
         log_level=LogLevels.error,  # below that it only wonders at the number of threads
         log_access=False,  # it writes the decoded path and the query
         workers_kill_timeout=KILL_TIMEOUT,
-    ).serve()
+    )
+    # After granian's own handlers are set: its SIGHUP would start the workers anew.
+    server.on_startup(ignore_foreign_signals)
+    server.serve()
 
 
 def _end_with(lifeline: int) -> None:

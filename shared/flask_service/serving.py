@@ -18,6 +18,7 @@ from flask import Flask
 from flask_handoff import ConfigurationError
 
 from .database import database_of, has_database
+from .foreign_signals import ignore_foreign_signals
 from .settings import Serving
 
 MAIN_PROCESS = "flask_service.main_process"  # not imported: granian is of no use here
@@ -32,6 +33,7 @@ def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception])
             several workers want it. It ends what it began: the program is replaced after it.
         *refusals: What *prepare* raises beside a ``ConfigurationError`` when it is not possible.
     """
+    ignore_foreign_signals()
     try:
         serving = prepare()
     except (ConfigurationError, *refusals) as error:  # type: ignore[misc]

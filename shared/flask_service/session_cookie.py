@@ -5,24 +5,31 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, Request, Response, g, session
 from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
-from itsdangerous import BadSignature, TimestampSigner
+from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 
 from flask_handoff import cookie_sent_once
 
+CLOCKS_DIFFER = timedelta(seconds=60)  # those of two machines of one server, at most
+WORTH_A_LINE = timedelta(seconds=1)  # clocks are compared by whole seconds
+
 _ID = "id"
+_log = logging.getLogger(__name__)
 
 
 class CookieSigner:
     """Turns what a session holds into signed text, and back.
 
     It does what Flask's does, with keys that are derived once, and neither compresses the content
-    nor knows other types than JSON's.
+    nor knows other types than JSON's. Another machine's clock may be ahead by a minute: the row of
+    the session decides about its age anyway.
 
     Args:
         app: Its secret key signs; the older ones are still accepted.
@@ -45,10 +52,13 @@ class CookieSigner:
         """Return what was signed.
 
         Raises:
-            BadSignature: It was not signed here, or longer ago than a session may live; or it is of
-                another form, signed before an update or after it.
+            BadSignature: It was not signed here, or longer ago than a session may live, or over a
+                minute ahead; or it is of another form, signed before an update or after it.
         """
-        signed = self._signer.unsign(unverified_text, max_age=self._max_age)
+        try:
+            signed = self._signer.unsign(unverified_text, max_age=self._max_age)
+        except SignatureExpired as error:
+            signed = self._signed_ahead(error)
         try:
             content = json.loads(urlsafe_b64decode(signed).decode())
         except ValueError as error:
@@ -56,6 +66,22 @@ class CookieSigner:
         if type(content) is not dict:
             raise BadSignature("no object")
         return content
+
+    def _signed_ahead(self, error: SignatureExpired) -> bytes:
+        signed: bytes | None = error.payload
+        if error.date_signed is None or signed is None:
+            raise error
+        ahead = (error.date_signed - datetime.now(UTC)).total_seconds()
+        is_refused = not -self._max_age <= ahead <= CLOCKS_DIFFER.total_seconds()
+        if ahead > WORTH_A_LINE.total_seconds():
+            _log.warning(
+                "a session cookie was signed %.0f s ahead of this clock%s: set the clocks by NTP",
+                ahead,
+                ", and is refused" if is_refused else "",
+            )
+        if is_refused:
+            raise error
+        return signed
 
 
 class SessionCookie(SessionInterface):

@@ -209,6 +209,20 @@ def test_nothing_is_left_of_it_when_requests_stall(start, how):
         until(lambda: demo.what_is_left() == [])
 
 
+def test_signals_of_log_rotation_and_supervisors_end_nothing(start):
+    demo = start().wait_until_ready()
+    before = sorted(demo.what_is_left())
+    for name in ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGWINCH"):
+        for server in demo.servers:
+            os.killpg(server, getattr(signal, name))
+        if name != "SIGHUP":  # of its terminal, see above
+            demo.process.send_signal(getattr(signal, name))
+    with signed_in(demo, demo.password()) as arrived:
+        assert "Your notes" in arrived.text
+    assert requests.get(f"{demo.address('SERVER1')}/healthz", timeout=PATIENCE).ok
+    assert sorted(demo.what_is_left()) == before
+
+
 def test_it_can_be_ended_before_it_is_ready(start):
     demo = start()
     until(lambda: any(parent == demo.process.pid for _, parent, _ in processes()))

@@ -151,6 +151,11 @@ def test_a_full_disk_signs_nobody_in(pair, signed_in):
     callback = signed_in.callback_url("/session")
     with full_disk(pair.server2):
         assert_unavailable(signed_in.get(callback))
+        ready = signed_in.get(f"{pair.server2.base_url}/readyz")
+        state = ready.json()
+    assert (ready.status_code, state["database"]) == (503, "unavailable")
+    assert state["replay_store"] == "unavailable"
+    assert signed_in.get(f"{pair.server2.base_url}/readyz").status_code == 200
     assert not signed_in.cookies("s2_session")
     assert signed_in.get(callback).headers["Location"] == "/session"
 

@@ -85,7 +85,7 @@ def test_the_nonce_is_the_hash_of_the_whole_value(clock):
 
 @pytest.mark.parametrize(
     ("age", "accepted"),
-    [(0, True), (-5, True), (-5.1, False), (599.9, True), (600, False), (10**9, False)],
+    [(0, True), (-60, True), (-60.1, False), (599.9, True), (600, False), (10**9, False)],
 )
 def test_an_attempt_lives_ten_minutes_and_does_not_begin_ahead(clock, age, accepted):
     attempt = Attempt.begin("/", None, clock())

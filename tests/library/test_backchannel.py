@@ -271,8 +271,20 @@ def test_a_log_out_is_remembered_longer_than_any_handoff_from_before_it(
     server1, mint, store, clock
 ):
     post(server1, mint())
-    attempt, leeway, margin = 600, 5, 60
-    assert store.forgets_logout_at == int(clock().timestamp()) + attempt + leeway + margin
+    attempt, leeway, step = 600, 60, 3600
+    assert store.forgets_logout_at == int(clock().timestamp()) + attempt + leeway + step
+
+
+def test_a_clock_that_is_an_hour_ahead_meanwhile_loses_no_logout(
+    browser, server1, mint, clock, heard
+):
+    handoff = browser.come_back()
+    post(server1, mint())
+    clock.tick(hours=1)
+    post(server1, mint(session_id="another, which sweeps"))
+    clock.tick(hours=-1)
+    assert is_uniform_refusal(browser.follow(handoff))
+    assert heard.errors() == ["session_ended"]
 
 
 def test_a_new_session_after_the_log_out_is_welcome(browser, server1, mint, clock):

@@ -285,6 +285,43 @@ def test_who_is_asked_for_nothing_but_a_young_sign_in_is_sent_back(browser, cloc
     assert returned(ask(browser, prompt="none", max_age="60"))["error"] == "login_required"
 
 
+# The user whom an ID Token hint names.
+
+
+def test_a_hint_of_the_user_who_is_signed_in_is_answered(browser, clock):
+    hint = returned(ask(browser))["id_token"]
+    clock.tick(minutes=5)
+    assert "id_token" in returned(ask(browser, id_token_hint=hint))
+
+
+@pytest.mark.parametrize("prompt", [None, "none"])
+def test_a_hint_of_another_user_brings_no_token(browser, prompt):
+    hint = returned(ask(browser))["id_token"]
+    browser.sign_in("grace")
+    assert returned(ask(browser, id_token_hint=hint, prompt=prompt))["error"] == "login_required"
+
+
+@pytest.mark.parametrize(("subject", "told"), [("ada", "id_token"), ("grace", "error")])
+def test_a_hint_still_holds_behind_the_sign_in_page(browser, stranger, subject, told):
+    hint = returned(ask(browser))["id_token"]
+    to_sign_in = ask(stranger, id_token_hint=hint)
+    assert hint not in to_sign_in.location
+    resumed = stranger.sign_in(subject, **query_of(to_sign_in.location))
+    assert told in returned(stranger.get(ISSUER + resumed.location))
+
+
+def test_a_hint_that_is_no_token_of_this_issuer_brings_none(browser, caplog):
+    hint = returned(ask(browser))["id_token"]
+    told = returned(ask(browser, id_token_hint=f"{hint[:-40]}{'A' * 40}"))
+    assert told == {"error": "login_required", "state": STATE, "iss": ISSUER}
+    assert "id_token_hint: check signature" in caplog.text
+    assert hint[:40] not in caplog.text
+
+
+def test_an_empty_hint_is_none(browser):
+    assert "id_token" in returned(ask(browser, id_token_hint=""))
+
+
 # Through the sign-in page.
 
 

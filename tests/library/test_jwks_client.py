@@ -14,6 +14,7 @@ import pytest
 
 from flask_handoff.errors import (
     ConfigurationError,
+    IssuerClockError,
     JWKSUnavailableError,
     TokenKeyUnknownError,
 )
@@ -340,6 +341,21 @@ def test_a_difference_of_half_the_leeway_is_warned_of(endpoint, caplog, seconds,
     with closing(JWKSClient(endpoint.uri, clock=lambda: ours)) as client:
         client.ready()
     assert ("issuer_clock_differs" in caplog.text) is warned
+
+
+def test_clocks_that_were_put_right_are_seen_by_the_next_fetch(endpoint, monotonic):
+    leeway, ours = timedelta(seconds=5), datetime(2026, 11, 25, 10, tzinfo=UTC)
+    endpoint.answer = sends(response(jwks("one"), "Date: Wed, 25 Nov 2026 11:00:00 GMT"))
+    with closing(JWKSClient(endpoint.uri, clock=lambda: ours, monotonic=monotonic)) as client:
+        client.ready()
+        for _ in range(3):
+            with pytest.raises(IssuerClockError):
+                client.check_clock(leeway)
+        assert endpoint.count == 1
+        endpoint.answer = sends(response(jwks("one"), "Date: Wed, 25 Nov 2026 10:00:05 GMT"))
+        monotonic.tick(10)
+        client.check_clock(leeway)
+    assert endpoint.count == 2
 
 
 def test_without_a_date_the_difference_between_the_clocks_is_not_known(client):

@@ -203,7 +203,7 @@ def test_a_foreign_token_without_identifier_is_good_once(
     assert browser.get(url).location == "/notes"
     [(_, identifier, expires_at)] = store.claimed
     assert identifier.startswith("nonce:")
-    assert expires_at == int(clock().timestamp()) + 3600 + 5 + 60
+    assert expires_at == int(clock().timestamp()) + ATTEMPT_SECONDS + 5 + 60
     browser.plant(*attempt)
     assert is_uniform_refusal(browser.get(url))
     assert heard.errors() == ["token_replayed"]
@@ -233,8 +233,9 @@ def test_a_foreign_token_is_remembered_until_its_attempt_ends(
         ("invalid_scope", "did not accept the request"),
         ("unauthorized_client", "did not accept the request"),
         ("unsupported_response_type", "did not accept the request"),
-        ("<script>", "could not answer"),
-        ("token_replayed", "could not answer"),
+        ("consent_required", "has to ask you something"),
+        ("<script>", "with an error of its own"),
+        ("token_replayed", "with an error of its own"),
     ],
 )
 def test_an_error_is_told_in_our_own_words(browser, heard, code, words):

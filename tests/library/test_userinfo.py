@@ -1,6 +1,7 @@
 import secrets
 
 import pytest
+from flask.json.provider import DefaultJSONProvider
 
 from flask_handoff.claims import CodeGrant
 from flask_handoff.errors import CodeReplayedError, CodeStoreUnavailableError
@@ -83,6 +84,15 @@ def test_a_program_learns_what_its_scope_tells(client, mint, method):
     }
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in answer.headers
+
+
+def test_an_application_writes_its_own_json_its_own_way(issuer, client, mint):
+    class CamelCase(DefaultJSONProvider):
+        def dumps(self, members, **options):
+            return super().dumps({"emailVerified": members.get("email_verified")}, **options)
+
+    issuer.json = CamelCase(issuer)
+    assert ask(client, mint()).json["email_verified"] is True
 
 
 def test_the_token_may_come_in_a_form(client, mint):

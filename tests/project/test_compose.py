@@ -12,8 +12,10 @@ from flask_handoff.issuer.clients import ClientRegistry
 from server1.config import Config
 
 CHECKOUT = Path(__file__).parents[2]
-COMPOSE = (CHECKOUT / "docker-compose.yml").read_text()
+WRITTEN = (CHECKOUT / "docker-compose.yml").read_text()
 DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
+PORT = re.compile(r"\$\{(?P<name>\w+_PORT):-(?P<default>\d+)\}")
+COMPOSE = PORT.sub(lambda port: port["default"], WRITTEN)
 
 
 def service(name):
@@ -29,6 +31,16 @@ def test_every_port_is_published_on_loopback_only():
         "127.0.0.1:5002:5002",
         "127.0.0.1:5003:5003",
     ]
+
+
+def test_every_port_can_be_changed_by_the_environment():
+    defaults = {"SERVER1_PORT": "5001", "SERVER2_PORT": "5002", "LAB_PORT": "5003"}
+    assert {port["name"]: port["default"] for port in PORT.finditer(WRITTEN)} == defaults
+    settings = WRITTEN[WRITTEN.index("\nservices:") :]
+    assert not re.search("500[123]", PORT.sub("", settings))
+    for name in ("server1", "server2", "lab"):
+        setting = f"{name.upper()}_PORT"
+        assert f"\n      {setting}: {defaults[setting]}\n" in service(name)
 
 
 @pytest.mark.parametrize("name", ["server1", "server2", "lab"])

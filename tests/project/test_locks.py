@@ -10,10 +10,12 @@ CHECKOUT = Path(__file__).parents[2]
 REQUIREMENTS = CHECKOUT / "requirements"
 OF_A_PEER = CHECKOUT / "benchmarks" / "authlib_pair" / "requirements.txt"
 OF_STRANGERS = sorted((CHECKOUT / "tests" / "strangers").glob("*/requirements.txt"))
+OF_EXAMPLES = CHECKOUT / "tests" / "examples" / "requirements.txt"
 OF_LIBRARIES = CHECKOUT / "vectors" / "libraries" / "requirements.txt"
 LOCKS = (
     *(REQUIREMENTS / name for name in ("build.txt", "dev.txt", "servers.txt")),
     OF_A_PEER,
+    OF_EXAMPLES,
     OF_LIBRARIES,
     *OF_STRANGERS,
 )

@@ -1,17 +1,19 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from server1.accounts.passwords import (
-    HasherBusyError,
     HashingConfig,
     PasswordHasher,
     PasswordWrongError,
 )
+from server1.accounts.turns import HasherBusyError, Turns
 from server1.config import Config
+from tests.server_process import until
 from tests.servers.accounts_visitor import (
     EMAIL,
     PASSWORD,
@@ -82,7 +84,7 @@ def test_only_so_many_passwords_are_compared_at_once():
     hasher = PasswordHasher(replace(CHEAP, concurrent=2), longest_wait=timedelta(milliseconds=1))
     slow = [SlowPassword(PASSWORD) for _ in "12"]
     with ThreadPoolExecutor() as threads:
-        compared = [threads.submit(hasher.check, None, password) for password in slow]
+        compared = [threads.submit(hasher.check, None, each, known=True) for each in slow]
         assert all(password.is_compared.wait(30) for password in slow)
         for compare in (lambda: hasher.check(None, PASSWORD), lambda: hasher.hash(PASSWORD)):
             with pytest.raises(HasherBusyError):
@@ -94,7 +96,7 @@ def test_only_so_many_passwords_are_compared_at_once():
 
 
 class BusyHasher(PasswordHasher):
-    def check(self, password_hash, password):
+    def check(self, password_hash, password, **_options):
         raise HasherBusyError
 
 
@@ -133,8 +135,8 @@ class AccountDisablingHasher(PasswordHasher):
         super().__init__(config)
         self.accounts = accounts
 
-    def check(self, password_hash, password):
-        super().check(password_hash, password)
+    def check(self, password_hash, password, **options):
+        super().check(password_hash, password, **options)
         self.accounts.disable()
 
 
@@ -143,3 +145,67 @@ def test_an_account_disabled_while_its_password_is_compared_gets_no_session(acco
     accounts.install(hasher=hasher)
     assert Visitor(accounts).sign_in().status_code == 403
     assert accounts.session_rows() == []
+
+
+@pytest.fixture
+def turns():
+    return Turns(concurrent=2, strangers=3, longest_wait=timedelta(milliseconds=1))
+
+
+def test_strangers_never_have_the_last_turn(turns):
+    with turns.comparing(known=False):
+        with pytest.raises(HasherBusyError), turns.comparing(known=False):
+            pass
+        with turns.comparing(known=True):
+            pass
+
+
+def test_with_one_turn_alone_strangers_get_it_as_well():
+    with Turns(1, 1, timedelta(milliseconds=1)).comparing(known=False):
+        pass
+
+
+def test_a_known_address_goes_first():
+    turns, order = Turns(1, 9, timedelta(minutes=1)), []
+
+    def compare(known):
+        with turns.comparing(known=known):
+            order.append(known)
+
+    with ThreadPoolExecutor() as threads:
+        with turns.comparing(known=False):
+            strangers = [threads.submit(compare, False) for _ in range(3)]
+            owner = threads.submit(compare, True)
+            until(lambda: turns.known_waiting == 1)
+        for each in (*strangers, owner):
+            each.result(30)
+    assert order == [True, False, False, False]
+
+
+def test_strangers_together_have_so_many_places_and_known_addresses_any(turns):
+    with ExitStack() as under_way:
+        for known in (False, False, True, False):
+            under_way.enter_context(turns.admitted(known=known))
+        with pytest.raises(HasherBusyError), turns.admitted(known=False):
+            pass
+        with turns.admitted(known=True):
+            pass
+    with turns.admitted(known=False):
+        pass
+
+
+def test_guesses_from_many_networks_leave_the_owner_a_place(accounts):
+    owner = Visitor(accounts, "203.0.113.1")
+    owner.sign_in()
+    owner.sign_out()
+    hasher = PasswordHasher(accounts.config.hashing, longest_wait=timedelta(milliseconds=1))
+    accounts.install(hasher=hasher)
+    assert accounts.config.hashing.strangers == accounts.config.serving.threads - 2
+    with ExitStack() as attack:
+        for _ in range(accounts.config.hashing.strangers):
+            attack.enter_context(hasher.turns.admitted(known=False))
+        for _ in range(accounts.config.hashing.concurrent - 1):
+            attack.enter_context(hasher.turns.comparing(known=False))
+        guess = Visitor(accounts, "198.51.100.1").sign_in(password="a wrong password")
+        assert guess.status_code == 503
+        assert owner.sign_in().status_code == 303

@@ -39,6 +39,13 @@ def test_the_last_use_is_written_once_a_minute_at_most(accounts_on, visitor1, cl
     assert used.last_seen_at == clock()
 
 
+def test_a_clock_put_back_makes_no_session_last_longer(accounts_on, visitor1, clock):
+    clock.tick(hours=-1)
+    visitor1.get("/")
+    (used,) = accounts_on.session_rows()
+    assert used.last_seen_at == clock()
+
+
 def test_sessions_that_are_over_are_cleared_away_by_later_sign_ins(accounts_on, visitor1, clock):
     (over,) = accounts_on.session_rows()
     clock.tick(minutes=30)

@@ -1,12 +1,27 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
+from flask_service.database import database_of
 from server1.accounts import throttles
+from server1.accounts.credentials import authenticated
+from server1.accounts.passwords import PasswordHasher
 from server1.accounts.throttles import Attempt, TooManyAttemptsError
+from server1.audit import Event
 from server1.mail.queue import EmailKind
-from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, hidden_fields, problem
+from tests.server_process import PATIENCE
+from tests.servers.accounts_visitor import (
+    EMAIL,
+    PASSWORD,
+    Accounts,
+    Visitor,
+    build,
+    hidden_fields,
+    problem,
+)
+from tests.servers.audit_log import rows
 from tests.servers.mail_room import MailRoom, token_in
 
 NEW_PASSWORD = "lilac engine 49 quarry"
@@ -14,7 +29,9 @@ NEW_PASSWORD = "lilac engine 49 quarry"
 
 def fail(accounts, attempt):
     with accounts.database.writing() as connection:
-        throttles.count_failure(connection, attempt, accounts.clock())
+        counted = throttles.count_failure(connection, attempt, accounts.clock())
+        throttles.keep(connection, counted)
+    return counted
 
 
 def wait_of(accounts, attempt):
@@ -49,6 +66,18 @@ def test_refused_attempts_do_not_lengthen_the_wait(accounts_on, clock):
         wait_of(accounts_on, attempt)
     clock.tick(seconds=10)
     fail(accounts_on, attempt)
+
+
+def test_a_clock_put_back_keeps_nobody_out_for_longer(accounts_on, clock):
+    attempt = Attempt(EMAIL, "203.0.113.1")
+    for _ in range(5):
+        fail(accounts_on, attempt)
+    clock.tick(seconds=-5)  # another machine, of which this one is ahead
+    wait_of(accounts_on, attempt)
+    clock.tick(hours=-1)
+    for _ in range(5):
+        fail(accounts_on, attempt)
+    assert wait_of(accounts_on, attempt) == timedelta(minutes=1)
 
 
 def test_twenty_failures_a_minute_at_an_address(accounts_on, clock):
@@ -101,9 +130,9 @@ def test_ipv4_addresses_written_as_ipv6_are_not_one_network(accounts_on):
 def test_what_is_taken_back_does_not_count(accounts_on, clock):
     attempt = Attempt(EMAIL, "203.0.113.1")
     for _ in range(30):
-        fail(accounts_on, attempt)
+        counted = fail(accounts_on, attempt)
         with accounts_on.database.writing() as connection:
-            throttles.take_back(connection, attempt, clock())
+            throttles.take_back(connection, counted)
     for _ in range(5):
         fail(accounts_on, attempt)
     wait_of(accounts_on, attempt)
@@ -139,10 +168,86 @@ def test_guesses_side_by_side_all_count(accounts_on):
     assert answers.count(429) == 45
 
 
+def test_wrong_guesses_at_two_processes_count_together(accounts_on, made_environment, clock):
+    """Two applications share nothing but their database, as two processes do."""
+    url = accounts_on.database.url.render_as_string(hide_password=False)
+    other = build({**made_environment, "SERVER1_DATABASE_URL": url}, clock)
+    try:
+        visitors = [Visitor(each) for each in (accounts_on, Accounts(other)) for _ in range(25)]
+
+        def guess(numbered):
+            number, visitor = numbered
+            return visitor.sign_in(f"user{number}@example.com", "a wrong password").status_code
+
+        with ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(guess, enumerate(visitors)))
+    finally:
+        database_of(other).close()
+    assert (answers.count(403), answers.count(429)) == (20, 30)
+    assert len(rows(accounts_on, Event.SIGN_IN_FAILED)) == 20
+
+
 def test_good_attempts_side_by_side_are_no_failures(accounts_on):
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: Visitor(accounts_on).sign_in().status_code, range(16)))
     assert answers == [303] * 16
+    assert marks(accounts_on) == set()
+
+
+class Together(PasswordHasher):
+    """Compares the first twenty passwords when all of them have come, so that the limit is full."""
+
+    def __init__(self, config, wait=timedelta(minutes=1)):
+        super().__init__(config, longest_wait=wait)
+        self._barrier = threading.Barrier(20)
+        self._first = iter(range(20))
+
+    def check(self, password_hash, password, **options):
+        if next(self._first, None) is not None:
+            self._barrier.wait(PATIENCE)
+        super().check(password_hash, password, **options)
+
+
+def marks(accounts):
+    with accounts.database.reading() as connection:
+        counts = connection.execute(throttles.throttles.select()).all()
+    return {(each.count, each.pending) for each in counts} - {(0, 0)}
+
+
+def test_thirty_right_passwords_at_once_from_one_address_get_in(accounts_on):
+    emails = [f"user{number}@example.com" for number in range(30)]
+    for email in emails:
+        accounts_on.create(email)
+    accounts_on.install(hasher=Together(accounts_on.config.hashing))
+
+    def sign_in(email):
+        return Visitor(accounts_on, "203.0.113.1").sign_in(email).status_code
+
+    with ThreadPoolExecutor(30) as pool:
+        assert list(pool.map(sign_in, emails)) == [303] * 30
+    assert marks(accounts_on) == set()
+
+
+def test_who_waits_behind_wrong_guesses_is_refused_as_soon_as_they_are_judged(accounts):
+    accounts.install(hasher=Together(accounts.config.hashing))
+
+    def guess(number):
+        return Visitor(accounts).sign_in(f"user{number}@example.com", "a wrong one").status_code
+
+    with ThreadPoolExecutor(21) as pool:
+        answers = list(pool.map(guess, range(21)))
+    assert sorted(answers) == [403] * 20 + [429]
+
+
+def test_a_right_password_leaves_no_mark_when_what_follows_is_refused(accounts, browser1):
+    browser1.sign_in()
+    with (
+        pytest.raises(RuntimeError, match="undone"),
+        accounts.app.test_request_context(),
+        authenticated(EMAIL, PASSWORD, address="127.0.0.1"),
+    ):
+        raise RuntimeError("undone")
+    assert marks(accounts) == set()
 
 
 def test_a_throttled_person_is_told_how_long_to_wait(browser1, clock):

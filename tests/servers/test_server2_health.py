@@ -1,8 +1,12 @@
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 
+from tests.jwks_endpoint import JWKSEndpoint, response, sends
 from tests.servers.notes_visitor import Visitor
 
-READY = {"database": "ok", "replay_store": "ok", "keys": "ok"}
+READY = {"database": "ok", "replay_store": "ok", "keys": "ok", "clocks": "ok"}
 
 
 def test_a_server_without_the_memory_of_used_tokens_is_not_ready(visitor, notes_app):
@@ -27,6 +31,20 @@ def test_a_server_that_never_saw_a_key_is_not_ready(without_server1):
     answer = without_server1.get("/readyz")
     assert answer.status_code == 503
     assert answer.json == {**READY, "keys": "unavailable", "clock_difference_seconds": None}
+
+
+@pytest.mark.parametrize(("ahead", "state"), [(0, "ok"), (3600, "unavailable")])
+def test_with_clocks_too_far_apart_nobody_can_sign_in(
+    build_notes, issuer_key_ring, clock, ahead, state
+):
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
+    keys = response(issuer_key_ring.jwks_json, f"Date: {date}")
+    with JWKSEndpoint(sends(keys)) as endpoint:
+        app = build_notes(HANDOFF_PINNED_KEYS="", HANDOFF_JWKS_URI=endpoint.uri)
+        answer = Visitor(app, issuer_key_ring, clock).get("/readyz")
+        app.extensions["handoff_receiver"].verifier.keys.close()
+    assert (answer.status_code == 200, answer.json["clocks"]) == (state == "ok", state)
+    assert answer.json["keys"] == "ok"
 
 
 def test_without_a_key_the_sign_in_is_put_off_in_the_sites_look(without_server1):

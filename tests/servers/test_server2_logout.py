@@ -84,6 +84,12 @@ def test_a_session_that_is_named_ends_whatever_the_dates_say(arrived, clock):
     assert not arrived.is_signed_in()
 
 
+def test_a_session_from_while_the_clocks_were_ahead_ends_as_well(arrived, clock):
+    clock.tick(hours=-1)
+    arrived.log_out_at_server1(subject="ada", ended_at=clock())
+    assert not arrived.is_signed_in()
+
+
 def test_the_page_says_that_the_visitor_is_signed_out_and_keeps_what_was_typed(arrived):
     csrf_token = arrived.csrf_token()
     arrived.log_out_at_server1(session_id="first")

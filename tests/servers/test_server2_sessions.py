@@ -54,6 +54,13 @@ def test_a_session_in_use_is_written_once_a_minute(visitor, notes_app, clock):
     assert row_of(notes_app).last_seen_at == clock()
 
 
+def test_a_clock_put_back_makes_no_session_last_longer(visitor, notes_app, clock):
+    visitor.arrive()
+    clock.tick(hours=-1)
+    visitor.get("/notes")
+    assert row_of(notes_app).last_seen_at == clock()
+
+
 def test_ended_sessions_are_swept_away_by_later_arrivals(
     visitor, another_visitor, notes_app, clock
 ):

@@ -1,4 +1,10 @@
+from contextlib import closing
+
+import pytest
+from sqlalchemy import make_url
+
 from flask_service.database import database_of
+from tests.conftest import run_sql
 
 LOST = {"server1": "grants", "server2": "notes"}
 READY = {
@@ -7,6 +13,7 @@ READY = {
         "database": "ok",
         "replay_store": "ok",
         "keys": "ok",
+        "clocks": "ok",
         "clock_difference_seconds": None,
     },
 }
@@ -32,6 +39,43 @@ def test_a_server_that_lost_a_table_lives_but_cannot_work(server, app, capsys):
     assert answer.json == {**READY[server.name], "database": "unavailable"}
     assert f"no such table: {LOST[server.name]} request_id=" in capsys.readouterr().err
     assert server.get(app, "/healthz").status_code == 200
+
+
+@pytest.fixture
+def read_only(postgresql_url):
+    """Makes the database one for reading only, as after a fail-over."""
+    setting = f"ALTER DATABASE {make_url(postgresql_url).database}"
+    yield lambda: run_sql(postgresql_url, f"{setting} SET default_transaction_read_only = on")
+    undo = f"{setting} RESET default_transaction_read_only"
+    run_sql(postgresql_url, "SET default_transaction_read_only = off", undo)
+
+
+def test_a_database_for_reading_only_is_not_ready(server, postgresql_url, read_only, capsys):
+    app = server.build(DATABASE_URL=postgresql_url)
+    assert server.get(app, "/readyz").status_code == 200
+    read_only()
+    database_of(app).close()
+    answer = server.get(app, "/readyz")
+    assert (answer.status_code, answer.json["database"]) == (503, "unavailable")
+    assert "ReadOnlySqlTransaction" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("server", ["server1"], indirect=True)
+def test_a_database_that_is_locked_is_not_ready(server, app):
+    engine = database_of(app).engine
+    with closing(engine.raw_connection()) as connection:
+        connection.driver_connection.execute("BEGIN IMMEDIATE")
+        assert server.get(app, "/readyz").status_code == 503
+    assert server.get(app, "/readyz").status_code == 200
+
+
+def test_to_ask_leaves_nothing_behind(server, app):
+    database = database_of(app)
+    with database.reading() as connection:
+        before = list(connection.connection.driver_connection.iterdump())
+    assert server.get(app, "/readyz").status_code == 200
+    with database.reading() as connection:
+        assert list(connection.connection.driver_connection.iterdump()) == before
 
 
 def test_a_supervisor_may_ask_under_any_name(server):

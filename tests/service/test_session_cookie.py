@@ -1,8 +1,10 @@
+import hashlib
 from datetime import timedelta
 
 import pytest
 from flask import Flask, session
 from flask_wtf.csrf import generate_csrf, validate_csrf
+from itsdangerous import TimestampSigner
 from wtforms import ValidationError
 
 from flask_service import session_cookie
@@ -106,6 +108,28 @@ def test_what_another_version_signed_is_nobodys(server, app):
 def test_a_cookie_signed_too_long_ago_is_nobodys(lifetime, found):
     app = make_small_app(PERMANENT_SESSION_LIFETIME=timedelta(seconds=lifetime))
     assert id_read_from(app, "http://localhost", f"small={signed(app, id='x')}") == found
+
+
+class SignerAhead(TimestampSigner):
+    ahead = 0
+
+    def get_timestamp(self):
+        return super().get_timestamp() + self.ahead
+
+
+@pytest.mark.parametrize(
+    ("ahead", "found", "line"),
+    [(0, "x", ""), (4, "x", " s ahead of this clock:"), (90, None, ", and is refused:")],
+)
+def test_a_cookie_of_a_clock_ahead_is_good_for_a_minute(small_app, caplog, ahead, found, line):
+    signer = small_app.session_interface.signer._signer
+    there = SignerAhead(signer.secret_keys, key_derivation="none", digest_method=hashlib.sha256)
+    there.ahead = ahead
+    content = signer.unsign(signed(small_app, id="x"))
+    header = f"small={there.sign(content).decode()}"
+    assert id_read_from(small_app, "http://localhost", header) == found
+    assert line in caplog.text
+    assert bool(caplog.text) is bool(line)
 
 
 def test_the_cookie_is_strict_where_that_is_asked_for(small_app):

@@ -214,6 +214,7 @@ def _create_throttles(op: Operations) -> None:
         "throttles",
         sa.Column("key_sha256", sa.String(64), primary_key=True),
         sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("pending", sa.Integer, nullable=False),
         sa.Column("resets_at", sa.DateTime(timezone=True), nullable=False),
         sa.Index("throttles_by_resets_at", "resets_at"),
     )

@@ -34,7 +34,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("issuer_session_id", sa.Text, index=True),
         sa.Column("token_issued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("token_sha256", sa.String(64), nullable=False),
-        sa.Column("kid", sa.String(64), nullable=False, index=True),
+        sa.Column("kid", sa.String(255), nullable=False, index=True),
         sa.Column("target", sa.String(2048), nullable=False),
         sa.Column("auth_time", sa.DateTime(timezone=True)),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),

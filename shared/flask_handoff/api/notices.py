@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-from flask import Blueprint, Flask, jsonify
+from flask import Blueprint, Flask
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import UnverifiedToken
@@ -21,7 +21,7 @@ from flask_handoff.web.current import this_app, this_request
 from flask_handoff.web.events import report_rejected, send
 from flask_handoff.web.registration import register_endpoints
 from flask_handoff.web.request_guards import check_body, guard_endpoints, request_id
-from flask_handoff.web.responses import make_private
+from flask_handoff.web.responses import json_response, make_private
 
 from .revocation import RevocationStrategy
 
@@ -93,8 +93,8 @@ def _read_token() -> UnverifiedToken:
 def _refuse(*, unavailable: bool) -> Response:
     # What is wrong with a notice, only the log tells: whoever forges one shall not learn it.
     description = f"Refused. The log of this service says why: {request_id()}"
-    response = jsonify(err="invalid_request", description=description)
-    response.status_code = 503 if unavailable else 400
+    members = {"err": "invalid_request", "description": description}
+    response = json_response(members, 503 if unavailable else 400)
     if unavailable:
         response.headers["Retry-After"] = "5"  # seconds
     return response

@@ -27,7 +27,7 @@ def check_receiver(app: Flask, receiver: ReceiverContext) -> Iterator[Finding]:
         config,
         verifier.keys,
         verifier.clock,
-        allowed=config.leeway,
+        allowed=config.profile.leeway,
     )
     yield from issuer.check()
     if issuer.metadata is not None:

@@ -20,6 +20,7 @@ from .authorization import StateError as StateError
 from .dependencies import CodeStoreUnavailableError as CodeStoreUnavailableError
 from .dependencies import DependencyUnavailableError as DependencyUnavailableError
 from .dependencies import IntrospectionUnavailableError as IntrospectionUnavailableError
+from .dependencies import IssuerClockError as IssuerClockError
 from .dependencies import IssuingPausedError as IssuingPausedError
 from .dependencies import JWKSUnavailableError as JWKSUnavailableError
 from .dependencies import LogoutFailedError as LogoutFailedError

@@ -13,6 +13,10 @@ class JWKSUnavailableError(DependencyUnavailableError, code="jwks_unavailable"):
     """The issuer's public keys are unavailable; nothing is known about the token."""
 
 
+class IssuerClockError(DependencyUnavailableError, code="issuer_clock"):
+    """The issuer's clock and ours differ by more than the leeway: tokens are refused."""
+
+
 class ReplayStoreUnavailableError(DependencyUnavailableError, code="replay_store_unavailable"):
     """It is not known whether the token was used before."""
 

@@ -31,6 +31,7 @@ _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 _PARAMETERS = (
     *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
     *("prompt", "max_age", "login_hint", "code_challenge", "code_challenge_method", "resource"),
+    "hinted_subject",  # of the ID Token hint, which is verified and left behind on arrival
     "target_link_uri",  # where a client of policy ``handoff`` leads its user to in the end
 )
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
@@ -102,6 +103,7 @@ class AuthorizationRequest(NamedTuple):
     prompts: frozenset[str]  # of ``login``, ``consent``, ``select_account``; or ``none`` alone
     max_age: timedelta | None  # of the user's authentication at ``arrived_at``; None for any age
     login_hint: str | None  # what the sign-in page may be filled with
+    hinted_subject: str | None  # the answer may be about this user only; None for whoever it is
     arrived_at: datetime  # the sign-in has ten minutes from then
     parameters: Mapping[str, str]  # what the request was read from
 
@@ -143,6 +145,7 @@ class AuthorizationRequest(NamedTuple):
                 "response_type: not registered for this client", error="unauthorized_client"
             )
         gets_code = response_type == "code"
+        parameters = {name: value for name in _PARAMETERS if (value := read.text(name))}
         scope = _read_scope(read, may_be_without_openid=gets_code)
         if not (gets_code and offline_access):  # OpenID Connect Core 1.0, section 11
             scope -= {"offline_access"}
@@ -156,8 +159,9 @@ class AuthorizationRequest(NamedTuple):
             prompts=_read_prompts(read),
             max_age=read.max_age(),
             login_hint=read.login_hint(),
+            hinted_subject=parameters.get("hinted_subject"),
             arrived_at=now,
-            parameters={name: value for name in _PARAMETERS if (value := read.text(name))},
+            parameters=parameters,
         )
 
     def needs_sign_in(self, user: SignedInUser) -> bool:

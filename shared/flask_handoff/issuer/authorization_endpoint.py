@@ -9,10 +9,12 @@ from flask import request, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
-from flask_handoff.claims import SignedInUser
+from flask_handoff.claims import SignedInUser, UnverifiedToken
 from flask_handoff.errors import (
     AuthorizationExpiredError,
+    AuthorizationRequestError,
     AuthorizationReturnedError,
+    HandoffRejectedError,
     InteractionRequiredError,
 )
 from flask_handoff.profiles import PROFILES
@@ -42,7 +44,7 @@ def authorize() -> Response:
     address = ReturnAddress.read(unverified, issuer.clients)
     try:
         pending = AuthorizationRequest.read(
-            unverified,
+            _with_hinted_subject(unverified),
             address,
             issuer.clock(),
             response_types=issuer.carrier.response_types,
@@ -54,6 +56,30 @@ def authorize() -> Response:
         # A Lax session cookie stays away from a cross-site POST, but comes with this redirect.
         return see_other(resume_url(issuer.carrier.pack(pending)))
     return _answer(pending)
+
+
+def _with_hinted_subject(unverified: UnverifiedParameters) -> UnverifiedParameters:
+    """Put the user whom an ID Token hint names in its place: the token is too long to be carried.
+
+    Raises:
+        AuthorizationReturnedError: It is none of ours, or of a key that is withdrawn. Whom it names
+            cannot be told, so nobody's token may answer it.
+
+    Source: OpenID Connect Core 1.0, sections 3.1.2.1 and 3.1.2.2.
+    """
+    # Who sends the parameter itself gets no more by it than by no hint at all.
+    if "id_token_hint" not in unverified:
+        return unverified
+    hint = ParameterReader(unverified, AuthorizationRequestError).text("id_token_hint")
+    if hint is None:
+        return unverified
+    try:
+        subject = issuer_context().hints.verify(UnverifiedToken(hint)).subject
+    except HandoffRejectedError as error:
+        raise AuthorizationReturnedError(
+            f"id_token_hint: check {error.check}: {error}", error="login_required"
+        ) from error
+    return {**unverified, "hinted_subject": [subject]}
 
 
 def carried_value(unverified: UnverifiedParameters) -> str | None:
@@ -94,6 +120,10 @@ def _grant(pending: AuthorizationRequest) -> Response:
         user = hooks.signed_in_user()
         if user is None or pending.needs_sign_in(user):
             return _ask(pending, hooks.login_endpoint, "login_required")
+        if pending.hinted_subject not in (None, user.subject):
+            raise AuthorizationReturnedError(
+                "another user is signed in than the id_token_hint names", error="login_required"
+            )
         if hooks.consent_endpoint is not None and _needs_consent(pending, user, hooks):
             return _ask(pending, hooks.consent_endpoint, "consent_required")
         granted = hooks.granted_scope(user, client, pending.scope)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Literal
 
-from flask import jsonify, request
+from flask import request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
@@ -22,8 +22,10 @@ from flask_handoff.errors import (
 )
 from flask_handoff.signals import tokens_refused
 from flask_handoff.web import request_id
+from flask_handoff.web.bearer import oauth_error
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, unverified_parameters
+from flask_handoff.web.responses import json_response
 
 from .clients import Client
 from .clients.assertions import Proof
@@ -63,7 +65,7 @@ def answer_client(kind: _Kind, answer: Answer) -> Response:
             return answer(client, read)
 
         reply = _redeemed(proof, grant, issuer.valid_after)
-        response: Response = jsonify(reply())
+        response = json_response(reply())
     except (TokenRequestError, DependencyUnavailableError) as error:
         response = _refuse(kind, error, client)
     response.headers["Pragma"] = "no-cache"  # beside no-store, for caches of HTTP/1.0
@@ -135,15 +137,15 @@ def _refuse(
     )
     description = f"Refused. The log of this server says why: {request_id()}"
     if isinstance(error, DependencyUnavailableError):
-        response = jsonify(error="temporarily_unavailable", error_description=description)
-        response.status_code = 503
+        response = oauth_error(503, error="temporarily_unavailable", error_description=description)
         response.headers["Retry-After"] = "5"  # seconds
         return response
-    response = jsonify(
-        error=error.error, error_description=description if secretive else str(error)
+    unauthenticated = isinstance(error, ClientAuthenticationError)
+    response = oauth_error(
+        401 if unauthenticated else 400,
+        error=error.error,
+        error_description=description if secretive else str(error),
     )
-    response.status_code = 400
-    if isinstance(error, ClientAuthenticationError):
-        response.status_code = 401
+    if unauthenticated:
         response.headers["WWW-Authenticate"] = 'Basic realm="token"'
     return response

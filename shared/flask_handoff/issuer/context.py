@@ -47,7 +47,6 @@ class Logouts(NamedTuple):
 
     end_session: EndSessionHook
     endpoint: str  # of the application's page that asks whether to, and says that it is done
-    hints: IDTokenHintVerifier
     carrier: LogoutCarrier
 
 
@@ -60,6 +59,7 @@ class IssuerContext(NamedTuple):
     keys: IssuerKeys
     minter: TokenMinter
     access_verifier: AccessTokenVerifier  # of those for this issuer itself
+    hints: IDTokenHintVerifier
     carrier: RequestCarrier
     valid_after: ValidAfterRule
     codes: Codes | None  # None: this issuer issues none

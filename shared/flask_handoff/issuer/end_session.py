@@ -55,7 +55,7 @@ def _answer(logouts: Logouts, unverified: UnverifiedParameters) -> Response:
     if carried is not None:
         logout = logouts.carrier.unpack(carried, issuer.clock())
     else:
-        logout = LogoutRequest.read(unverified, issuer.clients, logouts.hints)
+        logout = LogoutRequest.read(unverified, issuer.clients, issuer.hints)
         carried = logouts.carrier.pack(logout, issuer.clock())
     if request.method == "POST":
         # A Lax session cookie stays away from a cross-site POST, but comes with this redirect.

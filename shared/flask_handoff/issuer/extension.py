@@ -170,12 +170,13 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
             keys=keys,
             minter=minter,
             access_verifier=verifier,
+            hints=IDTokenHintVerifier(issuer=config.issuer, keys=keys),
             carrier=RequestCarrier.of(secret_keys, known, codes, refresh_tokens),
             valid_after=valid_after,
             codes=Codes.of(codes, refresh_tokens, self._token_user, valid_after, secret_keys),
             issued=IssuedTokens.of(revoked_tokens, verifier),
             assertions=ClientAssertions.of(config.issuer, replay_store, known, clock),
-            logouts=self._logouts(config.issuer, keys, secret_keys, known),
+            logouts=self._logouts(secret_keys, known),
             clock=clock,
         )
         self._add_endpoints(app, context)
@@ -199,7 +200,8 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
 
         Args:
             client: One with an ``initiate_login_uri``.
-            target: A path at the client; None for the client's own choice.
+            target: A path or a URL at the client; None for the client's own choice. Foreign clients
+                expect a URL.
 
         Raises:
             ValueError: The client has no such address.
@@ -230,14 +232,11 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
         when_complete(app, check_pages)
         guard_endpoints(app, BLUEPRINT, config.base_url, config.internal_hosts, FOR_MACHINES)
 
-    def _logouts(
-        self, issuer: str, keys: IssuerKeys, secret_keys: list[Any], clients: ClientSource
-    ) -> Logouts | None:
+    def _logouts(self, secret_keys: list[Any], clients: ClientSource) -> Logouts | None:
         if self._end_session is None or self._logout_endpoint is None:
             return None
         return Logouts(
             self._end_session,
             self._logout_endpoint,
-            IDTokenHintVerifier(issuer=issuer, keys=keys),
             LogoutCarrier(secret_keys, clients),
         )

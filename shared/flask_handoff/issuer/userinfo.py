@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from flask import jsonify
 from werkzeug.wrappers import Response
 
 from flask_handoff.errors import (
@@ -15,6 +14,7 @@ from flask_handoff.errors import (
 from flask_handoff.tokens.minter import claims_about
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
 from flask_handoff.web.request_guards import check_body
+from flask_handoff.web.responses import json_response
 
 from .codes import Codes
 from .context import issuer_context
@@ -41,5 +41,4 @@ def userinfo() -> Response:
                 raise ended(claims, "it is a service's own, and about no user")
     except (AccessTokenError, HandoffRejectedError, DependencyUnavailableError) as error:
         return refuse(error, realm="userinfo")
-    response: Response = jsonify(sub=claims.subject, **claims_about(user, claims.scope))
-    return response
+    return json_response({"sub": claims.subject, **claims_about(user, claims.scope)})

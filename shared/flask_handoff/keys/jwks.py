@@ -53,15 +53,28 @@ def jwks_entries(unverified_document: bytes) -> list[dict[str, object]]:
     Raises:
         JWKSMalformedError: Not strict JSON, not a JWK Set, or over 16 entries.
     """
+    entries = key_list(unverified_document)
+    objects = [entry for entry in entries if isinstance(entry, dict)]
+    if len(objects) != len(entries):
+        raise JWKSMalformedError("expected a JSON object with a list of keys")
+    if len(objects) > MAXIMUM_JWKS_KEYS:
+        raise JWKSMalformedError(f"the JWK Set has more than {MAXIMUM_JWKS_KEYS} entries")
+    return objects
+
+
+def key_list(unverified_document: bytes) -> list[object]:
+    """Read the list of a JWK Set, whatever is in it.
+
+    Raises:
+        JWKSMalformedError: Not strict JSON, or not a JWK Set.
+    """
     try:
         document = load_strict_json(unverified_document)
     except StrictJSONError as error:
         raise JWKSMalformedError(f"the JWK Set is not strict JSON: {error}") from None
     entries = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    if not isinstance(entries, list):
         raise JWKSMalformedError("expected a JSON object with a list of keys")
-    if len(entries) > MAXIMUM_JWKS_KEYS:
-        raise JWKSMalformedError(f"the JWK Set has more than {MAXIMUM_JWKS_KEYS} entries")
     return entries
 
 

@@ -10,7 +10,8 @@ from typing import Self
 from flask_handoff.errors import ConfigurationError, KeyMaterialError
 from flask_handoff.redaction import shown
 
-from .jwks import jwks_entries, parse_jwks
+from .foreign import parse_foreign_jwks
+from .jwks import key_list, parse_jwks
 from .public_key_file import read_key_file, read_pem
 from .source import FixedKeys
 from .verification_key import VerificationKey, holds_a_secret
@@ -22,11 +23,12 @@ class PinnedKeys(FixedKeys):
     """The issuer's public keys from a file: a ``KeySource`` that needs no network."""
 
     @classmethod
-    def from_file(cls, path: Path) -> Self:
+    def from_file(cls, path: Path, *, foreign: bool = False) -> Self:
         """Read public keys from a file: PEM blocks of the kind ``PUBLIC KEY``, or a JWK Set.
 
         The file has at most 64 KiB. A PEM key is named by its RFC 7638 thumbprint, as
-        ``flask handoff-keys new`` names it.
+        ``flask handoff-keys new`` names it. With *foreign* a JWK Set is read entry by entry, see
+        ``parse_foreign_jwks``.
 
         Raises:
             ConfigurationError: The file cannot be read, holds a private key or no key, or a key
@@ -35,19 +37,20 @@ class PinnedKeys(FixedKeys):
         Source: RFC 7468, section 13 (PEM).
         """
         try:
-            return cls(_read_keys(path))
+            return cls(_read_keys(path, foreign=foreign))
         except OSError as error:
             raise _refusal(path, f"cannot be read: {error.strerror}") from None
         except KeyMaterialError as error:
             raise _refusal(path, f"cannot be used: {error}") from error
 
 
-def _read_keys(path: Path) -> Iterable[VerificationKey]:
+def _read_keys(path: Path, *, foreign: bool) -> Iterable[VerificationKey]:
     unverified_document = read_key_file(path)
     if unverified_document.lstrip().startswith(b"{"):
-        if any(holds_a_secret(jwk) for jwk in jwks_entries(unverified_document)):
+        entries = [jwk for jwk in key_list(unverified_document) if isinstance(jwk, dict)]
+        if any(map(holds_a_secret, entries)):
             raise _private_key_pinned(path, "Keep only the public members")
-        return parse_jwks(unverified_document).values()
+        return (parse_foreign_jwks if foreign else parse_jwks)(unverified_document).values()
     if b"PRIVATE KEY-----" in unverified_document:
         command = f"openssl pkey -in {shlex.quote(shown(path))} -pubout"
         raise _private_key_pinned(path, f"Put there what this prints: {command}")

@@ -39,9 +39,12 @@ class VerificationKey:
     public_key: rsa.RSAPublicKey
 
     def __post_init__(self) -> None:
+        self._check_name()
+        check_strength(self.public_key)
+
+    def _check_name(self) -> None:
         if _KID.fullmatch(self.kid) is None:
             raise KeyUnusableError("the kid is not 1 to 64 letters, digits, dots and dashes")
-        check_strength(self.public_key)
 
     @classmethod
     def from_jwk(cls, unverified_jwk: Mapping[str, object]) -> Self:

@@ -28,7 +28,7 @@ from flask_handoff.return_to import check_return_to
 from flask_handoff.web.cookies import cookie_sent_once, sent_cookies
 
 LIFETIME = timedelta(minutes=10)
-CLOCK_LEEWAY = timedelta(seconds=5)  # one replica begins an attempt, another may finish it
+CLOCK_LEEWAY = timedelta(seconds=60)  # one replica begins an attempt, another may finish it
 MOST_ATTEMPTS = 12  # side by side in one browser
 MOST_CHARACTERS = 6 * 1024  # of all attempts' cookies together
 # Of the cookies that one answer sets and deletes: proxies take no answer whose head is too long.
@@ -81,7 +81,7 @@ class Attempt:
 
         Raises:
             AttemptUnknownError: The value is not of its form, its target is not safe, or it was
-                begun more than ten minutes ago, or over five seconds ahead.
+                begun more than ten minutes ago, or over a minute ahead.
         """
         form = _VALUE.fullmatch(unverified_value)
         if form is None:

@@ -8,10 +8,10 @@ sessions. So at least one of the two sees the other.
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
-from flask import current_app, jsonify
+from flask import current_app
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
@@ -24,15 +24,17 @@ from flask_handoff.errors import (
     SessionEndedError,
 )
 from flask_handoff.signals import logout_accepted, logout_rejected
-from flask_handoff.tokens.one_use import REPLAY_MARGIN
 from flask_handoff.tokens.verification import fit_for_a_log
 from flask_handoff.web import request_id
 from flask_handoff.web.events import report_rejected, send
 from flask_handoff.web.parameters import ParameterReader, unverified_parameters
+from flask_handoff.web.responses import json_response
 
 from .attempts import CLOCK_LEEWAY
 from .attempts import LIFETIME as ATTEMPT_LIFETIME
 from .context import Logouts, ReceiverContext, receiver_context
+
+CLOCK_STEP = timedelta(hours=1)  # by which a clock that is put right may have been ahead
 
 _log = logging.getLogger("flask_handoff")
 
@@ -50,9 +52,7 @@ def backchannel_logout() -> Response:
     except HandoffError as error:
         report_rejected("logout", logout_rejected, error)
         reason = f"Refused. The log of this service says why: {request_id()}"
-        return current_app.make_response(
-            (jsonify(error="invalid_request", error_description=reason), 400)
-        )
+        return json_response({"error": "invalid_request", "error_description": reason}, 400)
     claim, name = logout.named_by
     _log.info(
         "logout accepted: %s=%s iss=%s ended_at=%s request_id=%s",
@@ -83,9 +83,9 @@ def _end_sessions(unverified_token: UnverifiedToken) -> Logout:
     logout = logouts.verifier.verify(unverified_token)
     # Whatever the issuer's dates say, a token is accepted only while its browser's attempt lives.
     profile = receiver.verifier.profile
-    redeemable = max(profile.maximum_lifetime + profile.leeway, ATTEMPT_LIFETIME + CLOCK_LEEWAY)
+    redeemable = max(profile.accepted_for + profile.leeway, ATTEMPT_LIFETIME + CLOCK_LEEWAY)
     now = logouts.verifier.clock()
-    until = now + redeemable + REPLAY_MARGIN
+    until = now + redeemable + CLOCK_STEP
     logouts.store.note_logout(logout, expires_at=int(until.timestamp()), now=int(now.timestamp()))
     try:
         logouts.end_sessions(logout)

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from flask import request, url_for
+from flask import url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import Arrival, UnverifiedToken
@@ -20,6 +20,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.signals import handoff_accepted
 from flask_handoff.tokens.handoff_verifier import HandoffVerification
+from flask_handoff.web.current import this_request
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, sent_values, unverified_parameters
 from flask_handoff.web.responses import post_page
@@ -42,7 +43,7 @@ def callback() -> Response:
     config = receiver_context().config
     with _leaked_token_invalidated():
         fields = _read_fields(config)
-        if request.method == "POST":
+        if this_request().method == "POST":
             # The Lax cookie stays away from SERVER1's POST, but comes with our own.
             return post_page(url_for(".finish"), fields)
         token = fields.get("id_token", "")
@@ -73,7 +74,8 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
         raise RequestMalformedError("state: missing")
     if "iss" not in given and config.policy == "handoff":
         raise RequestMalformedError("iss: missing")
-    if any(len(value) > _LONGEST_FIELD for value in given.values()):
+    longest = config.profile.maximum_length
+    if any(len(value) > longest for value in given.values()):
         raise RequestMalformedError("a parameter is too long")
     # Nothing is refused for these: one is for the log, one for the link of an error page.
     for name in ("error_description", "target_link_uri"):
@@ -104,6 +106,7 @@ def _judge(fields: Mapping[str, str]) -> Response:
             nonce=attempt.nonce,
             authenticated_after=attempt.authenticated_after,
             remember_until=attempt.ends_at,
+            begun_at=attempt.started_at,
         )
         handle = _arrive(receiver, case, attempt.target, token_sha256)
         send(handoff_accepted, claims=case.claims, handle=handle)
@@ -114,7 +117,7 @@ def _judge(fields: Mapping[str, str]) -> Response:
         return lead_on(receiver.config, receiver.config.default_target) if is_here else page
     response = lead_on(receiver.config, attempt.target)
     receiver.attempts.forget(response, attempt)
-    receiver.landings.note(request, response)
+    receiver.landings.note(this_request(), response)
     return response
 
 
@@ -168,6 +171,6 @@ def _has_live_attempt(receiver: ReceiverContext, unverified_states: Sequence[str
 
 def _find_attempt(receiver: ReceiverContext, unverified_state: str) -> Attempt | None:
     try:
-        return receiver.attempts.find(request, unverified_state)
+        return receiver.attempts.find(this_request(), unverified_state)
     except AttemptUnknownError:
         return None

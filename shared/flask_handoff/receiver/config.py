@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask
 
 from flask_handoff.addresses import with_parameters
-from flask_handoff.profiles import PROFILES, RESPONSE_MODES
-from flask_handoff.settings import RECEIVER_SETTINGS, SettingReader
+from flask_handoff.errors import ConfigurationError
+from flask_handoff.profiles import PROFILES, RESPONSE_MODES, TokenProfile
+from flask_handoff.settings import RECEIVER_SETTINGS, SettingReader, check_public_url
 from flask_handoff.web.service_config import ServiceConfig
+
+_MOST_BACKDATED = timedelta(minutes=10)
+# What requests ask: of a parameter that comes twice, nobody knows which one counts.
+_ASKED = frozenset(
+    {"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"}
+    | {"prompt", "max_age", "login_hint", "target_link_uri"}
+)
+_ASKED_AT_THE_END = frozenset({"client_id", "logout_hint", "post_logout_redirect_uri", "state"})
 
 
 class ReceiverConfig(ServiceConfig):
@@ -25,16 +38,17 @@ class ReceiverConfig(ServiceConfig):
         self.client_id = read.text("HANDOFF_CLIENT_ID")
         self.response_mode = read.choice("HANDOFF_RESPONSE_MODE", RESPONSE_MODES)
         self.scope = read.scope("HANDOFF_SCOPE")
-        self.policy = read.choice("HANDOFF_POLICY", PROFILES)
-        self.authorization_endpoint = read.url(
-            "HANDOFF_AUTHORIZATION_ENDPOINT", default=f"{self.issuer.rstrip('/')}/authorize"
+        self.profile = self._profile(read)
+        self.default_scope = read.scopes("HANDOFF_DEFAULT_SCOPE")
+        self._check_is_of_a_foreign_issuer("HANDOFF_DEFAULT_SCOPE", self.default_scope)
+        self.authorization_endpoint = self._endpoint(
+            read, "HANDOFF_AUTHORIZATION_ENDPOINT", "/authorize", _ASKED
         )
-        self.end_session_endpoint = read.url(
-            "HANDOFF_END_SESSION_ENDPOINT", default=f"{self.issuer.rstrip('/')}/end-session"
+        self.end_session_endpoint = self._endpoint(
+            read, "HANDOFF_END_SESSION_ENDPOINT", "/end-session", _ASKED_AT_THE_END
         )
         self.default_target = self.site_path(read.target("HANDOFF_DEFAULT_TARGET"))
         self.max_age = read.seconds("HANDOFF_MAX_AGE")
-        self.leeway = read.leeway("HANDOFF_LEEWAY")
         self.landing = read.choice("HANDOFF_LANDING", ("redirect", "refresh"))
         self.attempt_cookie = read.cookie_prefix("HANDOFF_ATTEMPT_COOKIE")
         self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")
@@ -47,6 +61,38 @@ class ReceiverConfig(ServiceConfig):
         self.authorization_requests = {
             mode: self._authorization_request(mode) for mode in {self.response_mode, "form_post"}
         }
+
+    def _endpoint(self, read: SettingReader, name: str, path: str, added: Set[str]) -> str:
+        """Read an address that a browser is sent to; a query of its own is kept.
+
+        Source: RFC 6749, section 3.1.
+        """
+        url = read.text(name, default=f"{self.issuer.rstrip('/')}{path}")
+        check_public_url(url, setting=name)
+        twice = parse_qs(urlsplit(url).query, keep_blank_values=True).keys() & added
+        if twice:
+            raise ConfigurationError(
+                f"{name} has a query with {', '.join(sorted(twice))}, which is added to it.",
+                "Leave that out of the query.",
+            )
+        return url.rstrip("?&")
+
+    def _profile(self, read: SettingReader) -> TokenProfile:
+        backdating = read.seconds("HANDOFF_BACKDATING") or timedelta(0)
+        self._check_is_of_a_foreign_issuer("HANDOFF_BACKDATING", backdating)
+        if backdating > _MOST_BACKDATED:
+            raise ConfigurationError(
+                "HANDOFF_BACKDATING must be a number of seconds, 600 at most.", "For example: 300."
+            )
+        leeway = read.leeway("HANDOFF_LEEWAY")
+        return replace(PROFILES[self.policy], leeway=leeway, backdating=backdating)
+
+    def _check_is_of_a_foreign_issuer(self, name: str, value: object) -> None:
+        if value and not PROFILES[self.policy].foreign:
+            raise ConfigurationError(
+                f"{name} is of no use with HANDOFF_POLICY={self.policy}.",
+                "Leave it out, or set HANDOFF_POLICY=oidc for a foreign OpenID Provider.",
+            )
 
     def _authorization_request(self, response_mode: str) -> str:
         parameters = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Flask, request, url_for
+from flask import Blueprint, Flask, url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import with_parameters
@@ -18,11 +18,12 @@ from flask_handoff.errors import (
     HandoffRejectedError,
 )
 from flask_handoff.keys import JWKSClient, KeySource
-from flask_handoff.profiles import LOGOUT_PROFILES, PROFILES
+from flask_handoff.profiles import LOGOUT_PROFILES
 from flask_handoff.return_to import check_return_to
 from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
 from flask_handoff.tokens.explain import explain
+from flask_handoff.web.current import this_request
 from flask_handoff.web.parameters import unverified_parameters
 from flask_handoff.web.registration import register_endpoints
 from flask_handoff.web.request_guards import guard_endpoints
@@ -112,7 +113,8 @@ class HandoffReceiver:
         logouts = self._logouts(config, replay_store, expected)
         verifier = TokenVerifier(
             **expected,
-            profile=replace(PROFILES[config.policy], leeway=config.leeway),
+            profile=config.profile,
+            default_scope=config.default_scope,
             logout_store=None if logouts is None else logouts.store,
         )
         secure = config.base_url.startswith("https://")
@@ -204,12 +206,15 @@ class HandoffReceiver:
 
         Raises:
             JWKSUnavailableError: No usable key is held and none can be fetched.
-            ReplayStoreUnavailableError: The store is out of reach.
+            ReplayStoreUnavailableError: The store is out of reach, or no token can be claimed.
+            IssuerClockError: The clocks differ by more than the leeway.
         """
         receiver = receiver_context()
         receiver.verifier.keys.ready()
         receiver.verifier.replay_store.ready()
         receiver.leaked_tokens.catch_up()
+        if isinstance(keys := receiver.verifier.keys, JWKSClient):
+            keys.check_clock(receiver.verifier.profile.leeway)
 
     def explain(self, unverified_token: UnverifiedToken) -> Explanation:
         """Say what each check makes of a token that arrives here. Nothing is spent.
@@ -238,7 +243,7 @@ class HandoffReceiver:
                 "Use SQLReplayStore, or leave out end_sessions.",
             )
         profile = LOGOUT_PROFILES[config.policy]
-        profile = replace(profile, leeway=max(profile.leeway, config.leeway))
+        profile = replace(profile, leeway=max(profile.leeway, config.profile.leeway))
         verifier = LogoutTokenVerifier(**expected, profile=profile)
         return Logouts(verifier, store, self._end_sessions)
 
@@ -262,7 +267,7 @@ def _blueprint(url_prefix: str, *, listens: bool) -> Blueprint:
 
 
 def _login() -> Response:
-    receiver = receiver_context()
+    receiver, request = receiver_context(), this_request()
     login = LoginRequest.read(unverified_parameters(), receiver.config)
     if not is_navigation(request):
         return not_a_navigation(login.target)

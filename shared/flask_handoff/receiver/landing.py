@@ -11,11 +11,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from flask import Request, request
+from flask import Request
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import Clock
 from flask_handoff.web.cookies import cookie_sent_once
+from flask_handoff.web.current import this_request
 from flask_handoff.web.responses import landing_page, see_other
 
 from .config import ReceiverConfig
@@ -30,7 +31,7 @@ def lead_on(config: ReceiverConfig, url: str) -> Response:
     """Lead the browser on to an address of this site, from where SERVER1 sent it back to."""
     # A redirect from /sso/finish would be held against form-action of the page that posts there,
     # as would each redirect of the application behind it.
-    if request.method == "POST" or config.landing == "refresh":
+    if this_request().method == "POST" or config.landing == "refresh":
         return landing_page(url)
     return see_other(url)
 

@@ -9,7 +9,7 @@ from flask_handoff.claims import UnverifiedToken
 from flask_handoff.errors import DependencyUnavailableError, HandoffRejectedError
 from flask_handoff.tokens import TokenVerifier
 
-MOST_KEPT = 1000  # tokens that wait to be invalidated: 4 MB at most
+MOST_KEPT = 1000  # tokens that wait to be invalidated: 4 MB at most, 12 of a foreign issuer
 
 
 class LeakedTokens:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from flask import request, url_for
+from flask import url_for
 from werkzeug.wrappers import Response
 
 from flask_handoff.errors import (
@@ -20,6 +20,7 @@ from flask_handoff.errors import (
     TokenNotYetValidError,
 )
 from flask_handoff.signals import handoff_rejected
+from flask_handoff.web.current import this_request
 from flask_handoff.web.events import report_rejected
 from flask_handoff.web.responses import error_page, unavailable_page
 
@@ -29,17 +30,43 @@ from .landing import MOST_LANDINGS, lead_on
 from .wanted_target import wanted_target
 
 _NOT_ACCEPTED = "The sign-in server did not accept the request of this service."
+_ASKS_FIRST = "The sign-in server has to ask you something first."
 _ERROR_SENTENCES = {
     "access_denied": "The sign-in server did not let you in: your account has no access to this "
     "service, or you did not agree. See there what is missing, or ask its operator.",
     "login_required": "You are not signed in at the sign-in server.",
-    "interaction_required": "The sign-in server has to ask you something first.",
+    "interaction_required": _ASKS_FIRST,
+    "consent_required": _ASKS_FIRST,
+    "account_selection_required": _ASKS_FIRST,
     "temporarily_unavailable": "The sign-in server cannot answer just now.",
     "server_error": "The sign-in server could not answer.",
     "invalid_request": _NOT_ACCEPTED,
     "invalid_scope": _NOT_ACCEPTED,
     "unauthorized_client": _NOT_ACCEPTED,
     "unsupported_response_type": _NOT_ACCEPTED,
+    "unsupported_response_mode": _NOT_ACCEPTED,
+}
+_ERROR_OF_ITS_OWN = (
+    "The sign-in server answered with an error of its own. If that happens again, tell whoever "
+    "runs this service: its log says which one."
+)
+# For the log: what to compare with the registration at the issuer.
+_SETTINGS_BY_ERROR = {
+    "invalid_request": "HANDOFF_CLIENT_ID, HANDOFF_BASE_URL and HANDOFF_RESPONSE_MODE",
+    "invalid_scope": "HANDOFF_SCOPE",
+    "unauthorized_client": "HANDOFF_CLIENT_ID, and that it may ask for an id_token there",
+    "unsupported_response_type": "that HANDOFF_CLIENT_ID may ask for an id_token there",
+    "unsupported_response_mode": "HANDOFF_RESPONSE_MODE",
+}
+_SETTINGS_BY_CHECK = {
+    "header": "HANDOFF_POLICY, and the algorithm by which the issuer signs",
+    "key": "HANDOFF_JWKS_URI, or the file of HANDOFF_PINNED_KEYS",
+    "signature": "HANDOFF_JWKS_URI, or the file of HANDOFF_PINNED_KEYS",
+    "required_claims": "HANDOFF_POLICY, and what the issuer puts into its tokens",
+    "issuer": "HANDOFF_ISSUER",
+    "response_issuer": "HANDOFF_ISSUER",
+    "audience": "HANDOFF_CLIENT_ID",
+    "lifetime": "HANDOFF_POLICY",
 }
 _USUAL_CAUSES = (
     "the browser was signed in twice within seconds, and live_session() finds no session; usual "
@@ -76,8 +103,11 @@ def failed(
     if unverified_description:
         said += f": {_quoted(unverified_description)}"
     error = AuthorizationFailedError(f"the issuer answered with {said}", error=known)
-    report_rejected("handoff", handoff_rejected, error)
-    response = _not_confirmed(receiver, attempt, unverified_error) or _denied(attempt, known)
+    report_rejected(
+        "handoff", handoff_rejected, error, compare=_SETTINGS_BY_ERROR.get(unverified_error)
+    )
+    sentence = _ERROR_SENTENCES.get(unverified_error, _ERROR_OF_ITS_OWN)
+    response = _not_confirmed(receiver, attempt, unverified_error) or _denied(attempt, sentence)
     receiver.attempts.forget(response, attempt)
     return response
 
@@ -102,12 +132,12 @@ def _not_confirmed(
     return lead_on(receiver.config, receiver.not_confirmed(attempt.target))
 
 
-def _denied(attempt: Attempt, known: str) -> Response:
+def _denied(attempt: Attempt, sentence: str) -> Response:
     return error_page(
         "handoff/denied.html",
         403,
         title="You are not signed in here",
-        sentence=_ERROR_SENTENCES[known],
+        sentence=sentence,
         again_url=url_for(".login", target_link_uri=attempt.target),
         again_label="Try again",
     )
@@ -116,7 +146,12 @@ def _denied(attempt: Attempt, known: str) -> Response:
 def rejected(error: HandoffRejectedError, attempt: Attempt | None = None) -> Response:
     """Answer a handoff that is refused. Its attempt, where it has one, is forgotten."""
     error = _told_by_the_clock(error, attempt)
-    report_rejected("handoff", handoff_rejected, error)
+    report_rejected(
+        "handoff",
+        handoff_rejected,
+        error,
+        compare=_SETTINGS_BY_CHECK.get(error.check or error.code),
+    )
     malformed = isinstance(error, RequestMalformedError)
     # One page for every fault that a stranger can make: which check failed, the log says.
     response = error_page(
@@ -156,7 +191,10 @@ def _reason(error: HandoffRejectedError) -> str:
             "The clocks of this service and of the sign-in server differ too much. To start again "
             "helps only once they are set. Tell whoever runs this service."
         )
-    return "This sign-in is too old, was used before, or was begun in another browser."
+    return (
+        "This sign-in was not accepted. Start again from here. If that does not help, tell whoever "
+        "runs this service: its log says why, under the reference below."
+    )
 
 
 def not_a_navigation(target: str) -> Response:
@@ -182,7 +220,8 @@ def session_not_kept(receiver: ReceiverContext, target: str) -> Response | None:
 
     It ends a loop that no browser ends: not every step of it is a redirect.
     """
-    if receiver.landings.count(request) < MOST_LANDINGS or receiver.live_session() is not None:
+    landings = receiver.landings.count(this_request())
+    if landings < MOST_LANDINGS or receiver.live_session() is not None:
         return None
     report_rejected("handoff", handoff_rejected, SessionNotKeptError(_USUAL_CAUSES))
     response = error_page(

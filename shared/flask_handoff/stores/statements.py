@@ -84,7 +84,12 @@ class _Compiled:
             sent[name] = convert(sent[name])
         if self._order is not None:
             sent = [sent[name] for name in self._order]
-        return [self._made(found) for found in self._execute(connection, sent)]
+        found = self._execute(connection, sent)
+        if self._row is None or not found:
+            return []
+        if self._outgoing:
+            found = [self._converted(each) for each in found]
+        return [self._row(*each) for each in found]
 
     def _execute(self, connection: Connection, sent: Any) -> Sequence[Any]:
         lent: Any = connection.connection
@@ -104,9 +109,8 @@ class _Compiled:
                 dialect=connection.dialect,
             ) from error
 
-    def _made(self, found: Sequence[Any]) -> Any:
-        if self._outgoing:
-            found = list(found)
-            for index, convert in self._outgoing:
-                found[index] = convert(found[index])
-        return self._row(*found)  # type: ignore[misc]
+    def _converted(self, found: Sequence[Any]) -> Sequence[Any]:
+        row = list(found)
+        for index, convert in self._outgoing:
+            row[index] = convert(row[index])
+        return row

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
 
 from flask_handoff.claims import AccessClaims, Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import TokenClaimError
@@ -16,6 +14,7 @@ from . import verification
 from .claim_reader import ClaimReader
 from .genuine_tokens import GenuineTokens
 from .verification import (
+    Checks,
     Verification,
     Verifier,
     check_audience,
@@ -113,7 +112,7 @@ class AccessTokenVerifier(Verifier):
 
     default_profile = ACCESS
     verification_class = AccessVerification
-    checks: ClassVar[Sequence[Callable[[Any], None]]] = (
+    checks: Checks = (
         check_form,
         check_header,
         check_key,

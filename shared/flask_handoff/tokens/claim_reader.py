@@ -6,19 +6,17 @@ A good signature says who wrote a claim, not that it is well formed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from flask_handoff.claim_texts import LONGEST_TEXT, is_name, is_text
 from flask_handoff.errors import TokenClaimError
 from flask_handoff.profiles import LONGEST_SCOPE, SCOPE
 
 LATEST_DATE = 253_402_300_799  # seconds since 1970: the end of the year 9999, datetime's last
-LONGEST_TEXT = 255  # characters
 
 _JWT_ID = re.compile(r"[A-Za-z0-9_-]{22,64}", re.ASCII)
-# Controls, line ends, and the marks that turn the direction of the text behind them.
-_NEVER_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class ClaimReader:
@@ -37,13 +35,7 @@ class ClaimReader:
         value = self._payload.get(claim)
         if value is None:
             return None
-        # Control characters forge log lines; spaces at the ends make two subjects look alike.
-        if (
-            type(value) is not str
-            or not 1 <= len(value) <= longest
-            or not value.isprintable()
-            or " " in (value[0], value[-1])
-        ):
+        if not is_text(value, longest):
             raise not_of_its_form(claim, f"printable text of 1 to {longest} characters")
         return value
 
@@ -70,18 +62,11 @@ class ClaimReader:
         return frozenset(value.split(" "))
 
     def name(self, claim: str) -> str | None:
-        """Return a claim that is only ever shown to people, None when it is absent.
-
-        Names need more than ``text`` allows: the wide space of Japanese, the joiners of Persian.
-        """
+        """Return a claim that is only ever shown to people, None when it is absent."""
         value = self._payload.get(claim)
         if value is None:
             return None
-        if (
-            type(value) is not str
-            or not 1 <= len(value) <= LONGEST_TEXT
-            or _NEVER_IN_A_NAME.search(value)
-        ):
+        if not is_name(value):
             raise not_of_its_form(claim, f"a name of 1 to {LONGEST_TEXT} characters")
         return value
 
@@ -124,6 +109,27 @@ class FractionalDates(ClaimReader):
         if type(value) is float and 0 < value <= LATEST_DATE:
             return value
         return super().seconds(claim)
+
+
+_T = TypeVar("_T")
+
+
+class ForeignClaims(FractionalDates):
+    """Reads the claims of a foreign issuer, of which some can be left out."""
+
+    def __init__(self, payload: Mapping[str, Any]) -> None:
+        super().__init__(payload)
+        self.left_out: list[str] = []  # by name: what was not of its form
+
+    def if_well_formed(self, claim: str, read: Callable[[str], _T]) -> _T | None:
+        """Return what *read* reads of a claim; None, and a note, where it is not of its form."""
+        if self._payload.get(claim) is None:
+            return None
+        try:
+            return read(claim)
+        except TokenClaimError:
+            self.left_out.append(claim)
+            return None
 
 
 def missing(claim: str) -> TokenClaimError:

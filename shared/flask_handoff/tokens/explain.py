@@ -19,6 +19,8 @@ from flask_handoff.errors import (
     JWKSUnavailableError,
 )
 from flask_handoff.keys import KeySource, utc
+from flask_handoff.profiles import UNBOUNDED, TokenProfile
+from flask_handoff.redaction import as_log_field
 
 from .claim_reader import LATEST_DATE
 from .kinds import kind_of
@@ -34,6 +36,7 @@ LONGEST_SHOWN = 100  # characters of one value
 
 _LEFT_TO_OTHERS: Mapping[str, str] = {
     "one_use": "not claimed: explaining spends nothing",
+    "transaction": "not checked here: only that browser knows when it began",
     "browser": "not checked here: only the browser that began it can tell",
     "authentication": "not checked here: only that browser knows whether it was asked for",
 }
@@ -102,12 +105,12 @@ def explain(verifier: Verifier, unverified_token: UnverifiedToken) -> Explanatio
         expected={
             "issuer": _shown(verifier.issuer),
             "audience": _shown(verifier.audience),
-            "kind": f"{verifier.profile.name}, at most {verifier.maximum_lifetime:.0f} s long",
+            "kind": _describe_kind(verifier.profile),
             "keys": keys,
             "this clock": f"{utc(now)}, {verifier.leeway:.0f} s of difference are allowed",
             "issuer's clock": _describe_clock(verifier.keys),
         },
-        said=dict(_say(header, payload, now)),
+        said=dict(_say(header, payload, now, fractions=verifier.profile.foreign)),
         is_genuine=case.is_genuine,
         kind=kind_of(header, payload, verifier.profile),
         expected_kind=verifier.profile.name,
@@ -135,13 +138,21 @@ def _run_checks(verifier: Verifier, case: Verification) -> Iterator[CheckResult]
                 yield CheckResult(name, "ok", question=question)
 
 
+def _describe_kind(profile: TokenProfile) -> str:
+    longest = f"at most {profile.maximum_lifetime.total_seconds():.0f} s long"
+    if profile.maximum_lifetime == UNBOUNDED:
+        longest = f"at most {profile.accepted_for.total_seconds():.0f} s old"
+    return f"{profile.name}, {longest}"
+
+
 def _describe_keys(keys: KeySource) -> str:
     try:
         keys.ready()
     except JWKSUnavailableError as error:
         return f"none: {_shown(str(error), longest=300)}"
     kids = getattr(keys, "kids", None)
-    return ", ".join(sorted(kids)) if kids else "held, but this source of keys does not list them"
+    names = sorted(map(as_log_field, kids or ()))
+    return ", ".join(names) if names else "held, but this source of keys does not list them"
 
 
 def _describe_clock(keys: KeySource) -> str:
@@ -166,19 +177,24 @@ def _read(case: Verification) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def _say(
-    header: Mapping[str, Any], payload: Mapping[str, Any], now: datetime
+    header: Mapping[str, Any], payload: Mapping[str, Any], now: datetime, *, fractions: bool
 ) -> Iterator[tuple[str, str]]:
     yield from ((name, _shown(header[name])) for name in SHOWN_HEADER if name in header)
     for name in (name for name in SHOWN_CLAIMS if name in payload):
         value = payload[name]
-        yield name, _relative(name, value, now) if name in ("iat", "exp") else _shown(value)
+        if name not in ("iat", "exp"):
+            yield name, _shown(value)
+        elif type(value) is float and not fractions:
+            yield name, f"{_shown(value)} (not a date)"
+        else:
+            yield name, _relative(name, value, now)
     others = sorted(payload.keys() - set(SHOWN_CLAIMS))
     if others:
         yield "also", _shown(", ".join(others), longest=300)
 
 
 def _relative(name: str, value: object, now: datetime) -> str:
-    if type(value) is not int or not 0 < value <= LATEST_DATE:
+    if not isinstance(value, int | float) or value is True or not 0 < value <= LATEST_DATE:
         return f"{_shown(value)} (not a date)"
     instant = datetime.fromtimestamp(value, UTC)
     seconds = round((now - instant).total_seconds())

@@ -9,8 +9,9 @@ import hmac
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import cast
 
-from flask_handoff.claims import HandoffClaims, UnverifiedToken
+from flask_handoff.claims import Clock, HandoffClaims, UnverifiedToken, system_clock
 from flask_handoff.errors import (
     AttemptUnknownError,
     TokenClaimError,
@@ -18,12 +19,15 @@ from flask_handoff.errors import (
     TokenNotYetValidError,
     TokenReplayedError,
 )
-from flask_handoff.profiles import HANDOFF, NONCE
+from flask_handoff.keys import KeySource
+from flask_handoff.profiles import HANDOFF, NONCE, TokenProfile
+from flask_handoff.stores import LogoutStore, ReplayStore
 
-from . import verification
+from . import id_token, verification
 from .claim_reader import ClaimReader, missing
+from .foreign import FOREIGN_UP_TO_THE_CLAIMS
 from .one_use import OneUseVerification, OneUseVerifier
-from .verification import UP_TO_THE_CLAIMS, check_begun, check_lifetime, run_checks
+from .verification import UP_TO_THE_CLAIMS, Checks, check_begun, check_lifetime, run_checks
 
 _SOON = timedelta(minutes=15)  # no browser waits longer for the token that it has asked for
 
@@ -32,9 +36,12 @@ _SOON = timedelta(minutes=15)  # no browser waits longer for the token that it h
 class HandoffVerification(OneUseVerification):
     """One handoff token on its way through the checks; see ``TokenVerifier.verify``."""
 
+    expected: TokenVerifier
+
     nonce: str | None = None
     authenticated_after: datetime | None = None
     remember_until: datetime | None = None
+    begun_at: datetime | None = None
 
     claims: HandoffClaims = field(init=False)
 
@@ -80,12 +87,10 @@ def check_session(case: HandoffVerification) -> None:
 
 def check_one_use(case: HandoffVerification) -> None:
     """Was it never used before?"""
-    if case.claims.jwt_id is not None:
-        case.claim(case.claims.jwt_id)
-        return
-    # A foreign issuer's token without an identifier is known by its nonce, used once too.
-    until = case.remember_until.timestamp() if case.remember_until else 0
-    case.claim(f"nonce:{case.claims.nonce}", at_least_until=until)
+    if case.expected.profile.foreign:
+        id_token.claim_use(case)
+    else:
+        case.claim(cast(str, case.claims.jwt_id))  # required
 
 
 def check_browser(case: HandoffVerification) -> None:
@@ -114,6 +119,21 @@ def check_authentication(case: HandoffVerification) -> None:
         )
 
 
+_FOREIGN_INSPECTIONS = (
+    *FOREIGN_UP_TO_THE_CLAIMS,
+    id_token.check_claims,
+    id_token.check_lifetime,
+    id_token.check_time,
+)
+_FOREIGN_REDEMPTIONS = (
+    check_session,
+    check_one_use,
+    check_browser,
+    id_token.check_transaction,
+    check_authentication,
+)
+
+
 class TokenVerifier(OneUseVerifier):
     """Turns a token from outside into claims, once, or raises.
 
@@ -125,14 +145,41 @@ class TokenVerifier(OneUseVerifier):
         profile: ``HANDOFF``, or ``OIDC`` for a foreign issuer.
         logout_store: Remembers which of the issuer's sessions have ended; None where the receiver
             is not notified.
+        default_scope: What a foreign issuer's token is worth that names no scope.
     """
 
     default_profile = HANDOFF
     verification_class = HandoffVerification
-    inspections = (*UP_TO_THE_CLAIMS, check_claims, check_lifetime, check_time)
+    inspections: Checks = (*UP_TO_THE_CLAIMS, check_claims, check_lifetime, check_time)
     # What this browser asked for comes last: a genuine token in the wrong browser is spent first.
-    redemptions = (check_session, check_one_use, check_browser, check_authentication)
-    checks = inspections + redemptions
+    redemptions: Checks = (check_session, check_one_use, check_browser, check_authentication)
+    checks: Checks = (*inspections, *redemptions)
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        keys: KeySource,
+        replay_store: ReplayStore,
+        profile: TokenProfile | None = None,
+        clock: Clock = system_clock,
+        logout_store: LogoutStore | None = None,
+        default_scope: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(
+            issuer=issuer,
+            audience=audience,
+            keys=keys,
+            replay_store=replay_store,
+            profile=profile,
+            clock=clock,
+            logout_store=logout_store,
+        )
+        self.default_scope = default_scope
+        if self.profile.foreign:
+            self.inspections, self.redemptions = _FOREIGN_INSPECTIONS, _FOREIGN_REDEMPTIONS
+            self.checks = (*self.inspections, *self.redemptions)
 
     def verify(
         self,
@@ -141,17 +188,20 @@ class TokenVerifier(OneUseVerifier):
         nonce: str | None,
         authenticated_after: datetime | None = None,
         remember_until: datetime | None = None,
+        begun_at: datetime | None = None,
     ) -> HandoffClaims:
         """Check the token completely, claim it, and return what it proves.
 
         It is ``inspect``, then ``redeem``.
 
         Args:
-            unverified_token: Compact JWS as it came from the browser, at most 4,096 characters.
+            unverified_token: Compact JWS as it came from the browser, at most 4,096 characters; of
+                a foreign issuer 12,288.
             nonce: What this browser's attempt is bound to; None when it has no attempt, and then
                 nothing is ever accepted.
             authenticated_after: The user must have signed in at the issuer after this instant.
-            remember_until: A token without ``jti`` is remembered until then at least.
+            remember_until: A foreign issuer's token is remembered until then at least.
+            begun_at: When this browser's attempt began; a foreign issuer's token may not be older.
 
         Raises:
             HandoffRejectedError, DependencyUnavailableError: As these two do.
@@ -161,6 +211,7 @@ class TokenVerifier(OneUseVerifier):
             nonce=nonce,
             authenticated_after=authenticated_after,
             remember_until=remember_until,
+            begun_at=begun_at,
         )
         return self.redeem(case)
 
@@ -171,6 +222,7 @@ class TokenVerifier(OneUseVerifier):
         nonce: str | None,
         authenticated_after: datetime | None = None,
         remember_until: datetime | None = None,
+        begun_at: datetime | None = None,
     ) -> HandoffVerification:
         """Check that the token is genuine, meant for this receiver, and of this time.
 
@@ -191,7 +243,7 @@ class TokenVerifier(OneUseVerifier):
         OpenID Connect Core 1.0, section 3.1.3.7.
         """
         case = HandoffVerification(
-            self, unverified_token, nonce, authenticated_after, remember_until
+            self, unverified_token, nonce, authenticated_after, remember_until, begun_at
         )
         try:
             run_checks(case, self.inspections)

@@ -28,6 +28,7 @@ class IDTokenHint(NamedTuple):
     """What is left of an ID Token whose time may be over."""
 
     client_id: str  # its audience
+    subject: str
     session_id: str
 
 
@@ -41,7 +42,9 @@ class HintVerification(Verification):
 def check_claims(case: HintVerification) -> None:
     """Is each claim of its type and form?"""
     read = ClaimReader(case.payload)
-    case.hint = IDTokenHint(read.required_text("aud"), read.required_text("sid"))
+    case.hint = IDTokenHint(
+        read.required_text("aud"), read.required_text("sub"), read.required_text("sid")
+    )
 
 
 class IDTokenHintVerifier(Verifier):

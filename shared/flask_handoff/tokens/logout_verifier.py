@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from flask_handoff.claims import Logout, UnverifiedToken
+from flask_handoff.claims import Clock, Logout, UnverifiedToken, system_clock
 from flask_handoff.errors import TokenClaimError
-from flask_handoff.profiles import HANDOFF, LOGOUT, LOGOUT_EVENT
+from flask_handoff.keys import KeySource
+from flask_handoff.profiles import HANDOFF, LOGOUT, LOGOUT_EVENT, TokenProfile
+from flask_handoff.stores import ReplayStore
 
-from .claim_reader import ClaimReader, not_of_its_form
+from .claim_reader import FractionalDates, not_of_its_form
+from .foreign import FOREIGN_UP_TO_THE_CLAIMS
 from .one_use import OneUseVerification, OneUseVerifier
-from .verification import UP_TO_THE_CLAIMS, check_lifetime, check_time, run_checks
+from .verification import UP_TO_THE_CLAIMS, Checks, check_lifetime, check_time, run_checks
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -19,6 +22,13 @@ class LogoutVerification(OneUseVerification):
     """One logout token on its way through the checks."""
 
     logout: Logout = field(init=False)
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class ForeignLogoutVerification(LogoutVerification):
+    """One of a foreign issuer, which may write fractions of a second."""
+
+    claim_reader = FractionalDates
 
 
 def check_no_nonce(case: LogoutVerification) -> None:
@@ -37,7 +47,7 @@ def check_event(case: LogoutVerification) -> None:
 
 def check_claims(case: LogoutVerification) -> None:
     """Is each claim of its type and form?"""
-    read = ClaimReader(case.payload)
+    read = case.claim_reader(case.payload)
     read.jwt_id(strict=case.expected.profile.strict_jwt_id)
     subject, session_id = read.text("sub"), read.text("sid")
     if subject is None and session_id is None:
@@ -60,6 +70,16 @@ def check_one_use(case: LogoutVerification) -> None:
     case.claim(case.payload["jti"])
 
 
+_OF_A_LOGOUT = (
+    check_no_nonce,
+    check_event,
+    check_claims,
+    check_lifetime,
+    check_time,
+    check_one_use,
+)
+
+
 class LogoutTokenVerifier(OneUseVerifier):
     """Turns a logout token from outside into what it proves, once, or raises.
 
@@ -69,26 +89,40 @@ class LogoutTokenVerifier(OneUseVerifier):
 
     default_profile = LOGOUT
     verification_class = LogoutVerification
-    checks = (
-        *UP_TO_THE_CLAIMS,
-        check_no_nonce,
-        check_event,
-        check_claims,
-        check_lifetime,
-        check_time,
-        check_one_use,
-    )
+    checks: Checks = (*UP_TO_THE_CLAIMS, *_OF_A_LOGOUT)
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str,
+        keys: KeySource,
+        replay_store: ReplayStore,
+        profile: TokenProfile | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        super().__init__(
+            issuer=issuer,
+            audience=audience,
+            keys=keys,
+            replay_store=replay_store,
+            profile=profile,
+            clock=clock,
+        )
+        if self.profile.foreign:
+            self.verification_class = ForeignLogoutVerification
+            self.checks = (*FOREIGN_UP_TO_THE_CLAIMS, *_OF_A_LOGOUT)
 
     def verify(self, unverified_token: UnverifiedToken) -> Logout:
         """Check the token completely, claim it, and return which sessions have ended.
 
-        The token is a compact JWS as it came, at most 4,096 characters.
+        The token is a compact JWS as it came, at most 4,096 characters; of a foreign issuer 12,288.
 
         Raises:
             HandoffRejectedError, DependencyUnavailableError: As ``TokenVerifier.verify`` does.
 
         Source: OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6.
         """
-        case = LogoutVerification(self, unverified_token)
+        case = self.verification_class(self, unverified_token)
         run_checks(case, self.checks)
         return case.logout

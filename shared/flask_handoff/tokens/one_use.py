@@ -41,13 +41,13 @@ class OneUseVerification(Verification):
 
     expected: OneUseVerifier
 
-    def claim(self, identifier: str, *, at_least_until: float = 0) -> None:
+    def claim(self, identifier: str) -> None:
         """Win the token's one use, see ``ReplayStore.claim``."""
         expected = self.expected
         forget_at = self.payload["exp"] + expected.leeway + REPLAY_MARGIN.total_seconds()
         expected.replay_store.claim(
             expected.claimed_as,
             identifier,
-            expires_at=int(max(forget_at, at_least_until)),
+            expires_at=int(forget_at),
             now=int(self.now),
         )

@@ -93,6 +93,8 @@ def verify_signature(unverified_token: str, key: VerificationKey) -> bytes:
     """
     signed, _, signature_segment = unverified_token.rpartition(".")
     header_segment, _, payload_segment = signed.partition(".")
+    if len(signature_segment) != (length := key.signature_length):
+        raise TokenSignatureError(f"a signature by this key has {length} characters")
     _canonical_octets(header_segment, "header")
     payload = _canonical_octets(payload_segment, "payload")
     signature = _canonical_octets(signature_segment, "signature")

@@ -16,17 +16,19 @@ from flask_handoff.errors import (
     HandoffError,
     TokenClaimError,
     TokenExpiredError,
+    TokenKeyUnknownError,
     TokenMalformedError,
     TokenNotYetValidError,
     TokenSignatureError,
 )
 from flask_handoff.keys import KeySource, VerificationKey
-from flask_handoff.profiles import TokenProfile
+from flask_handoff.profiles import HANDOFF, TokenProfile
+from flask_handoff.redaction import as_log_field
 
 from .claim_reader import ClaimReader, missing
 from .strict_jwt import ALGORITHM, read_header, read_object, verify_signature
 
-MAXIMUM_TOKEN_LENGTH = 4096  # characters; a handoff by a key of 2048 bits is about 950
+MAXIMUM_TOKEN_LENGTH = HANDOFF.maximum_length
 
 _COMPACT_FORM = re.compile(
     r"(?P<header>[A-Za-z0-9_-]{2,1024})\.(?P<payload>[A-Za-z0-9_-]{2,3072})"
@@ -36,13 +38,16 @@ _COMPACT_FORM = re.compile(
 _KID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _FIT_FOR_A_LOG = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
+Checks = Sequence[Callable[[Any], None]]
+"""The checks of one kind of token, in their order."""
+
 
 class Verifier:
     """What one receiver expects of every token of one kind."""
 
     default_profile: ClassVar[TokenProfile]
-    verification_class: ClassVar[type[Verification]]
-    checks: ClassVar[Sequence[Callable[[Any], None]]]  # all of them, in their order
+    verification_class: type[Verification]
+    checks: Checks  # all of them, in their order
 
     def __init__(
         self,
@@ -98,7 +103,7 @@ def run_checks(case: _Case, checks: Sequence[Callable[[_Case], None]]) -> None:
         # Anybody can have written what is not genuine, to mislead the reader of a log.
         error.check = name_of(check)
         if case.is_genuine:
-            error.kid = case.key.kid
+            error.kid = as_log_field(case.key.kid)
             error.jwt_id = fit_for_a_log(case.payload.get("jti"))
             error.issuer = fit_for_a_log(case.payload.get("iss"))
         raise
@@ -162,11 +167,45 @@ def check_key(case: Verification) -> None:
 
 def check_signature(case: Verification) -> None:
     """Did that key sign exactly this text?"""
-    length = case.key.signature_length
-    if len(case.unverified_segments["signature"]) != length:
-        raise TokenSignatureError(f"a signature by this key has {length} characters")
-    case.signed_octets = verify_signature(case.unverified_token, case.key)
+    try:
+        case.signed_octets = verify_signature(case.unverified_token, case.key)
+    except TokenSignatureError as error:
+        case.key = _newer_key(case, error)
+        case.signed_octets = verify_signature(case.unverified_token, case.key)
     case.is_genuine = True
+
+
+def _newer_key(case: Verification, error: TokenSignatureError) -> VerificationKey:
+    """Return the key that its issuer has put in the place of one that did not fit, or raise."""
+    ask_again = getattr(case.expected.keys, "ask_again", None)
+    if ask_again is None:
+        raise error
+    # Whoever forges a token makes us ask here as with an unknown key: within the same pace.
+    ask_again()
+    try:
+        key = find_key(case.expected.keys, case.unverified_kid)
+    except TokenKeyUnknownError:
+        raise error from None
+    if key == case.key:
+        raise error
+    return key
+
+
+def find_key(keys: KeySource, unverified_kid: str | None) -> VerificationKey:
+    """Return the key that a token names; the only one of its issuer where it names none.
+
+    Raises:
+        TokenKeyUnknownError, JWKSUnavailableError: See ``KeySource.key``.
+
+    Source: OpenID Connect Core 1.0, section 10.1.
+    """
+    if unverified_kid is not None:
+        return keys.key(unverified_kid)
+    keys.ready()
+    kids: frozenset[str] = getattr(keys, "kids", frozenset())
+    if len(kids) != 1:
+        raise TokenKeyUnknownError(f"the token names no key, and its issuer has {len(kids)}")
+    return keys.key(next(iter(kids)))
 
 
 def check_payload(case: Verification) -> None:

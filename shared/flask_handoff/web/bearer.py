@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from flask import Request, jsonify
+from flask import Request
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import AccessClaims, UnverifiedToken
@@ -20,6 +20,7 @@ from flask_handoff.signals import access_token_rejected
 from .current import this_request
 from .events import report_rejected
 from .request_guards import request_id
+from .responses import json_response
 
 PARAMETER = "access_token"
 
@@ -72,9 +73,7 @@ def about(claims: AccessClaims, error: AccessTokenError) -> AccessTokenError:
 
 def oauth_error(status: int, **members: str) -> Response:
     """Return a refusal in the members that OAuth's own endpoints use: ``error`` and the rest."""
-    response = jsonify(members)
-    response.status_code = status
-    return response
+    return json_response(members, status)
 
 
 def refuse(error: Refusal, *, realm: str, body: Callable[..., Response] = oauth_error) -> Response:

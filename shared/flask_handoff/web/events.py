@@ -24,8 +24,12 @@ def report_rejected(
     kind: Literal["handoff", "logout", "access token", "revocation"],
     signal: NamedSignal,
     error: HandoffError,
+    *,
+    compare: str | None = None,
 ) -> None:
     """Write the line of a token that was refused, and send the signal.
+
+    *compare* names the settings that are wrong as a rule where that happens to all.
 
     What is not genuine, anybody can have written: of such a token nothing is repeated.
     """
@@ -38,7 +42,7 @@ def report_rejected(
         error.kid or "-",
         error.jwt_id or "-",
         error.issuer or "-",
-        error,
+        error if compare is None else f"{error}; compare {compare}",
         request_id(),
     )
     send(signal, error=error)

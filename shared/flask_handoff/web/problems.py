@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import jsonify
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response
 
 from .request_guards import request_id
+from .responses import json_response
 
 
 def problem_details(status: int, detail: str, **members: object) -> Response:
@@ -22,15 +22,15 @@ def problem_details(status: int, detail: str, **members: object) -> Response:
     Source: RFC 9457, sections 3 and 4.2.1.
     """
     title = HTTP_STATUS_CODES.get(status, "Unknown")
-    response = jsonify(
+    response = json_response(
         {
             "title": title,
             "status": status,
             "detail": detail,
             "request_id": request_id(),
             **members,
-        }
+        },
+        status,
     )
-    response.status_code = status
     response.mimetype = "application/problem+json"
     return response

@@ -13,6 +13,8 @@ from flask_handoff.errors import ConfigurationError
 def register_endpoints(app: Flask, blueprint: Blueprint) -> None:
     """Register an extension's blueprint, once, and only where its names and URLs are free.
 
+    Flask-WTF's ``CSRFProtect`` leaves it alone: the attempt, or what a client proves, protects it.
+
     Raises:
         ConfigurationError: The application has such a blueprint, endpoint or URL already. Where it
             gets the URL later, each of its requests fails by this error.
@@ -27,8 +29,13 @@ def register_endpoints(app: Flask, blueprint: Blueprint) -> None:
             "Call init_app once for each application, and give your own another name.",
         )
     app.register_blueprint(blueprint)
-    _check_urls(app, name)
-    when_complete(app, lambda: _check_urls(app, name))
+
+    def complete() -> None:
+        _check_urls(app, name)
+        _exempt_from_csrf_tokens(app, blueprint)
+
+    complete()
+    when_complete(app, complete)
 
 
 def when_complete(app: Flask, check: Callable[[], None]) -> None:
@@ -67,6 +74,13 @@ def check_page(app: Flask, argument: str, endpoint: str) -> None:
             f"{argument}: the URL of {endpoint!r} has a part that has to be filled in.",
             "Give a page without one, or fill it in with app.url_defaults.",
         )
+
+
+def _exempt_from_csrf_tokens(app: Flask, blueprint: Blueprint) -> None:
+    protection = app.extensions.get("csrf")
+    # Other extensions have taken this name as well, with an exempt of another kind.
+    if protection is not None and type(protection).__module__.startswith("flask_wtf."):
+        protection.exempt(blueprint)
 
 
 def _needs_value(rule: Rule) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from flask_handoff.keys import JWKSClient, KeySource, PinnedKeys
+from flask_handoff.profiles import PROFILES
 from flask_handoff.settings import SettingReader
 
 _EXTENSION = "handoff_issuer_keys"
@@ -22,6 +23,7 @@ class ServiceConfig:
     def __init__(self, read: SettingReader) -> None:
         self.issuer = read.issuer("HANDOFF_ISSUER")
         self.base_url = read.base_url("HANDOFF_BASE_URL")
+        self.policy = read.choice("HANDOFF_POLICY", PROFILES)
         self.url_prefix = read.url_prefix("HANDOFF_URL_PREFIX", default="/sso")
         self.base_path = urlsplit(self.base_url).path
         # Where keys come from may be an address of the inside: JWKSClient checks it.
@@ -50,8 +52,12 @@ def issuer_keys(app: Flask, config: ServiceConfig, given: KeySource | None) -> K
 
 
 def _from_settings(config: ServiceConfig) -> KeySource:
+    foreign = PROFILES[config.policy].foreign
     if config.pinned_keys is not None:
-        return PinnedKeys.from_file(config.pinned_keys)
+        return PinnedKeys.from_file(config.pinned_keys, foreign=foreign)
     return JWKSClient(
-        config.jwks_uri, allow_http=config.jwks_allow_http, flush_file=config.jwks_flush_file
+        config.jwks_uri,
+        allow_http=config.jwks_allow_http,
+        foreign=foreign,
+        flush_file=config.jwks_flush_file,
     )

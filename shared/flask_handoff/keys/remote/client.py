@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from flask_handoff.addresses import is_plain_address, is_safe_from_others
 from flask_handoff.claims import Clock, system_clock
-from flask_handoff.errors import ConfigurationError, TokenKeyUnknownError
+from flask_handoff.errors import ConfigurationError, IssuerClockError, TokenKeyUnknownError
 from flask_handoff.keys.file_stamp import file_stamp
+from flask_handoff.keys.foreign import parse_foreign_jwks
 from flask_handoff.keys.jwks import JWKS_MAX_AGE, parse_jwks
 from flask_handoff.keys.verification_key import VerificationKey
 from flask_handoff.profiles import HANDOFF
@@ -26,6 +27,7 @@ Fetch = Callable[[], tuple[bytes, datetime | None]]
 """Returns a body that is not verified, at most 64 KiB, and the time of the server's clock."""
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
+_HALF_A_SECOND = timedelta(seconds=0.5)
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 _logger = logging.getLogger("flask_handoff")
@@ -44,9 +46,10 @@ class JWKSClient:
 
     A key that is known is found at once, whatever the endpoint does: a thread renews the set before
     it expires. While the endpoint fails, the last good set serves for an hour past its
-    lifetime. A key that is not known causes at most one fetch, and at most one fetch begins every
-    ten seconds. A removed key is forgotten within the lifetime, as long as the endpoint answers;
-    the last one as well: a set without any key is an answer, not an outage.
+    lifetime. A key that is not known causes at most one fetch, as does a signature that does not
+    fit the key of its name, and at most one fetch begins every ten seconds. A removed key is
+    forgotten within the lifetime, as long as the endpoint answers; the last one as well: a set
+    without any key is an answer, not an outage.
 
     Safe to share between threads and to take across a fork. Give each issuer a client of its own:
     two issuers may use one ``kid``.
@@ -59,6 +62,7 @@ class JWKSClient:
             a thirtieth of it the pause between two fetches.
         deadline: For one fetch, and for a caller who waits for one.
         ca_file: PEM file of the authorities to trust in place of the public ones.
+        foreign: Read the set of a foreign issuer, see ``parse_foreign_jwks``.
         flush_file: When this file is made, touched or deleted, the keys held are forgotten at
             once, in every process that watches it.
         fetch: Stands in for the HTTP request.
@@ -81,6 +85,7 @@ class JWKSClient:
         cache_lifetime: timedelta = JWKS_MAX_AGE,
         deadline: timedelta = FETCH_DEADLINE,
         ca_file: Path | None = None,
+        foreign: bool = False,
         flush_file: Path | None = None,
         fetch: Fetch | None = None,
         clock: Clock = system_clock,
@@ -96,7 +101,7 @@ class JWKSClient:
         self._flush_file = flush_file
         self._flushed = self._flush_stamp()
         self._renewal = KeyRenewal(
-            partial(_obtain, fetch, clock),
+            partial(_obtain, fetch, parse_foreign_jwks if foreign else parse_jwks, clock),
             source=urlsplit(jwks_uri)._replace(query="").geturl(),
             lifetime=cache_lifetime,
             deadline=deadline,
@@ -135,10 +140,37 @@ class JWKSClient:
             raise TokenKeyUnknownError("the token names a key that its issuer does not publish")
         return key
 
+    def ask_again(self) -> None:
+        """Fetch the set where a fetch may begin now, or wait for the one in flight.
+
+        For a signature that a key which is held did not make: its issuer may have put another key
+        under the old name. Waits as ``key`` does.
+        """
+        self._renewal.ask()
+
     def ready(self) -> None:
         """Make sure that a key is held or available within one fetch, see ``KeySource.ready``."""
         self._follow_flush_file()
         self._renewal.keys()
+
+    def check_clock(self, leeway: timedelta) -> None:
+        """Make sure that the issuer's clock differs from ours by no more than the leeway.
+
+        Where it does, the keys are fetched anew, as often as unknown ones: it may be right again.
+
+        Raises:
+            IssuerClockError: It differs by more, as of the last good answer that had a ``Date``.
+        """
+        if not self._differs_by(leeway):
+            return
+        self._renewal.ask()
+        if self._differs_by(leeway):
+            raise IssuerClockError("the issuer's clock and this one differ by more than the leeway")
+
+    def _differs_by(self, leeway: timedelta) -> bool:
+        difference = self.clock_difference
+        # To half a second: a Date header is cut to the second.
+        return difference is not None and abs(difference + _HALF_A_SECOND) > leeway + _HALF_A_SECOND
 
     def close(self) -> None:
         """End the thread; from here on no key is found. May be called again.
@@ -173,16 +205,18 @@ def _check_jwks_uri(jwks_uri: str, *, allow_http: bool) -> None:
         )
 
 
-def _obtain(fetch: Fetch, clock: Clock) -> tuple[dict[str, VerificationKey], timedelta | None]:
+def _obtain(
+    fetch: Fetch, parse: Callable[[bytes], dict[str, VerificationKey]], clock: Clock
+) -> tuple[dict[str, VerificationKey], timedelta | None]:
     asked_at = clock()
     unverified_document, server_date = fetch()
-    keys = parse_jwks(unverified_document)
+    keys = parse(unverified_document)
     if server_date is None:
         return keys, None
     # The answer was written somewhere between the question and now.
     difference = server_date - (asked_at + (clock() - asked_at) / 2)
     # A Date header is cut to the second, so on average it is half a second old.
-    if abs(difference + timedelta(seconds=0.5)) >= CLOCK_WARNING:
+    if abs(difference + _HALF_A_SECOND) >= CLOCK_WARNING:
         _logger.warning(
             "issuer_clock_differs seconds=%.1f sign_ins_fail_from_seconds=%.0f",
             difference.total_seconds(),

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from flask_handoff.errors import HandoffError, JWKSMalformedError, JWKSUnavailableError
 from flask_handoff.keys.verification_key import VerificationKey
+from flask_handoff.redaction import as_log_field
 
 FETCH_DEADLINE = timedelta(seconds=5)
 ATTEMPT_INTERVAL = timedelta(seconds=10)  # from the start of one to the start of the next
@@ -207,8 +208,10 @@ class KeyRenewal:
     def _accept(
         self, keys: Mapping[str, VerificationKey], clock_difference: timedelta | None
     ) -> None:
-        known = set(self.held.keys) if self.held is not None else set()
-        added, removed = keys.keys() - known, known - keys.keys()
+        # A new key under an old name is both: added and removed.
+        known = dict(self.held.keys) if self.held is not None else {}
+        added = [as_log_field(kid) for kid, key in keys.items() if known.get(kid) != key]
+        removed = [as_log_field(kid) for kid, key in known.items() if keys.get(kid) != key]
         if added or removed:
             _logger.info(
                 "jwks_keys_changed jwks_uri=%s added=%s removed=%s",

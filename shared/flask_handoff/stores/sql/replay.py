@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -141,10 +142,12 @@ class SQLReplayStore(SQLStore):
             )
 
     def ready(self) -> None:
-        """Return when the table is there and can be written to, see ``ReplayStore.ready``."""
+        """Return when a claim could be written just now, see ``ReplayStore.ready``."""
+        # No token's: what expired in 1970 is the first to be swept.
+        probe = {"issuer": "", "jwt_id": secrets.token_hex(16), "expires_at": 0}
         with self._writing() as connection:
-            # Nothing expired before 1970: this changes no row, yet fails where a claim would.
-            _SWEEP.rows(connection, now=0)
+            _CLAIM.rows(connection, **probe)
+            _SWEEP.rows(connection, now=1)
 
 
 def _meet_logouts(connection: Connection) -> None:

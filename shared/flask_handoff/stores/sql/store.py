@@ -143,6 +143,19 @@ class _Shared(AbstractContextManager[Connection]):
             raise self._unavailable(error) from error
 
 
+class _Step(_Shared):
+    """One step of the store: whatever fails in it, we say so."""
+
+    def __exit__(self, kind: Any, failure: BaseException | None, traceback: Any) -> bool | None:
+        try:
+            suppressed = self._transaction.__exit__(kind, failure, traceback)
+        except SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+        if isinstance(failure, SQLAlchemyError) and not suppressed:
+            raise self._unavailable(failure) from failure
+        return suppressed
+
+
 class _TakenBackError(Exception):
     """Undoes a transaction of ours, or one that the application lends."""
 
@@ -155,19 +168,6 @@ def _row_of_nobody(table: Table) -> dict[str, object]:
         elif not column.nullable:
             row[column.name] = column.type.python_type()  # 0, or False
     return row
-
-
-class _Step(_Shared):
-    """One step of the store: whatever fails in it, we say so."""
-
-    def __exit__(self, kind: Any, failure: BaseException | None, traceback: Any) -> bool | None:
-        try:
-            suppressed = self._transaction.__exit__(kind, failure, traceback)
-        except SQLAlchemyError as error:
-            raise self._unavailable(error) from error
-        if isinstance(failure, SQLAlchemyError) and not suppressed:
-            raise self._unavailable(failure) from failure
-        return suppressed
 
 
 def sweeping(table: str, key: str, expiry: str = "expires_at") -> Statement:

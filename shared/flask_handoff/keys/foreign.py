@@ -1,0 +1,99 @@
+"""The key set of a foreign issuer: what cannot be used is skipped, and the other keys serve."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from flask_handoff.errors import JWKSMalformedError, KeyUnusableError
+from flask_handoff.redaction import as_log_field
+
+from .jwks import MAXIMUM_JWKS_KEYS, key_list
+from .verification_key import VerificationKey, holds_a_secret, is_meant_for_rs256
+
+LONGEST_KID = 255  # characters
+
+_logger = logging.getLogger("flask_handoff")
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey(VerificationKey):
+    """A key whose issuer names it as it likes: the name is looked up, and nothing else.
+
+    Args:
+        kid: Any text of 1 to 255 characters, without NUL, which PostgreSQL keeps nowhere. Escape it
+            before it is shown.
+
+    Sources: RFC 7517, section 4.5; RFC 7515, section 4.1.4.
+    """
+
+    def _check_name(self) -> None:
+        if not 1 <= len(self.kid) <= LONGEST_KID or "\0" in self.kid:
+            raise KeyUnusableError(f"the kid is not a text of 1 to {LONGEST_KID} characters")
+
+    @classmethod
+    def read(cls, unverified_jwk: Mapping[str, object]) -> Self:
+        """Read one entry of a JWK Set. One without ``kid`` is named by its RFC 7638 thumbprint.
+
+        Raises:
+            KeyUnusableError: See ``VerificationKey.from_jwk``.
+        """
+        if "kid" in unverified_jwk:
+            return cls.from_jwk(unverified_jwk)
+        return cls.from_public_key(cls.from_jwk({**unverified_jwk, "kid": "-"}).public_key)
+
+
+def parse_foreign_jwks(unverified_document: bytes) -> dict[str, VerificationKey]:
+    """Read a JWK Set, whose length the caller bounds, entry by entry.
+
+    Keys of another kind or purpose are left aside. What is weak, misspelt, private or no key, what
+    comes after 16 keys, and different keys of one ``kid`` are skipped, each with a log line.
+
+    Returns:
+        The usable keys by ``kid``, at least one.
+
+    Raises:
+        JWKSMalformedError: Not strict JSON, not a JWK Set, or no usable key.
+
+    Source: RFC 7517, section 5.
+    """
+    keys: dict[str, VerificationKey] = {}
+    contradictory = set()
+    for key in _usable(key_list(unverified_document)):
+        # Which of two keys of one name is meant cannot be known.
+        if keys.setdefault(key.kid, key) != key:
+            contradictory.add(key.kid)
+    for kid in contradictory:
+        del keys[kid]
+        _skip("another one has its kid", kid)
+    if not keys:
+        raise JWKSMalformedError("the JWK Set holds no usable RS256 key", holds_no_key=True)
+    return keys
+
+
+def _usable(unverified_entries: list[object]) -> Iterator[ForeignKey]:
+    left = MAXIMUM_JWKS_KEYS
+    for entry in unverified_entries:
+        if not isinstance(entry, dict):
+            _skip("it is no JSON object", None)
+        elif holds_a_secret(entry):
+            level = logging.ERROR  # somebody has to replace it
+            _skip("the JWK holds private or symmetric key material", entry.get("kid"), level)
+        elif is_meant_for_rs256(entry):
+            left -= 1
+            if left < 0:
+                _skip(f"more than {MAXIMUM_JWKS_KEYS} come before it", entry.get("kid"))
+                continue
+            try:
+                yield ForeignKey.read(entry)
+            except KeyUnusableError as error:
+                _skip(str(error), entry.get("kid"))
+
+
+def _skip(reason: str, unverified_kid: object, level: int = logging.WARNING) -> None:
+    kid = as_log_field(unverified_kid) if isinstance(unverified_kid, str) else ""
+    _logger.log(
+        level, "a key of the issuer's JWK Set is not used: kid=%s reason=%s", kid or "-", reason
+    )

@@ -1,0 +1,355 @@
+"""What policy ``oidc`` takes beyond a handoff token; what it refuses is among the attacks."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flask_handoff import OIDC
+from flask_handoff.errors import ConfigurationError, JWKSMalformedError
+from flask_handoff.keys import JWKSClient, PinnedKeys
+from flask_handoff.keys.foreign import parse_foreign_jwks
+from flask_handoff.profiles import OIDC_LOGOUT
+from flask_handoff.receiver.config import ReceiverConfig
+from flask_handoff.tokens.explain import explain
+from tests.minimal_pair import (
+    CALLBACK,
+    ISSUER,
+    RECEIVER,
+    Browser,
+    Heard,
+    is_signed_in,
+    is_uniform_refusal,
+    landed_at,
+    query_of,
+)
+from tests.token_trial import (
+    CLIENT_ID,
+    LogoutTrial,
+    TokenTrial,
+    base64url,
+    claims,
+    dates,
+    header,
+    raw_payload,
+    with_member,
+    without,
+)
+
+
+@pytest.fixture
+def trial(key_ring, clock):
+    return TokenTrial(key_ring, clock, profile=OIDC)
+
+
+# The text of a token.
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"ver": "2"},
+        {"cty": "JWT"},
+        {"x5c": ["MIIC" * 500]},
+        {"jku": "https://attacker.example/keys"},
+        {"jwk": {"kty": "oct", "k": "AA"}},
+        {"zip": "DEF"},
+        {"nonce": "of the header"},
+    ],
+    ids=str,
+)
+def test_a_header_parameter_that_is_not_understood_is_ignored(trial, members):
+    assert trial.refusal(header(**members)) is None
+
+
+def test_a_token_of_many_groups_is_read(trial):
+    def many_groups(draft):
+        draft.payload["groups"] = ["g" * 60] * 130
+
+    draft = trial.draft()
+    many_groups(draft)
+    assert 11_000 < len(draft.signed()) < 12_288
+    assert trial.refusal(many_groups) is None
+
+
+@pytest.mark.parametrize("audience", [CLIENT_ID, [CLIENT_ID]], ids=str)
+@pytest.mark.parametrize("azp", [None, CLIENT_ID])
+def test_the_audience_may_be_a_list_of_this_receiver(trial, audience, azp):
+    assert trial.present(claims(aud=audience, azp=azp)).audience == CLIENT_ID
+
+
+# Dates.
+
+
+@pytest.mark.parametrize(
+    ("text", "microsecond"), [("1767268800.0", 0), ("1.7672688e9", 0), ("1767268800.25", 250_000)]
+)
+def test_a_date_may_be_written_as_any_number(trial, text, microsecond):
+    change = without("iat")
+
+    def both(draft):
+        change(draft)
+        raw_payload(with_member(f'"iat":{text}'))(draft)
+
+    issued_at = trial.present(both).issued_at
+    assert issued_at == datetime(2026, 1, 1, 12, 0, 0, microsecond, tzinfo=UTC)
+
+
+def test_a_fraction_of_a_second_counts(trial):
+    assert trial.refusal(claims(exp=trial.now - 4.75)).claim == "exp"  # not after iat
+    assert trial.refusal(dates(iat=-60, exp=-4.75)) is None
+    assert trial.refusal(dates(iat=-60, exp=-5.0)).code == "token_expired"
+
+
+@pytest.mark.parametrize("life", [3900, 36_000, 86_400, 31_536_000])
+def test_a_token_may_live_as_long_as_its_issuer_likes(trial, life):
+    assert trial.refusal(dates(exp=life)) is None
+
+
+# What is only shown.
+
+SLIPS = {
+    "name": ["", "n" * 256, {"first": "Ada"}, 7, "a\nb"],
+    "email": ["", " ", 7, ["a@example.com"], "a@example.com\r\n"],
+    "email_verified": ["true", None, 1, []],
+    "jti": ["", 7, "x" * 256],
+    "sid": [7, "", ["s"]],
+    "auth_time": [None, "1767268800", True],
+    "scope": [["openid"], "", 7, "a  b"],
+}
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [(name, value) for name, values in SLIPS.items() for value in values],
+    ids=str,
+)
+def test_a_slip_in_what_is_only_shown_locks_nobody_out(trial, caplog, claim, value):
+    taken = trial.present(claims(**{claim: value}))
+    assert taken.subject == "u-7d9f2c"
+    assert not taken.email_verified or claim not in {"email", "email_verified"}
+    logged = f"claims left out, not of their form: claims={claim} jti="
+    assert (logged in caplog.text) == (value is not None)
+
+
+def test_a_sign_in_of_no_known_time_is_none_where_one_was_asked_for(trial):
+    error = trial.refusal(claims(auth_time="now"), authenticated_after=trial.clock())
+    assert error.claim == "auth_time"
+
+
+# Keys.
+
+
+def jwk_of(ring, **members):
+    jwk = ring.signing_key.verification_key.to_jwk() | members
+    return {name: value for name, value in jwk.items() if value is not ...}
+
+
+def jwks(*entries):
+    return json.dumps({"keys": entries}).encode()
+
+
+@pytest.mark.parametrize(
+    "kid",
+    ["ab+c/d=", "public:op.id-token:1", "https://idp.example.com/k#1", "k" * 255, "ключ", "a b"],
+)
+def test_a_kid_is_any_text(key_ring, clock, kid):
+    keys = PinnedKeys(parse_foreign_jwks(jwks(jwk_of(key_ring, kid=kid))).values())
+    trial = TokenTrial(key_ring, clock, profile=OIDC, keys=keys)
+    assert trial.present(header(kid=kid)).kid == kid
+    explanation = explain(trial.verifier, trial.draft().signed())
+    assert all(text.isascii() and text.isprintable() for text in explanation.expected.values())
+
+
+@pytest.mark.parametrize("kid", ["of the set", ...], ids=["a kid in the set", "none at all"])
+def test_a_token_needs_no_kid_where_there_is_one_key(key_ring, clock, kid):
+    keys = JWKSClient(
+        "https://idp.example.com",
+        foreign=True,
+        fetch=lambda: (jwks(jwk_of(key_ring, kid=kid), jwk_of(key_ring, use="enc")), None),
+    )
+    trial = TokenTrial(key_ring, clock, profile=OIDC, keys=keys)
+    assert trial.refusal(lambda draft: draft.header.pop("kid") and None) is None
+    keys.close()
+
+
+def test_what_cannot_be_used_is_skipped_and_the_other_keys_serve(key_ring, caplog):
+    good = jwk_of(key_ring)
+    bad = [
+        None,
+        7,
+        "x",
+        [good],
+        {**good, "kid": "padded", "n": f"{good['n']}="},
+        {**good, "kid": "weak", "n": "AQAB"},
+        {**good, "kid": 7},
+        {**good, "kid": ""},
+        {**good, "kid": "a\0b"},
+        {**good, "kid": "private", "d": "AQAB"},
+    ]
+    keys = parse_foreign_jwks(jwks(*bad[:5], good, *bad[5:]))
+    assert list(keys) == [good["kid"]]
+    skipped = [record for record in caplog.records if "is not used" in record.getMessage()]
+    assert len(skipped) == len(bad)
+    assert [record.levelname for record in skipped].count("ERROR") == 1
+
+
+def test_two_different_keys_of_one_name_are_skipped_alone(key_ring, strangers_key, caplog):
+    good = jwk_of(key_ring)
+    numbers = strangers_key.public_key().public_numbers()
+    other = {**good, "n": base64url(numbers.n.to_bytes(256, "big"))}
+    assert list(parse_foreign_jwks(jwks(good, {**other, "kid": "other"}, good))) == [
+        good["kid"],
+        "other",
+    ]
+    keys = parse_foreign_jwks(jwks({**good, "kid": "mine"}, good, other))
+    assert list(keys) == ["mine"]
+    assert f"kid={good['kid']} reason=another one has its kid" in caplog.text
+
+
+def test_after_16_keys_no_more_are_read(key_ring, caplog):
+    entries = [jwk_of(key_ring, kid=f"k{number}") for number in range(18)]
+    keys = parse_foreign_jwks(jwks({"kty": "EC"}, *entries))
+    assert len(keys) == 16
+    assert "kid=k17 reason=more than 16 come before it" in caplog.text
+
+
+def test_a_set_without_any_usable_key_is_refused():
+    for document in (b'{"keys":[]}', b'{"keys":[null]}', b"[]", b"{}", b"<html>"):
+        with pytest.raises(JWKSMalformedError):
+            parse_foreign_jwks(document)
+
+
+# Logout tokens.
+
+
+@pytest.mark.parametrize(
+    "change",
+    [claims(aud=[CLIENT_ID]), header(ver="1", cty="JWT"), dates(iat=-0.5, toe=-1.5)],
+    ids=["a list of one", "private parameters", "fractions"],
+)
+def test_a_foreign_logout_token_is_taken_alike(key_ring, clock, change):
+    trial = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
+    assert trial.refusal(change) is None
+
+
+# The receiver.
+
+
+def answer_of(trial, asked, *changes, **told):
+    """Answer as a provider whose ID Token names no scope."""
+    draft = trial.draft()
+    for claim in ("jti", "sid", "auth_time", "scope"):
+        draft.payload.pop(claim)
+    draft.payload.update(iss=ISSUER, aud=asked["client_id"], nonce=asked["nonce"], **told)
+    for change in changes:
+        change(draft)
+    return {"id_token": draft.signed(), "state": asked["state"]}
+
+
+@pytest.fixture
+def foreign(build_receiver):
+    """Builds a receiver of a foreign provider, and a browser at it."""
+
+    def build(**settings):
+        app = build_receiver(
+            HANDOFF_POLICY="oidc", **{"HANDOFF_RESPONSE_MODE": "form_post", **settings}
+        )
+        return Browser.at_receiver(app), Heard(app), app
+
+    return build
+
+
+def post(browser, fields):
+    return browser.repost(browser.post(CALLBACK, fields, sends_cookies=False))
+
+
+@pytest.mark.parametrize(
+    ("setting", "named", "scope"),
+    [
+        ("", None, set()),
+        ("notes:read notes:write", None, {"notes:read", "notes:write"}),
+        ("notes:read", "openid", {"openid"}),
+    ],
+)
+def test_a_token_that_names_no_scope_is_worth_the_setting(foreign, trial, setting, named, scope):
+    browser, _, app = foreign(HANDOFF_DEFAULT_SCOPE=setting)
+    told = {} if named is None else {"scope": named}
+    fields = answer_of(trial, query_of(browser.begin("/notes")), **told)
+    assert landed_at(post(browser, fields)) == "/notes"
+    [arrival] = app.extensions["sessions"].values()
+    assert arrival.claims.scope == scope
+
+
+def test_a_long_token_is_taken_where_it_is_posted_and_in_no_url(foreign, trial):
+    for mode, landed in (("form_post", "/notes"), ("query", None)):
+        browser, heard, _ = foreign(HANDOFF_RESPONSE_MODE=mode)
+        asked = query_of(browser.begin("/notes"))
+        fields = answer_of(trial, asked, groups=["g" * 60] * 130)
+        if mode == "form_post":
+            assert landed_at(post(browser, fields)) == landed
+        else:
+            assert browser.get(CALLBACK, query_string=fields).status_code == 400
+            assert heard.errors() == ["request_malformed"]
+
+
+@pytest.mark.parametrize(("backdating", "arrives"), [("0", False), ("300", True)])
+def test_a_provider_that_dates_back_needs_the_setting(foreign, trial, caplog, backdating, arrives):
+    browser, _, _ = foreign(HANDOFF_BACKDATING=backdating)
+    trial.clock.tick(milliseconds=900)
+    asked = query_of(browser.begin("/notes"))
+    answer = post(browser, answer_of(trial, asked, dates(iat=-300, exp=3600)))
+    assert is_signed_in(browser) == arrives
+    assert arrives or is_uniform_refusal(answer)
+    assert ("and HANDOFF_BACKDATING where the issuer" in caplog.text) != arrives
+
+
+def test_an_endpoint_keeps_its_query(build_receiver):
+    config = ReceiverConfig(
+        build_receiver(
+            HANDOFF_POLICY="oidc",
+            HANDOFF_AUTHORIZATION_ENDPOINT="https://a.example/authorize?p=b2c_1_sign_in",
+            HANDOFF_END_SESSION_ENDPOINT="https://a.example/logout?",
+        )
+    )
+    for request in config.authorization_requests.values():
+        assert request.startswith("https://a.example/authorize?p=b2c_1_sign_in&client_id=notes&")
+    assert config.end_session_endpoint == "https://a.example/logout"
+
+
+COMPARED = {
+    "audience": (claims(aud="another"), "compare HANDOFF_CLIENT_ID request_id="),
+    "issuer": (claims(iss="https://another.example"), "compare HANDOFF_ISSUER request_id="),
+    "header": (header(typ="at+jwt"), "compare HANDOFF_POLICY, and the algorithm"),
+    "key": (header(kid="another"), "compare HANDOFF_JWKS_URI, or the file of"),
+}
+
+
+@pytest.mark.parametrize(("change", "logged"), COMPARED.values(), ids=list(COMPARED))
+def test_the_log_says_which_setting_to_compare_and_the_page_guesses_nothing(
+    foreign, trial, caplog, change, logged
+):
+    browser, _, _ = foreign()
+    answer = post(browser, answer_of(trial, query_of(browser.begin("/notes")), change))
+    assert is_uniform_refusal(answer)
+    assert "This sign-in was not accepted." in answer.text
+    assert logged in caplog.text
+
+
+@pytest.mark.parametrize("name", ["HANDOFF_BACKDATING", "HANDOFF_DEFAULT_SCOPE"])
+def test_a_setting_of_foreign_providers_is_refused_for_our_own(build_receiver, name):
+    with pytest.raises(ConfigurationError, match="HANDOFF_POLICY=handoff"):
+        build_receiver(**{name: "300"})
+
+
+def test_a_logout_is_remembered_while_a_foreign_handoff_could_arrive(
+    foreign, store, key_ring, clock
+):
+    browser, _, _ = foreign()
+    logout = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
+    draft = logout.draft()
+    draft.payload.update(iss=ISSUER, aud="notes")
+    answer = browser.post(f"{RECEIVER}/sso/backchannel-logout", {"logout_token": draft.signed()})
+    assert answer.status_code == 200
+    expected = clock() + timedelta(minutes=10, seconds=5 + 60)
+    assert store.forgets_logout_at == int(expected.timestamp())
