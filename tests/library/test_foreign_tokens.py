@@ -13,7 +13,9 @@ from flask_handoff.profiles import OIDC_LOGOUT
 from flask_handoff.receiver.attempts import CLOCK_LEEWAY, LIFETIME
 from flask_handoff.receiver.backchannel import CLOCK_STEP
 from flask_handoff.receiver.config import ReceiverConfig
+from flask_handoff.receiver.context import receiver_context
 from flask_handoff.tokens.explain import explain
+from tests.jwks_endpoint import JWKSEndpoint, response, sends
 from tests.minimal_pair import (
     CALLBACK,
     ISSUER,
@@ -161,6 +163,29 @@ def test_a_kid_is_any_text(key_ring, clock, kid):
     assert trial.present(header(kid=kid)).kid == kid
     explanation = explain(trial.verifier, trial.draft().signed())
     assert all(text.isascii() and text.isprintable() for text in explanation.expected.values())
+
+
+def test_a_foreign_token_is_explained_by_its_own_checks(trial):
+    draft = trial.draft()
+    draft.payload.update(aud=[CLIENT_ID], exp=trial.now + 86_400.5)
+    explanation = explain(trial.verifier, draft.signed())
+    outcomes = {result.name: result.outcome for result in explanation.results}
+    assert explanation.verdict == "accepted"
+    assert outcomes["transaction"] == "not checked"
+    assert explanation.expected["kind"] == "OpenID Connect ID Token, at most 600 s old"
+    assert explanation.said["exp"] == "2026-01-02 12:00:00 UTC, in 86400 s"
+
+
+def test_the_settings_lead_to_the_keys_of_a_foreign_issuer(foreign, trial, key_ring):
+    kid = "k+/="
+    document = jwks(None, jwk_of(key_ring, kid=kid))
+    with JWKSEndpoint(sends(response(document))) as endpoint:
+        browser, heard, app = foreign(keys=None, HANDOFF_JWKS_URI=endpoint.uri)
+        fields = answer_of(trial, query_of(browser.begin("/notes")), header(kid=kid))
+        assert landed_at(post(browser, fields)) == "/notes"
+        assert heard.errors() == []
+        with app.app_context():
+            receiver_context().verifier.keys.close()
 
 
 @pytest.mark.parametrize("kid", ["of the set", ...], ids=["a kid in the set", "none at all"])
