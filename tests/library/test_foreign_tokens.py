@@ -185,7 +185,9 @@ def test_the_settings_lead_to_the_keys_of_a_foreign_issuer(foreign, trial, key_r
         assert landed_at(post(browser, fields)) == "/notes"
         assert heard.errors() == []
         with app.app_context():
-            receiver_context().verifier.keys.close()
+            keys = receiver_context().verifier.keys
+        assert isinstance(keys, JWKSClient)
+        keys.close()
 
 
 @pytest.mark.parametrize("kid", ["of the set", ...], ids=["a kid in the set", "none at all"])
@@ -238,7 +240,13 @@ def test_after_16_keys_no_more_are_read(key_ring, caplog):
     entries = [jwk_of(key_ring, kid=f"k{number}") for number in range(18)]
     keys = parse_foreign_jwks(jwks({"kty": "EC"}, *entries))
     assert len(keys) == 16
-    assert "kid=k17 reason=more than 16 come before it" in caplog.text
+    assert "kid=k17 reason=16 come before it" in caplog.text
+
+
+def test_a_set_of_thousands_of_entries_writes_few_lines(key_ring, caplog):
+    assert len(parse_foreign_jwks(jwks(*[None] * 5000, jwk_of(key_ring)))) == 1
+    assert len(caplog.records) == 17
+    assert "more keys of the issuer's JWK Set are not used: number=4984" in caplog.text
 
 
 def test_a_set_without_any_usable_key_is_refused():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from flask_handoff.errors import JWKSMalformedError, KeyUnusableError
 from flask_handoff.redaction import as_log_field
@@ -45,11 +45,20 @@ class ForeignKey(VerificationKey):
         return cls.from_public_key(cls.from_jwk({**unverified_jwk, "kid": "-"}).public_key)
 
 
+class _Skipped(NamedTuple):
+    """One entry that is not used."""
+
+    reason: str
+    unverified_kid: object = None
+    level: int = logging.WARNING
+
+
 def parse_foreign_jwks(unverified_document: bytes) -> dict[str, VerificationKey]:
     """Read a JWK Set, whose length the caller bounds, entry by entry.
 
     Keys of another kind or purpose are left aside. What is weak, misspelt, private or no key, what
-    comes after 16 keys, and different keys of one ``kid`` are skipped, each with a log line.
+    comes after 16 keys, and different keys of one ``kid`` are skipped, with a log line each for
+    the first 16.
 
     Returns:
         The usable keys by ``kid``, at least one.
@@ -60,40 +69,45 @@ def parse_foreign_jwks(unverified_document: bytes) -> dict[str, VerificationKey]
     Source: RFC 7517, section 5.
     """
     keys: dict[str, VerificationKey] = {}
+    skipped: list[_Skipped] = []
     contradictory = set()
-    for key in _usable(key_list(unverified_document)):
+    for key in _usable(key_list(unverified_document), skipped):
         # Which of two keys of one name is meant cannot be known.
         if keys.setdefault(key.kid, key) != key:
             contradictory.add(key.kid)
-    for kid in contradictory:
+    for kid in sorted(contradictory):
         del keys[kid]
-        _skip("another one has its kid", kid)
+        skipped.append(_Skipped("another one has its kid", kid))
+    _log(skipped)
     if not keys:
         raise JWKSMalformedError("the JWK Set holds no usable RS256 key", holds_no_key=True)
     return keys
 
 
-def _usable(unverified_entries: list[object]) -> Iterator[ForeignKey]:
+def _usable(unverified_entries: list[object], skipped: list[_Skipped]) -> Iterator[ForeignKey]:
     left = MAXIMUM_JWKS_KEYS
     for entry in unverified_entries:
         if not isinstance(entry, dict):
-            _skip("it is no JSON object", None)
+            skipped.append(_Skipped("it is no JSON object"))
         elif holds_a_secret(entry):
-            level = logging.ERROR  # somebody has to replace it
-            _skip("the JWK holds private or symmetric key material", entry.get("kid"), level)
+            reason = "the JWK holds private or symmetric key material"
+            # Somebody has to replace it.
+            skipped.append(_Skipped(reason, entry.get("kid"), logging.ERROR))
         elif is_meant_for_rs256(entry):
             left -= 1
-            if left < 0:
-                _skip(f"more than {MAXIMUM_JWKS_KEYS} come before it", entry.get("kid"))
-                continue
             try:
+                if left < 0:
+                    raise KeyUnusableError(f"{MAXIMUM_JWKS_KEYS} come before it")
                 yield ForeignKey.read(entry)
             except KeyUnusableError as error:
-                _skip(str(error), entry.get("kid"))
+                skipped.append(_Skipped(str(error), entry.get("kid")))
 
 
-def _skip(reason: str, unverified_kid: object, level: int = logging.WARNING) -> None:
-    kid = as_log_field(unverified_kid) if isinstance(unverified_kid, str) else ""
-    _logger.log(
-        level, "a key of the issuer's JWK Set is not used: kid=%s reason=%s", kid or "-", reason
-    )
+def _log(skipped: list[_Skipped]) -> None:
+    for reason, unverified_kid, level in skipped[:MAXIMUM_JWKS_KEYS]:
+        kid = as_log_field(unverified_kid) if isinstance(unverified_kid, str) else ""
+        _logger.log(
+            level, "a key of the issuer's JWK Set is not used: kid=%s reason=%s", kid or "-", reason
+        )
+    if more := len(skipped[MAXIMUM_JWKS_KEYS:]):
+        _logger.warning("more keys of the issuer's JWK Set are not used: number=%s", more)

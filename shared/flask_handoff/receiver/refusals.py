@@ -173,7 +173,8 @@ def _told_by_the_clock(
     """Tell a clock that is ahead from an old link: nobody issues a nonce before it was made."""
     if not isinstance(error, TokenExpiredError) or attempt is None or error.issued_at is None:
         return error
-    early = attempt.started_at - error.issued_at
+    backdating = receiver_context().config.profile.backdating
+    early = attempt.started_at - error.issued_at - backdating
     if error.nonce != attempt.nonce or early <= CLOCK_LEEWAY:
         return error
     return ClockAheadError(
