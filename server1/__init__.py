@@ -27,13 +27,14 @@ from flask_service.application import Application
 from flask_service.client_address import trust_proxies
 from flask_service.command_line import plain_refusals
 from flask_service.database import Database
+from flask_service.repeated_forms import Repeats
 
-from . import audit, clock, commands, handoff_record, outbox, pages
+from . import audit, clock, commands, handoff_record, outbox, pages, signed_in
 from . import config as settings
 from .accounts import app_access, codes, passwords
 from .clients.registry import RegisteredClients
 from .config import Config
-from .db import SCHEMA, metadata
+from .db import SCHEMA, SENT_FORMS, metadata
 from .demo import make_first_signing_key
 from .handoff import handoff
 
@@ -119,7 +120,8 @@ def _add_guards(app: Flask, config: Config) -> None:
     https = config.issuer.startswith("https://")
     security_headers.init_app(app, https=https)
     session_cookie.init_app(app, name="s1_session", https=https)
-    csrf.init_app(app, base_url=config.issuer, exempt=["handoff_issuer"])
+    repeats = Repeats(SENT_FORMS, clock.now, signed_in.session_reference, signed_in.reopen_session)
+    csrf.init_app(app, base_url=config.issuer, exempt=["handoff_issuer"], repeats=repeats)
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)
     trust_proxies(app, config.serving.trusted_proxies)

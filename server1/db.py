@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import DependencyUnavailableError
 from flask_handoff.stores.sql import code_table, refresh_table, replay_table, revoked_token_table
+from flask_service.repeated_forms import sent_forms_table
 from flask_service.schema import Schema
 
 metadata = MetaData()
@@ -17,6 +18,7 @@ code_table(metadata)
 refresh_table(metadata)
 revoked_token_table(metadata)
 replay_table(metadata)  # the JWTs by which services have authenticated
+SENT_FORMS = sent_forms_table(metadata)
 SCHEMA = Schema(metadata, Path(__file__).with_name("migrations"), "server1")
 
 

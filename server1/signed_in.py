@@ -96,6 +96,19 @@ def renew_session(connection: Connection) -> None:
     give_session_id(sessions.renew_session(connection, here))
 
 
+def session_reference() -> str | None:
+    """Return the ``sid`` of this browser's live session; None when nobody is signed in."""
+    session_or_none = current_session()
+    return None if session_or_none is None else session_or_none.sid
+
+
+def reopen_session(sid: str) -> str | None:
+    """Return a new session id for a live session, for the browser that has just opened it."""
+    g.pop("current_session", None)
+    with database().writing() as connection:
+        return sessions.give_new_id(connection, sid)
+
+
 def sign_out(
     connection: Connection, reason: EndReason, client_id: str | None = None
 ) -> Sequence[ClientSession]:

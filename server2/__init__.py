@@ -22,10 +22,11 @@ from flask_service import (
 from flask_service.application import Application
 from flask_service.client_address import trust_proxies
 from flask_service.database import Database
+from flask_service.repeated_forms import Repeats
 
 from . import accounts, api, cli, error_pages, notes, pages, sessions
 from .config import Config
-from .db import SCHEMA
+from .db import SCHEMA, SENT_FORMS
 from .handoff import handoff, handoff_state
 
 
@@ -62,7 +63,10 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     security_headers.init_app(app, https=https, files=("static", "pages.favicon"))
     sessions.init_app(app, trust_after_start=config.trust_after_start)
     session_cookie.init_app(app, name="s2_session", https=https, samesite=config.session_samesite)
-    csrf.init_app(app, base_url=config.base_url, exempt=["handoff_receiver", "handoff_api", "api"])
+    # No form opens a session here, so that there is none to open again.
+    repeats = Repeats(SENT_FORMS, clock, lambda: None, lambda _reference: None)
+    others = ["handoff_receiver", "handoff_api", "api"]
+    csrf.init_app(app, base_url=config.base_url, exempt=others, repeats=repeats)
     error_pages.init_app(app)
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)
@@ -76,7 +80,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     )
     pages.init_app(app, config)
     app.register_blueprint(notes.blueprint)
-    tables = [accounts.accounts, notes.notes, sessions.sessions]
+    tables = [accounts.accounts, notes.notes, sessions.sessions, SENT_FORMS]
     health.init_app(app, tables=tables, others=handoff_state)
     cli.init_app(app, demo=config.demo)
     database_commands.init_app(app, upgrade=config.demo)

@@ -10,12 +10,14 @@ from sqlalchemy import MetaData
 from flask_handoff.claims import Clock
 from flask_handoff.stores.sql import logout_table, replay_table, revocation_table
 from flask_service.current import this_app
+from flask_service.repeated_forms import sent_forms_table
 from flask_service.schema import Schema
 
 metadata = MetaData()
 replay_table(metadata)
 logout_table(metadata)
 revocation_table(metadata)
+SENT_FORMS = sent_forms_table(metadata)
 SCHEMA = Schema(metadata, Path(__file__).with_name("migrations"), "server2")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, database
+from flask_service.human_text import NOT_IN_A_TEXT, has_any, trimmed
 
 from .accounts import accounts
 from .db import current_time, metadata
@@ -21,7 +21,6 @@ READ, WRITE = "notes:read", "notes:write"
 LONGEST = 2000  # characters
 PAGE = 20  # notes
 HIGHEST_ID = 2**63 - 1  # what a database can compare with
-_CONTROL = {"Cc", "Cs"}  # Unicode's categories
 
 notes = sa.Table(
     "notes",
@@ -95,12 +94,11 @@ def check_text(unverified_text: str) -> str:
         NoteTextError: It is empty, over 2,000 characters, or holds a control character.
     """
     text = unverified_text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
+    if not trimmed(text):
         raise NoteTextError("A note needs some text.")
     if len(text) > LONGEST:
         raise NoteTextError(f"A note holds at most {LONGEST:,} characters; this has {len(text):,}.")
-    categories = {unicodedata.category(each) for each in text if each not in "\n\t"}
-    if categories & _CONTROL:
+    if has_any(text.translate({ord(each): None for each in "\n\t"}), NOT_IN_A_TEXT):
         raise NoteTextError("This text holds a control character, which a note cannot keep.")
     return text
 

@@ -42,8 +42,9 @@ def launching():
     with ExitStack() as stack:
         chromium = stack.enter_context(sync_playwright()).chromium
 
-        def launch(**options):
-            browser = chromium.launch(executable_path=executable, args=FLAGS, **options)
+        def launch(*flags, **options):
+            args = [*FLAGS, *flags]
+            browser = chromium.launch(executable_path=executable, args=args, **options)
             stack.callback(browser.close)
             return browser
 

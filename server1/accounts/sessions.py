@@ -162,6 +162,18 @@ def renew_session(connection: sa.Connection, session: Session) -> str:
     return session_id
 
 
+def give_new_id(connection: sa.Connection, sid: str) -> str | None:
+    """Give a session another identifier for the cookie, and return it; None where it has ended."""
+    session_id = secrets.token_urlsafe(32)
+    changed = (
+        sa.update(sessions)
+        .where(sessions.c.sid == sid)
+        .values(id_sha256=id_sha256_of(session_id))
+        .returning(sessions.c.sid)
+    )
+    return None if connection.execute(changed).one_or_none() is None else session_id
+
+
 def id_sha256_of(session_id: str) -> str:
     """Return what is kept of a session's identifier."""
     return hashlib.sha256(session_id.encode()).hexdigest()

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from flask_handoff.stores.statements import Statement
 from flask_service.database import Instant, insert_into
+from flask_service.human_text import is_one_line, is_seen, trimmed
 from server1 import clock
 from server1.db import metadata
 
@@ -183,9 +184,10 @@ def check_name(unverified_name: str) -> str:
     Raises:
         UserNameError: It is empty, longer than 100 characters, or contains control characters.
     """
-    name = unverified_name.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise UserNameError(f"A name has 1 to {LONGEST_NAME} printable characters.")
+    name = trimmed(unverified_name)
+    if not is_seen(name) or len(name) > LONGEST_NAME or not is_one_line(name):
+        fit = "characters on one line, without control characters"
+        raise UserNameError(f"A name has 1 to {LONGEST_NAME} {fit}.")
     return name
 
 

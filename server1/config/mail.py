@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from flask_handoff import ConfigurationError, is_loopback, shown
+from flask_service.human_text import is_one_line, trimmed
 from flask_service.settings import SettingReader
 from server1.accounts.email_addresses import EmailAddressError, check_address
 
@@ -82,7 +83,7 @@ def _sender(read: SettingReader) -> Address:
             f"SERVER1_MAIL_FROM: {shown(text)} is not one e-mail address.",
             "For example: accounts@example.com or: Accounts <accounts@example.com>",
         ) from None
-    return Address(display_name=name.strip(), addr_spec=address)
+    return Address(display_name=trimmed(name), addr_spec=address)
 
 
 def _smtp(read: SettingReader) -> SMTPConfig | None:
@@ -150,7 +151,7 @@ def _read_password(path: Path) -> str:
             f"SERVER1_SMTP_PASSWORD_FILE: {shown(path)} cannot be read ({type(error).__name__}).",
             "It is a file with one line, the password.",
         ) from None
-    if not password or not password.isprintable():
+    if not password or not is_one_line(password):
         raise ConfigurationError(
             f"SERVER1_SMTP_PASSWORD_FILE: {shown(path)} does not hold one line of text.",
             "It is a file with one line, the password.",

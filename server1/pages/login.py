@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from flask_handoff import LogoutRequest
 from flask_handoff.addresses import with_parameters
 from flask_service.database import database
+from flask_service.human_text import trimmed
 from flask_service.session_cookie import held_session_id
 from server1.config import config
 from server1.demo import DEMO_EMAIL
@@ -51,8 +52,8 @@ def _login_page(error: FormError | None) -> Response:
 @form_view(_login_page, wrong="Wrong e-mail address or password.")
 def login() -> Response:
     """Sign the user in and send them on; also someone signed in, when a client asks for it."""
-    unverified_email = request.form.get("email", "").strip()
-    if not unverified_email or not request.form.get("password"):
+    unverified_email = request.form.get("email", "")
+    if not trimmed(unverified_email) or not request.form.get("password"):
         raise FormError(400, "Enter your e-mail address and your password.")
     with authenticated(unverified_email) as (connection, user):
         sign_in(connection, user)
@@ -68,7 +69,8 @@ def other_tab_was_first(error: CSRFError) -> Response:
     if request.endpoint == "login.confirm_logout" and has_signed_out():
         carried = request.form.get("continue")  # its button was pressed twice, or in two tabs
         return redirect(with_parameters(url_for("login.logout"), {"continue": carried}), 303)
-    if held_session_id() is not None and handoff.pending_client() is not None:
+    leads_on = request.endpoint == "login.login" or handoff.pending_client() is not None
+    if held_session_id() is not None and leads_on:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
     return error_pages.old_form(error)
 

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
+import logging
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .current import this_request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# 192.0.2.7:51234, [2001:db8::7] and [2001:db8::7]:51234, or an address alone.
+_WITH_PORT = re.compile(
+    r"\[(?P<boxed>[^\]]+)\](:[0-9]{1,5})?|(?P<v4>[0-9.]+):[0-9]{1,5}|(?P<bare>.+)", re.ASCII
+)
+_log = logging.getLogger(__name__)
 
 
 def client_address() -> str:
@@ -36,5 +49,38 @@ def trust_proxies(app: Flask, count: int) -> None:
     """
     if count:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=count, x_proto=0, x_host=0
+            _plain_address(app.wsgi_app), x_for=count, x_proto=0, x_host=0
         )
+
+
+def _plain_address(wsgi_app: WSGIApplication) -> WSGIApplication:
+    """Replace what a proxy wrote by the address in it, or else by the proxy's own."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        address = _address_in(environ.get("REMOTE_ADDR") or "")
+        if address is None:
+            _warn_once()
+            address = environ["werkzeug.proxy_fix.orig"]["REMOTE_ADDR"]
+        environ["REMOTE_ADDR"] = address
+        return wsgi_app(environ, start_response)
+
+    return answer
+
+
+@lru_cache(1024)
+def _address_in(unverified_address: str) -> str | None:
+    """Read an address with or without a port; None for what is none (RFC 7239, section 6)."""
+    found = _WITH_PORT.fullmatch(unverified_address.strip().strip('"'))
+    text = (found["boxed"] or found["v4"] or found["bare"]) if found else ""
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None
+
+
+@cache
+def _warn_once() -> None:
+    _log.warning(
+        "X-Forwarded-For holds something else than an address; the proxy's own is taken. Set the"
+        " proxy to write the client's address, and the number of trusted proxies to theirs."
+    )

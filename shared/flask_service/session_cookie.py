@@ -21,6 +21,9 @@ CLOCKS_DIFFER = timedelta(seconds=60)  # those of two machines of one server, at
 WORTH_A_LINE = timedelta(seconds=1)  # clocks are compared by whole seconds
 
 _ID = "id"
+FORM_TOKEN = "form_token"  # noqa: S105 - a name in g, for the forms of this response
+IN_EACH_COOKIE = frozenset({_ID, "csrf_token"})  # what one browser alone holds
+
 _log = logging.getLogger(__name__)
 
 
@@ -153,6 +156,7 @@ def replace_cookie() -> None:
     Replaced and not deleted: Chromium keeps showing a protected page from its back/forward cache
     when a cookie merely goes away.
     """
-    g.pop("csrf_token", None)  # Flask-WTF's, for the forms of this response
+    for token in ("csrf_token", FORM_TOKEN):  # the first is Flask-WTF's
+        g.pop(token, None)
     session.clear()
     session["csrf_token"] = secrets.token_hex(20)  # which Flask-WTF signs into the next form

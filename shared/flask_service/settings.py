@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from flask_handoff import ConfigurationError, check_public_url, check_settings, is_loopback, shown
 
+from .human_text import is_one_line, trimmed
 from .settings_file import read_settings_file
 
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -91,7 +92,7 @@ class SettingReader:
             file.check_spelling(ours, (f"{prefix}_", *library))
             environment = {**file.values, **os.environ}
         self._unstripped = environment
-        self._given = {name: text.strip() for name, text in self._unstripped.items()}
+        self._given = {name: trimmed(text) for name, text in self._unstripped.items()}
         self._check_spelling()
         check_settings({name: text for name, text in self._unstripped.items() if name in ours})
 
@@ -269,7 +270,7 @@ class SettingReader:
         )
 
     def _printable(self, name: str, text: str) -> str:
-        if not text.isprintable():
+        if not is_one_line(text):
             raise ConfigurationError(
                 f"{name} is not one line of text.", "docs/settings.md says what it holds."
             )

@@ -60,12 +60,13 @@ def test_nobody_is_signed_in_to_an_attackers_account(accounts, browser1):
     assert not browser1.is_signed_in
 
 
-def test_the_old_page_of_a_browser_that_signed_in_elsewhere_is_refused_and_said_so(browser1):
+def test_the_old_sign_in_page_of_a_browser_that_is_signed_in_leads_home(accounts, browser1):
     old = hidden_fields(browser1.get("/login").text)
     browser1.sign_in()
+    sessions = accounts.session_rows()
     answer = browser1.post("/login", {**FIELDS, **old})
-    assert answer.status_code == 403
-    assert "reload the page" in answer.text
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert accounts.session_rows() == sessions
 
 
 def test_a_clients_request_by_post_needs_no_token_of_ours(browser1):

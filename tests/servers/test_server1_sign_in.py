@@ -251,3 +251,17 @@ def test_without_demo_mode_no_password_is_shown(accounts_environment, clock):
         page = Visitor(one).get("/login").text
     assert "This is a demo" not in page
     assert "correct horse" not in page
+
+
+@pytest.mark.parametrize("blank", ["\t", "\u00a0", "\u3000", "\u200b", "\ufeff"])
+def test_blanks_around_an_address_do_no_harm_on_any_form(accounts, blank):
+    address = f"{blank}{EMAIL}{blank}"
+    for page in ("/forgot-password", "/verify-email/again"):
+        answer = Visitor(accounts).submit(page, {"email": address}, page=page)
+        assert answer.status_code == 303
+    fields = {"email": address, "name": "Ada", "password": "lilac engine 49 quarry"}
+    assert Visitor(accounts).submit("/signup", fields, page="/signup").status_code == 303
+    visitor = Visitor(accounts)
+    assert visitor.sign_in(address).status_code == 303
+    change = {"email": f"{blank}new@example.com", "password": PASSWORD}
+    assert visitor.submit("/account/email", change, page="/account/email").status_code == 303

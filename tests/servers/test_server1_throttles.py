@@ -237,6 +237,7 @@ def test_who_waits_behind_wrong_guesses_is_refused_as_soon_as_they_are_judged(ac
     with ThreadPoolExecutor(21) as pool:
         answers = list(pool.map(guess, range(21)))
     assert sorted(answers) == [403] * 20 + [429]
+    assert {pending for _count, pending in marks(accounts)} == {0}
 
 
 def test_a_right_password_leaves_no_mark_when_what_follows_is_refused(accounts, browser1):

@@ -51,6 +51,7 @@ def test_the_tables_of_the_library_stand_in_the_same_database(database):
         "handoff_replay",
         "handoff_revocations",
         "notes",
+        "sent_forms",
         "sessions",
     }
 

@@ -8,9 +8,8 @@ from flask_service import csrf, session_cookie
 BASE_URL = "http://localhost:5001"
 
 
-@pytest.fixture
-def client():
-    """A browser at a small service with one form, and one address that anybody may post to."""
+def small_service(base_url):
+    """Build a service with one form, and one address that anybody may post to."""
     app = Flask("small")
     app.secret_key = "of the tests, and of no use elsewhere"
     app.add_url_rule("/form", "form", generate_csrf)
@@ -18,9 +17,14 @@ def client():
     for_all = Blueprint("for_all", __name__)
     for_all.add_url_rule("/for-all", "post", lambda: "taken", methods=["POST"])
     app.register_blueprint(for_all)
-    session_cookie.init_app(app, name="small", https=False)
-    csrf.init_app(app, base_url=BASE_URL, exempt=["for_all"])
-    return app.test_client()
+    session_cookie.init_app(app, name="small", https=base_url.startswith("https:"))
+    csrf.init_app(app, base_url=base_url, exempt=["for_all"])
+    return app
+
+
+@pytest.fixture
+def client():
+    return small_service(BASE_URL).test_client()
 
 
 def send(client, token=None, *, method="POST", **options):
@@ -43,10 +47,36 @@ def test_a_form_without_a_good_token_is_refused(client, token, method):
 
 @pytest.mark.parametrize(
     "origin",
-    ["null", "", "http://127.0.0.1:5001", "https://localhost:5001", "http://localhost:5001.evil"],
+    ["", "Null", "http://127.0.0.1:5001", "https://localhost:5001", "http://localhost:5001.evil"],
 )
 def test_a_form_from_another_origin_is_refused(client, origin):
     assert send(client, headers={"Origin": origin}) == 403
+
+
+@pytest.mark.parametrize("referrer", [{}, {"Referer": f"{BASE_URL}/form"}, {"Referer": BASE_URL}])
+@pytest.mark.parametrize("origin", [{}, {"Origin": "null"}])
+def test_without_an_origin_the_form_s_token_decides(client, origin, referrer):
+    headers = {**origin, **referrer}
+    assert send(client, headers=headers) == 200
+    assert send(client, "no token", headers=headers) == 400
+    for site, status in (("same-origin", 200), ("cross-site", 403), ("same-site", 403)):
+        assert send(client, headers={**headers, "Sec-Fetch-Site": site}) == status
+
+
+@pytest.mark.parametrize("origin", [{}, {"Origin": "null"}])
+@pytest.mark.parametrize(
+    "referrer", ["https://evil.example/form", f"{BASE_URL}.evil/", f"{BASE_URL}@evil/", "", "x"]
+)
+def test_a_referrer_of_another_origin_is_refused(client, origin, referrer):
+    assert send(client, headers={**origin, "Referer": referrer}) == 403
+
+
+def test_over_https_a_browser_may_send_no_referrer():
+    app = small_service("https://localhost")
+    client = app.test_client()
+    token = client.get("/form", base_url="https://localhost").text
+    answer = client.post("/form", base_url="https://localhost", data={"csrf_token": token})
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "", "Same-Origin"])

@@ -168,6 +168,29 @@ def test_proxies_tell_the_address_where_they_are_trusted(server, capsys, proxies
     assert f" {address} GET / 200 " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("203.0.113.7:51234", "203.0.113.7"),
+        ('"203.0.113.7:51234"', "203.0.113.7"),
+        ("2001:DB8:0::7", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("[2001:db8::7]:51234", "2001:db8::7"),
+        ('198.51.100.9, "[2001:db8::7]:51234"', "2001:db8::7"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("unknown", "192.0.2.1"),
+        ("_hidden", "192.0.2.1"),
+        ("203.0.113.7:port", "192.0.2.1"),
+        ("", "192.0.2.1"),
+    ],
+)
+def test_an_address_is_read_as_proxies_write_it(server, capsys, forwarded, address):
+    app = server.build(TRUSTED_PROXIES="1")
+    headers, proxy = {"X-Forwarded-For": forwarded}, {"REMOTE_ADDR": "192.0.2.1"}
+    assert server.get(app, "/", headers=headers, environ_overrides=proxy).status_code == 200
+    assert f" {address} GET / 200 " in capsys.readouterr().err
+
+
 def test_the_environment_wins_over_the_dotenv_file(server, tmp_path, monkeypatch):
     named = {name: server.setting(name) for name in ("PORT", "WORKERS")}
     (tmp_path / ".env").write_text(f"{named['PORT']}=6002\n{named['WORKERS']}=3\n")

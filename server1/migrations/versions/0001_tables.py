@@ -20,6 +20,7 @@ def upgrade(op: Operations) -> None:
     _create_valid_after(op)
     _create_replay(op)
     _create_throttles(op)
+    _create_sent_forms(op)
     _create_audit(op)
     _create_outbox(op)
 
@@ -268,3 +269,14 @@ def _user() -> sa.ForeignKey:
 
 def _session() -> sa.ForeignKey:
     return sa.ForeignKey("sessions.sid", ondelete="CASCADE")
+
+
+def _create_sent_forms(op: Operations) -> None:
+    op.create_table(
+        "sent_forms",
+        sa.Column("form_sha256", sa.String(64), primary_key=True),
+        sa.Column("location", sa.Text),
+        sa.Column("kept", sa.Text),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Index("sent_forms_by_expires_at", "expires_at"),
+    )

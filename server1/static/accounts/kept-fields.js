@@ -18,3 +18,10 @@ try {
 } catch {
   // Storage is switched off: the fields are filled in again by hand.
 }
+
+// A keyboard or a copy adds blanks that the browser would refuse to send; the server takes them off.
+for (const field of document.querySelectorAll("input[type=email]:not([readonly])")) {
+  field.addEventListener("change", () => {
+    field.value = field.value.replace(/^[\s\u200b]+|[\s\u200b]+$/g, "");
+  });
+}

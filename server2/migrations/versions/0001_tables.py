@@ -49,6 +49,14 @@ def upgrade(op: Operations) -> None:
         sa.Index("notes_of_an_account", "account_id", "id"),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "sent_forms",
+        sa.Column("form_sha256", sa.String(64), primary_key=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("kept", sa.Text),
+        sa.Column("location", sa.Text),
+        sa.Index("sent_forms_by_expires_at", "expires_at"),
+    )
     _make_tables_of_the_library(op, number)
 
 

@@ -11,3 +11,10 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   if (/:\d\d:/.test(time.textContent)) form.second = "2-digit";
   time.textContent = new Date(time.dateTime).toLocaleString(english, form);
 }
+
+// A double click: the servers answer both alike, and this spares them the second. Whoever stops the page may send again.
+document.addEventListener("submit", ({ target, submitter, defaultPrevented }) => {
+  if (defaultPrevented || target.method !== "post" || !submitter) return;
+  setTimeout(() => { submitter.disabled = true; }); // once the form has been sent, with the button's value
+  setTimeout(() => { submitter.disabled = false; }, 5000);
+});
