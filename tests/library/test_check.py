@@ -346,7 +346,12 @@ def test_keys_that_are_old_or_open_to_others_are_told(pair, tmp_path):
 
 
 def test_strange_clients_are_told(pair):
-    same = {**pair.client, "client_id": "again", "backchannel_logout_uri": None}
+    same = {
+        **pair.client,
+        "client_id": "again",
+        "redirect_uris": [f"{pair.receiver}/app/sso/callback"],
+        "backchannel_logout_uri": None,
+    }
     elsewhere = {
         **pair.client,
         "client_id": "elsewhere",
@@ -356,6 +361,7 @@ def test_strange_clients_are_told(pair):
     told = findings(app, "warning")
     assert "is registered 2 times" in told["clients"]
     assert "who signs out here stays signed in there" in told["client again"]
+    assert f"{pair.receiver}/app/sso/backchannel-logout" in told["client again"]
     assert "another host than that of its redirect URIs" in told["client elsewhere"]
     assert "None is registered" in findings(pair.issuing(HANDOFF_CLIENTS=[]), "warning")["clients"]
 

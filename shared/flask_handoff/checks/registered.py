@@ -84,5 +84,5 @@ def _doubts(issuer: str, client: Client) -> Iterator[Finding]:
             subject,
             "It is not told of logouts: who signs out here stays signed in there.",
             "Register its backchannel_logout_uri, such as "
-            f"{origin_of(uris[0])}/sso/backchannel-logout, where it has the hook end_sessions.",
+            f"{uris[0].rpartition('/')[0]}/backchannel-logout, where it has the hook end_sessions.",
         )
