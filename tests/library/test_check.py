@@ -137,12 +137,13 @@ def test_what_has_to_be_registered_is_said_in_words(pair):
     assert f"id_token goes to {pair.receiver}/sso/callback (the path of a receiver" in registered
 
 
-def test_a_receiver_whose_issuer_is_down_is_told_so(pair):
+def test_a_receiver_whose_issuer_is_down_is_told_so(pair, caplog):
     nobody = f"http://localhost:{free_port()}"
     wrong = findings(pair.receiving(HANDOFF_ISSUER=nobody))
     assert {"metadata", "keys", "registration"} <= wrong.keys()
     assert f"{nobody}/.well-known/openid-configuration does not answer" in wrong["metadata"]
     assert "nothing listens there" in wrong["metadata"]
+    assert caplog.records == []  # what they would say stands among the findings
 
 
 RECEIVERS = {
@@ -204,17 +205,20 @@ def test_a_token_in_an_address_is_explained(pair):
     assert "answers it at" in findings(app, "ok")["registration"]  # by a redirect
 
 
-def test_a_response_mode_that_is_not_registered_is_told(pair):
-    pair.client["response_modes"] = ["form_post"]
-    try:
-        issuer = pair.issuing(HANDOFF_ISSUER=f"http://localhost:{(port := free_port())}")
-    finally:
-        pair.client["response_modes"] = CLIENT["response_modes"]
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"response_modes": ["form_post"]}, '"response_modes": ["query"]'),
+        ({"response_types": ["code"], "policy": "oidc"}, "the error unauthorized_client"),
+    ],
+    ids=str,
+)
+def test_a_registration_that_does_not_fit_is_told(pair, changed, expected):
+    address = f"http://localhost:{(port := free_port())}"
+    issuer = pair.issuing(HANDOFF_ISSUER=address, HANDOFF_CLIENTS=[{**pair.client, **changed}])
     with served(issuer, port):
-        app = pair.receiving(
-            HANDOFF_ISSUER=issuer.config["HANDOFF_ISSUER"], HANDOFF_RESPONSE_MODE="query"
-        )
-        assert '"response_modes": ["query"]' in findings(app)["registration"]
+        app = pair.receiving(HANDOFF_ISSUER=address, HANDOFF_RESPONSE_MODE="query")
+        assert expected in findings(app)["registration"]
 
 
 class Through:
@@ -306,7 +310,7 @@ def other_keys(tmp_path_factory):
 
 
 def test_keys_that_are_not_the_issuers_are_told(pair, key_ring, other_keys):
-    assert "KeyRing holds public keys" in findings(pair.receiving(keys=key_ring), "ok")["keys"]
+    assert "are there (KeyRing)" in findings(pair.receiving(keys=key_ring), "ok")["keys"]
     app = pair.receiving(keys=KeyRing.open(other_keys))
     assert "None of the keys that are held here" in findings(app)["keys"]
 
@@ -346,23 +350,27 @@ def test_keys_that_are_old_or_open_to_others_are_told(pair, tmp_path):
 
 
 def test_strange_clients_are_told(pair):
-    same = {
-        **pair.client,
-        "client_id": "again",
-        "redirect_uris": [f"{pair.receiver}/app/sso/callback"],
-        "backchannel_logout_uri": None,
-    }
+    same = {**pair.client, "client_id": "again", "backchannel_logout_uri": None}
     elsewhere = {
         **pair.client,
         "client_id": "elsewhere",
         "redirect_uris": ["https://notes.example/sso/callback"],
     }
-    app = pair.issuing(HANDOFF_CLIENTS=[pair.client, same, elsewhere])
+    beside = {
+        **pair.client,
+        "client_id": "beside",
+        "redirect_uris": [f"{pair.receiver}/callback"],
+    }
+    clients = [pair.client, same, elsewhere, beside]
+    app = pair.issuing(HANDOFF_CLIENTS=clients)
     told = findings(app, "warning")
     assert "is registered 2 times" in told["clients"]
     assert "who signs out here stays signed in there" in told["client again"]
-    assert f"{pair.receiver}/app/sso/backchannel-logout" in told["client again"]
     assert "another host than that of its redirect URIs" in told["client elsewhere"]
+    assert "no redirect URI lies beside it" in told["client beside"]
+    assert "(not /sso/callback, the path" in findings(app, "ok")["client beside"]
+    public = pair.issuing(HANDOFF_CLIENTS=clients, HANDOFF_ISSUER="https://accounts.invalid")
+    assert "machine of whoever signs in" in findings(public, "warning")["client notes"]
     assert "None is registered" in findings(pair.issuing(HANDOFF_CLIENTS=[]), "warning")["clients"]
 
 

@@ -62,6 +62,7 @@ def test_a_setting_that_does_not_fit_is_told(settings, base_url, level, expected
     [
         ({**LAX, "SESSION_COOKIE_NAME": "session"}, "http://localhost:5002/x", "both on localhost"),
         ({**LAX, "SESSION_COOKIE_NAME": "session"}, "http://127.0.0.1:5002", None),
+        ({**LAX, "SESSION_COOKIE_NAME": "session"}, "http://localhost:5001/sso/callback", None),
         (LAX, "http://localhost:5002", None),
     ],
 )

@@ -24,6 +24,7 @@ LONGEST_BODY = 64 * 1024  # bytes
 
 _REASONS = {
     "ConnectionRefusedError": "nothing listens there",
+    "ConnectionResetError": "what listens there breaks off, so it may be https",
     "gaierror": "the host's name is not known here",
     "NameResolutionError": "the host's name is not known here",
     "SSLError": "what listens there speaks no TLS, so it may be http",

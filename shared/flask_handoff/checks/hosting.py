@@ -107,6 +107,7 @@ def _clashes(app: Flask, base_url: str, others: Iterable[str]) -> Iterator[Findi
     """Find who else gets the cookie: browsers know hosts, and neither ports nor applications."""
     cookies, host = app.session_interface, urlsplit(base_url).hostname
     name, domain = cookies.get_cookie_name(app), cookies.get_cookie_domain(app)
+    others = [other for other in others if not f"{other}/".startswith(f"{base_url}/")]  # itself
     of_all = name == "session" and cookies.get_cookie_path(app) == "/"
     for other in dict.fromkeys(urlsplit(other).hostname or "" for other in others):
         if other == host and of_all:

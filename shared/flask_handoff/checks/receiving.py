@@ -28,7 +28,6 @@ def check_receiver(app: Flask, receiver: ReceiverContext) -> Iterator[Finding]:
         verifier.keys,
         verifier.clock,
         allowed=config.profile.leeway,
-        setting=" (HANDOFF_LEEWAY)",
     )
     yield from issuer.check()
     if issuer.metadata is not None:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from flask_handoff.addresses import is_loopback, origin_of
 from flask_handoff.issuer.clients import Client
 
-from .findings import Finding, ok, warning, wrong
+from .findings import Finding, ok, warning
 
-_DEFAULT_PATH = "/sso/callback"  # of a receiver that does not set HANDOFF_URL_PREFIX
+_DEFAULT_PREFIX = "/sso"  # of a receiver that does not set HANDOFF_URL_PREFIX
 
 
 def check_clients(issuer: str, clients: Sequence[Client]) -> Iterator[Finding]:
@@ -38,8 +38,7 @@ def check_clients(issuer: str, clients: Sequence[Client]) -> Iterator[Finding]:
 def _in_words(client: Client) -> str:
     if not client.redirect_uris:
         return f"{client.name}: has no redirect URI; it is no place to sign in to."
-    known = " (the path of a receiver by default)"
-    uris = [f"{uri}{known if _is_default(client, uri) else ''}" for uri in client.redirect_uris]
+    uris = [f"{uri}{_path_in_words(client, uri)}" for uri in client.redirect_uris]
     what = " and ".join(sorted(client.response_types))
     how = f" by {' or '.join(sorted(client.response_modes))}" if what != "code" else ""
     return (
@@ -49,27 +48,29 @@ def _in_words(client: Client) -> str:
     )
 
 
-def _is_default(client: Client, uri: str) -> bool:
-    return "id_token" in client.response_types and urlsplit(uri).path.endswith(_DEFAULT_PATH)
+def _path_in_words(client: Client, uri: str) -> str:
+    if not _is_receiver(client):
+        return ""
+    if urlsplit(uri).path.endswith(f"{_DEFAULT_PREFIX}/callback"):
+        return " (the path of a receiver by default)"
+    return f" (not {_DEFAULT_PREFIX}/callback, the path of a receiver by default)"
+
+
+def _is_receiver(client: Client) -> bool:
+    """Tell whether it is built with this library, as far as its registration shows it."""
+    return client.policy == "handoff" and "id_token" in client.response_types
 
 
 def _doubts(issuer: str, client: Client) -> Iterator[Finding]:
     subject = f"client {client.client_id}"
     uris = [] if client.native else client.redirect_uris
     for uri in uris:
-        host = urlsplit(uri).hostname or ""
-        if is_loopback(host) and not is_loopback(urlsplit(issuer).hostname or ""):
+        if _is_here(uri) and not _is_here(issuer):
             yield warning(
                 subject,
                 f"{uri} is on the machine of whoever signs in, and this issuer is not.",
                 "Register the service's public address, with https; an app on people's machines "
                 'is registered with "native": true.',
-            )
-        if urlsplit(uri).scheme == "http" and not is_loopback(host):
-            yield wrong(
-                subject,
-                f"{uri} is http: whoever is on the way reads the token or the code.",
-                "Register it with https.",
             )
     begun = client.initiate_login_uri
     if begun and uris and origin_of(begun) not in map(origin_of, uris):
@@ -79,10 +80,26 @@ def _doubts(issuer: str, client: Client) -> Iterator[Finding]:
             "cookie of the one does not come to the other, and the sign-in is refused.",
             "Register both at the address that browsers know, character by character.",
         )
+    elif begun and uris and _is_receiver(client) and not _fit_together(begun, uris):
+        yield warning(
+            subject,
+            f"Sign-ins begin at {begun}, and no redirect URI lies beside it. A receiver of this "
+            "library has both below its HANDOFF_URL_PREFIX, as …/login and …/callback.",
+            "Compare both with what flask handoff-check says there.",
+        )
     if uris and client.backchannel_logout_uri is None and "id_token" in client.response_types:
+        example = f"{uris[0].removesuffix('/callback')}/backchannel-logout"
         yield warning(
             subject,
             "It is not told of logouts: who signs out here stays signed in there.",
-            "Register its backchannel_logout_uri, such as "
-            f"{uris[0].rpartition('/')[0]}/backchannel-logout, where it has the hook end_sessions.",
+            f"Register its backchannel_logout_uri, such as {example}, where it has the hook "
+            "end_sessions.",
         )
+
+
+def _is_here(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def _fit_together(begun: str, uris: Sequence[str]) -> bool:
+    return f"{begun.removesuffix('/login')}/callback" in uris

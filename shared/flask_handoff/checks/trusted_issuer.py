@@ -23,8 +23,7 @@ class TrustedIssuer:
     Args:
         config: Of the service.
         keys: Of the issuer, as the service gets them.
-        allowed: By how much the two clocks may differ.
-        setting: That allows it, in words.
+        allowed: By how much the two clocks may differ (``HANDOFF_LEEWAY``).
     """
 
     def __init__(
@@ -34,12 +33,11 @@ class TrustedIssuer:
         clock: Clock,
         *,
         allowed: timedelta,
-        setting: str = "",
     ) -> None:
         self._config = config
         self._keys = keys
         self._clock = clock
-        self._allowed, self._setting = allowed, setting
+        self._allowed = allowed
         self.metadata: Metadata | None = None  # None until it was asked for, and where it is wrong
 
     def check(self) -> Iterator[Finding]:
@@ -56,7 +54,7 @@ class TrustedIssuer:
         except NoAnswerError as error:
             yield self._unreachable(f"{url} {error}.")
             return
-        yield from clock_findings("The issuer's clock", answer, self._allowed, self._setting)
+        yield from clock_findings("The issuer's clock", answer, self._allowed, " (HANDOFF_LEEWAY)")
         named = document.get("issuer")
         if named != issuer:
             yield wrong(
@@ -112,14 +110,14 @@ class TrustedIssuer:
         except HandoffError as error:
             yield wrong(
                 "keys",
-                f"{source} has none: {error}.",
+                f"There are none ({source}): {error}.",
                 "Nobody can sign in until it has. See that this machine reaches "
                 f"{self._config.jwks_uri}, or set HANDOFF_JWKS_URI or HANDOFF_PINNED_KEYS.",
             )
             return
         kids = getattr(self._keys, "kids", None)
         named = f": {', '.join(sorted(kids))}" if kids else ""
-        yield ok("keys", f"{source} holds public keys for RS256{named}.")
+        yield ok("keys", f"Public keys for RS256 are there ({source}){named}.")
         if kids and not isinstance(self._keys, JWKSClient):
             yield from self._compare_with_published(kids)
 

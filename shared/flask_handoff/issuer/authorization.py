@@ -145,7 +145,6 @@ class AuthorizationRequest(NamedTuple):
                 "response_type: not registered for this client", error="unauthorized_client"
             )
         gets_code = response_type == "code"
-        parameters = {name: value for name in _PARAMETERS if (value := read.text(name))}
         scope = _read_scope(read, may_be_without_openid=gets_code)
         if not (gets_code and offline_access):  # OpenID Connect Core 1.0, section 11
             scope -= {"offline_access"}
@@ -159,9 +158,9 @@ class AuthorizationRequest(NamedTuple):
             prompts=_read_prompts(read),
             max_age=read.max_age(),
             login_hint=read.login_hint(),
-            hinted_subject=parameters.get("hinted_subject"),
+            hinted_subject=read.text("hinted_subject"),
             arrived_at=now,
-            parameters=parameters,
+            parameters={name: value for name in _PARAMETERS if (value := read.text(name))},
         )
 
     def needs_sign_in(self, user: SignedInUser) -> bool:

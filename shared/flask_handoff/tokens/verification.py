@@ -183,12 +183,9 @@ def _newer_key(case: Verification, error: TokenSignatureError) -> VerificationKe
     # Whoever forges a token makes us ask here as with an unknown key: within the same pace.
     ask_again()
     try:
-        key = find_key(case.expected.keys, case.unverified_kid)
+        return find_key(case.expected.keys, case.unverified_kid)
     except TokenKeyUnknownError:
         raise error from None
-    if key == case.key:
-        raise error
-    return key
 
 
 def find_key(keys: KeySource, unverified_kid: str | None) -> VerificationKey:
