@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from .engines import FILE, identity_of
 from .transactions import Transactions
@@ -17,12 +18,12 @@ class SQLiteTransactions(Transactions):
     """Begins transactions; those that write take the one write lock at once.
 
     Args:
-        engine: From ``make_engine``.
+        engine, most, timeout: See ``Transactions``.
         file: Its database.
     """
 
-    def __init__(self, engine: Engine, file: Path) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, most: int, timeout: timedelta, file: Path) -> None:
+        super().__init__(engine, most, timeout)
         self._file = file
 
     def _start(self, driver: Any, *, writes: bool) -> None:
@@ -37,3 +38,6 @@ class SQLiteTransactions(Transactions):
 
     def _is_usable(self, connection: Connection) -> bool:
         return bool(connection.info[FILE] == identity_of(self._file))
+
+    def _is_full(self, error: SQLAlchemyError) -> bool:
+        return False
