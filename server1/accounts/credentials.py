@@ -98,10 +98,10 @@ def _check(attempt: Attempt, user: User | None, password: str) -> str | None:
     """Check the password, outside any transaction. Return a new hash where the old is outdated."""
     hasher = passwords.hasher()
     try:
-        hasher.check(None if user is None else user.password_hash, password)
+        found = hasher.check(None if user is None else user.password_hash, password)
         if user is None or user.disabled:
             raise PasswordWrongError
-        return hasher.hash(password) if hasher.is_outdated(user.password_hash) else None
+        return hasher.hash(found) if hasher.is_outdated(user.password_hash) else None
     except HasherBusyError:
         with database().writing() as connection:
             throttles.take_back(connection, attempt, clock.now())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,8 @@ import argon2
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 from argon2.low_level import error_to_str
 from flask import Flask, current_app
+
+from flask_service.human_text import trimmed
 
 LONGEST_PASSWORD = 1024  # bytes of UTF-8
 TIME_COST, PARALLELISM = 3, 4  # RFC 9106, section 4: for 64 MiB
@@ -67,6 +70,8 @@ class HashingConfig:
 class PasswordHasher:
     """Hashes and compares, a few at a time: each takes 64 MiB, and more would end the server.
 
+    A password is hashed in Unicode's form NFC: keyboards write one é in two ways.
+
     Args:
         config: What a hash costs, and how many are computed at once.
         longest_wait: How long a request waits for its turn.
@@ -88,12 +93,17 @@ class PasswordHasher:
         """
         with self._wait_for(self._turns):
             try:
-                return self._argon2.hash(password)
+                return self._argon2.hash(unicodedata.normalize("NFC", password))
             except HashingError as error:
                 raise HasherBusyError("no memory to hash a password") from error
 
-    def check(self, password_hash: str | None, password: str) -> None:
+    def check(self, password_hash: str | None, password: str) -> str:
         """Compare a password with an account's hash; for None with a dummy, at the same cost.
+
+        Where what was typed is not the password, it may be so without the blanks around it.
+
+        Returns:
+            The password as it is hashed.
 
         Raises:
             PasswordWrongError: It is another password, or *password_hash* is None.
@@ -101,16 +111,20 @@ class PasswordHasher:
         """
         stored_hash = self._dummy_hash if password_hash is None else password_hash
         with self._wait_for(self._turns):
-            try:
-                self._argon2.verify(stored_hash, password)
-            except VerifyMismatchError:
-                raise PasswordWrongError from None
-            except (InvalidHashError, VerificationError) as error:
-                if str(error) == _OUT_OF_MEMORY:
-                    raise HasherBusyError("no memory to compare a password") from error
-                raise PasswordWrongError("the stored hash cannot be read") from error
-        if password_hash is None:
+            found = next((one for one in _readings(password) if self._fits(stored_hash, one)), None)
+        if found is None or password_hash is None:
             raise PasswordWrongError
+        return found
+
+    def _fits(self, stored_hash: str, password: str) -> bool:
+        try:
+            return self._argon2.verify(stored_hash, password)
+        except VerifyMismatchError:
+            return False
+        except (InvalidHashError, VerificationError) as error:
+            if str(error) == _OUT_OF_MEMORY:
+                raise HasherBusyError("no memory to compare a password") from error
+            raise PasswordWrongError("the stored hash cannot be read") from error
 
     def is_outdated(self, password_hash: str) -> bool:
         """Tell whether a hash was made at another cost than is configured now."""
@@ -132,6 +146,13 @@ class PasswordHasher:
             yield
         finally:
             turn.release()
+
+
+def _readings(password: str) -> Iterable[str]:
+    # How many there are depends on what was typed alone: the time tells nothing of the account.
+    composed = unicodedata.normalize("NFC", password)
+    readings = dict.fromkeys((composed, password, trimmed(composed)))
+    return [reading for reading in readings if reading]
 
 
 def init_app(app: Flask, config: HashingConfig) -> None:

@@ -27,6 +27,7 @@ from .forms import (
     authenticated,
     form_page,
     form_view,
+    known_about,
 )
 from .link_pages import find_link
 
@@ -51,7 +52,7 @@ def name() -> Response:
 def password() -> Response:
     """Change the password, and end every other session that the old one opened."""
     here = session_here()
-    about = (here.user.email, here.user.name, "SERVER1")
+    about = known_about(here.user.email, here.user.name)
     new_password = check_new_password(request.form.get("new_password", ""), about)
     password_hash = passwords.hasher().hash(new_password)
     with authenticated(here.user.email) as (connection, user):

@@ -241,7 +241,7 @@ class BusyHasher(PasswordHasher):
 
     def check(self, password_hash, password):
         self.meanwhile()
-        super().check(password_hash, password)
+        return super().check(password_hash, password)
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
