@@ -62,7 +62,7 @@ ENDPOINTS = {
         /verify-email                       GET POST  csrf
         /verify-email/again                 GET POST  csrf
         /verify-email/done                  GET
-        /verify-email/not-mine              POST      csrf
+        /verify-email/not-mine              GET POST  csrf
         /verify-email/not-mine/done         GET
         /verify-email/required              GET
         /verify-email/sent                  GET
