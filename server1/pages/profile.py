@@ -68,6 +68,13 @@ def password() -> Response:
     return say_done("password")
 
 
+# A Well-Known URL for Changing Passwords (W3C): password managers lead there.
+@blueprint.get("/.well-known/change-password")
+def change_password() -> Response:
+    """Lead to the form for a new password."""
+    return redirect(url_for(".password"), 303)
+
+
 @blueprint.route("/account/email", methods=["GET", "POST"])
 @form_view(account_page("accounts/email.html"))
 def email() -> Response:

@@ -21,6 +21,7 @@ __all__ = ["clock", "issuer_key_ring", "issuer_public_key", "server", "server1_k
 ENDPOINTS = {
     "server1": """
         /                                   GET
+        /.well-known/change-password        GET
         /.well-known/jwks.json              GET       kept internal
         /.well-known/oauth-authorization-server  GET  kept internal
         /.well-known/openid-configuration   GET       kept internal
