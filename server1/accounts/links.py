@@ -87,6 +87,16 @@ def was_issued_to(
     return connection.execute(query.limit(1)).one_or_none() is not None
 
 
+def was_made_since(connection: sa.Connection, user: User, address: str, since: datetime) -> bool:
+    """Tell whether a link of an account was mailed to an address after an instant."""
+    query = sa.select(mail_links.c.token_sha256).where(
+        mail_links.c.subject == user.subject,
+        mail_links.c.address == address,
+        mail_links.c.made_at > since,
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None
+
+
 def undo(connection: sa.Connection, token: str) -> None:
     """Undo a link whose mail was not sent: the one before it is valid again."""
     this_one = mail_links.c.token_sha256 == _sha256(token)

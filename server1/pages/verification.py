@@ -25,6 +25,7 @@ from server1.accounts.mail_links import Link, LinkUnknownError, Purpose
 from server1.audit import EndReason, Event
 from server1.handoff import handoff
 from server1.mail.queue import EmailKind, enqueue
+from server1.mail.undelivered import undelivered_to
 from server1.permissions import must_confirm
 from server1.signed_in import browser_fingerprint, current_session, is_signed_in, sign_in
 
@@ -78,8 +79,14 @@ def required() -> Response:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
     with database().writing() as connection:
         note_way_on(connection, session.user.subject)
+        undelivered = undelivered_to(connection, session.user, clock.now())
     return form_page(
-        "accounts/verify_required.html", user=session.user, way_on=way, carried=carried()
+        "accounts/verify_required.html",
+        here=session,
+        user=session.user,
+        way_on=way,
+        carried=carried(),
+        undelivered=undelivered,
     )
 
 
