@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import wraps
+from urllib.parse import urlsplit
 
 from flask import Blueprint, make_response, render_template, request
 from sqlalchemy import Connection
@@ -22,6 +23,7 @@ from server1.accounts.passwords import PasswordUnusableError, PasswordWrongError
 from server1.accounts.throttles import Attempt, TooManyAttemptsError
 from server1.accounts.turns import HasherBusyError
 from server1.accounts.users import User, UserNameError
+from server1.config import config
 from server1.signed_in import session_here
 
 BUSY_RETRY_AFTER = timedelta(seconds=5)
@@ -108,6 +110,11 @@ def authenticated(email: str) -> AbstractContextManager[tuple[Connection, User]]
     return credentials.authenticated(
         email, request.form.get("password", ""), address=client_address()
     )
+
+
+def known_about(email: str, name: str) -> tuple[str, str, str]:
+    """Return what an attacker knows about an account, for the password rules."""
+    return email, name, urlsplit(config().issuer).netloc
 
 
 def attempt_here(email: str) -> Attempt:

@@ -15,7 +15,7 @@ from server1.config import config
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
 from server1.sign_out import has_signed_out, last_sign_out, sign_out_here
-from server1.signed_in import current_session, sign_in
+from server1.signed_in import current_session, session_has_ended, sign_in
 
 from . import error_pages
 from .client_forms import lead_back_to, lead_to
@@ -41,6 +41,7 @@ def _login_page(error: FormError | None) -> Response:
         carried=None if client is None else request.values.get("continue"),
         email=handoff.login_hint() or "",
         signup=config().signup,
+        session_ended=request.method != "POST" and session_has_ended(),
         demo_email=DEMO_EMAIL,
         demo_password=config().demo_password,
     )

@@ -65,7 +65,7 @@ def create_account_refused(tab):
 
 
 def create_account_sent(tab):
-    tab.page.goto(f"{tab.home1}signup/sent?strength=weak")
+    tab.page.goto(f"{tab.home1}signup/sent?strength=fair")
 
 
 def sign_up(tab):
