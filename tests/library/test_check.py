@@ -199,6 +199,15 @@ def test_a_fault_of_a_receiver_is_told_with_its_remedy(pair, fault):
     assert expected in findings(pair.receiving(**settings(pair)))[subject]
 
 
+def test_an_authorization_endpoint_may_have_a_query(pair):
+    app = pair.receiving(
+        HANDOFF_BASE_URL=pair.at(port := free_port()),
+        HANDOFF_AUTHORIZATION_ENDPOINT=f"{pair.issuer}/authorize?p=sign-in",
+    )
+    with served(app, port):
+        assert "leads to this receiver" in findings(app, "ok")["base URL"]
+
+
 def test_a_token_in_an_address_is_explained(pair):
     app = pair.receiving(HANDOFF_RESPONSE_MODE="query")
     assert "No issuer announces that mode" in findings(app, "warning")["response mode"]

@@ -1,7 +1,7 @@
 """What policy ``oidc`` takes beyond a handoff token; what it refuses is among the attacks."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,6 +10,8 @@ from flask_handoff.errors import ConfigurationError, JWKSMalformedError
 from flask_handoff.keys import JWKSClient, PinnedKeys
 from flask_handoff.keys.foreign import parse_foreign_jwks
 from flask_handoff.profiles import OIDC_LOGOUT
+from flask_handoff.receiver.attempts import CLOCK_LEEWAY, LIFETIME
+from flask_handoff.receiver.backchannel import CLOCK_STEP
 from flask_handoff.receiver.config import ReceiverConfig
 from flask_handoff.tokens.explain import explain
 from tests.minimal_pair import (
@@ -351,5 +353,29 @@ def test_a_logout_is_remembered_while_a_foreign_handoff_could_arrive(
     draft.payload.update(iss=ISSUER, aud="notes")
     answer = browser.post(f"{RECEIVER}/sso/backchannel-logout", {"logout_token": draft.signed()})
     assert answer.status_code == 200
-    expected = clock() + timedelta(minutes=10, seconds=5 + 60)
+    expected = clock() + LIFETIME + CLOCK_LEEWAY + CLOCK_STEP
     assert store.forgets_logout_at == int(expected.timestamp())
+
+
+def test_a_kid_is_escaped_where_a_logout_meets_an_arrival(foreign, key_ring, clock, caplog):
+    kid = "a b\r\nhandoff accepted"
+    keys = PinnedKeys(parse_foreign_jwks(jwks(jwk_of(key_ring, kid=kid))).values())
+    browser, heard, app = foreign(keys=keys)
+    trial = TokenTrial(key_ring, clock, profile=OIDC)
+
+    def end_the_account(_arrival):
+        draft = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT).draft()
+        draft.header["kid"] = kid
+        draft.payload.update(iss=ISSUER, aud="notes", sub="u-7d9f2c")
+        fields = {"logout_token": draft.signed()}
+        assert browser.post(f"{RECEIVER}/sso/backchannel-logout", fields).status_code == 200
+
+    app.extensions["signs_in"] = end_the_account
+    told = {"sid": "a-session-at-server1", "jti": "a b"}
+    fields = answer_of(trial, query_of(browser.begin()), header(kid=kid), **told)
+    assert is_uniform_refusal(post(browser, fields))
+    assert heard.errors() == ["session_ended"]
+    assert (
+        "check=session claim=- kid=a\\u0020b\\u000d\\u000ahandoff\\u0020accepted jti=-"
+        in caplog.text
+    )

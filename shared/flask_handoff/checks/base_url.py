@@ -32,7 +32,8 @@ def check_base_url(receiver: ReceiverContext) -> Iterator[Finding]:
     parts = urlsplit(answer.location)
     sent = {name: values[0] for name, values in parse_qs(parts.query).items()}
     expected = {"client_id": config.client_id, "redirect_uri": config.redirect_uri}
-    is_sign_in = answer.location.startswith(f"{config.authorization_endpoint}?")
+    endpoint = config.authorization_endpoint
+    is_sign_in = answer.location.startswith(f"{endpoint}{'&' if '?' in endpoint else '?'}")
     if is_sign_in and expected.items() <= sent.items():
         yield ok(_BASE_URL, f"{config.base_url} leads to this receiver.")
         yield from _check_path(receiver)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask_handoff.claims import Clock
 from flask_handoff.errors import HandoffError
 from flask_handoff.keys import JWKSClient, KeySource
-from flask_handoff.redaction import shown
+from flask_handoff.redaction import as_log_field, shown
 from flask_handoff.web.service_config import ServiceConfig
 
 from .asking import NoAnswerError, ask, clock_findings, json_object
@@ -116,7 +116,7 @@ class TrustedIssuer:
             )
             return
         kids = getattr(self._keys, "kids", None)
-        named = f": {', '.join(sorted(kids))}" if kids else ""
+        named = f": {', '.join(sorted(map(as_log_field, kids)))}" if kids else ""
         yield ok("keys", f"Public keys for RS256 are there ({source}){named}.")
         if kids and not isinstance(self._keys, JWKSClient):
             yield from self._compare_with_published(kids)

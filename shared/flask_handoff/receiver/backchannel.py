@@ -23,6 +23,7 @@ from flask_handoff.errors import (
     RequestMalformedError,
     SessionEndedError,
 )
+from flask_handoff.redaction import as_log_field
 from flask_handoff.signals import logout_accepted, logout_rejected
 from flask_handoff.tokens.verification import fit_for_a_log
 from flask_handoff.web import request_id
@@ -112,8 +113,8 @@ def check_arrival(receiver: ReceiverContext, claims: HandoffClaims) -> None:
     try:
         logouts.store.check_session(claims)
     except SessionEndedError as error:
-        error.check, error.kid = "session", claims.kid
-        error.jwt_id, error.issuer = claims.jwt_id, claims.issuer
+        error.check, error.kid = "session", as_log_field(claims.kid)
+        error.jwt_id, error.issuer = fit_for_a_log(claims.jwt_id), claims.issuer
         _undo_arrival(logouts, claims, error.ended_at)
         raise
     except DependencyUnavailableError:
