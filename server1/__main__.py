@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from logging import getLogger
 
 from flask import Flask
 
@@ -16,7 +16,7 @@ from . import create_app, demo
 from .accounts.passwords import PasswordUnusableError
 from .config import Config
 
-_log = logging.getLogger("server1.serving")
+_log = getLogger("server1.serving")
 
 
 def application() -> Flask:
