@@ -192,8 +192,9 @@ def _reason(error: HandoffRejectedError) -> str:
             "helps only once they are set. Tell whoever runs this service."
         )
     return (
-        "This sign-in was not accepted. Start again from here. If that does not help, tell whoever "
-        "runs this service: its log says why, under the reference below."
+        "This sign-in was not accepted. Where it was too old, used before, or begun in another "
+        "browser, starting again helps. If it does not, tell whoever runs this service: its log "
+        "says why, under the reference below."
     )
 
 

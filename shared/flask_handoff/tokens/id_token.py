@@ -114,7 +114,8 @@ def check_transaction(case: HandoffVerification) -> None:
     if early > profile.leeway + profile.backdating:
         raise TokenClaimError(
             f'claim "iat" (issued at): {early.total_seconds():.0f} s before this sign-in began; '
-            "compare the clocks, HANDOFF_LEEWAY, and HANDOFF_BACKDATING where it dates back",
+            "compare the clocks, HANDOFF_LEEWAY,"
+            " and HANDOFF_BACKDATING where the issuer dates its tokens back",
             claim="iat",
         )
 
