@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 
 from flask import Flask
@@ -25,7 +24,7 @@ def application() -> Flask:
     app = serving.in_worker(create_app)
     workers = Workers(app)
     workers.start()
-    atexit.register(workers.stop)  # called before the database is closed
+    serving.at_end(workers.stop)  # called before the database is closed
     return app
 
 

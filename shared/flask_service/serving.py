@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import errno
 import gc
 import multiprocessing
@@ -12,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 
 from flask import Flask
 
@@ -72,20 +72,29 @@ def check_port(serving: Serving, *, setting: str) -> None:
 def in_worker(create: Callable[[], Flask]) -> Flask:
     """Build the application of one worker process, which ends when the main process is gone.
 
-    The application's database, if it has one, is closed when the process ends, after what is
-    registered with ``atexit`` later.
+    The application's database, if it has one, is closed when the process ends, after what was
+    registered by ``at_end`` later.
     """
     if (main_process := multiprocessing.parent_process()) is not None:
         # A worker whose main process was killed would continue, and hold the port.
         threading.Thread(target=_end_after, args=[main_process], daemon=True).start()
     app = create()
     if has_database(app):
-        atexit.register(database_of(app).close)
+        at_end(database_of(app).close)
     # What was made by now lives as long as the process. To look through it for garbage, as each
     # full collection would, takes a tenth of a second, in the middle of somebody's request.
     gc.collect()
     gc.freeze()
     return app
+
+
+def at_end(act: Callable[[], object]) -> None:
+    """Do something when this worker process ends in good order: what was registered last, first.
+
+    A process that multiprocessing has forked, as granian's workers are, never comes to what was
+    registered with ``atexit``.
+    """
+    Finalize(None, act, exitpriority=0)
 
 
 def _end_after(main_process: BaseProcess) -> None:
