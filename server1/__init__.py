@@ -71,7 +71,7 @@ def create_app(
         app.config.update(config.handoff)
         if keys is None:
             make_first_signing_key(config)
-        database = Database(config.database_url, SCHEMA)
+        database = Database(config.database_url, SCHEMA, pool=config.database_pool)
         database.init_app(app)
         _add_handoff(app, database, keys, clock=clock, sleep=sleep)
         database_commands.init_app(app, upgrade=config.demo)

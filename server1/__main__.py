@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import logging
+from logging import getLogger
 
 from flask import Flask
 
@@ -17,7 +16,7 @@ from . import create_app, demo
 from .accounts.passwords import PasswordUnusableError
 from .config import Config
 
-_log = logging.getLogger("server1.serving")
+_log = getLogger("server1.serving")
 
 
 def application() -> Flask:
@@ -25,7 +24,7 @@ def application() -> Flask:
     app = serving.in_worker(create_app)
     workers = Workers(app)
     workers.start()
-    atexit.register(workers.stop)  # called before the database is closed
+    serving.at_end(workers.stop)  # called before the database is closed
     return app
 
 

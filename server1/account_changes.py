@@ -37,19 +37,14 @@ def set_email(connection: Connection, user: User, address: str, *, verified: boo
         enqueue(connection, EmailKind.VERIFY_EMAIL, address=address, subject=user.subject)
 
 
-def delete_account(
-    connection: Connection, user: User, *, detail: str | None = None, tell: bool = True
-) -> None:
+def delete_account(connection: Connection, user: User, *, detail: str | None = None) -> None:
     """Delete an account with all that belongs to it, and end its sessions everywhere.
 
     No mail waits any more that is about it or goes to its address, but for the one that says so.
 
     Args:
         detail: What the audit log keeps.
-        tell: Whether its address gets that mail.
     """
     revocation.delete_account(connection, user, detail=detail)
     outbox().discard(connection, JOB_KIND, user.subject, fold(user.email))
-    if tell:
-        kind = EmailKind.ACCOUNT_DELETED
-        enqueue(connection, kind, address=user.email, subject=user.subject)
+    enqueue(connection, EmailKind.ACCOUNT_DELETED, address=user.email, subject=user.subject)

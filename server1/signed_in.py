@@ -68,6 +68,11 @@ def is_signed_in(user: User) -> bool:
     return session_or_none is not None and session_or_none.user.subject == user.subject
 
 
+def session_has_ended() -> bool:
+    """Tell whether this browser holds a session that has expired, or was ended elsewhere."""
+    return held_session_id() is not None and current_session() is None
+
+
 def sign_in(connection: Connection, user: User) -> None:
     """Open a session for *user* in this browser, with a new identifier, and end the one before.
 

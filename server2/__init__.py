@@ -49,7 +49,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         app, config.instance / "secret_key", create=True, settings="SERVER2_INSTANCE"
     )
     app.extensions["clock"] = clock
-    database = Database(config.database_url, SCHEMA)
+    database = Database(config.database_url, SCHEMA, pool=config.database_pool)
     database.init_app(app)
 
     access_log.init_app(app)

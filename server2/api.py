@@ -40,7 +40,8 @@ def init_app(app: Flask, replay_store: ReplayStore, clock: Clock) -> None:
     Raises:
         ConfigurationError: A setting is missing or wrong.
     """
-    revocations = SQLRevocationList(database_of(app).engine)
+    lent = database_of(app)
+    revocations = SQLRevocationList(lent.engine, transaction=lent.writing, reading=lent.reading)
     handoff_api.init_app(app, revocation_list=revocations, replay_store=replay_store, clock=clock)
     app.register_blueprint(blueprint)
 

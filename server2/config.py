@@ -15,6 +15,7 @@ from flask_service.settings import Lab, Serving, SettingReader
 SETTINGS: Mapping[str, str] = {
     "SERVER2_INSTANCE": "instance/server2",
     "SERVER2_DATABASE_URL": "",
+    "SERVER2_DATABASE_POOL": "",
     "SERVER2_SESSION_SAMESITE": "Lax",
     "SERVER2_TRUST_AFTER_START": "15",
     "SERVER2_DEMO": "0",
@@ -37,6 +38,7 @@ class Config:
 
     instance: Path  # directory of what this server makes: secret key, SQLite database
     database_url: URL  # SQLite (a file) or PostgreSQL
+    database_pool: int  # connections that one process opens at most
     base_url: str  # scheme, host and port by which browsers reach it; no slash at the end
     session_samesite: str  # Lax or Strict
     trust_after_start: timedelta  # for how long sessions from before count unconfirmed
@@ -62,11 +64,13 @@ class Config:
         instance = Path(read.text("SERVER2_INSTANCE")).absolute()
         serving = read.serving(5002)
         base_url = read.base_url(f"http://127.0.0.1:{serving.port}")
+        database_url = read.database_url(instance / "server2.sqlite3")
         samesite = read.choice("SERVER2_SESSION_SAMESITE", ("Lax", "Strict"))
         demo = read.demo(read.reached_from_elsewhere(base_url, serving))
         return cls(
             instance=instance,
-            database_url=read.database_url(instance / "server2.sqlite3"),
+            database_url=database_url,
+            database_pool=read.database_pool(database_url),
             base_url=base_url,
             session_samesite=samesite,
             trust_after_start=timedelta(seconds=read.number("SERVER2_TRUST_AFTER_START", 0, 43200)),

@@ -31,6 +31,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(ScopeMissingError, _scope_missing)
     app.register_error_handler(SignedOutError, _signed_out)
+    app.register_error_handler(SQLAlchemyError, _database_failed)
 
 
 def _form_too_old(_error: CSRFError) -> Response | tuple[str, int]:
@@ -61,6 +62,14 @@ def _signed_out(error: SignedOutError) -> Response | tuple[str, int]:
     return _unsaved(signed_out=True)
 
 
+def _database_failed(error: SQLAlchemyError) -> Response:
+    unavailable = database_error(error)
+    if request.endpoint == "notes.add_note":
+        page, _status = _unsaved(signed_out=False, unavailable=True)
+        unavailable.set_data(page)
+    return unavailable
+
+
 def _this_page() -> str:
     # As it was asked for; the path is decoded, the query is not. /sso/login checks both.
     path, query = (
@@ -70,10 +79,11 @@ def _this_page() -> str:
     return f"{path}?{query}" if query else path
 
 
-def _unsaved(*, signed_out: bool) -> tuple[str, int]:
+def _unsaved(*, signed_out: bool, unavailable: bool = False) -> tuple[str, int]:
     page = render_template(
         "unsaved.html",
         signed_out=signed_out,
+        unavailable=unavailable,
         # What another site sent never comes so far: csrf refuses it before.
         typed=request.form.get("text", "") if request.path == "/notes" else "",
         longest=LONGEST,

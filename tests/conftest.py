@@ -68,7 +68,9 @@ def new_postgresql_database():
         missing("TEST_POSTGRESQL_URL names no PostgreSQL server")
     name = f"handoff_test_{secrets.token_hex(8)}"
     run_sql(server, f"CREATE DATABASE {name}")
-    url = sqlalchemy.make_url(server).set(database=name)
+    # The tests that run behind PgBouncer as well reach the database through it.
+    reached = os.environ.get("TEST_THROUGH_PGBOUNCER_URL") or server
+    url = sqlalchemy.make_url(reached).set(database=name)
     yield url.render_as_string(hide_password=False)
     run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
 

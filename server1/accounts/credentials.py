@@ -123,12 +123,12 @@ def _proven(
 def _check(user: User | None, password: str, *, known: bool) -> str | None:
     """Check the password, outside any transaction. Return a new hash where the old is outdated."""
     hasher = passwords.hasher()
-    hasher.check(None if user is None else user.password_hash, password, known=known)
+    found = hasher.check(None if user is None else user.password_hash, password, known=known)
     if user is None or user.disabled:
         raise PasswordWrongError
     if not hasher.is_outdated(user.password_hash):
         return None
-    return hasher.hash(password, known=True)  # they have their place already
+    return hasher.hash(found, known=True)  # they have their place already
 
 
 def _record(

@@ -28,7 +28,10 @@ from .users import User, from_row, users
 
 REMEMBERED_FOR = timedelta(days=7)  # after it has expired: its page says so
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # 256 bits in base64url
+# 256 bits in base64url, with what a mail's source (3D for =) or an emphasis (_) leaves around it.
+_TOKEN = re.compile(r"(?:3D)?(?P<token>[A-Za-z0-9_-]{43})[_-]*", re.ASCII)
+_LONGEST_COPY = 200  # characters
+_NOT_IN_A_TOKEN = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def make(
@@ -84,6 +87,16 @@ def was_issued_to(
     return connection.execute(query.limit(1)).one_or_none() is not None
 
 
+def was_made_since(connection: sa.Connection, user: User, address: str, since: datetime) -> bool:
+    """Tell whether a link of an account was mailed to an address after an instant."""
+    query = sa.select(mail_links.c.token_sha256).where(
+        mail_links.c.subject == user.subject,
+        mail_links.c.address == address,
+        mail_links.c.made_at > since,
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None
+
+
 def undo(connection: sa.Connection, token: str) -> None:
     """Undo a link whose mail was not sent: the one before it is valid again."""
     this_one = mail_links.c.token_sha256 == _sha256(token)
@@ -113,13 +126,16 @@ def find(connection: sa.Connection, unverified_token: str, purpose: Purpose, now
         LinkReplacedError: A newer one is valid.
         LinkExpiredError: It has expired, and so have newer ones.
     """
-    if _TOKEN.fullmatch(unverified_token) is None:
+    # A mail program wraps the link, or takes the full stop or the bracket behind it along
+    # (RFC 3986, appendix C).
+    copied = _TOKEN.fullmatch(_NOT_IN_A_TOKEN.sub("", unverified_token[:_LONGEST_COPY]))
+    if copied is None:
         raise LinkUnknownError
     query = (
         sa.select(users, mail_links)
         .join_from(mail_links, users)
         .where(
-            mail_links.c.token_sha256 == _sha256(unverified_token),
+            mail_links.c.token_sha256 == _sha256(copied["token"]),
             mail_links.c.purpose == purpose,
             users.c.disabled.is_(False),
         )

@@ -2,7 +2,8 @@
 
 Length counts, and nothing else is demanded: no digits, no capitals, no regular change. Refused is
 what an attacker tries first: the passwords that are seen most often, and what is known about the
-account. Both are found by zxcvbn, which has a list of 30,000 passwords from leaks.
+account and the service, also with a year or a sign behind it. Both are found by zxcvbn, which has a
+list of 30,000 passwords from leaks.
 
 Sources: OWASP ASVS 5.0, 6.2.1, 6.2.4, 6.2.5, 6.2.8, 6.2.9 and 6.2.11; NIST SP 800-63B-4, section
 3.1.1.2, which asks for 15 characters where a password is all there is.
@@ -11,8 +12,11 @@ Sources: OWASP ASVS 5.0, 6.2.1, 6.2.4, 6.2.5, 6.2.8, 6.2.9 and 6.2.11; NIST SP 8
 from __future__ import annotations
 
 import math
+import re
+import string
 import threading
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from .passwords import PasswordUnusableError, check_password
@@ -25,6 +29,42 @@ _MOST_READINGS = 8  # of signs that stand for letters, as in p@$$w0rd
 # To signs that stand for no letter, and that no keyboard has side by side.
 _MEANINGLESS = str.maketrans("@({[<!|$+%\u0130", "§¶©®¿¡£¥µ÷I")
 
+_GUESSED_FIRST = 1  # of zxcvbn's scores, 0 to 4: under 100 million guesses
+_MOST_DECORATIONS = 6  # digits and signs that are guessed as well, such as a year and !
+
+# Signs that stand for letters in a word such as p@ssw0rd; 1 and ! stand for two.
+_READINGS = tuple(str.maketrans("@430$571!", letters) for letters in ("aaeosstii", "aaeosstll"))
+_DECORATIONS = re.compile(r"[\W\d_]+")  # digits, signs and blanks
+_AT_THE_END = string.digits + string.punctuation + string.whitespace
+_SHORTEST_KNOWN = 3  # letters of a word about the account
+# What a rule that demands a change, or a capital and a digit, makes people take.
+_USUAL = frozenset(
+    [
+        "spring",
+        "summer",
+        "autumn",
+        "winter",
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ]
+)
+
 STRENGTHS = ("weak", "fair", "good", "strong")
 
 # zxcvbn keeps what is known about the account in a global place while it estimates.
@@ -34,17 +74,20 @@ _estimating = threading.Lock()
 def check_new_password(unverified_password: str, about: Iterable[str] = ()) -> str:
     """Return a password that an account may get.
 
-    It is taken exactly as typed: nothing is cut off, folded or normalised.
+    It is taken as typed, with its blanks and in its case; see ``PasswordHasher`` for its encoding.
 
     Args:
         unverified_password: 8 characters or more, 1,024 bytes or less.
-        about: What an attacker knows about the account, for example its e-mail address and name.
+        about: What an attacker knows about the account, for example its e-mail address and name,
+            and the host of the service.
 
     Raises:
         PasswordUnusableError: It may not be used; the message may be shown.
     """
     password = check_length(unverified_password)
-    if password.lower() in _common_passwords() or _score(password, about) == 0:
+    about = [*about]
+    is_common = password.lower() in _common_passwords() or _is_decorated(password, about)
+    if is_common or _score(password, about) <= _GUESSED_FIRST:
         raise PasswordUnusableError(
             "That password is among the first that are guessed. "
             "Use another one, for example four unrelated words."
@@ -67,6 +110,25 @@ def check_length(unverified_password: str) -> str:
 def strength(password: str, about: Iterable[str] = ()) -> str:
     """Estimate, in a word, how hard a password is to guess that ``check_new_password`` passed."""
     return STRENGTHS[max(_score(password, about) - 1, 0)]
+
+
+def _is_decorated(password: str, about: Iterable[str]) -> bool:
+    """Tell whether a password is a common word, or a known one, with digits and signs around it."""
+    known = {word for text in about for word in _DECORATIONS.split(text.casefold())}
+    known = {word for word in known if len(word) >= _SHORTEST_KNOWN}
+    guessed = known | _USUAL | _common_passwords()
+    return any(
+        word in guessed and len(password) - len(word) <= _MOST_DECORATIONS
+        for word in _words_in(password)
+    )
+
+
+def _words_in(password: str) -> Iterator[str]:
+    folded = unicodedata.normalize("NFKC", password).casefold()
+    bare = folded.rstrip(_AT_THE_END)
+    for text in (folded, bare, bare.lstrip(_AT_THE_END)):
+        for reading in ({}, *_READINGS):  # Pass-word, P4ssword
+            yield _DECORATIONS.sub("", text.translate(reading))
 
 
 def _score(password: str, about: Iterable[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
@@ -10,6 +12,8 @@ import argon2
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 from argon2.low_level import error_to_str
 from flask import Flask, current_app
+
+from flask_service.human_text import trimmed
 
 from .turns import LONGEST_WAIT, HasherBusyError, Turns
 
@@ -63,6 +67,8 @@ class HashingConfig:
 class PasswordHasher:
     """Hashes and compares, a few at a time: each takes 64 MiB, and more would end the server.
 
+    A password is hashed in Unicode's form NFC: keyboards write one é in two ways.
+
     Args:
         config: What a hash costs, and how many are computed at once.
         longest_wait: How long a request waits for its turn.
@@ -85,15 +91,20 @@ class PasswordHasher:
         """
         with self.turns.admitted(known=known), self.turns.comparing(known=known):
             try:
-                return self._argon2.hash(password)
+                return self._argon2.hash(unicodedata.normalize("NFC", password))
             except HashingError as error:
                 raise HasherBusyError("no memory to hash a password") from error
 
-    def check(self, password_hash: str | None, password: str, *, known: bool = False) -> None:
+    def check(self, password_hash: str | None, password: str, *, known: bool = False) -> str:
         """Compare a password with an account's hash; for None with a dummy, at the same cost.
+
+        Where what was typed is not the password, it may be so without the blanks around it.
 
         Args:
             known: As for ``hash``.
+
+        Returns:
+            The password as it is hashed.
 
         Raises:
             PasswordWrongError: It is another password, or *password_hash* is None.
@@ -101,20 +112,31 @@ class PasswordHasher:
         """
         stored_hash = self._dummy_hash if password_hash is None else password_hash
         with self.turns.comparing(known=known):
-            try:
-                self._argon2.verify(stored_hash, password)
-            except VerifyMismatchError:
-                raise PasswordWrongError from None
-            except (InvalidHashError, VerificationError) as error:
-                if str(error) == _OUT_OF_MEMORY:
-                    raise HasherBusyError("no memory to compare a password") from error
-                raise PasswordWrongError("the stored hash cannot be read") from error
-        if password_hash is None:
+            found = next((one for one in _readings(password) if self._fits(stored_hash, one)), None)
+        if found is None or password_hash is None:
             raise PasswordWrongError
+        return found
+
+    def _fits(self, stored_hash: str, password: str) -> bool:
+        try:
+            return self._argon2.verify(stored_hash, password)
+        except VerifyMismatchError:
+            return False
+        except (InvalidHashError, VerificationError) as error:
+            if str(error) == _OUT_OF_MEMORY:
+                raise HasherBusyError("no memory to compare a password") from error
+            raise PasswordWrongError("the stored hash cannot be read") from error
 
     def is_outdated(self, password_hash: str) -> bool:
         """Tell whether a hash was made at another cost than is configured now."""
         return self._argon2.check_needs_rehash(password_hash)
+
+
+def _readings(password: str) -> Iterable[str]:
+    # How many there are depends on what was typed alone: the time tells nothing of the account.
+    composed = unicodedata.normalize("NFC", password)
+    readings = dict.fromkeys((composed, password, trimmed(composed)))
+    return [reading for reading in readings if reading]
 
 
 def init_app(app: Flask, config: HashingConfig) -> None:

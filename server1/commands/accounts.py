@@ -68,7 +68,7 @@ def create_user(
 
     Without an option for the password, a random one is made and printed.
     """
-    given = _read_password(password_stdin, password_prompt)
+    given = _read_password(password_stdin, password_prompt, (email, name or ""))
     password = given or secrets.token_urlsafe(12)
     try:
         user = create_account(
@@ -184,19 +184,19 @@ def clear_grant(email: str, client_id: str) -> None:
     _change_grant(email, client_id, None)
 
 
-def _read_password(from_stdin: bool, from_prompt: bool) -> str | None:
+def _read_password(from_stdin: bool, from_prompt: bool, about: tuple[str, str]) -> str | None:
     if from_stdin and from_prompt:
         raise click.UsageError("Use one of --password-stdin and --password-prompt.")
     if from_prompt:
         prompted: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-        return check_new_password(prompted)
+        return check_new_password(prompted, about)
     if not from_stdin:
         return None
     try:
         line = command_line.standard_input().decode("utf-8")
     except UnicodeDecodeError:
         raise PasswordUnusableError("The password on standard input is not UTF-8.") from None
-    return check_new_password(line.removesuffix("\n").removesuffix("\r"))
+    return check_new_password(line.removesuffix("\n").removesuffix("\r"), about)
 
 
 def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> None:

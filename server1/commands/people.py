@@ -70,4 +70,4 @@ def delete_user(email: str, yes: bool) -> None:
         account_changes.delete_account(connection, user, detail="by an operator")
     click.echo(f"Deleted the account of {user.email}, and ended its sessions.")
     click.echo(f"In the audit log it is {user.subject}.")
-    click.echo("Services keep what they know of it by themselves: tell those who run them.")
+    click.echo("Services know it by that name, and keep what they have: tell those who run them.")

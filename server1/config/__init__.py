@@ -28,6 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "SERVER1_INSTANCE": "instance/server1",
     "SERVER1_SECRET_KEY_FILE": "",
     "SERVER1_DATABASE_URL": "",
+    "SERVER1_DATABASE_POOL": "",
     "SERVER1_DEMO": "0",
     "SERVER1_SIGNUP": "1",
     "SERVER1_REQUIRE_VERIFIED_EMAIL": "1",
@@ -78,6 +79,7 @@ class Config:
 
     Args:
         issuer: The base URL under which browsers know this server.
+        database_pool: How many connections one process opens at most.
         instance: The directory for what this installation creates: secret key and database.
         creates_secret_key: Whether it is made at first run; not when its place was named.
         demo: Whether this is the demo on one machine, which shows its account's password.
@@ -92,6 +94,7 @@ class Config:
     issuer: str
     instance: Path
     database_url: URL
+    database_pool: int
     secret_key_file: Path
     creates_secret_key: bool
     demo: bool
@@ -130,12 +133,14 @@ class Config:
         issuer_url = urlsplit(issuer)
         issuer_port = issuer_url.port if is_loopback(issuer_url.hostname or "") else None
         serving = read.serving(issuer_port or DEFAULT_PORT)
+        database_url = read.database_url(instance / "server1.sqlite3")
         elsewhere = read.reached_from_elsewhere(issuer, serving)
         demo = read.demo(elsewhere)
         return cls(
             issuer=issuer,
             instance=instance,
-            database_url=read.database_url(instance / "server1.sqlite3"),
+            database_url=database_url,
+            database_pool=read.database_pool(database_url),
             secret_key_file=Path(own_key_file or instance / "secret_key"),
             creates_secret_key=not own_key_file,
             demo=demo,

@@ -70,6 +70,7 @@ def write(
     message["Auto-Submitted"] = "auto-generated"
     text = "\n\n".join(_fill(paragraph) for paragraph in paragraphs)
     html = render_template("mail/email.html", subject=subject, paragraphs=paragraphs, **values)
+    html = html.encode("ascii", "xmlcharrefreplace").decode()
     message.set_content(f"{text}\n", cte=_encoding(text))
     message.add_alternative(html, subtype="html", cte=_encoding(html))
     return message
@@ -81,9 +82,11 @@ def _fill(paragraph: str) -> str:
 
 
 def _encoding(text: str) -> str:
-    # Left to itself, the library writes token=3D… where a line is longer than 78 characters.
+    # Left to itself, the library writes token=3D… where a line is longer than 78 characters, and
+    # breaks the link: whoever takes it from the mail's source, as from a file of the outbox, has
+    # none then. In base64 nobody takes it: the HTML part, ASCII always, has it whole.
     plain = text.isascii() and all(len(line) <= _LONGEST_LINE for line in text.splitlines())
-    return "7bit" if plain else "quoted-printable"
+    return "7bit" if plain else "base64"
 
 
 def _in_words(moment: datetime) -> str:

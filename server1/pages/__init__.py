@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, redirect, url_for
+from flask_wtf.csrf import CSRFError
 
 from server1.config import Config
 from server1.signed_in import NotSignedInError, session_seen
@@ -21,11 +22,13 @@ from . import (
     signup,
     verification,
 )
+from .forms import old_form
 
 
 def init_app(app: Flask, config: Config) -> None:
     """Add the pages to the application; those of the outbox in the demo only."""
     error_pages.init_app(app)
+    app.register_error_handler(CSRFError, old_form)
     link_pages.init_app(app)
     app.register_error_handler(
         NotSignedInError, lambda _error: redirect(url_for("login.login"), 303)

@@ -21,6 +21,7 @@ from server1.accounts import (
 from server1.accounts.devices import device
 from server1.audit import EndReason
 from server1.handoff import handoff
+from server1.mail.undelivered import undelivered_to
 from server1.signed_in import session_here
 
 from .ended_words import in_words as ended_in_words
@@ -52,6 +53,7 @@ def account() -> str:
         apps = app_access.access_of(subject, now)
         lately = ended.ended_lately(connection, subject, now)
         alarms = ended.alarms(connection, subject, now)
+        undelivered = undelivered_to(connection, here.user, now)
     services = defaultdict(list)
     for one in entered:
         services[one.sid].append(one.client_id)
@@ -63,6 +65,7 @@ def account() -> str:
         agreed=agreed,
         apps=apps,
         ended=[ended_in_words(one, names) for one in lately],
+        undelivered=undelivered,
         alarms=[ended_in_words(one, names) for one in alarms],
         name_of=lambda client_id: names.get(client_id, client_id),
         in_words=in_words,

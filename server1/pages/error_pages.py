@@ -17,7 +17,6 @@ _OLD_FORM = (
 def init_app(app: Flask) -> None:
     """Answer every error of the application with a page."""
     error_pages.init_app(app, template="error_pages/error.html")
-    app.register_error_handler(CSRFError, old_form)
 
 
 def old_form(_error: CSRFError) -> Response:

@@ -7,24 +7,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from functools import wraps
+from typing import cast
+from urllib.parse import urlsplit
 
-from flask import Blueprint, make_response, render_template, request
+from flask import Blueprint, current_app, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.client_address import client_address
 from server1.accounts import credentials
 from server1.accounts.email_addresses import EmailAddressError, fold
+from server1.accounts.mail_links import LinkExpiredError, LinkReplacedError, LinkUnknownError
 from server1.accounts.passwords import PasswordUnusableError, PasswordWrongError
 from server1.accounts.throttles import Attempt, TooManyAttemptsError
 from server1.accounts.turns import HasherBusyError
 from server1.accounts.users import User, UserNameError
-from server1.signed_in import session_here
+from server1.config import config
+from server1.signed_in import NotSignedInError, session_here
+
+from . import error_pages
 
 BUSY_RETRY_AFTER = timedelta(seconds=5)
+
+
+_OLD_FORM = "This form is too old, or cookies are off. Look it over, and send it again."
 
 
 class FormError(Exception):
@@ -79,9 +89,22 @@ def form_view(
             except REFUSALS as error:
                 return page(_form_error(error, wrong))
 
+        view.form_page = page  # type: ignore[attr-defined]
         return view
 
     return decorate
+
+
+def old_form(error: CSRFError) -> Response:
+    """Show a form again whose token is not this session's, for what was typed is in its fields.
+
+    A page says that it is too old where there is no such form, or nobody is signed in for it.
+    """
+    page = getattr(current_app.view_functions.get(request.endpoint or ""), "form_page", None)
+    if page is not None:
+        with suppress(NotSignedInError, LinkUnknownError, LinkExpiredError, LinkReplacedError):
+            return cast(Response, page(FormError(403, _OLD_FORM)))
+    return error_pages.old_form(error)
 
 
 def form_page(template: str, error: FormError | None = None, **context: object) -> Response:
@@ -108,6 +131,11 @@ def authenticated(email: str) -> AbstractContextManager[tuple[Connection, User]]
     return credentials.authenticated(
         email, request.form.get("password", ""), address=client_address()
     )
+
+
+def known_about(email: str, name: str) -> tuple[str, str, str]:
+    """Return what an attacker knows about an account, for the password rules."""
+    return email, name, urlsplit(config().issuer).netloc
 
 
 def attempt_here(email: str) -> Attempt:

@@ -10,12 +10,14 @@ from flask import Blueprint, render_template
 from flask_handoff import Client
 from flask_handoff.profiles import OPENID_SCOPES
 from flask_service.database import database
+from server1 import clock
 from server1.accounts.client_sessions import client_sessions_of
 from server1.accounts.grants import scope_of
 from server1.accounts.sessions import Session, sessions
 from server1.accounts.users import User
 from server1.config import config
 from server1.handoff import handoff
+from server1.mail.undelivered import Undelivered, undelivered_to
 from server1.permissions import must_confirm
 from server1.signed_in import current_session
 
@@ -30,9 +32,14 @@ def home() -> str:
     session = current_session()
     if session is None:
         return render_template("pages/welcome.html", clients=_services(), signup=config().signup)
+    undelivered: Sequence[Undelivered] = ()
+    if not session.user.email_verified:
+        with database().reading() as connection:
+            undelivered = undelivered_to(connection, session.user, clock.now())
     return render_template(
         "pages/home.html",
-        session=session,
+        here=session,
+        undelivered=undelivered,
         must_verify=must_confirm(session.user),
         cards=_cards(session.user),
         continue_url=handoff.continue_url,

@@ -15,11 +15,10 @@ from server1.config import config
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
 from server1.sign_out import has_signed_out, last_sign_out, sign_out_here
-from server1.signed_in import current_session, sign_in
+from server1.signed_in import current_session, session_has_ended, sign_in
 
-from . import error_pages
 from .client_forms import lead_back_to, lead_to
-from .forms import FormError, authenticated, form_page, form_view
+from .forms import FormError, authenticated, form_page, form_view, old_form
 from .home import entered_clients
 from .way_on import way_on
 
@@ -41,6 +40,7 @@ def _login_page(error: FormError | None) -> Response:
         carried=None if client is None else request.values.get("continue"),
         email=handoff.login_hint() or "",
         signup=config().signup,
+        session_ended=request.method != "POST" and session_has_ended(),
         demo_email=DEMO_EMAIL,
         demo_password=config().demo_password,
     )
@@ -72,7 +72,7 @@ def other_tab_was_first(error: CSRFError) -> Response:
     leads_on = request.endpoint == "login.login" or handoff.pending_client() is not None
     if held_session_id() is not None and leads_on:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
-    return error_pages.old_form(error)
+    return old_form(error)
 
 
 @blueprint.get("/logout")

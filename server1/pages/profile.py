@@ -28,6 +28,7 @@ from .forms import (
     authenticated,
     form_page,
     form_view,
+    known_about,
 )
 from .link_pages import find_link
 
@@ -52,7 +53,7 @@ def name() -> Response:
 def password() -> Response:
     """Change the password, and end every other session that the old one opened."""
     here = session_here()
-    about = (here.user.email, here.user.name, "SERVER1")
+    about = known_about(here.user.email, here.user.name)
     new_password = check_new_password(request.form.get("new_password", ""), about)
     password_hash = passwords.hasher().hash(new_password, known=True)
     with authenticated(here.user.email) as (connection, user):
@@ -66,6 +67,13 @@ def password() -> Response:
         audit.record(connection, Event.PASSWORD_CHANGED, subject=user.subject)
         enqueue(connection, EmailKind.PASSWORD_CHANGED, address=user.email, subject=user.subject)
     return say_done("password")
+
+
+# A Well-Known URL for Changing Passwords (W3C): password managers lead there.
+@blueprint.get("/.well-known/change-password")
+def change_password() -> Response:
+    """Lead to the form for a new password."""
+    return redirect(url_for(".password"), 303)
 
 
 @blueprint.route("/account/email", methods=["GET", "POST"])

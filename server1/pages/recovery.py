@@ -17,7 +17,7 @@ from server1.accounts.password_rules import check_new_password
 from server1.audit import EndReason, Event
 from server1.mail.queue import EmailKind, enqueue
 
-from .forms import FormError, add_notice, attempt_here, form_page, form_view
+from .forms import FormError, add_notice, attempt_here, form_page, form_view, known_about
 from .link_pages import find_link
 from .way_on import take_way_on, told_way_on
 
@@ -50,7 +50,7 @@ def _reset_page(error: FormError | None) -> Response:
 def reset_password() -> Response:
     """Give the account its new password, and end every session that the old one opened."""
     link = find_link(Purpose.RESET_PASSWORD)
-    about = (link.user.email, link.user.name, "SERVER1")
+    about = known_about(link.user.email, link.user.name)
     password = check_new_password(request.form.get("password", ""), about)
     password_hash = passwords.hasher().hash(password)
     with locked(link.user) as (connection, user):

@@ -21,12 +21,12 @@ from server1.config import config
 from server1.mail.queue import EmailKind, enqueue
 from server1.signed_in import browser_fingerprint, current_session
 
-from .forms import FormError, attempt_here, form_page, form_view
+from .forms import FormError, attempt_here, form_page, form_view, known_about
 from .way_on import carried, note_way_on, way_on
 
 blueprint = Blueprint("signup", __name__)
 
-_HINTED_AT = ("weak", "fair")  # strengths of a password
+_HINTED_AT = ("fair",)  # strengths of a password; a weak one is refused
 
 
 @blueprint.before_request
@@ -52,7 +52,7 @@ def signup() -> Response:
     """Create the account, or write to the owner of the one that there is already."""
     email = check_address(request.form.get("email", ""))
     name = check_name(request.form.get("name", ""))
-    about = (email, name, "SERVER1")
+    about = known_about(email, name)
     password = check_new_password(request.form.get("password", ""), about)
     network = attempt_here(email).network
     with database().writing() as connection:

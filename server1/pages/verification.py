@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from flask_service.database import database
+from flask_service.human_text import trimmed
 from server1 import audit, clock
 from server1.account_changes import delete_account
 from server1.accounts import links, revocation, throttles, users
@@ -25,12 +26,15 @@ from server1.accounts.mail_links import Link, LinkUnknownError, Purpose
 from server1.audit import EndReason, Event
 from server1.handoff import handoff
 from server1.mail.queue import EmailKind, enqueue
+from server1.mail.undelivered import undelivered_to
 from server1.permissions import must_confirm
 from server1.signed_in import browser_fingerprint, current_session, is_signed_in, sign_in
 
 from .forms import FormError, add_notice, attempt_here, authenticated, form_page, form_view
 from .link_pages import find_link
 from .way_on import carried, note_way_on, take_way_on, told_way_on, way_on
+
+WORD_TO_DELETE = "delete"
 
 blueprint = Blueprint("verification", __name__)
 add_notice(blueprint, "/verify-email/not-mine/done", "disowned", "accounts/verify_disowned.html")
@@ -76,19 +80,35 @@ def required() -> Response:
         return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
     with database().writing() as connection:
         note_way_on(connection, session.user.subject)
+        undelivered = undelivered_to(connection, session.user, clock.now())
     return form_page(
-        "accounts/verify_required.html", user=session.user, way_on=way, carried=carried()
+        "accounts/verify_required.html",
+        here=session,
+        user=session.user,
+        way_on=way,
+        carried=carried(),
+        undelivered=undelivered,
     )
 
 
-@blueprint.post("/verify-email/not-mine")
+def _disown_page(error: FormError | None) -> Response:
+    link = _find_link()
+    token = request.values["token"]
+    return form_page("accounts/verify_not_mine.html", error, user=link.user, token=token)
+
+
+# A mail scanner presses buttons: what cannot be undone asks for a word as well.
+@blueprint.route("/verify-email/not-mine", methods=["GET", "POST"])
+@form_view(_disown_page)
 def disown() -> Response:
     """Delete the account that a stranger created with the address of this mail's reader."""
     link = _find_link()
+    if trimmed(request.form.get("word", "")).casefold() != WORD_TO_DELETE:
+        raise FormError(400, f"Nothing was deleted. Type the word {WORD_TO_DELETE} to go on.")
     with locked(link.user) as (connection, user):
         links.consume(connection, link)
         detail = "by the owner of the address, which was not confirmed"
-        delete_account(connection, user, detail=detail, tell=False)
+        delete_account(connection, user, detail=detail)
     return redirect(url_for(".disowned"), 303)
 
 

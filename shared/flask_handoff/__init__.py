@@ -33,7 +33,7 @@ from .profiles import REVOCATION as REVOCATION
 from .receiver import HandoffReceiver as HandoffReceiver
 from .redaction import check_settings as check_settings
 from .redaction import shown as shown
-from .settings import check_public_url as check_public_url
+from .setting_reader import check_public_url as check_public_url
 from .signals import access_token_rejected as access_token_rejected
 from .signals import handoff_accepted as handoff_accepted
 from .signals import handoff_issued as handoff_issued

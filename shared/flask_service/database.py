@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from flask_handoff import ConfigurationError, shown
 
 from .current import this_app
-from .engines import make_engine
+from .database_faults import check_encoding, check_may_create, check_rights, reason_of
+from .engines import MOST_OPEN, make_engine
 from .schema import Schema
 from .sqlite_transactions import SQLiteTransactions
 from .transactions import Transactions
+from .writable import check_writable
 
 TIMEOUT = timedelta(seconds=5)  # for a lock, a connection or an answer
 SWEPT_AT_ONCE = 20  # rows
@@ -52,14 +54,16 @@ class Database:
     """One engine, for a SQLite file or PostgreSQL, and the two kinds of transactions used on it.
 
     Nothing is connected until the first transaction. The timeout is how long to wait for a lock,
-    a connection or an answer, in whole milliseconds.
+    a connection or an answer, in whole milliseconds. At most *pool* connections are open at once.
     """
 
-    def __init__(self, url: sa.URL, schema: Schema, *, timeout: timedelta = TIMEOUT) -> None:
+    def __init__(
+        self, url: sa.URL, schema: Schema, *, timeout: timedelta = TIMEOUT, pool: int = MOST_OPEN
+    ) -> None:
         self.url = url
         self.schema = schema
-        self.engine = make_engine(url, timeout)
-        self._transactions = _transactions(self.engine)
+        self.engine = make_engine(url, timeout, pool)
+        self._transactions = _transactions(self.engine, pool, timeout)
         self._refusal: ConfigurationError | None = None
         self._thread = _Thread()
 
@@ -72,15 +76,22 @@ class Database:
 
         Raises:
             DatabaseVersionError: It is at another version.
-            ConfigurationError: It is out of reach, or an upgrade failed.
+            ConfigurationError: It is out of reach, cannot be worked with, or an upgrade failed.
         """
         try:
-            version = self.version()
+            version, name = self.version(), _shown(self.url)
+            with self._asked() as connection:
+                check_encoding(connection, name)
+                if version is None:
+                    check_may_create(connection, name)
             if version is None or upgrade:
                 before, version = version, self.migrate(upgrade=upgrade)
                 if before not in {None, version}:
                     _log.info("upgraded the database to version %s", version)
             self.schema.check(version)
+            with self._asked() as connection:
+                check_rights(connection, name, [*self.schema.metadata.tables, "alembic_version"])
+                self.check_writable(())
         except BaseException:
             self.close()
             raise
@@ -91,14 +102,8 @@ class Database:
         Raises:
             ConfigurationError: It is out of reach, or is not this server's.
         """
-        try:
-            with _Outermost(self._transactions, self._thread, writes=False) as connection:
-                return self.schema.version_of(connection)
-        except SQLAlchemyError as error:
-            raise ConfigurationError(
-                f"The database {_shown(self.url)} cannot be used ({_reason(error)}).",
-                f"Start it, or correct {self.schema.settings}.",
-            ) from None
+        with self._asked() as connection:
+            return self.schema.version_of(connection)
 
     def migrate(self, *, upgrade: bool = True) -> str:
         """Bring the database to the newest version in one transaction: wholly, or not at all.
@@ -116,9 +121,17 @@ class Database:
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 f"The database could not be brought to version {self.schema.newest} "
-                f"({_reason(error)}). It is as it was.",
+                f"({reason_of(error)}). It is as it was.",
                 "Fix that, and try again.",
             ) from None
+
+    def check_writable(self, tables: Iterable[sa.Table]) -> None:
+        """Read from each of the tables, and write what is then undone; see ``writable``.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: That failed.
+        """
+        check_writable(self.engine, self._transactions, tables)
 
     def refuse(self, refusal: ConfigurationError) -> None:
         """Raise *refusal* in the place of every ``reading`` and ``writing`` from now on."""
@@ -171,6 +184,17 @@ class Database:
         """Close all connections; the next transaction opens new ones."""
         self._transactions.close()
         self.engine.dispose()
+
+    @contextmanager
+    def _asked(self) -> Iterator[sa.Connection]:
+        try:
+            with _Outermost(self._transactions, self._thread, writes=False) as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise ConfigurationError(
+                f"The database {_shown(self.url)} cannot be used ({reason_of(error)}).",
+                f"Start it, or correct {self.schema.settings}.",
+            ) from None
 
     def _transaction(self, *, writes: bool) -> AbstractContextManager[sa.Connection]:
         outer = self._thread.transaction
@@ -275,21 +299,15 @@ def insert_in(dialect: str, table: sa.Table) -> Any:
     return sqlite.insert(table)
 
 
-def _transactions(engine: sa.Engine) -> Transactions:
+def _transactions(engine: sa.Engine, most: int, timeout: timedelta) -> Transactions:
     if engine.dialect.name == "sqlite":
-        return SQLiteTransactions(engine, Path(engine.url.database or ""))
+        return SQLiteTransactions(engine, most, timeout, Path(engine.url.database or ""))
     from .postgresql_transactions import PostgreSQLTransactions  # psycopg is not there on SQLite
 
-    return PostgreSQLTransactions(engine)
+    return PostgreSQLTransactions(engine, most, timeout)
 
 
 def _shown(url: sa.URL) -> str:
     # Without the query, which may hold a password as well.
     bare = sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
     return shown(bare.render_as_string())
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    # Never the text of the error: PostgreSQL's quotes the row.
-    cause = getattr(error, "orig", None) or error
-    return getattr(cause, "sqlite_errorname", None) or type(cause).__name__

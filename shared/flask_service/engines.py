@@ -16,11 +16,11 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-MOST_THREADS = 96  # of one process, 64 for requests; each holds at most one connection
+MOST_OPEN = 96  # connections of one process: one a thread, and 64 of these are for requests
 FILE = "flask_service_file"  # where the info of a connection keeps which SQLite file it has open
 
 
-def make_engine(url: URL, timeout: timedelta) -> Engine:
+def make_engine(url: URL, timeout: timedelta, connections: int = MOST_OPEN) -> Engine:
     """Return an engine for a SQLite file or a PostgreSQL database.
 
     The timeout is for a lock, a connection or an answer, in whole milliseconds.
@@ -28,8 +28,8 @@ def make_engine(url: URL, timeout: timedelta) -> Engine:
     seconds = timeout.total_seconds()
     options = {
         "hide_parameters": True,
-        "pool_size": MOST_THREADS,
-        "max_overflow": 0,
+        "pool_size": connections,
+        "max_overflow": 1,  # for what is asked beside the transactions, such as at the start
         "pool_timeout": seconds,
     }
     if url.get_backend_name() == "sqlite":
@@ -107,17 +107,12 @@ def _begin_sqlite(connection: Connection) -> None:
 def _postgresql_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> Engine:
     from .postgresql_timeouts import set_timeouts  # psycopg is not there where SQLite is used
 
-    milliseconds = int(timeout * 1000)
-    arguments = {
-        "connect_timeout": math.ceil(timeout),
-        "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
-    }
     engine = create_engine(
         url,
-        connect_args=arguments,
+        connect_args={"connect_timeout": math.ceil(timeout)},
         isolation_level="READ COMMITTED",  # whatever the server's default is
         pool_pre_ping=True,
         **options,
     )
-    set_timeouts(engine)
+    set_timeouts(engine, int(timeout * 1000))
     return engine

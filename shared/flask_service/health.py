@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .database import database
 from .error_pages import RETRY_AFTER, log_database_error
-from .writable import check_writable
 
 OK, UNAVAILABLE = "ok", "unavailable"
 PATHS = ("/healthz", "/readyz")  # a supervisor may ask under any host, such as an IP address
@@ -35,7 +34,7 @@ def init_app(app: Flask, *, tables: Iterable[Table], others: Callable[[], _State
     def readyz() -> tuple[_State, int, dict[str, str]]:
         database_state = OK
         try:
-            check_writable(database().engine, checked)
+            database().check_writable(checked)
         except SQLAlchemyError as error:
             log_database_error(error)
             database_state = UNAVAILABLE

@@ -8,11 +8,15 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from .postgresql_timeouts import ANSWER_TIMEOUT, PING_TIMEOUT
 from .transactions import Transactions, driver_of
 
 LONGEST_UNASKED = 1.0  # seconds that a connection may be idle
+
+# Of a database or a role that has as many connections as it may; the last is PgBouncer's.
+_FULL = ("too many c", "remaining connection slots", "no more connections allowed")
 
 
 class PostgreSQLTransactions(Transactions):
@@ -24,7 +28,12 @@ class PostgreSQLTransactions(Transactions):
     """
 
     def _start(self, driver: Any, *, writes: bool) -> None:
-        pass  # psycopg does, before the first statement
+        # psycopg begins before the first statement.
+        if driver.limits:
+            try:
+                driver.execute(driver.limits)
+            except psycopg.Error as error:
+                raise DatabaseError("SET LOCAL", None, error) from error
 
     def _rest(self, driver: Any) -> None:
         driver.timeout = PING_TIMEOUT
@@ -39,6 +48,11 @@ class PostgreSQLTransactions(Transactions):
             return False
         driver.timeout = ANSWER_TIMEOUT
         return True
+
+    def _is_full(self, error: SQLAlchemyError) -> bool:
+        # A connection that is refused has no SQLSTATE, which would be 53300.
+        text = str(getattr(error, "orig", ""))
+        return any(words in text for words in _FULL)
 
 
 def _has_news(driver: psycopg.Connection[Any]) -> bool:

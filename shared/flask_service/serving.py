@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import errno
 import gc
 import multiprocessing
@@ -12,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 
 from flask import Flask
 
@@ -75,19 +75,27 @@ def in_worker(create: Callable[[], Flask]) -> Flask:
     """Build the application of one worker process, which ends when the main process is gone.
 
     The application's database, if it has one, is closed when the process ends, after what is
-    registered with ``atexit`` later.
+    registered with ``at_end`` later: the last one that closes a SQLite file leaves it whole.
     """
     if (main_process := multiprocessing.parent_process()) is not None:
         # A worker whose main process was killed would continue, and hold the port.
         threading.Thread(target=_end_after, args=[main_process], daemon=True).start()
     app = create()
     if has_database(app):
-        atexit.register(database_of(app).close)
+        at_end(database_of(app).close)
     # What was made by now lives as long as the process. To look through it for garbage, as each
     # full collection would, takes a tenth of a second, in the middle of somebody's request.
     gc.collect()
     gc.freeze()
     return app
+
+
+def at_end(act: Callable[[], object]) -> None:
+    """Call something when this process has been told to end; what was registered last is first.
+
+    In a process that was forked, as workers are, ``atexit`` calls nothing before Python 3.13.
+    """
+    Finalize(None, act, exitpriority=0)
 
 
 def _end_after(main_process: BaseProcess) -> None:

@@ -179,6 +179,12 @@ class SettingReader:
             raise ConfigurationError(f"{name}: a SQLite file takes no options after a ?.", remedy)
         return url.set(drivername=DRIVERS[url.drivername])
 
+    def database_pool(self, url: URL) -> int:
+        """Read how many connections to the database one process opens at most."""
+        # PostgreSQL allows 100 by itself; a SQLite file any number, one for each thread.
+        default = "96" if url.get_backend_name() == "sqlite" else "20"
+        return self.number(f"{self._prefix}_DATABASE_POOL", 1, 96, default)
+
     def serving(self, port: int) -> Serving:
         """Read where the server listens, *port* by default, and how much it does at once."""
         return Serving(

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from .engines import FILE, identity_of
-from .transactions import Transactions
+from .transactions import Transactions, driver_of
 
 
 class SQLiteTransactions(Transactions):
     """Begins transactions; those that write take the one write lock at once.
 
     Args:
-        engine: From ``make_engine``.
+        engine, most, timeout: See ``Transactions``.
         file: Its database.
     """
 
-    def __init__(self, engine: Engine, file: Path) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, most: int, timeout: timedelta, file: Path) -> None:
+        super().__init__(engine, most, timeout)
         self._file = file
+
+    def close(self) -> None:
+        """Close the connections, with all that was written in the one file: it can be copied."""
+        with suppress(IndexError, SQLAlchemyError, sqlite3.Error):
+            last = self._idle.pop()
+            try:
+                driver = driver_of(last)
+                driver.execute("PRAGMA busy_timeout = 0")  # for whoever reads, a worker has no time
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self._drop(last)
+        super().close()
 
     def _start(self, driver: Any, *, writes: bool) -> None:
         statement = "BEGIN IMMEDIATE" if writes else "BEGIN"
@@ -37,3 +51,6 @@ class SQLiteTransactions(Transactions):
 
     def _is_usable(self, connection: Connection) -> bool:
         return bool(connection.info[FILE] == identity_of(self._file))
+
+    def _is_full(self, error: SQLAlchemyError) -> bool:
+        return False

@@ -40,7 +40,7 @@ def sign_in_form_too_old(tab):
     sign_in(tab)
     spoil_form(tab)
     tab.fill_in_sign_in()
-    tab.page.get_by_role("heading", name="This form is too old").wait_for()
+    tab.page.get_by_role("alert").filter(has_text="This form is too old").wait_for()
 
 
 def no_such_page_at_server1(tab):
@@ -65,7 +65,7 @@ def create_account_refused(tab):
 
 
 def create_account_sent(tab):
-    tab.page.goto(f"{tab.home1}signup/sent?strength=weak")
+    tab.page.goto(f"{tab.home1}signup/sent?strength=fair")
 
 
 def sign_up(tab):
@@ -289,7 +289,7 @@ STRANGERS = {
     sign_in: "Sign in",
     sign_in_for_notes: "Sign in",
     wrong_password: "Sign in",
-    sign_in_form_too_old: "This form is too old",
+    sign_in_form_too_old: "Sign in",
     no_such_page_at_server1: "There is no such page",
     refused_request: "This request cannot be answered",
     create_account: "Create an account",

@@ -51,6 +51,15 @@ def test_sessions_on_both_sides_survive_a_restart(pair, signed_in):
     assert signed_in.arrive("/session").status_code == 200
 
 
+def test_an_orderly_stop_leaves_one_whole_database_file(pair, signed_in):
+    signed_in.arrive()
+    for server in (pair.server1, pair.server2):
+        with down(server):
+            [file] = server.folder.glob(f"{server.name}.sqlite3*")
+            with closing(sqlite3.connect(file)) as database:
+                assert database.execute("SELECT count(*) FROM sessions").fetchone()[0] > 0
+
+
 def test_a_handoff_that_waits_at_the_sign_in_survives_a_restart_of_both(pair, browser):
     login = browser.arrive("/session")
     pair.server1.restart()

@@ -11,7 +11,7 @@ from flask_handoff.errors import (
 from flask_handoff.issuer.authorization import ReturnAddress
 from flask_handoff.issuer.clients import ClientRegistry
 from flask_handoff.keys import VerificationKey
-from flask_handoff.settings import check_public_url
+from flask_handoff.setting_reader import check_public_url
 
 CALLBACK = "https://notes.example.com/sso/callback"
 ENTRY = {

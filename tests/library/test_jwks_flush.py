@@ -28,11 +28,14 @@ def flush_file(tmp_path):
 
 
 @pytest.fixture
-def client(endpoint, flush_file):
+def monotonic():
+    return FakeMonotonic()
+
+
+@pytest.fixture
+def client(endpoint, flush_file, monotonic):
     """A client that holds both keys, at an endpoint that then withdraws the second."""
-    with closing(
-        JWKSClient(endpoint.uri, flush_file=flush_file, monotonic=FakeMonotonic())
-    ) as client:
+    with closing(JWKSClient(endpoint.uri, flush_file=flush_file, monotonic=monotonic)) as client:
         client.key("two")
         endpoint.answer = publishes("one")
         yield client
@@ -54,7 +57,7 @@ def test_when_the_file_is_made_a_withdrawn_key_is_forgotten_at_once(
     assert endpoint.count == 2
 
 
-def test_each_touch_counts(client, endpoint, flush_file):
+def test_each_touch_counts(client, endpoint, flush_file, monotonic):
     for flushes in range(1, 5):
         # By itself, the time of a file moves in ticks: two touches within one would be one.
         flush_file.touch()
@@ -62,11 +65,31 @@ def test_each_touch_counts(client, endpoint, flush_file):
         for _ in range(10):
             client.key("one")
         assert endpoint.count == 1 + flushes
+        monotonic.tick(1)
 
 
-def test_a_file_that_is_deleted_flushes_as_well(client, endpoint, flush_file):
+def test_however_often_it_is_touched_there_is_one_fetch_a_second(
+    client, endpoint, flush_file, monotonic
+):
     flush_file.touch()
     client.key("one")
+    with ThreadPoolExecutor(8) as threads:
+        waiting = []
+        for flushes in range(1, 6):
+            os.utime(flush_file, (flushes, flushes))
+            waiting.append(threads.submit(client.key, "one"))
+            eventually(lambda: client._renewal._waiting == len(waiting))
+        assert endpoint.count == 2
+        assert client.kids == set(), "what was fetched before a touch is not used after it"
+        monotonic.tick(1)
+        assert {each.result(60).kid for each in waiting} == {"one"}
+    assert endpoint.count == 3
+
+
+def test_a_file_that_is_deleted_flushes_as_well(client, endpoint, flush_file, monotonic):
+    flush_file.touch()
+    client.key("one")
+    monotonic.tick(1)
     flush_file.unlink()
     client.key("one")
     assert endpoint.count == 3

@@ -21,6 +21,7 @@ __all__ = ["clock", "issuer_key_ring", "issuer_public_key", "server", "server1_k
 ENDPOINTS = {
     "server1": """
         /                                   GET
+        /.well-known/change-password        GET
         /.well-known/jwks.json              GET       kept internal
         /.well-known/oauth-authorization-server  GET  kept internal
         /.well-known/openid-configuration   GET       kept internal
@@ -62,7 +63,7 @@ ENDPOINTS = {
         /verify-email                       GET POST  csrf
         /verify-email/again                 GET POST  csrf
         /verify-email/done                  GET
-        /verify-email/not-mine              POST      csrf
+        /verify-email/not-mine              GET POST  csrf
         /verify-email/not-mine/done         GET
         /verify-email/required              GET
         /verify-email/sent                  GET

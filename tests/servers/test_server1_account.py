@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from server1.mail.queue import EmailKind
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, problem, user_rows
 from tests.servers.mail_room import MailRoom, text_of, token_in
 
@@ -312,3 +313,25 @@ def test_whoever_signs_up_again_is_somebody_else_for_services(accounts, ada):
     close(ada)
     accounts.create(EMAIL)
     assert accounts.user_row().subject != before
+
+
+def test_password_managers_find_the_form_for_a_new_password(ada):
+    answer = ada.get("/.well-known/change-password")
+    assert (answer.status_code, answer.location) == (303, "/account/password")
+    assert ada.get("/.well-known/resource-that-should-not-exist").status_code == 404
+
+
+def test_each_form_with_a_password_says_whose_it_is(ada, accounts, mail_room):
+    mail_room.enqueue(EmailKind.RESET_PASSWORD)
+    mail_room.enqueue(EmailKind.CHANGE_EMAIL, NEW_EMAIL, subject=accounts.find().subject)
+    mail_room.deliver()
+    reset, change = (token_in(mail) for mail in mail_room.box.mails)
+    pages = [
+        *((ada, f"/account/{form}") for form in ("password", "email", "delete")),
+        (Visitor(accounts), f"/reset-password?token={reset}"),
+        (Visitor(accounts), f"/change-email?token={change}"),
+    ]
+    for visitor, path in pages:
+        (field,) = re.findall(r'<input[^>]*autocomplete="username"[^>]*>', visitor.get(path).text)
+        assert f'value="{EMAIL}"' in field
+        assert "readonly" in field

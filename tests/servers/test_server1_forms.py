@@ -60,6 +60,16 @@ def test_nobody_is_signed_in_to_an_attackers_account(accounts, browser1):
     assert not browser1.is_signed_in
 
 
+@pytest.mark.parametrize("path", ["/login", "/signup", "/forgot-password", "/verify-email/again"])
+def test_a_form_that_is_too_old_comes_again_and_can_be_sent(browser1, path):
+    answer = browser1.post(path, FIELDS)
+    assert answer.status_code == 403
+    assert f'action="{path}" data-keep=' in answer.text
+    fields = {"name": "Bob", "email": "bob@example.com", "password": "lilac engine 49 quarry"}
+    again = browser1.post(path, {**hidden_fields(answer.text), **fields})
+    assert "too old" not in again.text
+
+
 def test_the_old_sign_in_page_of_a_browser_that_is_signed_in_leads_home(accounts, browser1):
     old = hidden_fields(browser1.get("/login").text)
     browser1.sign_in()

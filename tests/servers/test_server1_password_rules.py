@@ -11,7 +11,7 @@ from server1.accounts.passwords import HashingConfig, PasswordHasher, PasswordUn
 from tests.stopwatch import slowdown
 
 CHEAP = HashingConfig(memory_kib=64, concurrent=1)
-ABOUT = ("Ada.Lovelace@example.com", "Ada Lovelace", "SERVER1")
+ABOUT = ("Ada.Lovelace@example.com", "Ada Lovelace", "localhost:6401")
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,38 @@ def test_a_repetition_or_a_row_is_refused(password):
 
 
 @pytest.mark.parametrize(
-    "password", ["ada.lovelace@example.com", "Ada.Lovelace", "ada lovelace", "server1server1"]
+    "password", ["ada.lovelace@example.com", "Ada.Lovelace", "ada lovelace", "localhost6401"]
 )
 def test_what_is_known_about_the_account_is_refused(password):
     check_new_password(password)
     with pytest.raises(PasswordUnusableError, match="among the first that are guessed"):
         check_new_password(password, ABOUT)
+
+
+DECORATED = (
+    "Password123! P@ssw0rd1234 iloveyou2024 Qwerty12345! Welcome2026! Summer2026! Admin@123"
+    " !!Password $ecret2024 Pa$$word2026! Pass-word-2024 2026Summer! Lovelace1815! Example2026!"
+)
+
+
+@pytest.mark.parametrize("password", DECORATED.split())
+def test_digits_and_signs_around_a_common_word_hide_nothing(password):
+    with pytest.raises(PasswordUnusableError, match="among the first that are guessed"):
+        check_new_password(password, ABOUT)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery staple",
+        "ladder mango violet",
+        "Das Wetter ist heute gut",
+        "summer84739201746183",
+        "kV3-x_8q",
+    ],
+)
+def test_a_password_that_is_hard_to_guess_is_taken(password):
+    assert check_new_password(password, ABOUT) == password
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
+import argon2
 import pytest
 
 from server1.accounts.passwords import (
@@ -11,6 +12,7 @@ from server1.accounts.passwords import (
     PasswordHasher,
     PasswordWrongError,
 )
+from server1.accounts.throttles import ACCOUNT_AT_ADDRESS
 from server1.accounts.turns import HasherBusyError, Turns
 from server1.config import Config
 from tests.server_process import until
@@ -42,6 +44,54 @@ def test_the_default_cost_is_that_of_rfc_9106_for_little_memory():
 def test_no_password_fits_an_account_without_a_good_hash(password_hash):
     with pytest.raises(PasswordWrongError):
         PasswordHasher(CHEAP).check(password_hash, "nobody's password")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "typed"),
+    [
+        ("caf\u00e9 lantern", "cafe\u0301 lantern"),
+        ("cafe\u0301 lantern", "caf\u00e9 lantern"),
+        ("a lantern", "a lantern \n"),
+        ("a lantern", "\u00a0a lantern"),
+        ("caf\u00e9 lantern", "cafe\u0301 lantern\u200b"),
+        (" a lantern ", " a lantern "),
+    ],
+)
+def test_one_password_fits_as_another_keyboard_or_a_copy_writes_it(chosen, typed):
+    hasher = PasswordHasher(CHEAP)
+    found = hasher.check(hasher.hash(chosen), typed)
+    assert hasher.check(hasher.hash(found), chosen)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "typed"),
+    [
+        ("caf\u00e9 lantern", "cafe lantern"),
+        ("a lantern", "A lantern"),
+        ("a lantern", "a  lantern"),
+        ("a lantern ", "a lantern"),
+        ("office 2", "o\ufb03ce \u00b2"),
+        ("a lantern", " "),
+    ],
+)
+def test_another_password_does_not_fit(chosen, typed):
+    hasher = PasswordHasher(CHEAP)
+    with pytest.raises(PasswordWrongError):
+        hasher.check(hasher.hash(chosen), typed)
+
+
+def test_a_hash_of_a_decomposed_password_fits_what_was_typed_then():
+    typed = "cafe\u0301 lantern"
+    stored = argon2.PasswordHasher(3, 64, 4).hash(typed)
+    assert PasswordHasher(CHEAP).check(stored, typed) == typed
+
+
+@pytest.mark.parametrize("typed", ["wrong", "wrong ", "cafe\u0301 "])
+def test_an_attempt_counts_once_however_often_it_is_compared(accounts, typed):
+    visitor = Visitor(accounts)
+    for _ in range(ACCOUNT_AT_ADDRESS.most):
+        assert visitor.sign_in(password=typed).status_code == 403
+    assert visitor.sign_in(password=typed).status_code == 429
 
 
 def test_a_hash_of_another_cost_is_outdated():
@@ -136,8 +186,9 @@ class AccountDisablingHasher(PasswordHasher):
         self.accounts = accounts
 
     def check(self, password_hash, password, **options):
-        super().check(password_hash, password, **options)
+        found = super().check(password_hash, password, **options)
         self.accounts.disable()
+        return found
 
 
 def test_an_account_disabled_while_its_password_is_compared_gets_no_session(accounts):

@@ -143,6 +143,8 @@ def test_a_restart_keeps_accounts_and_sessions(serve, tmp_path):
             assert "Hello, Ada" in session.get(f"http://localhost:{port}/").text
             process.terminate()
             process.wait(PATIENCE)
+            made = (tmp_path / "instance" / "server1").glob("server1.sqlite3*")
+            assert [file.name for file in made] == ["server1.sqlite3"], "whole, and can be copied"
 
 
 def test_without_a_password_the_demo_makes_one_up_and_shows_it(serve):

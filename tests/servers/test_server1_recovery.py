@@ -241,7 +241,7 @@ class BusyHasher(PasswordHasher):
 
     def check(self, password_hash, password, **options):
         self.meanwhile()
-        super().check(password_hash, password, **options)
+        return super().check(password_hash, password, **options)
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])

@@ -141,7 +141,6 @@ def test_one_address_may_sign_up_so_often_an_hour(accounts, clock):
 @pytest.mark.parametrize(
     ("password", "hints"),
     [
-        ("kitchen7", ["Your password is weak."]),
         ("mk4kitchen", ["Your password is fair."]),
         ("lilac engine 49 quarry", []),
     ],

@@ -1,4 +1,6 @@
+import re
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 
 import pytest
 
@@ -39,6 +41,16 @@ def link_in_newest(mail_room, page="/verify-email"):
 
 def confirm(visitor, link, **fields):
     return visitor.submit("/verify-email", fields, page=link)
+
+
+def disown(visitor, link, **fields):
+    page = link.replace("/verify-email", "/verify-email/not-mine")
+    return visitor.submit("/verify-email/not-mine", fields, page=page)
+
+
+def wrapped(form, token):
+    """Put the two halves of a token where they stand in *form*."""
+    return form.replace("{:.20}", token[:20]).replace("{:.23}", token[20:])
 
 
 def is_verified(accounts, email=BOB):
@@ -172,11 +184,55 @@ def test_all_other_sessions_end_when_the_address_is_confirmed(accounts, bob, mai
 def test_the_owner_of_the_address_can_delete_a_strangers_account(accounts, bob, mail_room):
     bob.sign_in(BOB, BOBS["password"])
     owner, link = Visitor(accounts), link_in_newest(mail_room)
-    answer = owner.submit("/verify-email/not-mine", page=link)
+    answer = disown(owner, link, word=" Delete")
     assert "The account is deleted" in owner.get(answer.location).text
     assert [row.email for row in user_rows(accounts)] == [EMAIL]
     assert not bob.is_signed_in
     assert owner.get(link).status_code == 404
+    mail_room.deliver()
+    notice = mail_room.box.mails[-1]
+    assert (notice["To"], "was deleted" in notice["Subject"]) == (BOB, True)
+
+
+def test_whoever_presses_every_button_deletes_no_account(accounts, bob, mail_room):
+    link, scanner = link_in_newest(mail_room), Visitor(accounts)
+    pages = [link, link.replace("/verify-email", "/verify-email/not-mine")]
+    for page in pages:
+        text = scanner.get(page).text
+        for path in re.findall(r'<form method="post" action="([^"]+)"', text):
+            assert scanner.post(path, hidden_fields(text)).status_code in (400, 403)
+    assert "Type the word" in disown(scanner, link, word="yes").text
+    assert accounts.find(BOB)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        "{}.",
+        "{}>",
+        "{})",
+        "{}\u201d,",
+        "{}_",
+        "<{}>",
+        "{:.20}\r\n {:.23}",
+        "3D{:.20}=\n{:.23}",
+        "3D{}",
+    ],
+    ids=ascii,
+)
+def test_a_link_survives_what_mail_programs_and_people_do_to_it(bob, mail_room, copied):
+    path, _token_is, token = link_in_newest(mail_room).partition("?token=")
+    mangled = copied.format(token) if "{}" in copied else wrapped(copied, token)
+    answer = bob.get(path, query_string={"token": mangled})
+    assert answer.status_code == 200
+    fields = {name: unescape(text) for name, text in hidden_fields(answer.text).items()}
+    assert bob.post(path, fields).status_code == 303
+
+
+@pytest.mark.parametrize("copied", ["{:.20}", "{}{}", "x{}", "{:.42}.", "", "3D" * 90])
+def test_a_part_of_a_link_and_more_than_one_do_not_work(bob, mail_room, copied):
+    path, _token_is, token = link_in_newest(mail_room).partition("?token=")
+    assert bob.get(path, query_string={"token": copied.format(token, token)}).status_code == 404
 
 
 def test_only_the_newest_link_works_and_an_older_one_names_its_mail(
@@ -222,7 +278,6 @@ def test_a_link_is_good_for_24_hours(accounts, bob, mail_room, clock):
         "?token={0}&token={0}",
         "?token[]={0}",
         "?token={0}%0d%0aX: y",
-        "?token={0}=",
     ],
 )
 def test_what_is_no_link_of_ours_is_refused(bob, mail_room, query):
@@ -292,7 +347,7 @@ def test_a_link_that_was_mailed_meanwhile_deletes_no_account_that_is_confirmed(
     form, user = owner.get(link).text, accounts.find(BOB)
     with mail_room.database.writing() as connection:
         users.change(connection, user, email_verified=True)
-    answer = owner.post("/verify-email/not-mine", hidden_fields(form))
+    answer = owner.post("/verify-email/not-mine", {**hidden_fields(form), "word": "delete"})
     assert answer.status_code == 404
     assert is_verified(accounts)
 

@@ -1,6 +1,9 @@
+import re
+
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
+from flask_service.database import database_of
 from tests.servers.notes_visitor import BASE_URL
 
 FORMS = ["/notes", "/notes/1/delete", "/logout"]
@@ -116,3 +119,17 @@ def test_the_handoffs_own_endpoints_ask_for_no_csrf_token(visitor):
     fields = {"id_token": "x", "state": "x" * 22, "iss": "http://localhost:5001"}
     assert visitor.post("/sso/callback", fields).status_code == 200
     assert "<title>You are not signed in" in visitor.post("/sso/finish", fields).text
+
+
+def test_without_a_database_what_was_typed_is_kept_and_can_be_saved_later(visitor):
+    visitor.arrive()
+    form = {"csrf_token": visitor.csrf_token(), "text": TYPED}
+    with database_of(visitor.app).writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE notes RENAME TO lost")
+    answer = visitor.post("/notes", form)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert TYPED in answer.text
+    with database_of(visitor.app).writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE lost RENAME TO notes")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)[1]
+    assert visitor.post("/notes", {"csrf_token": token, "text": TYPED}).status_code == 303

@@ -279,6 +279,16 @@ def test_a_writer_on_sqlite_has_the_lock_at_once(sqlite_database, sqlite_url):
         rival.execute("BEGIN IMMEDIATE")
 
 
+def test_a_sqlite_file_that_was_closed_is_whole(sqlite_database, sqlite_url, tmp_path):
+    with closing(sqlite3.connect(sqlite_url.database)) as another:
+        another.execute("SELECT * FROM things").fetchall()  # so that it is not the last to close
+        add(sqlite_database)
+        sqlite_database.close()
+        copy = shutil.copy(sqlite_url.database, tmp_path / "copy.sqlite3")
+    with closing(sqlite3.connect(copy)) as copied:
+        assert copied.execute("SELECT name FROM things").fetchall() == [("a",)]
+
+
 def test_readers_and_writers_on_sqlite_do_not_wait(sqlite_database, sqlite_url):
     with closing(sqlite3.connect(sqlite_url.database, timeout=0, isolation_level=None)) as rival:
         with sqlite_database.reading() as connection:

@@ -6,7 +6,8 @@ from flask import Flask
 
 from flask_handoff.claims import Clock
 from flask_handoff.errors import ConfigurationError
-from flask_handoff.settings import API_SETTINGS, SettingReader
+from flask_handoff.setting_reader import SettingReader
+from flask_handoff.settings import API_SETTINGS
 from flask_handoff.stores import ReplayStore, RevocationCheck, RevocationList
 from flask_handoff.web.service_config import ServiceConfig
 
@@ -90,4 +91,5 @@ class APIConfig(ServiceConfig):
             issuer=self.issuer,
             allow_http=self.jwks_allow_http,
             clock=clock,
+            ca_file=self.ca_file,
         )

@@ -13,7 +13,8 @@ from flask import Flask
 
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import check_path
-from flask_handoff.settings import ISSUER_SETTINGS, SettingReader
+from flask_handoff.setting_reader import SettingReader
+from flask_handoff.settings import ISSUER_SETTINGS
 
 from .clients import Client, ClientRegistry
 
@@ -39,6 +40,7 @@ class IssuerConfig:
         default = () if clients_elsewhere else None
         entries = read.value("HANDOFF_CLIENTS", default=default)
         self.clients = ClientRegistry(_client_entries(entries))
+        self.ca_file = read.ca_file("HANDOFF_CA_FILE")
         self.internal_hosts = read.hosts("HANDOFF_INTERNAL_HOSTS")
 
     def _read_prefix(self, read: SettingReader) -> None:

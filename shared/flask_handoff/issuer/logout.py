@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from flask_handoff.errors import LogoutNotDeliveredError
 from flask_handoff.tokens import TokenMinter
@@ -20,6 +21,7 @@ def deliver_logout(
     subject: str | None = None,
     valid_after: datetime | None = None,
     deadline: timedelta = DEADLINE,
+    ca_file: Path | None = None,
 ) -> None:
     """Tell one client, once, which of its users' sessions have ended, see ``send_logout``."""
     post_notice(
@@ -36,6 +38,7 @@ def deliver_logout(
         {"Accept": "application/json"},
         done=(200, 204),  # some frameworks make a 204 of an empty 200
         deadline=deadline,
+        ca_file=ca_file,
         failure=lambda reason: LogoutNotDeliveredError(
             reason or "the client has no backchannel_logout_uri"
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from flask_handoff.errors import HandoffError, SigningUnavailableError
 
@@ -17,6 +18,7 @@ def post_notice(
     *,
     done: Sequence[int],
     deadline: timedelta,
+    ca_file: Path | None,
     failure: Callable[[str], HandoffError],
 ) -> None:
     """Post one token, within the bounds of ``bounded_request``.
@@ -24,6 +26,7 @@ def post_notice(
     Args:
         uri: Where to; None where the client is registered without.
         minted: Mints the body anew, so that a token that was lost on the way is good for nothing.
+        ca_file: See ``bounded_request``.
         done: The statuses that mean it is done; the first is the standard's.
         failure: Makes the error to raise of a reason; of an empty one where there is no *uri*.
     """
@@ -39,6 +42,7 @@ def post_notice(
             data=minted(),
             longest_body=0,  # it says nothing that would make a difference
             deadline=deadline,
+            ca_file=ca_file,
         ) as response:
             status = response.status_code
     except (RequestFailedError, SigningUnavailableError) as error:

@@ -42,13 +42,15 @@ class NoticesOfIssuer:
 
         Source: OpenID Connect Back-Channel Logout 1.0, sections 2.5 and 2.8.
         """
+        issuer = issuer_context()
         deliver_logout(
-            issuer_context().minter,
+            issuer.minter,
             client,
             ended_at=ended_at,
             session_id=session_id,
             subject=subject,
             valid_after=valid_after,
+            ca_file=issuer.config.ca_file,
         )
 
     def send_revocation(self, client: Client, revocation: Revocation) -> None:
@@ -65,7 +67,8 @@ class NoticesOfIssuer:
 
         Sources: RFC 8417, section 2; RFC 8935, section 2.
         """
-        deliver_revocation(issuer_context().minter, client, revocation)
+        issuer = issuer_context()
+        deliver_revocation(issuer.minter, client, revocation, ca_file=issuer.config.ca_file)
 
     def revoke_token(self, unverified_token: str) -> AccessClaims | RefreshFamily:
         """Revoke a token, whichever client it was issued to, and return what it was: for operators.

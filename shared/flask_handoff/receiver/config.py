@@ -13,7 +13,8 @@ from flask import Flask
 from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.profiles import PROFILES, RESPONSE_MODES, TokenProfile
-from flask_handoff.settings import RECEIVER_SETTINGS, SettingReader, check_public_url
+from flask_handoff.setting_reader import SettingReader, check_public_url
+from flask_handoff.settings import RECEIVER_SETTINGS
 from flask_handoff.web.service_config import ServiceConfig
 
 _MOST_BACKDATED = timedelta(minutes=10)

@@ -8,7 +8,7 @@ from flask import Flask
 
 from flask_handoff.keys import JWKSClient, KeySource, PinnedKeys
 from flask_handoff.profiles import PROFILES
-from flask_handoff.settings import SettingReader
+from flask_handoff.setting_reader import SettingReader
 
 _EXTENSION = "handoff_issuer_keys"
 
@@ -32,6 +32,7 @@ class ServiceConfig:
         )
         self.jwks_allow_http = read.switch("HANDOFF_JWKS_ALLOW_HTTP")
         self.jwks_flush_file = read.path("HANDOFF_JWKS_FLUSH_FILE")
+        self.ca_file = read.ca_file("HANDOFF_CA_FILE")
         self.pinned_keys = read.path("HANDOFF_PINNED_KEYS")
 
 
@@ -59,5 +60,6 @@ def _from_settings(config: ServiceConfig) -> KeySource:
         config.jwks_uri,
         allow_http=config.jwks_allow_http,
         foreign=foreign,
+        ca_file=config.ca_file,
         flush_file=config.jwks_flush_file,
     )

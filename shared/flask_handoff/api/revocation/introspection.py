@@ -70,6 +70,7 @@ class Introspection:
         uri: The issuer's introspection endpoint: https, or http on this very machine.
         allow_http: Accept http to another machine. An attacker on the path reads the tokens, and
             can call any of them active.
+        ca_file: See ``JWKSClient``.
 
     Raises:
         ConfigurationError: The address is none of these.
@@ -86,6 +87,7 @@ class Introspection:
         allow_http: bool,
         clock: Clock,
         deadline: timedelta = DEADLINE,
+        ca_file: Path | None = None,
     ) -> None:
         if not (is_plain_address(uri) and (allow_http or is_safe_from_others(uri))):
             raise ConfigurationError(
@@ -98,6 +100,7 @@ class Introspection:
         self._issuer = issuer
         self._clock = clock
         self._deadline = deadline
+        self._ca_file = ca_file
 
     def is_active(self, token: UnverifiedToken) -> bool:
         """Ask whether a token is active now.
@@ -120,6 +123,7 @@ class Introspection:
                 },
                 longest_body=_LONGEST_ANSWER,
                 deadline=self._deadline,
+                ca_file=self._ca_file,
             ) as response:
                 status, body = response.status_code, response.content
         except RequestFailedError as error:

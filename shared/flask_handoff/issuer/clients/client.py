@@ -18,7 +18,7 @@ from flask_handoff.profiles import (
     SCOPE_VALUE,
 )
 from flask_handoff.redaction import shown
-from flask_handoff.settings import LONGEST_URL, check_public_url
+from flask_handoff.setting_reader import LONGEST_URL, check_public_url
 
 from .redirect_uris import check_redirect_uri, form_action_source, is_registered
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from flask_handoff.addresses import is_plain_address, source_of
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import shown
-from flask_handoff.settings import LONGEST_URL, check_public_url
+from flask_handoff.setting_reader import LONGEST_URL, check_public_url
 
 # A dot makes it a name of somebody's: no scheme that browsers know, such as javascript:, has one.
 _SEGMENT = r"[A-Za-z0-9._~!$&'()*+,;=:%-]+"

@@ -22,6 +22,7 @@ from flask_handoff.redaction import as_log_field
 
 FETCH_DEADLINE = timedelta(seconds=5)
 ATTEMPT_INTERVAL = timedelta(seconds=10)  # from the start of one to the start of the next
+FORCED_INTERVAL = timedelta(seconds=1)  # the same of two that ``forget`` has brought about
 RENEWED_EARLY = 0.2  # of the lifetime: so that no caller meets an expired set
 STALE_IF_ERROR = timedelta(seconds=3600)  # after expiry, while nothing newer is available
 MOST_WAITING = 16  # callers at once; a flood of unknown keys must not hold every thread of a server
@@ -75,7 +76,8 @@ class KeyRenewal:
         # A fork copies neither the thread nor, as a rule, the lock in a usable state.
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._begun_at = -math.inf
+        self._begun_at = self._allowed_at = self._forced_at = -math.inf
+        self._forced = False  # ``forget`` waits for an attempt to begin
         self._in_flight = False
         self._obsolete = False
         self._finished = 0
@@ -114,30 +116,34 @@ class KeyRenewal:
             now = self._monotonic()
             if self._stopped:
                 return
-            is_due = not self._in_flight and now >= self._begun_at + self._interval
-            if is_due and self._wake():
-                self._begin()
-            if not self._in_flight or self._waiting >= MOST_WAITING:
+            if not self._in_flight and (self._forced or now >= self._allowed_at):
+                if not self._wake():
+                    return
+                if now >= self._allowed_at:
+                    self._begin()
+            if not (self._in_flight or self._forced) or self._waiting >= MOST_WAITING:
                 return
             finished = self._finished
+            begins_at = max(now, self._allowed_at) if self._forced else self._begun_at
             self._waiting += 1
             self._changed.wait_for(
                 lambda: self._stopped or self._finished != finished,
-                timeout=max(self._begun_at + self._deadline - now, 0),
+                timeout=max(begins_at + self._deadline - now, 0),
             )
             self._waiting -= 1
 
     def forget(self) -> None:
-        """Drop the keys that are held; the next question fetches at once.
+        """Drop the keys that are held; the next question fetches at once, or within a second.
 
         An answer that is on its way may be older than the reason to forget: it is dropped as well,
-        and asked for again.
+        and asked for again. However often it is called, one fetch a second comes of it.
         """
         _logger.info("jwks_keys_forgotten jwks_uri=%s", self._source)
         with self._changed:
             self.held = None
             self._obsolete = self._in_flight
-            self._begun_at = self._monotonic() if self._in_flight else -math.inf
+            self._forced = True
+            self._allowed_at = self._forced_at + FORCED_INTERVAL.total_seconds()
 
     def stop(self, *, wait: bool = False) -> None:
         """Forget the keys for good, and end the thread. Harmless when there is none.
@@ -175,11 +181,10 @@ class KeyRenewal:
             with self._changed:
                 if self._stopped:
                     return
-                if self._obsolete:
-                    self._begin()
+                self._in_flight = False
+                if self._obsolete:  # those who wait for it wait for the next one
                     continue
                 settle()
-                self._in_flight = False
                 self._finished += 1
                 self._changed.notify_all()
 
@@ -194,15 +199,18 @@ class KeyRenewal:
             return not self._stopped
 
     def _due_at(self) -> float:
-        allowed_at, held = self._begun_at + self._interval, self.held
+        held = self.held
         if held is None:
-            return allowed_at
-        return max(allowed_at, held.expires_at - RENEWED_EARLY * self._lifetime)
+            return self._allowed_at
+        return max(self._allowed_at, held.expires_at - RENEWED_EARLY * self._lifetime)
 
     def _begin(self) -> None:
         self._in_flight = True
         self._obsolete = False
         self._begun_at = self._monotonic()
+        self._allowed_at = self._begun_at + self._interval
+        if self._forced:
+            self._forced, self._forced_at = False, self._begun_at
         self._changed.notify_all()
 
     def _accept(
