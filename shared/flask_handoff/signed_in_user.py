@@ -40,7 +40,7 @@ class SignedInUser:
             raise ValueError(_not_text("subject"))
         if self.session_id != "" and not is_text(self.session_id):
             raise ValueError(_not_text("session_id"))
-        if not isinstance(self.auth_time, datetime) or self.auth_time.tzinfo is None:
+        if getattr(self.auth_time, "tzinfo", None) is None:
             raise ValueError("SignedInUser.auth_time must be a datetime with a time zone")
         if self.name and not is_name(self.name):
             raise ValueError(
