@@ -40,8 +40,7 @@ class SignedInUser:
             raise ValueError(_not_text("subject"))
         if self.session_id != "" and not is_text(self.session_id):
             raise ValueError(_not_text("session_id"))
-        auth_time: object = self.auth_time
-        if not isinstance(auth_time, datetime) or auth_time.tzinfo is None:
+        if getattr(self.auth_time, "tzinfo", None) is None:
             raise ValueError("SignedInUser.auth_time must be a datetime with a time zone")
         if self.name and not is_name(self.name):
             raise ValueError(

@@ -1,4 +1,5 @@
 import secrets
+from typing import Any
 
 import pytest
 from flask.json.provider import DefaultJSONProvider
@@ -88,8 +89,8 @@ def test_a_program_learns_what_its_scope_tells(client, mint, method):
 
 def test_an_application_writes_its_own_json_its_own_way(issuer, client, mint):
     class CamelCase(DefaultJSONProvider):
-        def dumps(self, obj, **options):
-            return super().dumps({"emailVerified": obj.get("email_verified")}, **options)
+        def dumps(self, obj: Any, **kwargs: Any) -> str:
+            return super().dumps({"emailVerified": obj.get("email_verified")}, **kwargs)
 
     issuer.json = CamelCase(issuer)
     assert ask(client, mint()).json["email_verified"] is True

@@ -290,9 +290,9 @@ app.secret_key = "of the tests, and of no use elsewhere"
 """
 README_APPS = {
     "issuer": README_APP
-    + "HandoffIssuer(signed_in_user=None, granted_scope=None, login_endpoint='login')"
+    + "HandoffIssuer(signed_in_user=print, granted_scope=print, login_endpoint='login')"
     ".init_app(app)",
-    "receiver": README_APP + "HandoffReceiver(sign_in=None, live_session=None)"
+    "receiver": README_APP + "HandoffReceiver(sign_in=print, live_session=print)"
     ".init_app(app, replay_store=MemoryReplayStore())",
 }
 PROGRAMS = {

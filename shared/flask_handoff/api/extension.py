@@ -21,6 +21,7 @@ from flask_handoff.keys import KeySource
 from flask_handoff.profiles import ACCESS, SCOPE_VALUE
 from flask_handoff.stores import ReplayStore, RevocationCheck, RevocationList
 from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, RevocationNoticeVerifier
+from flask_handoff.web.arguments import check_stores
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
 from flask_handoff.web.current import this_app, this_g, this_request
 from flask_handoff.web.problems import problem_details
@@ -81,8 +82,12 @@ class HandoffAPI:
             replay_store: Remembers the notices themselves, each good once; all processes share it.
 
         Raises:
-            ConfigurationError: A setting is missing or wrong.
+            ConfigurationError: A setting is missing or wrong, or a store is.
         """
+        check_stores(
+            revocation_list=(revocation_list, RevocationList),
+            replay_store=(replay_store, ReplayStore),
+        )
         config = APIConfig(app)
         issuer, keys = config.issuer, issuer_keys(app, config, keys)
         strategy = config.strategy(revocation_list, replay_store, clock, other=revocations)

@@ -26,7 +26,9 @@ class HandoffError(Exception):
 
 
 class ConfigurationError(HandoffError, code="configuration"):
-    """A setting is wrong. Raised at start-up, never while a request is answered.
+    """A setting, or an argument of an extension, is wrong.
+
+    Raised at start-up, never while a request is answered.
 
     Args:
         problem: What is wrong, as one sentence.

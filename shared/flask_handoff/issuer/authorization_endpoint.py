@@ -20,6 +20,7 @@ from flask_handoff.errors import (
 from flask_handoff.profiles import PROFILES
 from flask_handoff.signals import handoff_issued
 from flask_handoff.web.events import send
+from flask_handoff.web.hooks import scope_from
 from flask_handoff.web.parameters import (
     ParameterReader,
     UnverifiedParameters,
@@ -127,6 +128,7 @@ def _grant(pending: AuthorizationRequest) -> Response:
         if hooks.consent_endpoint is not None and _needs_consent(pending, user, hooks):
             return _ask(pending, hooks.consent_endpoint, "consent_required")
         granted = hooks.granted_scope(user, client, pending.scope)
+        granted = scope_from("granted_scope", granted, pending.scope)
         scope = (granted | {"openid"}) & pending.scope
         issuer.valid_after.check_due(date, client.client_id, user.subject, user.session_id)
         code = None if audience is None else _code(pending, user, scope, audience, date)

@@ -10,6 +10,7 @@ from flask_handoff.errors import InvalidTargetError, TokenRequestError
 from flask_handoff.profiles import LONGEST_SCOPE, OPENID_SCOPES, SCOPE
 from flask_handoff.signals import tokens_issued
 from flask_handoff.web.events import send
+from flask_handoff.web.hooks import scope_from
 from flask_handoff.web.parameters import ParameterReader
 
 from .clients import Client, ClientSource
@@ -41,7 +42,8 @@ def grant_for_itself(
     requested = _read_scope(read)
     if of_users := requested & OPENID_SCOPES:
         raise _invalid_scope(f"{' '.join(sorted(of_users))} is about users, and there is none here")
-    granted = client_scope(client, requested) - OPENID_SCOPES
+    granted = client_scope(client, requested)
+    granted = scope_from("client_scope", granted, requested) - OPENID_SCOPES
     scope = granted & requested if requested else granted
     try:
         resource = read_resource(read)

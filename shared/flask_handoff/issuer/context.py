@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from flask import Flask
 
 from flask_handoff.claims import Clock, SignedInUser
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.tokens import AccessTokenVerifier, IDTokenHintVerifier, TokenMinter
 from flask_handoff.web.current import this_app
+from flask_handoff.web.hooks import instant_from, plain_hook, session_user_from, user_from
 
 from .client_credentials import ClientScopeHook
 from .clients import Client, ClientSource
 from .clients.assertions import ClientAssertions
 from .codes import Codes
 from .config import IssuerConfig
+from .grants import TokenUserHook
 from .issued_tokens import IssuedTokens
 from .logout_request import LogoutCarrier
 from .request_carrier import RequestCarrier
-from .valid_after import ValidAfterRule
+from .valid_after import ValidAfterHook, ValidAfterRule
 
 EXTENSION = "handoff_issuer"
 
@@ -40,6 +44,21 @@ class Hooks(NamedTuple):
     consented_at: ConsentedAtHook | None
     consent_endpoint: str | None
     client_scope: ClientScopeHook | None  # None: no service acts for itself
+    token_user: TokenUserHook | None
+    valid_after: ValidAfterHook | None
+
+    def plain(self, app: Flask) -> Self:
+        """Return them as plain functions, see ``plain_hook``."""
+        return self._replace(
+            signed_in_user=plain_hook(
+                app, "signed_in_user", self.signed_in_user, session_user_from
+            ),
+            granted_scope=plain_hook(app, "granted_scope", self.granted_scope),
+            consented_at=plain_hook(app, "consented_at", self.consented_at, instant_from),
+            client_scope=plain_hook(app, "client_scope", self.client_scope),
+            token_user=plain_hook(app, "token_user", self.token_user, user_from),
+            valid_after=plain_hook(app, "valid_after", self.valid_after, instant_from),
+        )
 
 
 class Logouts(NamedTuple):

@@ -17,9 +17,16 @@ from flask_handoff.stores import (
     CodeStore,
     RefreshStore,
     ReplayStore,
+    RevocationStore,
     RevokedTokenStore,
 )
 from flask_handoff.tokens import IDTokenHintVerifier
+from flask_handoff.web.arguments import check_stores
+from flask_handoff.web.hooks import (
+    check_context_hook,
+    check_hooks,
+    plain_hook,
+)
 from flask_handoff.web.registration import check_page, register_endpoints, when_complete
 from flask_handoff.web.request_guards import guard_endpoints
 
@@ -103,6 +110,19 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
         logout_endpoint: str | None = None,
         valid_after: ValidAfterHook | None = None,
     ) -> None:
+        check_hooks(
+            signed_in_user=signed_in_user,
+            granted_scope=granted_scope,
+            transaction=transaction,
+            optional={
+                "consented_at": consented_at,
+                "token_user": token_user,
+                "client_scope": client_scope,
+                "end_session": end_session,
+                "valid_after": valid_after,
+            },
+        )
+        check_context_hook("transaction", transaction)
         if (end_session is None) != (logout_endpoint is None):
             raise TypeError("end_session and logout_endpoint are given together")
         if (consented_at is None) != (consent_endpoint is None):
@@ -115,10 +135,10 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
             consented_at,
             consent_endpoint,
             client_scope,
+            token_user,
+            valid_after,
         )
-        self._token_user = token_user
         self._end_session, self._logout_endpoint = end_session, logout_endpoint
-        self._valid_after = valid_after
 
     def init_app(
         self,
@@ -151,7 +171,7 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
             clock, sleep: Tell the time, and wait for it.
 
         Raises:
-            ConfigurationError: A setting or a key is missing or wrong.
+            ConfigurationError: A setting or a key is missing or wrong, or one of these is.
         """
         config = IssuerConfig(
             app, keys_elsewhere=keys is not None, clients_elsewhere=clients is not None
@@ -160,12 +180,13 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
             keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
         secret_keys = read_secret_keys(app)
-        valid_after = ValidAfterRule(self._valid_after, clock, sleep)
-        stores = codes, refresh_tokens, revoked_tokens
+        hooks = self._hooks.plain(app)
+        valid_after = ValidAfterRule(hooks.valid_after, clock, sleep)
+        stores = _checked_stores(codes, refresh_tokens, revoked_tokens, replay_store)
         minter, verifier = own_tokens(config.issuer, keys, stores, valid_after, clock)
         context = app.extensions[EXTENSION] = IssuerContext(
             config=config,
-            hooks=self._hooks,
+            hooks=hooks,
             clients=known,
             keys=keys,
             minter=minter,
@@ -173,10 +194,10 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
             hints=IDTokenHintVerifier(issuer=config.issuer, keys=keys),
             carrier=RequestCarrier.of(secret_keys, known, codes, refresh_tokens),
             valid_after=valid_after,
-            codes=Codes.of(codes, refresh_tokens, self._token_user, valid_after, secret_keys),
+            codes=Codes.of(codes, refresh_tokens, hooks.token_user, valid_after, secret_keys),
             issued=IssuedTokens.of(revoked_tokens, verifier),
             assertions=ClientAssertions.of(config.issuer, replay_store, known, clock),
-            logouts=self._logouts(secret_keys, known),
+            logouts=self._logouts(app, secret_keys, known),
             clock=clock,
         )
         self._add_endpoints(app, context)
@@ -232,11 +253,27 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
         when_complete(app, check_pages)
         guard_endpoints(app, BLUEPRINT, config.base_url, config.internal_hosts, FOR_MACHINES)
 
-    def _logouts(self, secret_keys: list[Any], clients: ClientSource) -> Logouts | None:
+    def _logouts(self, app: Flask, secret_keys: list[Any], clients: ClientSource) -> Logouts | None:
         if self._end_session is None or self._logout_endpoint is None:
             return None
         return Logouts(
-            self._end_session,
+            plain_hook(app, "end_session", self._end_session),
             self._logout_endpoint,
             LogoutCarrier(secret_keys, clients),
         )
+
+
+def _checked_stores(
+    codes: CodeStore | None,
+    refresh_tokens: RefreshStore | None,
+    revoked_tokens: RevokedTokenStore | None,
+    replay_store: ReplayStore | None,
+) -> tuple[RevocationStore | None, ...]:
+    """Return those that know what was revoked."""
+    check_stores(
+        codes=(codes, CodeStore),
+        refresh_tokens=(refresh_tokens, RefreshStore),
+        revoked_tokens=(revoked_tokens, RevokedTokenStore),
+        replay_store=(replay_store, ReplayStore),
+    )
+    return codes, refresh_tokens, revoked_tokens

@@ -23,7 +23,15 @@ from flask_handoff.return_to import check_return_to
 from flask_handoff.stores import LogoutStore, ReplayStore
 from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
 from flask_handoff.tokens.explain import explain
+from flask_handoff.web.arguments import check_store
 from flask_handoff.web.current import this_request
+from flask_handoff.web.hooks import (
+    address_from,
+    check_hooks,
+    handle_from,
+    live_session_from,
+    plain_hook,
+)
 from flask_handoff.web.parameters import unverified_parameters
 from flask_handoff.web.registration import register_endpoints
 from flask_handoff.web.request_guards import guard_endpoints
@@ -78,6 +86,11 @@ class HandoffReceiver:
         end_sessions: EndSessionsHook | None = None,
         not_confirmed: NotConfirmedHook | None = None,
     ) -> None:
+        check_hooks(
+            sign_in=sign_in,
+            live_session=live_session,
+            optional={"end_sessions": end_sessions, "not_confirmed": not_confirmed},
+        )
         self._sign_in = sign_in
         self._live_session = live_session
         self._end_sessions = end_sessions
@@ -100,8 +113,9 @@ class HandoffReceiver:
             keys: The issuer's public keys; as a rule left to the settings.
 
         Raises:
-            ConfigurationError: A setting is missing or wrong.
+            ConfigurationError: A setting is missing or wrong, or one of these is.
         """
+        check_store("replay_store", replay_store, ReplayStore)
         config = ReceiverConfig(app)
         expected: dict[str, Any] = {
             "issuer": config.issuer,
@@ -110,7 +124,7 @@ class HandoffReceiver:
             "replay_store": replay_store,
             "clock": clock,
         }
-        logouts = self._logouts(config, replay_store, expected)
+        logouts = self._logouts(app, config, replay_store, expected)
         verifier = TokenVerifier(
             **expected,
             profile=config.profile,
@@ -125,9 +139,9 @@ class HandoffReceiver:
             attempts=AttemptCookies(prefix=config.attempt_cookie, secure=secure, clock=clock),
             landings=LandingCookie.of(config, clock),
             logouts=logouts,
-            sign_in=self._sign_in,
-            live_session=self._live_session,
-            not_confirmed=self._not_confirmed,
+            sign_in=plain_hook(app, "sign_in", self._sign_in, handle_from),
+            live_session=plain_hook(app, "live_session", self._live_session, live_session_from),
+            not_confirmed=plain_hook(app, "not_confirmed", self._not_confirmed, address_from),
         )
         register_endpoints(app, _blueprint(config.url_prefix, listens=logouts is not None))
         guard_endpoints(
@@ -233,7 +247,7 @@ class HandoffReceiver:
         return keys.clock_difference if isinstance(keys, JWKSClient) else None
 
     def _logouts(
-        self, config: ReceiverConfig, store: ReplayStore, expected: Mapping[str, Any]
+        self, app: Flask, config: ReceiverConfig, store: ReplayStore, expected: Mapping[str, Any]
     ) -> Logouts | None:
         if self._end_sessions is None:
             return None
@@ -245,7 +259,7 @@ class HandoffReceiver:
         profile = LOGOUT_PROFILES[config.policy]
         profile = replace(profile, leeway=max(profile.leeway, config.profile.leeway))
         verifier = LogoutTokenVerifier(**expected, profile=profile)
-        return Logouts(verifier, store, self._end_sessions)
+        return Logouts(verifier, store, plain_hook(app, "end_sessions", self._end_sessions))
 
 
 def _blueprint(url_prefix: str, *, listens: bool) -> Blueprint:

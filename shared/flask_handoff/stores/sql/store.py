@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -15,6 +16,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from flask_handoff.errors import ConfigurationError, DependencyUnavailableError
 from flask_handoff.stores.statements import Statement
+
+# What SQLite says, and PostgreSQL in English.
+_NO_TABLE = re.compile(r'(?:no such table: (?:main\.)?|relation ")(?P<table>\w+)')
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 
@@ -112,7 +116,20 @@ class SQLStore:
     def _unavailable(self, error: SQLAlchemyError) -> DependencyUnavailableError:
         if isinstance(error, StatementError):
             error.hide_parameters = True  # its text, in a log, would name issuer and token
+        missing = _missing_table(error)
+        if missing in {describe(MetaData()).name for describe in self.tables}:
+            store = type(self).__name__
+            return self.unavailable(
+                f"the table {missing} is missing: call {store}(engine).create_tables() once, or "
+                "make it in a migration"
+            )
         return self.unavailable(f"the database failed ({type(error).__name__})")
+
+
+def _missing_table(error: SQLAlchemyError) -> str | None:
+    """Return the name of the table that a statement did not find; None where that is not it."""
+    found = _NO_TABLE.search(str(getattr(error, "orig", None)))
+    return None if found is None else found["table"]
 
 
 class _Shared(AbstractContextManager[Connection]):
