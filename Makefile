@@ -19,13 +19,14 @@ TYPED := shared/flask_handoff shared/flask_service server1 server2 lab benchmark
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format bench figures pictures measured migration lock clean \
+.PHONY: help demo test versions check lint format bench figures pictures measured migration lock clean \
 	.venv-ready .venv-for-servers
 
 help:
 	@echo 'make demo     start both servers and the lab, and print where to go; Ctrl-C ends them'
 	@echo 'make test     run all tests, on all cores  (TESTS=tests/library PYTEST_ARGS=-n0)'
 	@echo 'make check    lint, and the tests that need no process, browser or PostgreSQL'
+	@echo 'make versions run the tests of the library on the lowest versions, and on other Pythons'
 	@echo 'make lint     check style, types and who imports whom'
 	@echo 'make format   put the code into the form that lint asks for'
 	@echo 'make bench    run the benchmarks           (ROWS=2,7 BASE=commit BENCH_ARGS=--quick)'
@@ -50,6 +51,10 @@ demo: .venv-for-servers
 
 test: .venv-ready
 	@$(BIN)/python -m pytest $(ON_ALL_CORES) $(PYTEST_ARGS) $(TESTS)
+
+versions: .venv-ready
+	@requirements/versions.sh lowest
+	@requirements/versions.sh pythons
 
 # What needs nothing but the process of the tests. Without its address PostgreSQL is skipped.
 check: lint
@@ -94,6 +99,10 @@ lock: .venv-ready
 		--constraint requirements/dev.txt --output-file requirements/servers.txt
 	$(COMPILE) requirements/build.in \
 		--constraint requirements/dev.txt --output-file requirements/build.txt
+	$(COMPILE) requirements/test-tools.in \
+		--constraint requirements/dev.txt --output-file requirements/test-tools.txt
+	$(COMPILE) pyproject.toml --extra postgresql \
+		--resolution lowest-direct --output-file requirements/lowest.txt
 	$(COMPILE) benchmarks/authlib_pair/requirements.in \
 		--constraint requirements/dev.txt --output-file benchmarks/authlib_pair/requirements.txt
 	@for wanted in tests/strangers/*/requirements.in tests/examples/requirements.in vectors/libraries/requirements.in; do \

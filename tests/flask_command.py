@@ -6,11 +6,16 @@ import subprocess
 import sys
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 from flask.cli import cli
 
+# Before Click 8.2 they were one, unless that was asked for.
+KNOWN = signature(CliRunner).parameters
+TWO_STREAMS: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in KNOWN else {}
 OURS = ("FLASK_", "HANDOFF_", "SERVER1_", "SERVER2_")
 
 
@@ -27,8 +32,8 @@ def run_flask(directory, *arguments, answer="", settings=None):
     # Flask sets this one itself, and would leave it behind.
     environment = {"FLASK_RUN_FROM_CLI": None, **foreign, **(settings or {})}
     with chdir(directory), no_module_left_behind(directory):
-        done = CliRunner(env=environment, catch_exceptions=False).invoke(
-            cli, arguments, input=answer, prog_name="flask"
+        done = CliRunner(env=environment, **TWO_STREAMS).invoke(
+            cli, arguments, input=answer, catch_exceptions=False, prog_name="flask"
         )
     return Answer(done.exit_code, done.stdout, done.stderr)
 

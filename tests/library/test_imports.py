@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ def test_importing_the_library_loads_nothing_that_sends():
 
 @pytest.mark.parametrize("server", ["server1", "server2"])
 def test_importing_a_server_leaves_what_few_processes_need(server):
+    if find_spec("granian") is None:
+        pytest.skip("what the servers run on is not installed")
     loaded = loaded_by(f"import {server}")
     assert "sqlalchemy" in loaded
     assert not loaded & {

@@ -1,9 +1,12 @@
 import io
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from flask import Blueprint, Flask, g, request, url_for
+from flask.testing import EnvironBuilder
+from werkzeug import test as werkzeug_test
 
 from flask_handoff import HandoffReceiver
 from flask_handoff.errors import ConfigurationError
@@ -36,9 +39,14 @@ def application(base_url=LOOPBACK, any_host=()):
 
 def ask(app, path="/page", host="127.0.0.1:5002", method="GET", data=None, **environ):
     """Send what no well-behaved client would, octet by octet."""
-    return app.test_client().open(
-        environ_overrides={"HTTP_HOST": host, **environ}, path=path, method=method, data=data
+    # The test client itself would read the host as a URL; that of Werkzeug 3.0 stumbles over some.
+    builder = EnvironBuilder(
+        app, path, method=method, data=data, environ_overrides={"HTTP_HOST": host, **environ}
     )
+    with closing(builder):
+        sent = builder.get_request()
+        answer = werkzeug_test.run_wsgi_app(app, sent.environ, buffered=True)
+    return werkzeug_test.TestResponse(*answer, sent)
 
 
 # The host.
@@ -284,7 +292,7 @@ def test_the_rest_of_an_application_is_left_as_it_is(host_application, odd):
     assert answer.json["octets"] == len(ODD[odd].get("data", b""))
 
 
-@pytest.mark.parametrize("odd", ODD.keys() - {"a large body"})
+@pytest.mark.parametrize("odd", [each for each in ODD if each != "a large body"])
 def test_an_extension_s_own_endpoints_are_guarded(host_application, odd):
     app, path = host_application
     asked = {"host": "notes.example.com", **ODD[odd]}

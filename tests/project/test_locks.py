@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 CHECKOUT = Path(__file__).parents[2]
 REQUIREMENTS = CHECKOUT / "requirements"
@@ -13,7 +14,10 @@ OF_STRANGERS = sorted((CHECKOUT / "tests" / "strangers").glob("*/requirements.tx
 OF_EXAMPLES = CHECKOUT / "tests" / "examples" / "requirements.txt"
 OF_LIBRARIES = CHECKOUT / "vectors" / "libraries" / "requirements.txt"
 LOCKS = (
-    *(REQUIREMENTS / name for name in ("build.txt", "dev.txt", "servers.txt")),
+    *(
+        REQUIREMENTS / name
+        for name in ("build.txt", "dev.txt", "lowest.txt", "servers.txt", "test-tools.txt")
+    ),
     OF_A_PEER,
     OF_EXAMPLES,
     OF_LIBRARIES,
@@ -86,7 +90,12 @@ def test_a_line_that_is_no_pinned_requirement_is_found(line):
 
 
 @pytest.mark.parametrize(
-    ("name", "extras"), [("dev.txt", ["dev"]), ("servers.txt", ["postgresql", "servers"])]
+    ("name", "extras"),
+    [
+        ("dev.txt", ["dev"]),
+        ("lowest.txt", ["postgresql"]),
+        ("servers.txt", ["postgresql", "servers"]),
+    ],
 )
 def test_a_lock_holds_all_that_the_project_asks_for(name, extras):
     versions = {
@@ -101,7 +110,15 @@ def test_a_lock_holds_all_that_the_project_asks_for(name, extras):
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["build.txt", "servers.txt"])
+def test_the_lowest_versions_are_those_that_the_library_allows():
+    lowest = {pin.name: pin.specifier for pin in pinned((REQUIREMENTS / "lowest.txt").read_text())}
+    for requirement in asked_for("postgresql"):
+        floors = [Version(each.version) for each in requirement.specifier if each.operator == ">="]
+        pins = [Version(each.version) for each in lowest[canonicalize_name(requirement.name)]]
+        assert pins == floors, requirement
+
+
+@pytest.mark.parametrize("name", ["build.txt", "servers.txt", "test-tools.txt"])
 def test_shipped_versions_are_those_that_were_tested(name):
     tested = {str(pin) for pin in pinned((REQUIREMENTS / "dev.txt").read_text())}
     shipped = {str(pin) for pin in pinned((REQUIREMENTS / name).read_text())}

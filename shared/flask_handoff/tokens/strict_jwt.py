@@ -98,7 +98,7 @@ def verify_signature(unverified_token: str, key: VerificationKey) -> bytes:
     _canonical_octets(header_segment, "header")
     payload = _canonical_octets(payload_segment, "payload")
     signature = _canonical_octets(signature_segment, "signature")
-    if _RS256.check_key_length(key.public_key) is not None:
+    if key.public_key.key_size < MINIMUM_KEY_BITS:
         raise TokenMalformedError("the key is too weak to verify anything")
     if not _RS256.verify(signed.encode(), key.public_key, signature):
         raise TokenSignatureError("the signature does not match")
