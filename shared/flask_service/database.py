@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from flask_handoff import ConfigurationError, shown
 from .current import this_app
 from .database_faults import check_encoding, check_may_create, check_rights, reason_of
 from .engines import MOST_OPEN, make_engine
+from .open_transactions import OpenedByThread, Outermost, Part
 from .schema import Schema
 from .sqlite_transactions import SQLiteTransactions
 from .transactions import Transactions
@@ -65,7 +65,7 @@ class Database:
         self.engine = make_engine(url, timeout, pool)
         self._transactions = _transactions(self.engine, pool, timeout)
         self._refusal: ConfigurationError | None = None
-        self._thread = _Thread()
+        self._thread = OpenedByThread()
 
     def init_app(self, app: Flask) -> None:
         """Make it the application's, which ``database()`` returns."""
@@ -91,6 +91,7 @@ class Database:
             self.schema.check(version)
             with self._asked() as connection:
                 check_rights(connection, name, [*self.schema.metadata.tables, "alembic_version"])
+            with self._told():
                 self.check_writable(())
         except BaseException:
             self.close()
@@ -187,9 +188,14 @@ class Database:
 
     @contextmanager
     def _asked(self) -> Iterator[sa.Connection]:
+        outermost = Outermost(self._transactions, self._thread, writes=False)
+        with self._told(), outermost as connection:
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with _Outermost(self._transactions, self._thread, writes=False) as connection:
-                yield connection
+            yield
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 f"The database {_shown(self.url)} cannot be used ({reason_of(error)}).",
@@ -201,61 +207,13 @@ class Database:
         if outer is None:
             if self._refusal is not None:
                 raise self._refusal
-            return _Outermost(self._transactions, self._thread, writes=writes)
+            return Outermost(self._transactions, self._thread, writes=writes)
         if not writes:
             return nullcontext(outer.connection)
         if not outer.writes:
             # On SQLite it would wait for a lock, or be refused.
             raise RuntimeError("this thread has a transaction open that only reads")
-        return _Part(outer)
-
-
-class _Thread(threading.local):
-    """What one thread has open."""
-
-    transaction: _Outermost | None = None
-
-
-class _Outermost(AbstractContextManager[sa.Connection]):
-    """The transaction of one thread. No generator, which would cost as much as a statement."""
-
-    def __init__(self, transactions: Transactions, thread: _Thread, *, writes: bool) -> None:
-        self._transactions = transactions
-        self._thread = thread
-        self.writes = writes
-        self.afterwards: list[Callable[[], None]] = []
-        self.is_broken = False
-
-    def __enter__(self) -> sa.Connection:
-        self._begun = self._transactions.begin(writes=self.writes)
-        self.connection = self._begun.connection
-        self._thread.transaction = self
-        return self.connection
-
-    def __exit__(self, _kind: object, failure: BaseException | None, _traceback: object) -> None:
-        self._thread.transaction = None
-        if failure is not None or self.is_broken:
-            self._begun.undo()
-            if failure is None:  # it was caught: half of the transaction must not be kept
-                raise RuntimeError("a part of the transaction has failed")
-            return
-        self._begun.commit()
-        for act in self.afterwards:
-            act()
-
-
-class _Part(AbstractContextManager[sa.Connection]):
-    """A part that writes in a transaction which is open: where it fails, so does the whole."""
-
-    def __init__(self, outer: _Outermost) -> None:
-        self._outer = outer
-
-    def __enter__(self) -> sa.Connection:
-        return self._outer.connection
-
-    def __exit__(self, _kind: object, failure: BaseException | None, _traceback: object) -> None:
-        if failure is not None:
-            self._outer.is_broken = True
+        return Part(outer)
 
 
 def database() -> Database:
