@@ -18,7 +18,7 @@ from flask_handoff import ConfigurationError, shown
 from .current import this_app
 from .database_faults import check_encoding, check_may_create, check_rights, reason_of
 from .engines import MOST_OPEN, make_engine
-from .open_transaction import OfThread, Outermost, Part
+from .open_transactions import OpenedByThread, Outermost, Part
 from .schema import Schema
 from .sqlite_transactions import SQLiteTransactions
 from .transactions import Transactions
@@ -65,7 +65,7 @@ class Database:
         self.engine = make_engine(url, timeout, pool)
         self._transactions = _transactions(self.engine, pool, timeout)
         self._refusal: ConfigurationError | None = None
-        self._thread = OfThread()
+        self._thread = OpenedByThread()
 
     def init_app(self, app: Flask) -> None:
         """Make it the application's, which ``database()`` returns."""
@@ -91,6 +91,7 @@ class Database:
             self.schema.check(version)
             with self._asked() as connection:
                 check_rights(connection, name, [*self.schema.metadata.tables, "alembic_version"])
+            with self._told():
                 self.check_writable(())
         except BaseException:
             self.close()
@@ -187,9 +188,14 @@ class Database:
 
     @contextmanager
     def _asked(self) -> Iterator[sa.Connection]:
+        outermost = Outermost(self._transactions, self._thread, writes=False)
+        with self._told(), outermost as connection:
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with Outermost(self._transactions, self._thread, writes=False) as connection:
-                yield connection
+            yield
         except SQLAlchemyError as error:
             raise ConfigurationError(
                 f"The database {_shown(self.url)} cannot be used ({reason_of(error)}).",

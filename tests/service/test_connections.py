@@ -79,6 +79,12 @@ def test_who_waited_too_long_for_a_connection_is_told(url, opened):
         threads.submit(use).result()
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_one_connection_is_enough_for_a_server(server, url):
+    app = server.build(DATABASE_URL=url, DATABASE_POOL="1")
+    assert server.get(app, "/readyz").status_code == 200
+
+
 def test_a_connection_that_failed_makes_room_for_another(url, opened):
     database = opened(url, pool=1)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""The transaction that a thread has open, and its parts: both are committed, or neither."""
+"""The transaction that a thread has open, and the parts of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from .transactions import Transactions
 
 
-class OfThread(threading.local):
+class OpenedByThread(threading.local):
     """What one thread has open."""
 
     transaction: Outermost | None = None
@@ -20,7 +20,7 @@ class OfThread(threading.local):
 class Outermost(AbstractContextManager[sa.Connection]):
     """The transaction of one thread. No generator, which would cost as much as a statement."""
 
-    def __init__(self, transactions: Transactions, thread: OfThread, *, writes: bool) -> None:
+    def __init__(self, transactions: Transactions, thread: OpenedByThread, *, writes: bool) -> None:
         self._transactions = transactions
         self._thread = thread
         self.writes = writes
