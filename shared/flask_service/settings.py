@@ -30,6 +30,9 @@ DRIVERS = {
 _Parsed = TypeVar("_Parsed")
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _LOCAL_URL = re.compile(r"http://(?P<host>[a-z0-9.-]+|\[::1\])(?::[0-9]{1,5})?", re.ASCII)
+_DATABASE = re.compile(
+    r"(mariadb|mssql|mysql|oracle|postgresql|sqlite)(\+[a-z0-9_]{1,12})?", re.ASCII
+)
 # What a database's host may be called; one with an @ in it is the end of a password.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]*", re.ASCII)
 
@@ -171,7 +174,10 @@ class SettingReader:
                 f"{remedy} In a password write @ : / ? # and % as %40 %3A %2F %3F %23 and %25.",
             )
         if url.drivername not in DRIVERS:
-            raise ConfigurationError(f"{name}: {shown(url.drivername)} is not supported.", remedy)
+            # What stands before :// may be the beginning of a password.
+            known = _DATABASE.fullmatch(url.drivername)
+            what = repr(url.drivername) if known else "this kind of database"
+            raise ConfigurationError(f"{name}: {what} is not supported.", remedy)
         if not url.database or url.database == ":memory:":
             raise ConfigurationError(f"{name} names no database.", remedy)
         if url.drivername == "sqlite" and url.query:

@@ -54,6 +54,7 @@ def reader(**environment):
         ("DATABASE_URL", "postgresql://host", "{name} names no database."),
         ("DATABASE_URL", "mysql://host/d", "{name}: 'mysql' is not supported."),
         ("DATABASE_URL", "postgresql+psycopg2://h/d", "is not supported."),
+        ("DATABASE_URL", "secret://h/d", "{name}: this kind of database is not supported."),
         ("DATABASE_URL", "sqlite:///a.db?mode=ro", "{name}: a SQLite file takes no options"),
         ("DATABASE_URL", "sqlite:///file::memory:?uri=true", "takes no options"),
     ],
