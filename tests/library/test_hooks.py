@@ -116,7 +116,9 @@ def visitor(issuer, key_ring, store, clock):
     return visitor
 
 
-@pytest.mark.parametrize("hook", [asks, Asks(), functools.partial(asks)], ids=str)
+@pytest.mark.parametrize(
+    "hook", [asks, Asks(), functools.partial(asks)], ids=["function", "object", "partial"]
+)
 def test_an_async_hook_needs_what_flask_needs_for_it(key_ring, store, clock, hook):
     class WithoutAsgiref(Flask):
         def async_to_sync(self, func):
@@ -217,7 +219,7 @@ class Model:
         (SQLReplayStore, "the class SQLReplayStore itself"),
         (MemoryCodeStore(), "of the type MemoryCodeStore, which is no ReplayStore"),
     ],
-    ids=str,
+    ids=["None", "URL", "model", "engine", "class", "another store"],
 )
 def test_what_is_no_store_is_refused_at_the_start(key_ring, clock, given, problem):
     with pytest.raises(ConfigurationError, match=f"^replay_store is {problem}") as refusal:

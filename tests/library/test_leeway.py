@@ -3,7 +3,7 @@
 import pytest
 
 from flask_handoff.errors import ConfigurationError
-from tests.minimal_pair import Browser, is_uniform_refusal, landed_at
+from tests.minimal_pair import ISSUER, Browser, is_uniform_refusal, landed_at
 
 
 @pytest.fixture(params=["0", "5", "60"])
@@ -50,7 +50,8 @@ def test_a_receiver_whose_clock_is_ahead_says_so(ready, clock, leeway, caplog):
     landed = ready.follow(answer)
     assert is_uniform_refusal(landed)
     assert "The clocks of this service and of the sign-in server differ" in landed.text
-    assert "code=clock_ahead" in caplog.text
+    assert "code=clock_ahead check=time claim=exp kid=" in caplog.text
+    assert f"iss={ISSUER} " in caplog.text
     assert "issued 180 s before this browser asked for it" in caplog.text
 
 

@@ -24,7 +24,7 @@ from flask_handoff.web.current import this_request
 from flask_handoff.web.events import report_rejected
 from flask_handoff.web.responses import error_page, unavailable_page
 
-from .attempts import CLOCK_LEEWAY, Attempt
+from .attempts import Attempt
 from .context import ReceiverContext, receiver_context
 from .landing import MOST_LANDINGS, lead_on
 from .wanted_target import wanted_target
@@ -173,15 +173,17 @@ def _told_by_the_clock(
     """Tell a clock that is ahead from an old link: nobody issues a nonce before it was made."""
     if not isinstance(error, TokenExpiredError) or attempt is None or error.issued_at is None:
         return error
-    backdating = receiver_context().config.profile.backdating
-    early = attempt.started_at - error.issued_at - backdating
-    if error.nonce != attempt.nonce or early <= CLOCK_LEEWAY:
+    profile = receiver_context().config.profile
+    early = attempt.started_at - error.issued_at - profile.backdating
+    if error.nonce != attempt.nonce or early <= profile.leeway:
         return error
-    return ClockAheadError(
+    told = ClockAheadError(
         f"{error}, and was issued {early.total_seconds():.0f} s before this browser asked for it: "
-        "this clock is ahead of the issuer's",
+        "this clock is ahead, or the issuer's is behind",
         claim="exp",
     )
+    vars(told).update(vars(error))  # which check it was, and whose token
+    return told
 
 
 def _reason(error: HandoffRejectedError) -> str:
