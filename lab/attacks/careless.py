@@ -33,7 +33,7 @@ def expired(trial: Trial) -> None:
     """Present a token of ten minutes ago."""
     receiver = trial.receiver()
     then = int((receiver.now() - timedelta(minutes=10)).timestamp())
-    note = "Somebody found it in a history"
+    note = "Somebody found it in a browser history"
     refused, token = _refused(trial, receiver, note, iat=then, exp=then + 60, auth_time=then)
     trial.end(ours=refused, tutorial=not trial.lets_in(token, note))
 
@@ -81,7 +81,7 @@ def unknown_key_flood(trial: Trial) -> None:
     for number, token in enumerate(forged, 1):
         browser, asked = receiver.begin()
         receiver.arrive(browser, asked["state"], token, _numbered(number))
-    kept_out, _ = _refused(trial, receiver, "Ada arrives in the midst of it")
+    kept_out, _ = _refused(trial, receiver, "Ada arrives in the middle of it")
     before, tutorial = trial.reader.fetches, trial.at_tutorial()
     for number, token in enumerate(forged, 1):
         tutorial.get(f"{trial.tutorial_url}/callback?token={token}", _numbered(number))

@@ -51,7 +51,7 @@ def hmac_with_public_key(trial: Trial) -> None:
 
 
 def embedded_key(trial: Trial) -> None:
-    """Sign with a key of one's own, and send the key along."""
+    """Sign with a key of one's own, and include the key."""
     own = _material(trial)
     key = SigningKey.generate(2048)
     jwk = key.verification_key.to_jwk()
@@ -66,7 +66,7 @@ def other_kind(trial: Trial) -> None:
     thief = trial.stranger()
     asked = parse_qs(urlsplit(trial.people.begin(thief)).query)
     own = Material(thief, asked["state"][0], {}, {}, "")
-    _present(trial, own, access_token, "Ada's access token, which one of her programs has")
+    _present(trial, own, access_token, "Ada's access token, held by one of her programs")
 
 
 def _material(trial: Trial) -> Material:
@@ -85,7 +85,7 @@ def _present(trial: Trial, own: Material, token: str, what: str) -> None:
     people = trial.people
     trial.show(what, token)
     callback = people.callback(token, own.state)
-    own.browser.get(callback, "The attacker comes back from SERVER1 with it, in an own attempt")
+    own.browser.get(callback, "The attacker comes back from SERVER1 with it, in their own sign-in")
     stands = not people.is_in(own.browser)
     falls = trial.lets_in(token, "The attacker opens the tutorial's address with it")
     trial.end(ours=stands, tutorial=not falls)

@@ -9,7 +9,7 @@ def replay(trial: Trial) -> None:
     """Use a token that was used: read in a history, a log or over a shoulder."""
     people, ada, thief = trial.people, trial.ada(), trial.stranger()
     handoff = people.hand_over(ada)
-    trial.show("Ada's token, as it stands in the address", handoff.token)
+    trial.show("Ada's token, as it is in the address", handoff.token)
     ada.get(handoff.url, "Ada arrives: the token is used for the first time")
     thief.get(handoff.url, "The thief opens the same address in a browser of their own")
     stands = people.is_in(ada) and not people.is_in(thief)

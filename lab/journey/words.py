@@ -18,7 +18,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "unknown": (
         "SERVER1 does not know you yet",
-        "It checks what SERVER2 asks for, signs that so that nobody can change it, and leads "
+        "It checks what SERVER2 asks for, signs that so that nobody can change it, and redirects "
         "to its sign-in page.",
     ),
     "asked": ("SERVER1 asks for your password", "It is the only page that ever does."),
@@ -29,26 +29,26 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "not let in": (
         "SERVER1 does not let you in",
-        "E-mail address and password do not belong together, or something is missing.",
+        "The e-mail address or the password is wrong, or something is missing.",
     ),
     "issued in an address": (
         "SERVER1 signs a token, and sends you back with it",
-        "It knows you now, so it writes a token for SERVER2 and signs it. The token stands in "
+        "It knows you now, so it writes a token for SERVER2 and signs it. The token is in "
         "the address that your browser is sent to.",
     ),
     "issued in a form": (
         "SERVER1 signs a token, and puts it into a form",
-        "It knows you now, so it writes a token for SERVER2 and signs it. The token stands in "
-        "a form of this page, which sends itself to SERVER2.",
+        "It knows you now, so it writes a token for SERVER2 and signs it. The token is in "
+        "a form on this page, which sends itself to SERVER2.",
     ),
     "sent once more": (
         "SERVER2 has your browser send the form once more",
-        "A form that comes from another site brings no cookie with SameSite=Lax. One from a "
+        "A form that comes from another site sends no cookie with SameSite=Lax. One from a "
         "page of SERVER2's own does, so this page sends the same fields again.",
     ),
     "accepted": (
         "SERVER2 checks the token, spends it, and opens a session",
-        "From here on the token is worth nothing. What stays is a cookie with a random number: "
+        "From here on the token is worthless. What stays is a cookie with a random number: "
         "the id of a session that SERVER2 keeps.",
     ),
     "refused": (
@@ -56,12 +56,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Nobody is signed in by it. The page does not say which check refused; the log does.",
     ),
     "repeated": (
-        "SERVER2 knows this browser, and leads on",
+        "SERVER2 knows this browser, and sends it on",
         "The session of this browser came from this very token, so the callback is only "
         "repeated: by Back, or by a second click. Nothing is spent, and nobody is signed in "
-        "anew.",
+        "again.",
     ),
-    "led on": ("The server leads on", "It answers with a redirect, which the browser follows."),
+    "led on": ("The server redirects", "It answers with a redirect, which the browser follows."),
     "error": ("The server refuses", "Its page says so, and its log says why."),
     "page": ("You are in", "An ordinary page, of the session that was opened here."),
 }

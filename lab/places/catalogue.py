@@ -54,7 +54,7 @@ PLACES = {
         Place(
             "none-cookie",
             "HttpOnly, SameSite=None",
-            "No script sees it, and it comes with requests of other sites. It has to be Secure, "
+            "No script sees it, and requests from other sites send it. It has to be Secure, "
             "and plain http keeps it on this machine only: Chromium and Firefox do, Safari does "
             "not.",
             Cookie("lab_none", "None", secure=True),
@@ -62,13 +62,13 @@ PLACES = {
         Place(
             "lax-cookie",
             "HttpOnly, SameSite=Lax",
-            "No script sees it; of other sites' requests, only links bring it.",
+            "No script sees it; of other sites' requests, only links send it.",
             Cookie("lab_lax", "Lax"),
         ),
         Place(
             "strict-cookie",
             "HttpOnly, SameSite=Strict",
-            "No script sees it, and nothing that begins on another site brings it.",
+            "No script sees it, and nothing that begins on another site sends it.",
             Cookie("lab_strict", "Strict"),
         ),
         Place(

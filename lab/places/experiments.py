@@ -30,17 +30,17 @@ EXPERIMENTS = (
     Experiment(
         "strict", "That script runs where a Content-Security-Policy lets in none", attack=True
     ),
-    Experiment("link", "A link on another site brings it"),
-    Experiment("form", "A form on another site brings it", attack=True),
-    Experiment("image", "An image on another site brings it", attack=True),
-    Experiment("frame", "A frame on another site brings it", attack=True),
-    Experiment("fetch", "A script on another site brings it with fetch", attack=True),
+    Experiment("link", "A link on another site sends it"),
+    Experiment("form", "A form on another site sends it", attack=True),
+    Experiment("image", "An image on another site sends it", attack=True),
+    Experiment("frame", "A frame on another site sends it", attack=True),
+    Experiment("fetch", "A fetch() from another site sends it", attack=True),
     Experiment("reload", "The next page of the site still has it"),
     Experiment("tab", "Another tab has it"),
     Experiment("opened", "A window that the page opens has it"),
-    Experiment("again", "It is there when the tab was closed and opened again"),
+    Experiment("again", "It is still there after the tab was closed and reopened"),
     Experiment("back", "After the sign-out, Back shows the page as it was", attack=True),
-    Experiment("copy", "A copy from before the sign-out is good after it", attack=True),
+    Experiment("copy", "A copy from before the sign-out still works after it", attack=True),
     Experiment("bytes", "Bytes with every request, pictures included"),
 )
 """All of them, in the order of the pages."""

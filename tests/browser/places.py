@@ -31,7 +31,7 @@ def put_token(page, lab, place):
 def try_place(page, lab, place):
     """Make every experiment; return what the results then show in the column of this browser."""
     put_token(page, lab, place)
-    expect(page.locator("h1")).to_have_text("Three for you to press")
+    expect(page.locator("h1")).to_have_text("Three more checks")
     for experiment in ("tab", "again", "opened"):
         page.locator(f"#{experiment} .second").click()
         page.locator(f"#{experiment}.done").wait_for()

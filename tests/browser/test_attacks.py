@@ -46,7 +46,7 @@ def test_everybody_can_run_an_attack(lab, page):
     looks_right(page)
     page.get_by_role("button", name="Run it: “No signature needed”").click()
     expect(page.get_by_role("heading", name="SERVER2 stands")).to_be_visible()
-    expect(page.get_by_role("heading", name="The tutorial falls")).to_be_visible()
+    expect(page.get_by_role("heading", name="A typical tutorial's code falls")).to_be_visible()
     page.locator("details").first.evaluate("each => each.open = true")
     looks_right(page)
 

@@ -58,18 +58,18 @@ def hole(page, lab):
 
 def without_the_hole(page, lab):
     hole(page, lab)
-    page.get_by_role("link", name="Go on, if nothing happens").click()
+    page.get_by_role("link", name="Continue, if nothing happens").click()
     page.wait_for_url("**step=strict**")
 
 
 def attackers_page(page, lab):
     without_the_hole(page, lab)
-    page.get_by_role("link", name="Go on, if nothing happens").click()
+    page.get_by_role("link", name="Continue, if nothing happens").click()
 
 
 def held(page, lab):
     attackers_page(page, lab)
-    page.get_by_role("link", name="A link to the victim").click()
+    page.get_by_role("link", name="Follow a link to the victim").click()
 
 
 def signed_out(page, lab):
@@ -106,7 +106,7 @@ PAGES = {
     hole: "A site with a hole",
     without_the_hole: "The same site, without the hole",
     attackers_page: "Somebody else's page",
-    held: "Three for you to press",
+    held: "Three more checks",
     signed_out: "You are signed out",
     table_of_results: "What your browser did",
     sessions: "Sessions, and how to end them",

@@ -74,7 +74,7 @@ async function tryPlace(page, lab, place) {
   await page.goto(`${lab}/`);
   await click(page, `label[for="${place}"]`);
   await click(page, 'form[action="/begin"] button');
-  await heading(page, "Three for you to press");
+  await heading(page, "Three more checks");
   for (const task of ["tab", "again", "opened"]) {
     await click(page, `#${task} .second`);
     await until(page, (wanted) => document.querySelector(wanted) !== null, `#${task}.done`);
