@@ -4,6 +4,7 @@
 #   requirements/versions.sh lowest            tests/library and tests/attacks, on Python 3.11
 #   requirements/versions.sh pythons           tests/library, on each of those of .venv's that it is not
 #   requirements/versions.sh find 3.12         prints the path of that Python, or fails
+# Behind the first two, --one-case runs one case of each test alone.
 set -eu
 
 oldest=3.11
@@ -43,11 +44,14 @@ try_with() {
         --numprocesses=auto --dist=worksteal --basetemp="$environment/tests" "$@"
 }
 
+only=
+[ "${2:-}" != --one-case ] || only=--one-case
+
 case ${1:-} in
 lowest)
     if python=$(find_python "$oldest"); then
         echo "The library's tests on the lowest versions, and Python $oldest"
-        (try_with "$python" requirements/lowest.txt tests/library tests/attacks)
+        (try_with "$python" requirements/lowest.txt tests/library tests/attacks $only)
     else
         echo "There is no Python $oldest here: the lowest versions are not tested."
     fi
@@ -60,7 +64,7 @@ pythons)
         elif python=$(find_python "$version"); then
             echo "The library's tests on Python $version ($python)"
             # What starts processes takes half of the time, and is the same on all of them.
-            env -u TEST_POSTGRESQL_URL -u REQUIRE_POSTGRESQL "$0" try "$python" || status=1
+            env -u TEST_POSTGRESQL_URL -u REQUIRE_POSTGRESQL "$0" try "$python" $only || status=1
         else
             lacking="$lacking $version"
         fi
@@ -68,10 +72,10 @@ pythons)
     [ -z "$lacking" ] || echo "Not tested, for they are not installed: Python$lacking"
     exit "$status"
     ;;
-try) try_with "$2" requirements/servers.txt -m 'not processes' tests/library ;;
+try) try_with "$2" requirements/servers.txt -m 'not processes' tests/library ${3:-} ;;
 find) find_python "$2" ;;
 *)
-    sed -n '4,6s/^# *//p' "$0" >&2
+    sed -n '4,7s/^# *//p' "$0" >&2
     exit 2
     ;;
 esac

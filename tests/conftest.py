@@ -24,6 +24,19 @@ def pytest_configure(config):
     config.pluginmanager.register(ProcessGuard())
 
 
+def pytest_addoption(parser):
+    parser.addoption("--one-case", action="store_true", help="run one case of each test alone")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--one-case"):
+        first: dict[str, pytest.Item] = {}
+        for item in items:
+            first.setdefault(item.nodeid.partition("[")[0], item)
+        items[:] = first.values()
+
+
 def pytest_collection_finish():
     # Thousands of tests are no garbage: the collector need not look through them again and again.
     gc.freeze()
