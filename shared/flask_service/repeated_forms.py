@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,7 +70,7 @@ class Repeats:
     def answer_old_form(self) -> Response | None:
         """Answer a form whose token is not this session's, if it was sent before and taken."""
         found = self._await_answer(_form_sha256())
-        return None if found is None else redirect(found.location, _DONE)
+        return None if found is None else redirect(_opened(found.location, "location"), _DONE)
 
     def answer_repeat(self) -> Response | None:
         """Answer a form whose token is this session's, if it was sent before; else remember it."""
@@ -78,8 +79,8 @@ class Repeats:
             found = self._await_answer(form_sha256)
             if found is not None:
                 if found.kept is not None:
-                    self._restore_cookie(json.loads(found.kept))
-                return redirect(found.location, _DONE)
+                    self._restore_cookie(json.loads(_opened(found.kept, "kept")))
+                return redirect(_opened(found.location, "location"), _DONE)
             # It was refused, or it takes too long; as it was sent again, it is handled again.
             self._claim(form_sha256)
         after_this_request(lambda response: self._note_answer(form_sha256, response))
@@ -120,8 +121,11 @@ class Repeats:
         this_one = self.table.c.form_sha256 == form_sha256
         try:
             if response.status_code == _DONE:
-                kept = json.dumps(self._kept_of_cookie()) if session.modified else None
-                change: Any = sa.update(self.table).values(location=response.location, kept=kept)
+                kept = _sealed(json.dumps(self._kept_of_cookie()), "kept")
+                change: Any = sa.update(self.table).values(
+                    location=_sealed(response.location or "", "location"),
+                    kept=kept if session.modified else None,
+                )
             else:
                 change = sa.delete(self.table)  # it was refused, and may be sent again
             with database().writing() as connection:
@@ -152,6 +156,26 @@ class Repeats:
 
 
 def _form_sha256() -> str:
+    return hashlib.sha256(_sent()).hexdigest()
+
+
+def _sent() -> bytes:
     request = this_request()
-    sent = [request.full_path, *sorted(request.form.items(multi=True))]
-    return hashlib.sha256(json.dumps(sent).encode()).hexdigest()
+    return json.dumps([request.full_path, *sorted(request.form.items(multi=True))]).encode()
+
+
+def _sealed(text: str, what: str) -> str:
+    """Seal what is kept of an answer: it may hold a request that a client has sent.
+
+    Only who sends the equal form can open it: the database has no more of that than its hash.
+    """
+    return b64encode(_padded(text.encode(), what)).decode()
+
+
+def _opened(sealed: str, what: str) -> str:
+    return _padded(b64decode(sealed), what).decode()
+
+
+def _padded(octets: bytes, what: str) -> bytes:
+    pad = hashlib.shake_256(f"{what}\0".encode() + _sent()).digest(len(octets))
+    return bytes(a ^ b for a, b in zip(octets, pad, strict=True))

@@ -6,7 +6,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +17,8 @@ from sqlalchemy.exc import ArgumentError
 from flask_handoff import ConfigurationError, check_public_url, check_settings, is_loopback, shown
 
 from .human_text import is_one_line, trimmed
+from .setting_values import Lab as Lab
+from .setting_values import Serving as Serving
 from .settings_file import read_settings_file
 
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -35,27 +36,6 @@ _DATABASE = re.compile(
 )
 # What a database's host may be called; one with an @ in it is the end of a password.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]*", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """Where a server listens, and how much it does at once."""
-
-    bind: str  # an IP address
-    port: int
-    workers: int  # processes
-    threads: int  # requests that one process works on at once
-    connections: int  # that one process holds at once, idle ones included
-    trusted_proxies: int  # that stand in front and append to X-Forwarded-For
-    published_on_loopback: bool  # whether it is in a container whose port only this machine has
-
-
-@dataclass(frozen=True, slots=True)
-class Lab:
-    """The demo's lab: where pages link to, and where programs of this machine reach it."""
-
-    url: str
-    address: str
 
 
 class SettingReader:

@@ -23,7 +23,7 @@ from flask_handoff.claims import system_clock
 from flask_handoff.commands.check import handoff_check
 from flask_handoff.keys import KeyRing, new_key
 from flask_handoff.stores.sql import SQLReplayStore, logout_table, replay_table
-from tests.flask_command import run_flask
+from tests.flask_command import TWO_STREAMS, run_flask
 from tests.minimal_pair import CLIENT, CODE_CLIENT, issuer_app, receiver_app
 from tests.ports import free_port
 
@@ -104,7 +104,7 @@ def pair(key_directory, tmp_path_factory):
 
 
 def check(app, *options):
-    return app.test_cli_runner().invoke(handoff_check, options, catch_exceptions=False)
+    return app.test_cli_runner(**TWO_STREAMS).invoke(handoff_check, options, catch_exceptions=False)
 
 
 def findings(app, level="wrong"):

@@ -129,6 +129,7 @@ def test_an_async_hook_needs_what_flask_needs_for_it(key_ring, store, clock, hoo
 
 
 def test_hooks_may_be_async(visitor):
+    pytest.importorskip("asgiref")
     arrived = []
 
     async def sign_in(arrival):

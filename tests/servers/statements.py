@@ -19,8 +19,12 @@ def noted(database):
     def note(_connection, _cursor, statement, *_more):
         statements.append(statement)
 
+    def keep(statement):
+        if not statement.startswith("PRAGMA"):  # such as of a connection that is closed
+            statements.append(VALUES.sub("?", statement))
+
     def trace(driver, _record):
-        driver.set_trace_callback(lambda statement: statements.append(VALUES.sub("?", statement)))
+        driver.set_trace_callback(keep)
 
     is_sqlite = database.engine.dialect.name == "sqlite"
     listener = ("connect", trace) if is_sqlite else ("before_cursor_execute", note)

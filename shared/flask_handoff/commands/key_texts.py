@@ -18,9 +18,9 @@ from flask_handoff.keys import (
 )
 
 
-def report_new_key(key: RingEntry, directory: Path) -> None:
-    """Say what was made, and what to do with it."""
-    click.echo(f"Made key {key.kid} in {directory}.")
+def report_new_key(key: RingEntry, directory: Path, *, done: str = "Made") -> None:
+    """Say what was done, and what to do with the key."""
+    click.echo(f"{done} key {key.kid} in {directory}.")
     if key.signs:
         click.echo("It is active: start the issuer, and it signs with this key.")
     else:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from flask.cli import NoAppException, ScriptInfo
 
-from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
+from flask_handoff.errors import ConfigurationError, KeyLifeCycleError, KeyUnusableError
 from flask_handoff.keys import (
     RingEntry,
+    SigningKey,
     activate_key,
+    add_key,
     find_published_keys,
     new_key,
     read_ring,
@@ -26,6 +29,7 @@ from .key_texts import report_new_key, report_revocation, report_signer, table
 
 _KEYS_DIRECTORY = "HANDOFF_KEYS_DIRECTORY"
 _FLUSH_FILE = "HANDOFF_JWKS_FLUSH_FILE"
+_LONGEST_PEM = 64 * 1024  # bytes
 
 # A kid may begin with a dash, and is no option then.
 _TAKES_KIDS = {"ignore_unknown_options": True}
@@ -105,6 +109,22 @@ def _new(directory: Path, bits: int) -> None:
     It is active at once, and signs, where no other key is. Else it is staged.
     """
     report_new_key(new_key(directory, bits=bits), directory)
+
+
+@handoff_keys.command("import")
+@click.argument("file", type=click.File("rb"))
+@_directory_option
+def _import(file: BinaryIO, directory: Path) -> None:
+    """Add a key of your own: an RSA private key in PEM, not encrypted.
+
+    FILE is its path, or - for standard input. It is active at once where no other key is, else
+    staged. The file stays where it is: delete it when the key is in the ring.
+    """
+    try:
+        key = SigningKey.from_pem(file.read(_LONGEST_PEM))
+    except KeyUnusableError as error:
+        raise click.ClickException(f"The key cannot be used: {error}.") from None
+    report_new_key(add_key(directory, key), directory, done="Added")
 
 
 @handoff_keys.command("stage")

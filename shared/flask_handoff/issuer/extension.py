@@ -176,8 +176,7 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
         config = IssuerConfig(
             app, keys_elsewhere=keys is not None, clients_elsewhere=clients is not None
         )
-        if keys is None:
-            keys = WatchedKeyRing(cast(Path, config.keys_directory))  # it has to be given then
+        keys = keys or WatchedKeyRing(cast(Path, config.keys_directory))  # given in that case
         known = config.clients if clients is None else CombinedClients(config.clients, clients)
         secret_keys = read_secret_keys(app)
         hooks = self._hooks.plain(app)

@@ -6,6 +6,7 @@ from .jwks import parse_jwks as parse_jwks
 from .own.external import ExternalKey as ExternalKey
 from .own.external import ExternalKeys as ExternalKeys
 from .own.life_cycle import activate_key as activate_key
+from .own.life_cycle import add_key as add_key
 from .own.life_cycle import find_published_keys as find_published_keys
 from .own.life_cycle import new_key as new_key
 from .own.life_cycle import retire_key as retire_key

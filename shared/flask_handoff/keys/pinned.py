@@ -7,12 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
-from flask_handoff.errors import ConfigurationError, KeyMaterialError
+from flask_handoff.errors import (
+    ConfigurationError,
+    JWKSMalformedError,
+    KeyMaterialError,
+    KeyUnusableError,
+)
 from flask_handoff.redaction import shown
+from flask_handoff.strict_json import StrictJSONError, load_strict_json
 
 from .foreign import parse_foreign_jwks
-from .jwks import key_list, parse_jwks
-from .public_key_file import read_key_file, read_pem
+from .jwks import parse_jwks
+from .public_key_file import read_jwk, read_key_file, read_pem
 from .source import FixedKeys
 from .verification_key import VerificationKey, holds_a_secret
 
@@ -24,7 +30,7 @@ class PinnedKeys(FixedKeys):
 
     @classmethod
     def from_file(cls, path: Path, *, foreign: bool = False) -> Self:
-        """Read public keys from a file: PEM blocks of the kind ``PUBLIC KEY``, or a JWK Set.
+        """Read public keys from a file: PEM blocks, a JWK, or a JWK Set.
 
         The file has at most 64 KiB. A PEM key is named by its RFC 7638 thumbprint, as
         ``flask handoff-keys new`` names it. With *foreign* a JWK Set is read entry by entry, see
@@ -46,15 +52,40 @@ class PinnedKeys(FixedKeys):
 
 def _read_keys(path: Path, *, foreign: bool) -> Iterable[VerificationKey]:
     unverified_document = read_key_file(path)
-    if unverified_document.lstrip().startswith(b"{"):
-        entries = [jwk for jwk in key_list(unverified_document) if isinstance(jwk, dict)]
-        if any(map(holds_a_secret, entries)):
-            raise _private_key_pinned(path, "Keep only the public members")
-        return (parse_foreign_jwks if foreign else parse_jwks)(unverified_document).values()
+    if unverified_document.lstrip().startswith((b"{", b"[")):
+        return _read_json(path, unverified_document, foreign=foreign)
     if b"PRIVATE KEY-----" in unverified_document:
         command = f"openssl pkey -in {shlex.quote(shown(path))} -pubout"
         raise _private_key_pinned(path, f"Put there what this prints: {command}")
     return read_pem(unverified_document)
+
+
+def _read_json(
+    path: Path, unverified_document: bytes, *, foreign: bool
+) -> Iterable[VerificationKey]:
+    document = _parsed(unverified_document)
+    members = document if isinstance(document, dict) else {"keys": document}
+    entries = members.get("keys", [members])
+    if isinstance(entries, list) and any(
+        holds_a_secret(each) for each in entries if isinstance(each, dict)
+    ):
+        raise _private_key_pinned(path, "Keep only the public members")
+    if isinstance(document, list):
+        raise KeyUnusableError('it is a list; write it as {"keys": [...]}')
+    if "kty" in members:
+        return [read_jwk(unverified_document)]
+    if any("BEGIN CERTIFICATE" in str(value) for value in members.values()):
+        raise KeyUnusableError(
+            "it holds certificates by kid; take the document that the issuer's jwks_uri shows"
+        )
+    return (parse_foreign_jwks if foreign else parse_jwks)(unverified_document).values()
+
+
+def _parsed(unverified_document: bytes) -> object:
+    try:
+        return load_strict_json(unverified_document)
+    except StrictJSONError as error:
+        raise JWKSMalformedError(f"it is not strict JSON: {error}") from None
 
 
 def _private_key_pinned(path: Path, remedy: str) -> ConfigurationError:

@@ -13,10 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from flask_handoff.errors import KeyUnusableError
 from flask_handoff.strict_json import StrictJSONError, load_strict_json
 
+from .key_forms import what_came
 from .verification_key import VerificationKey
 
 MAXIMUM_FILE_BYTES = 64 * 1024
 
+_PUBLIC_KEYS = (b"PUBLIC KEY", b"RSA PUBLIC KEY")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
@@ -33,7 +36,7 @@ def read_public_key(path: Path) -> VerificationKey:
     """
     unverified_document = read_key_file(path)
     if unverified_document.lstrip().startswith(b"{"):
-        return _read_jwk(unverified_document)
+        return read_jwk(unverified_document)
     keys = read_pem(unverified_document)
     if len(keys) != 1:
         raise KeyUnusableError(f"the file holds {len(keys)} keys, expected one")
@@ -51,22 +54,28 @@ def read_key_file(path: Path) -> bytes:
         unverified_document = file.read(MAXIMUM_FILE_BYTES + 1)
     if len(unverified_document) > MAXIMUM_FILE_BYTES:
         raise KeyUnusableError(f"the file is longer than {MAXIMUM_FILE_BYTES} bytes")
-    return unverified_document
+    return unverified_document.removeprefix(_BYTE_ORDER_MARK)
 
 
 def read_pem(unverified_document: bytes) -> Sequence[VerificationKey]:
-    """Read PEM blocks of the kind ``PUBLIC KEY``, at least one.
+    """Read PEM blocks of the kind ``PUBLIC KEY``, or ``RSA PUBLIC KEY`` (PKCS#1), at least one.
 
     Raises:
         KeyUnusableError: There is none, or a block of another kind, or a key is weak.
     """
     blocks = list(_PEM_BLOCK.finditer(unverified_document))
-    if not blocks or any(block[1] != b"PUBLIC KEY" for block in blocks):
-        raise KeyUnusableError("expected PEM blocks of the kind PUBLIC KEY, or JSON")
+    if not blocks or any(block[1] not in _PUBLIC_KEYS for block in blocks):
+        came = what_came(unverified_document, private=False)
+        raise KeyUnusableError(f"expected PEM blocks of the kind PUBLIC KEY, or JSON: {came}")
     return [VerificationKey.from_public_key(_public_key(block[0])) for block in blocks]
 
 
-def _read_jwk(unverified_document: bytes) -> VerificationKey:
+def read_jwk(unverified_document: bytes) -> VerificationKey:
+    """Read one JWK.
+
+    Raises:
+        KeyUnusableError: It is none, holds a private key, or is weak.
+    """
     try:
         jwk = load_strict_json(unverified_document)
     except StrictJSONError as error:
@@ -83,7 +92,8 @@ def _public_key(pem: bytes) -> rsa.RSAPublicKey:
     try:
         public_key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
-        raise KeyUnusableError("a PEM block is not a public key") from None
+        came = what_came(pem, private=False)
+        raise KeyUnusableError(f"a PEM block is not a public key: {came}") from None
     if not isinstance(public_key, rsa.RSAPublicKey):
         raise KeyUnusableError("a PEM block is a public key of another kind than RSA")
     return public_key

@@ -41,8 +41,21 @@ def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -
         ConfigurationError: The directory cannot be written, or what lies there is no good ring.
         KeyLifeCycleError: As many keys are published as receivers take.
     """
-    key = SigningKey.generate(bits)
+    return add_key(directory, SigningKey.generate(bits), clock=clock)
+
+
+def add_key(directory: Path, key: SigningKey, *, clock: Clock = system_clock) -> RingEntry:
+    """Add a key of one's own to the ring of a directory, as ``new_key`` adds the one it makes.
+
+    Raises:
+        ConfigurationError: The directory cannot be written, or what lies there is no good ring.
+        KeyLifeCycleError: The key is or was in the ring, or as many are published as receivers
+            take. One that was retired or revoked does not come back.
+    """
     with _changing(directory, clock, make=True) as (ring, now):
+        for known in ring:
+            if known.kid == key.kid:
+                raise KeyLifeCycleError(f"Key {key.kid} is in this ring already, {known.state}.")
         if sum(entry.is_published for entry in ring) >= MAXIMUM_JWKS_KEYS:
             raise KeyLifeCycleError(
                 f"{MAXIMUM_JWKS_KEYS} keys are published, and receivers take no more. "

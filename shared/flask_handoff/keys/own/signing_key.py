@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from flask_handoff.errors import ConfigurationError, KeyUnusableError
+from flask_handoff.keys.key_forms import what_came
 from flask_handoff.keys.verification_key import VerificationKey
 from flask_handoff.keys.weakness import MAXIMUM_KEY_BITS, MINIMUM_KEY_BITS, PUBLIC_EXPONENT
 from flask_handoff.redaction import shown
@@ -70,7 +71,7 @@ class SigningKey:
         except KeyUnusableError as error:
             raise ConfigurationError(
                 f"The key file {shown(_path(directory, kid))} cannot be used: {error}.",
-                "Restore it from a backup, or begin a new ring in another directory.",
+                "Convert it or restore it from a backup, or begin a new ring in another directory.",
             ) from error
         return key
 
@@ -122,7 +123,8 @@ def _rsa_private_key(pem: bytes) -> rsa.RSAPrivateKey:
     try:
         private_key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise KeyUnusableError("it is not an unencrypted private key in PEM") from None
+        came = what_came(pem, private=True)
+        raise KeyUnusableError(f"it is not an unencrypted private key in PEM: {came}") from None
     if not isinstance(private_key, rsa.RSAPrivateKey):
         raise KeyUnusableError("it is a private key of another kind than RSA")
     return private_key
