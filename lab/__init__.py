@@ -16,7 +16,7 @@ from flask_service import access_log, command_line, error_pages, health, logs, s
 from flask_service.application import Application
 from flask_service.hop import MAXIMUM
 
-from . import attacks, current, intake, journey, places, sessions
+from . import attacks, current, intake, journey, places, sessions, texts
 from .config import Config
 from .hops import Hops
 
@@ -62,6 +62,7 @@ def _application(name: str, config: Config, hops: Hops, base_url: str) -> Flask:
     app.debug = False  # FLASK_DEBUG would let errors past our pages
     current.init_app(app, config, hops)
     app.jinja_env.globals.update(lab=config.base_url, attacker=config.attacker_url)
+    texts.init_app(app)
     access_log.init_app(app)
     limit_bodies(app, MAXIMUM)
     security_headers.init_app(app, https=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from flask_service.hop import Hop, Pairs
 
+BENCH = "attack-bench/"  # how the requests of the attack bench name themselves
 MOST_JOURNEYS = 200  # the oldest makes room
 MOST_HOPS = 60  # of one journey
 MOST_REQUESTS = 2000  # that are found by their ids

@@ -24,7 +24,7 @@ from flask_service.client_address import trust_proxies
 from flask_service.database import Database
 from flask_service.repeated_forms import Repeats
 
-from . import accounts, api, cli, error_pages, notes, pages, sessions
+from . import accounts, api, cli, error_pages, lab_notices, notes, pages, sessions
 from .config import Config
 from .db import SCHEMA, SENT_FORMS
 from .handoff import handoff, handoff_state
@@ -79,6 +79,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
         explained_at=[("GET", "/sso/callback"), ("POST", "/sso/finish")],
     )
     pages.init_app(app, config)
+    lab_notices.init_app(app, config.lab)
     app.register_blueprint(notes.blueprint)
     tables = [accounts.accounts, notes.notes, sessions.sessions, SENT_FORMS]
     health.init_app(app, tables=tables, others=handoff_state)

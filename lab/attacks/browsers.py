@@ -15,13 +15,14 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.cookies import RequestsCookieJar
 
+from lab.hops import BENCH
+
 PATIENCE = 10  # seconds for one answer
 MOST_STEPS = 12  # redirects and pages that lead on
 
 _FIELD = re.compile(r"<input[^>]*\bname=\"([^\"]+)\"[^>]*\bvalue=\"([^\"]*)\"")
 _ACTION = re.compile(r"<form[^>]*\baction=\"([^\"]+)\"")
 _HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
-_COOKIE_NAME = re.compile(r"(?:^|, )([!#$%&'*+.^_`|~\w-]+)=[^;,]*;")
 
 
 class BenchError(Exception):
@@ -39,6 +40,7 @@ class Exchange:
     fields: Mapping[str, str] = field(default_factory=dict)
     location: str = ""
     cookies: tuple[str, ...] = ()  # names of those that were set
+    deleted: tuple[str, ...] = ()  # and of those that the browser was told to delete
     heading: str = ""
     mark: str = ""  # the request's User-Agent, by which the servers' log lines are found
 
@@ -108,7 +110,7 @@ class Browser:
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._addresses:
             raise BenchError("The way leads to none of the demo's servers.")
-        mark = f"attack-bench/{secrets.token_hex(8)}"
+        mark = f"{BENCH}{secrets.token_hex(8)}"
         try:
             response = self._http.request(
                 method,
@@ -147,6 +149,7 @@ class Browser:
 def _exchange(
     note: str, mark: str, fields: Mapping[str, str], answer: Answer, response: requests.Response
 ) -> Exchange:
+    cookies = response.raw.headers.getlist("Set-Cookie")  # requests joins them by commas
     return Exchange(
         note=note,
         method=str(response.request.method),
@@ -154,10 +157,19 @@ def _exchange(
         fields=dict(fields),
         status=answer.status,
         location=answer.location,
-        cookies=tuple(_COOKIE_NAME.findall(response.headers.get("Set-Cookie", ""))),
+        cookies=tuple(_cookie_name(each) for each in cookies if not _deletes(each)),
+        deleted=tuple(_cookie_name(each) for each in cookies if _deletes(each)),
         heading=_document(response) or heading_of(answer.text),
         mark=mark,
     )
+
+
+def _cookie_name(header: str) -> str:
+    return header.partition("=")[0]
+
+
+def _deletes(header: str) -> bool:
+    return "max-age=0" in [each.strip().lower() for each in header.split(";")]
 
 
 def _document(response: requests.Response) -> str:

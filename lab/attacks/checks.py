@@ -11,6 +11,7 @@ from flask_handoff import JWKSClient, TokenVerifier
 from flask_handoff.return_to import check_return_to
 from flask_handoff.stores.rotation import newest_again
 from flask_handoff.tokens.verification import name_of
+from lab.texts import without_markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def check_of(name: str) -> Check:
 
 def _described(name: str, code: Callable[..., Any]) -> Check:
     text = inspect.cleandoc(code.__doc__ or "").partition("\n\n")[0]
-    return Check(name, " ".join(text.replace("*", "").split()), code.__module__)
+    return Check(name, without_markup(" ".join(text.split())), code.__module__)
 
 
 _CHECKS = {

@@ -17,8 +17,6 @@ from .browsers import BenchError
 from .catalogue import ATTACKS, Attack, groups
 from .checks import check_of
 
-LONGEST_SHOWN = 60  # characters of one value
-
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
 blueprint = Blueprint("attacks", __name__, url_prefix="/attacks")
@@ -28,7 +26,6 @@ def init_app(app: Flask, bench: Bench) -> None:
     """Add the pages."""
     app.extensions["bench"] = bench
     app.extensions["bench_form"] = secrets.token_urlsafe(32)
-    app.add_template_filter(shortened)
     app.add_template_filter(parameters)
     app.register_blueprint(blueprint)
 
@@ -68,13 +65,6 @@ def check_form_token() -> None:
     given = request.form.get("form_token", "").encode()
     if not hmac.compare_digest(given, _form_token().encode()):
         abort(403)
-
-
-def shortened(text: str) -> str:
-    """Cut what nobody reads, such as a token or a random number."""
-    if len(text) <= LONGEST_SHOWN:
-        return text
-    return f"{text[:16]}… ({len(text)} characters)"
 
 
 def parameters(url: str) -> list[tuple[str, str]]:

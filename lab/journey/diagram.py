@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_service.hop import Hop
+from lab.texts import cookie_name
 
 from .story import Step
 from .words import SERVER1
@@ -85,11 +86,7 @@ def _path(location: str) -> str:
 def _cookies(hop: Hop) -> str:
     kept = [each.name for each in hop.set_cookies if "Max-Age=0" not in each.attributes]
     # The session's is set last, and matters most.
-    return _short(f"sets {', '.join(map(_short_name, reversed(kept)))}") if kept else ""
-
-
-def _short_name(name: str) -> str:
-    return name if len(name) <= 14 else f"{name[:9]}…"
+    return _short(f"sets {', '.join(map(cookie_name, reversed(kept)))}") if kept else ""
 
 
 def _short(label: str) -> str:

@@ -20,17 +20,7 @@ from .story import LEEWAY, Journey, journeys
 TOLD_WITHIN = 1  # seconds: a server tells of a hop when it has answered
 SHOWN = 50  # journeys in the list
 
-LONGEST_VALUE = 60  # characters of a field
-
 blueprint = Blueprint("journey", __name__)
-
-
-@blueprint.app_template_filter()
-def brief(value: str) -> str:
-    """Cut a long value, and say how long it is."""
-    if len(value) <= LONGEST_VALUE:
-        return value
-    return f"{value[:20]}… ({len(value)} characters)"
 
 
 @blueprint.app_template_filter()
@@ -51,10 +41,12 @@ def duration(milliseconds: float) -> str:
 def journey_list() -> str:
     """Show the newest journeys, and how to make one."""
     found = journeys(hops().newest())
-    pair = [next((each for each in found if each.mode == m), None) for m in ("query", "form_post")]
+    own = [each for each in found if not each.is_of_bench]
+    pair = [next((each for each in own if each.mode == m), None) for m in ("query", "form_post")]
     return render_template(
         "journey/list.html",
-        journeys=found[:SHOWN],
+        journeys=own[:SHOWN],
+        of_bench=[each for each in found if each.is_of_bench][:SHOWN],
         pair=pair if all(pair) else None,
         server2=config().server2.url,
     )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from flask_service.hop import Check, Hop
-from lab.hops import journey_id
+from lab.hops import BENCH, journey_id
 
 from . import token_words
 from .token_words import Reading
@@ -91,6 +91,35 @@ class Journey:
     def judged(self) -> Step | None:
         """The step in which its token was judged; None where it did not come so far."""
         return next((step for step in self.steps if step.judged), None)
+
+    @property
+    def issued(self) -> Step | None:
+        """The step whose answer first had the token; None where SERVER1 did not tell of it."""
+        return next((step for step in self.steps if step.token_goes_in), None)
+
+    @property
+    def carried(self) -> Sequence[Step]:
+        """The steps whose request had the token in it."""
+        return [step for step in self.steps if step.token_came_in]
+
+    def carried_for(self) -> float:
+        """Return for how many milliseconds the token was on its way."""
+        on_its_way = [step for step in self.steps if step.token_goes_in or step.token_came_in]
+        last = on_its_way[-1]
+        return last.after + last.hop.milliseconds - on_its_way[0].after
+
+    @property
+    def is_of_bench(self) -> bool:
+        """Whether the attack bench began it, and no person."""
+        return self.steps[0].hop.user_agent.startswith(BENCH)
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in words."""
+        if self.spent:
+            return "arrived"
+        refused = any(step.hop.verdict in ("rejected", "refused") for step in self.steps)
+        return "refused" if refused else "not arrived"
 
     @property
     def checks(self) -> Sequence[Check]:

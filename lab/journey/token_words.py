@@ -54,13 +54,13 @@ class Reading:
     claims: tuple[Statement, ...]
     issued_at: datetime | None
     expires_at: datetime | None
-    user: str  # name, address or subject; empty where it says none of them
+    user: str  # name or address; empty where it says neither
 
 
 def read(unverified_token: str) -> Reading:
     """Read a token as far as it can be read."""
     header, claims = (_part(part) for part in [*unverified_token.split("."), "", ""][:2])
-    user = next((claims[name] for name in ("name", "email", "sub") if claims.get(name)), "")
+    user = next((claims[name] for name in ("name", "email") if claims.get(name)), "")
     return Reading(
         header=_statements(header),
         claims=_statements(claims),

@@ -10,6 +10,7 @@ SERVER1, SERVER2 = "SERVER1", "SERVER2"
 
 _FIRST_ERROR = 400  # statuses
 
+
 _WORDS: Mapping[str, tuple[str, str]] = {
     "begun": (
         "SERVER2 sends you to SERVER1",

@@ -45,7 +45,7 @@ EXPERIMENTS = (
 )
 """All of them, in the order of the pages."""
 
-WORDS = {"token": "yes, token too", "page": "yes", "": "-"}
+WORDS = {"token": "yes, token too", "page": "yes", "": "\N{EN DASH}"}
 """Outcomes that are not written as they are kept."""
 
 
@@ -80,6 +80,17 @@ def rows(place: str, seen: Mapping[str, str]) -> list[Row]:
         )
         for each in EXPERIMENTS
     ]
+
+
+def verdict(seen: Mapping[str, str]) -> str:
+    """Say in a sentence what matters most of what was seen; empty where that was not tried."""
+    try:
+        stolen, lives_on = seen["read"] == "yes", seen["copy"] == "yes"
+    except KeyError:
+        return ""
+    script = "A script in the page can steal it" if stolen else "No script can read it"
+    copy = "a copy still works after you sign out" if lives_on else "a copy stops at the sign-out"
+    return f"{script}, {'and' if stolen == lives_on else 'but'} {copy}."
 
 
 def measured(browser: str, place: str, experiment: str) -> str:

@@ -14,7 +14,7 @@ from ..current import config
 from . import cookies
 from .catalogue import PLACES
 from .current import notebook_asked_for, notebooks
-from .experiments import EXPERIMENTS, MEASURED, measured, rows, shown, tone
+from .experiments import EXPERIMENTS, MEASURED, measured, rows, shown, tone, verdict
 from .notebooks import Notebook
 
 STEPS = ("hole", "strict", "hold", "tab", "opened", "again")
@@ -167,7 +167,7 @@ def results() -> str:
     """Show what was seen in this browser beside what was measured, the newest place first."""
     notebook = notebook_asked_for()
     runs = reversed(notebook.runs.values())
-    tables = [(run.place, rows(run.place.name, run.seen)) for run in runs]
+    tables = [(run.place, rows(run.place.name, run.seen), verdict(run.seen)) for run in runs]
     return render_template("places/results.html", notebook=notebook, tables=tables)
 
 

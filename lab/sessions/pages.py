@@ -27,14 +27,16 @@ def front_page() -> str:
     unverified_id = request.args.get("bench")
     bench = _bench(unverified_id) if unverified_id else None
     trials = bench.trials if bench else {}
-    untried = [way for name, way in WAYS.items() if name not in trials]
+    trial = bench.trial if bench else None
+    untried = [name for name in WAYS if name not in trials]
+
     return render_template(
         "sessions/front.html",
         bench=bench,
-        trial=bench.trial if bench else None,
+        trial=trial,
         ways=WAYS.values(),
         trials=trials,
-        suggested=[*untried, *WAYS.values()][0],
+        suggested=trial.way.name if trial and trial.step != "done" else [*untried, *WAYS][0],
         cookie=COOKIE,
     )
 

@@ -149,6 +149,15 @@ def _follow_landings(app: Flask, explained_at: frozenset[tuple[str, str]]) -> No
         return response
 
 
+def repeats_a_callback() -> bool:
+    """Tell whether this request brought a token that nothing was decided about.
+
+    Its session is here already, so the browser is sent on. False where nothing is recorded.
+    """
+    record = _current.get()
+    return record is not None and bool(record.checks) and not record.verdict
+
+
 def _listen(app: Flask) -> None:
     def issued(_app: Flask, **_facts: object) -> None:
         _note("issued")

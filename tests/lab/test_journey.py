@@ -12,7 +12,7 @@ from flask_handoff import base64url
 from flask_service.hop import Check, SetCookie
 from lab import create_app
 from lab.config import Config
-from lab.hops import Hops, journey_id
+from lab.hops import BENCH, Hops, journey_id
 from lab.journey import token_words
 from lab.journey.diagram import draw
 from lab.journey.story import Journey, journeys
@@ -116,6 +116,25 @@ def test_a_form_post_has_the_token_in_no_address(lab):
     addresses = re.findall(r'<code class="bar">(.+?)</code>', page.text, re.DOTALL)
     assert len(addresses) == 8
     assert not any("id_token" in address for address in addresses)
+
+
+@pytest.mark.parametrize(
+    ("mode", "carried", "left"),
+    [
+        ("query", "redirect that answered step 5 and in the request of step 6,", "one entry in"),
+        ("form_post", "page that answered step 5 and in the requests of steps 6 and 7,", "nothing"),
+    ],
+)
+def test_it_is_told_where_the_token_was(lab, mode, carried, left):
+    token = make_token()
+    page = show(lab(*told_hops(token, mode=mode)), f"/journey?token={journey_id(token)}")
+    assert re.search(
+        rf"In the {carried} for [\d.]+ m?s\. In no storage and in no cookie\. Left behind: {left}",
+        text_of(page),
+    )
+    cut = f"{token[:14]}…{token[-6:]} ({len(token)} characters)"
+    carrier = page.text.partition("SERVER1 signs a token")[2].partition("<details>")[0]
+    assert cut in carrier  # not folded away
 
 
 def test_the_spent_token_is_struck_through_also_for_ears(lab):
@@ -227,6 +246,25 @@ def test_what_was_not_begun_at_server2_is_in_no_list(lab):
     listed = re.findall(r'href="/journey\?token=(\w+)"', show(visitor, "/journeys").text)
     assert listed == [journey_id(token)]
     assert [each.id for each in journeys([(journey_id(token), told)])] == listed
+
+
+def test_what_the_bench_made_is_in_a_list_of_its_own(lab):
+    own, of_bench = make_token(name="Ada"), make_token(sub="demo.raw", jti="bench")
+    refused = [
+        replace(
+            each,
+            user_agent=f"{BENCH}ab",
+            request_id=f"bench-{number}",
+            verdict="rejected" if each.checks else each.verdict,
+        )
+        for number, each in enumerate(told_hops(of_bench, "b"))
+    ]
+    page = show(lab(*told_hops(own), *refused), "/journeys").text
+    mine, _, benchs = page.partition("Made by the attack bench (1)")
+    assert re.findall(r"journey\?token=(\w+)", mine) == [journey_id(own)]
+    assert re.findall(r"journey\?token=(\w+)", benchs) == [journey_id(of_bench)]
+    assert '<span class="outcome ">refused</span>' in benchs  # which is how it should end
+    assert "demo.raw" not in page
 
 
 @pytest.mark.parametrize("path", ["/journey", "/journey?token=unknown"])

@@ -10,7 +10,7 @@ from flask_handoff import ConfigurationError
 from lab import create_app
 from lab.config import Config
 from lab.places.catalogue import PLACES
-from lab.places.experiments import EXPERIMENTS, MEASURED, measured, rows, shown
+from lab.places.experiments import EXPERIMENTS, MEASURED, measured, rows, shown, verdict
 from lab.places.notebooks import MOST, Notebooks
 from lab.tokens import LIFE, DeadTokenError, TokenMaker
 from tests import documents
@@ -279,6 +279,19 @@ def test_it_is_told_where_browsers_differ():
     assert not by_name["back"].differs_here  # nothing was seen yet
     assert by_name["read"].differs_here
     assert not by_name["read"].browsers_differ
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({"read": "yes", "copy": "yes"}, "can steal it, and a copy still works"),
+        ({"read": "no", "copy": "yes"}, "No script can read it, but a copy still works"),
+        ({"read": "no", "copy": "no"}, "No script can read it, and a copy stops"),
+    ],
+)
+def test_the_verdict_of_a_place_is_one_sentence(seen, said):
+    assert said in verdict(seen)
+    assert verdict({"read": "yes"}) == ""  # not tried to the end
 
 
 def test_the_document_shows_what_was_measured():

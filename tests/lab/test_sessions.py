@@ -90,13 +90,21 @@ def test_a_way_ends_what_the_document_says(visitor, way):
     assert 'action="/sessions/request"' not in page
 
 
+def test_the_choice_stays_while_a_way_is_tried(visitor):
+    page = sign_in(visitor, "blocklist")
+    assert re.findall(r'id="([\w-]+)"[^>]* checked', page) == ["blocklist"]
+    for _ in range(3):
+        page = press(visitor, page)
+    assert re.findall(r'id="([\w-]+)"[^>]* checked', page) == ["table"]  # not tried yet
+
+
 def test_what_was_tried_before_stands_beside_it(visitor):
     page = sign_in(visitor, "jwt")
     for _ in range(3):
         page = press(visitor, page)
     page = press(visitor, page, way="table")
     assert cells(page, "jwt")[:-1] == SEEN[WAYS["jwt"].title]
-    assert cells(page, "table") == ["-"] * 6
+    assert cells(page, "table") == ["\N{EN DASH}"] * 6
 
 
 def test_the_end_leaves_the_copy_in_the_browser(visitor):

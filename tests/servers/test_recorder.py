@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import threading
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -119,14 +120,36 @@ def test_no_password_is_told_at_server1(lab, made_environment, clock):
     settings = {**made_environment, "SERVER1_DEMO": "1", "SERVER1_LAB_URL": lab.url}
     with accounts_visitor.running_accounts(settings, clock) as accounts:
         visitor = accounts_visitor.Visitor(accounts)
-        assert f'href="{lab.url}/journeys"' in visitor.get("/login").text
+        assert f'href="{lab.url}/"' in visitor.get("/login").text
         assert visitor.sign_in().status_code == 303
+        assert f'href="{lab.url}/journeys"' in visitor.get("/account").text
     hop = lab.wait_for_path("/login")
     while hop.method != "POST":
         hop = lab.wait_for_path("/login")
     assert dict(hop.form) == dict.fromkeys(["csrf_token", "email", "password"], "…")
     assert "s1_session" in {each.name for each in hop.set_cookies}
     assert visitor.cookie not in hop.to_json().decode()
+
+
+def test_a_used_token_is_told_once_by_what_was_recorded(visitor, lab):
+    address = visitor.callback(visitor.get("/sso/login"))
+    visitor.get(address)
+    told = "had been used before, so SERVER2 did not accept it again"
+    assert told not in visitor.get("/notes").text
+    visitor.get(address)
+    page = visitor.get("/notes").text
+    assert told in page
+    assert f'href="{lab.url}/journey?token={journey_id(token_in(address))}#later"' in page
+    assert told not in visitor.get("/notes").text
+
+
+def test_a_refused_token_leads_to_its_step_in_the_lab(visitor, lab, issuer_key_ring, clock):
+    address = visitor.callback(visitor.get("/sso/login"))
+    visitor.get(address)
+    page = Visitor(visitor.app, issuer_key_ring, clock).get(address)
+    assert page.status_code == 403
+    step = rf'{lab.url}/journey\?token={journey_id(token_in(address))}#step-[0-9a-f]{{16}}"'
+    assert re.search(step, page.text)
 
 
 def test_where_one_arrives_a_line_leads_to_the_journey(visitor, lab, clock):
