@@ -37,9 +37,9 @@ class SignedInUser:
 
     def __post_init__(self) -> None:
         if not is_text(self.subject):
-            raise ValueError(_not_text("subject"))
+            raise ValueError(_not_text("subject", self.subject))
         if self.session_id != "" and not is_text(self.session_id):
-            raise ValueError(_not_text("session_id"))
+            raise ValueError(_not_text("session_id", self.session_id))
         if getattr(self.auth_time, "tzinfo", None) is None:
             raise ValueError("SignedInUser.auth_time must be a datetime with a time zone")
         if self.name and not is_name(self.name):
@@ -48,14 +48,17 @@ class SignedInUser:
                 " breaks, control characters, and marks that turn the direction of text"
             )
         if self.email and not is_text(self.email):
-            raise ValueError(f"{_not_text('email')}, or None")
+            raise ValueError(f"{_not_text('email', self.email)}, or None")
         if type(self.email_verified) is not bool:
             raise TypeError("SignedInUser.email_verified must be True or False")
 
 
-def _not_text(field: str) -> str:
+def _not_text(field: str, value: object) -> str:
     # What came is not quoted: an e-mail address in an exception ends in a log.
+    came = "" if isinstance(value, str) else f", not of the type {type(value).__name__}"
+    # A number would be given to somebody else once more, and says how many there are.
+    hint = "; it is a random text that the account keeps, and no row's number"
     return (
         f"SignedInUser.{field} must be printable text of 1 to 255 characters, without a space at"
-        " either end"
+        f" either end{came}{hint if field == 'subject' else ''}"
     )

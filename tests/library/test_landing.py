@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from flask import redirect
 
 from tests.minimal_pair import RECEIVER, Browser, landed_at
 
@@ -37,8 +38,8 @@ def test_what_follows_a_post_is_a_page_that_goes_on_by_itself(build_issuer, buil
 
 
 def test_a_browser_that_keeps_no_session_is_told_so_and_the_log(forgetful, caplog):
-    arrive(forgetful)
-    arrive(forgetful)
+    for _ in range(3):
+        arrive(forgetful)
     with caplog.at_level(logging.WARNING, logger="flask_handoff"):
         page = forgetful.get(LOGIN)
     assert page.status_code == 403
@@ -51,8 +52,8 @@ def test_a_browser_that_keeps_no_session_is_told_so_and_the_log(forgetful, caplo
 
 
 def test_after_that_page_one_may_try_again(forgetful):
-    arrive(forgetful)
-    arrive(forgetful)
+    for _ in range(3):
+        arrive(forgetful)
     assert forgetful.get(LOGIN).status_code == 403
     arrive(forgetful)
 
@@ -60,7 +61,22 @@ def test_after_that_page_one_may_try_again(forgetful):
 def test_who_signs_out_and_in_again_is_no_loop(forgetful, clock):
     for _ in range(4):
         arrive(forgetful)
-        clock.tick(seconds=10)
+        clock.tick(seconds=5)
+
+
+def test_who_signed_out_everywhere_may_sign_in_at_once(build_issuer, build_receiver):
+    receiver = build_receiver()
+
+    @receiver.get("/bye")
+    def bye():
+        receiver.extensions["sessions"].clear()
+        return redirect(receiver.extensions["handoff"].logout_url("s"), 303)
+
+    browser = Browser(build_issuer(), receiver)
+    browser.sign_in()
+    for _ in range(5):
+        arrive(browser)
+        assert browser.get(f"{RECEIVER}/bye").status_code == 303
 
 
 def test_who_is_signed_in_may_begin_again_and_again(pair):

@@ -223,3 +223,8 @@ def test_each_parameter_of_the_request_may_come_once(build_receiver, name):
     config = ReceiverConfig(build_receiver())
     with pytest.raises(RequestMalformedError, match=f"{name}: sent twice"):
         LoginRequest.read({name: ["", ""]}, config)
+
+
+def test_an_age_is_a_timedelta_and_no_number(receiver):
+    with receiver.test_request_context(), pytest.raises(TypeError, match="must be a timedelta"):
+        receiver.extensions["handoff"].login_url("/notes", max_age=30)

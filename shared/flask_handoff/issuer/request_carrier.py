@@ -46,7 +46,9 @@ class Carrier:
             seconds, content = self._serializer.loads(unverified_carried)
             arrived_at = datetime.fromtimestamp(seconds, UTC)
         except BadData as error:
-            raise AuthorizationExpiredError("the carried request was not signed here") from error
+            raise AuthorizationExpiredError(
+                "the carried request was not signed here: do all processes have one SECRET_KEY?"
+            ) from error
         except (TypeError, ValueError) as error:
             raise another_form() from error
         if now - arrived_at >= LIFETIME:

@@ -164,7 +164,12 @@ class HandoffReceiver:
                 a session that may have ended at the issuer (hook ``not_confirmed``).
             max_age: How old the user's authentication may be.
             response_mode: ``form_post`` for this handoff, where the setting says ``query``.
+
+        Raises:
+            TypeError: *max_age* is a number, of nobody knows what.
         """
+        if not isinstance(max_age, timedelta | None):
+            raise TypeError("max_age must be a timedelta, such as timedelta(seconds=30)")
         seconds = None if max_age is None else str(int(max_age.total_seconds()))
         return with_parameters(
             url_for(f"{_BLUEPRINT}.login"),
@@ -200,8 +205,9 @@ class HandoffReceiver:
 
         Source: OpenID Connect RP-Initiated Logout 1.0, section 2.
         """
-        config = receiver_context().config
-        back = None
+        receiver = receiver_context()
+        config, back = receiver.config, None
+        receiver.landings.sign_out()
         if return_to is not None:
             path = config.site_path(check_return_to(return_to))
             back = f"{config.base_url.removesuffix(config.base_path)}{path}"

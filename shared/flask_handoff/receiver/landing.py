@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from flask import Request
+from flask import Request, after_this_request, has_request_context
 from werkzeug.wrappers import Response
 
 from flask_handoff.claims import Clock
@@ -21,8 +21,8 @@ from flask_handoff.web.responses import landing_page, see_other
 
 from .config import ReceiverConfig
 
-MOST_LANDINGS = 2  # in a row, without a session afterwards
-SOON = timedelta(seconds=10)  # after a landing: nobody signs out and in again twice so fast
+MOST_LANDINGS = 3  # in a row, without a session afterwards
+SOON = timedelta(seconds=5)  # after a landing: nobody signs out and in again so fast, thrice
 
 _VALUE = re.compile(r"(?P<number>[0-9])\.(?P<at>[0-9]{10})", re.ASCII)
 
@@ -73,6 +73,16 @@ class LandingCookie(NamedTuple):
             samesite="Lax",
             path="/",
         )
+
+    def sign_out(self) -> None:
+        """Begin to count anew: whoever signs in again now has signed out, and lost no session."""
+
+        def forget(response: Response) -> Response:
+            self.forget(response)
+            return response
+
+        if has_request_context() and self.count(this_request()):
+            after_this_request(forget)
 
     def forget(self, response: Response) -> None:
         """Begin to count anew."""
