@@ -67,7 +67,8 @@ class Pair:
             "initiate_login_uri": f"{self.receiver}/sso/login",
             "backchannel_logout_uri": f"{self.receiver}/sso/backchannel-logout",
         }
-        self.store = SQLReplayStore(create_engine(f"sqlite:///{folder}/replay.sqlite3"))
+        self.engine = create_engine(f"sqlite:///{folder}/replay.sqlite3")
+        self.store = SQLReplayStore(self.engine)
         self.store.create_tables()
 
     @staticmethod
@@ -101,6 +102,7 @@ def pair(key_directory, tmp_path_factory):
         for app, port in zip((pair.issuing(), pair.receiving()), pair.ports, strict=True):
             stack.enter_context(served(app, port))
         yield pair
+    pair.engine.dispose()
 
 
 def check(app, *options):
@@ -293,7 +295,9 @@ def test_tables_that_do_not_fit_are_told(pair, tmp_path, statement, expected):
 
 def test_a_database_that_is_only_read_is_told(pair, tmp_path):
     file = tmp_path / "replay.sqlite3"
-    SQLReplayStore(create_engine(f"sqlite:///{file}")).create_tables()
+    writing = create_engine(f"sqlite:///{file}")
+    SQLReplayStore(writing).create_tables()
+    writing.dispose()
     engine = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
     assert "the database failed" in findings(pair.receiving(SQLReplayStore(engine)))["used tokens"]
     engine.dispose()

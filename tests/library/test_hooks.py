@@ -237,8 +237,10 @@ def test_the_stores_of_an_issuer_and_of_an_api_are_checked(key_ring, clock):
 
 
 def test_a_forgotten_table_is_named_with_the_call_that_makes_it(tmp_path):
-    store = SQLReplayStore(create_engine(f"sqlite:///{tmp_path / 'used.sqlite3'}"))
+    engine = create_engine(f"sqlite:///{tmp_path / 'used.sqlite3'}")
+    store = SQLReplayStore(engine)
     with pytest.raises(ReplayStoreUnavailableError, match=r"the table handoff_replay is missing"):
         store.ready()
     store.create_tables()
     store.ready()
+    engine.dispose()

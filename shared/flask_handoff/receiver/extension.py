@@ -164,9 +164,6 @@ class HandoffReceiver:
                 a session that may have ended at the issuer (hook ``not_confirmed``).
             max_age: How old the user's authentication may be.
             response_mode: ``form_post`` for this handoff, where the setting says ``query``.
-
-        Raises:
-            TypeError: *max_age* is a number, of nobody knows what.
         """
         if not isinstance(max_age, timedelta | None):
             raise TypeError("max_age must be a timedelta, such as timedelta(seconds=30)")
