@@ -39,13 +39,14 @@ NOTES = os.environ.get("NOTES", "http://127.0.0.1:5002")
 class User(UserMixin):
     """An account; yours is a row of a table."""
 
-    def __init__(self, user_id: str, name: str, password: str) -> None:
-        self.id = user_id  # random, and never used again for another person
+    def __init__(self, number: int, subject: str, name: str, password: str) -> None:
+        self.id = str(number)  # what Flask-Login keeps in the session
+        self.subject = subject  # random, and never used again for another person
         self.name = name
         self.password_hash = generate_password_hash(password)
 
 
-ADA = User("u-3f0e6d1c9b7a48520d4e", "Ada", os.environ["ADA_PASSWORD"])
+ADA = User(1, "u-3f0e6d1c9b7a48520d4e", "Ada", os.environ["ADA_PASSWORD"])
 USERS = {"ada@example.com": ADA}
 
 app = Flask(__name__)
@@ -89,7 +90,8 @@ def signed_in_user() -> SignedInUser | None:
     if not current_user.is_authenticated or "signed_in_at" not in session:
         return None
     auth_time = datetime.fromtimestamp(session["signed_in_at"], UTC)
-    return SignedInUser(current_user.id, session["session_id"], auth_time, name=current_user.name)
+    subject, session_id = current_user.subject, session["session_id"]
+    return SignedInUser(subject, session_id, auth_time, name=current_user.name)
 
 
 def granted_scope(user: SignedInUser, client: Client, requested: frozenset[str]) -> frozenset[str]:
