@@ -171,7 +171,7 @@ def test_an_attempt_of_ten_minutes_is_too_old_and_its_token_is_burnt(signed_in, 
 
 
 def test_an_attempt_of_the_future_is_none(signed_in, pair):
-    assert signed_in.get(callback_of_attempt(signed_in, started_ago=-60)).status_code == 403
+    assert signed_in.get(callback_of_attempt(signed_in, started_ago=-75)).status_code == 403
     assert last_refusal(pair.server2) == "attempt_unknown"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from flask_handoff.addresses import is_plain_address
@@ -28,7 +29,7 @@ _REASONS = {
     "gaierror": "the host's name is not known here",
     "NameResolutionError": "the host's name is not known here",
     "SSLError": "what listens there speaks no TLS, so it may be http",
-    "SSLCertVerificationError": "its certificate is not trusted here",
+    "SSLCertVerificationError": "its certificate is not trusted here (HANDOFF_CA_FILE)",
     "TimeoutError": "no connection within 2 s",
 }
 
@@ -52,8 +53,8 @@ class Answer(NamedTuple):
         return self.headers.get("Location", "") if 300 <= self.status <= 399 else ""
 
 
-def ask(url: str, clock: Clock, **headers: str) -> Answer:
-    """Send a GET.
+def ask(url: str, clock: Clock, ca_file: Path | None, **headers: str) -> Answer:
+    """Send a GET; *ca_file* as in ``bounded_request``.
 
     Raises:
         NoAnswerError: No complete answer came within the bounds.
@@ -68,6 +69,7 @@ def ask(url: str, clock: Clock, **headers: str) -> Answer:
             headers={"Cache-Control": "no-cache", **headers},
             longest_body=LONGEST_BODY,
             deadline=DEADLINE,
+            ca_file=ca_file,
         ) as response:
             body = read_body(response, LONGEST_BODY)
             return Answer(

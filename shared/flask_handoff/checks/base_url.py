@@ -21,7 +21,7 @@ def check_base_url(receiver: ReceiverContext) -> Iterator[Finding]:
     config, clock = receiver.config, receiver.verifier.clock
     url = f"{config.base_url}{config.url_prefix}/login"
     try:
-        answer = ask(url, clock)
+        answer = ask(url, clock, config.ca_file)
     except NoAnswerError as error:
         yield wrong(
             _BASE_URL,
@@ -87,7 +87,8 @@ def _check_path(receiver: ReceiverContext) -> Iterator[Finding]:
     # A script's request is told to be opened by a person, by a page with a link.
     script = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
     try:
-        page = ask(f"{config.base_url}{config.url_prefix}/login", receiver.verifier.clock, **script)
+        url = f"{config.base_url}{config.url_prefix}/login"
+        page = ask(url, receiver.verifier.clock, config.ca_file, **script)
     except NoAnswerError:
         return
     found = re.search(

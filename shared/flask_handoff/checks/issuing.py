@@ -52,7 +52,7 @@ def _check_metadata(issuer: IssuerContext) -> Iterator[Finding]:
     """Ask as a service does, and compare with what this application would say."""
     url = f"{issuer.config.issuer}/.well-known/openid-configuration"
     try:
-        answer = ask(url, issuer.clock, Accept="application/json")
+        answer = ask(url, issuer.clock, issuer.config.ca_file, Accept="application/json")
         document = json_object(answer)
     except NoAnswerError as error:
         yield wrong(
@@ -88,7 +88,9 @@ def _check_metadata(issuer: IssuerContext) -> Iterator[Finding]:
 def _check_published_keys(issuer: IssuerContext) -> Iterator[Finding]:
     url = f"{issuer.config.issuer}/.well-known/jwks.json"
     try:
-        document = json_object(ask(url, issuer.clock, Accept="application/json"))
+        document = json_object(
+            ask(url, issuer.clock, issuer.config.ca_file, Accept="application/json")
+        )
     except NoAnswerError as error:
         yield wrong("published keys", f"{url} {error}.", "Services fetch the keys from there.")
         return
@@ -120,7 +122,7 @@ def _check_sign_in_page(issuer: IssuerContext, clients: list[Client]) -> Iterato
     }
     url = f"{issuer.config.endpoints_url}/authorize"
     try:
-        answer = ask(with_parameters(url, request), issuer.clock)
+        answer = ask(with_parameters(url, request), issuer.clock, issuer.config.ca_file)
     except NoAnswerError as error:
         yield wrong(_SIGN_IN, f"{url} {error}.", "Services send their users there.")
         return

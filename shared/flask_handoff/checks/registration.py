@@ -38,7 +38,7 @@ def check_registration(receiver: ReceiverContext) -> Iterator[Finding]:
         {"state": secrets.token_urlsafe(32), "nonce": secrets.token_urlsafe(32), "prompt": "none"},
     )
     try:
-        answer = ask(request, receiver.verifier.clock)
+        answer = ask(request, receiver.verifier.clock, config.ca_file)
     except NoAnswerError as error:
         yield wrong(
             _REGISTRATION,

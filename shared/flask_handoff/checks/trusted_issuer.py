@@ -49,7 +49,7 @@ class TrustedIssuer:
         issuer = self._config.issuer
         url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
-            answer = ask(url, self._clock, Accept="application/json")
+            answer = ask(url, self._clock, self._config.ca_file, Accept="application/json")
             document = json_object(answer)
         except NoAnswerError as error:
             yield self._unreachable(f"{url} {error}.")
@@ -124,7 +124,8 @@ class TrustedIssuer:
     def _compare_with_published(self, held: frozenset[str]) -> Iterator[Finding]:
         """Look whether keys that are not fetched are still those of the issuer."""
         try:
-            entries = json_object(ask(self._config.jwks_uri, self._clock)).get("keys")
+            answer = ask(self._config.jwks_uri, self._clock, self._config.ca_file)
+            entries = json_object(answer).get("keys")
         except NoAnswerError:
             return
         published = {
