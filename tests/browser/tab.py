@@ -106,7 +106,8 @@ class Tab:
     def write_note(self, text: str) -> None:
         self.page.get_by_label("New note").fill(text)
         self.page.get_by_role("button", name="Add note").click()
-        self.page.get_by_role("listitem").filter(has_text=text).wait_for()
+        # The first one, for the newest: what a fixture writes may be there already.
+        self.page.get_by_role("listitem").filter(has_text=text).first.wait_for()
 
     def expect_value(self, label: str, value: str) -> None:
         """Wait until a field holds a value: the page's own script may put it there."""
