@@ -25,16 +25,16 @@ def pytest_configure(config):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--one-case", action="store_true", help="run one case of each test alone")
+    parser.addoption("--sample", action="store_true", help="run one case of every third test")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--one-case"):
+    if config.getoption("--sample"):
         first: dict[str, pytest.Item] = {}
         for item in items:
             first.setdefault(item.nodeid.partition("[")[0], item)
-        items[:] = first.values()
+        items[:] = [*first.values()][::3]
 
 
 def pytest_collection_finish():
