@@ -4,7 +4,7 @@
 #   requirements/versions.sh lowest            tests/library and tests/attacks, on Python 3.11
 #   requirements/versions.sh pythons           tests/library, on each of those of .venv's that it is not
 #   requirements/versions.sh find 3.12         prints the path of that Python, or fails
-# Behind the first two, --sample runs one case of every third test, and on the newest Python alone.
+# Behind the first two, --sample runs one case of every third test.
 set -eu
 
 oldest=3.11
@@ -58,7 +58,6 @@ lowest)
     ;;
 pythons)
     lacking= status=0
-    [ -z "$only" ] || pythons=$(printf '%s\n' $pythons | sort -rV)
     for version in $pythons; do
         if .venv/bin/python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')"; then
             echo "Python $version is that of .venv."
@@ -66,7 +65,6 @@ pythons)
             echo "The library's tests on Python $version ($python)"
             # What starts processes takes half of the time, and is the same on all of them.
             env -u TEST_POSTGRESQL_URL -u REQUIRE_POSTGRESQL "$0" try "$python" $only || status=1
-            [ -z "$only" ] || break
         else
             lacking="$lacking $version"
         fi

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from flask_handoff.errors import TokenClaimError, TokenMalformedError
+from flask_handoff.keys.foreign import LONGEST_KID
 
 from .strict_jwt import ALGORITHM, read_header
 from .verification import (
@@ -21,8 +22,6 @@ from .verification import check_audience as check_our_audience
 from .verification import check_form as check_our_form
 from .verification import check_header as check_our_header
 from .verification import check_key as check_our_key
-
-LONGEST_KID = 255  # characters
 
 # A header may hold a chain of certificates, a payload the groups of a person in many.
 _COMPACT_FORM = re.compile(
