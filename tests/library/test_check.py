@@ -387,6 +387,22 @@ def test_strange_clients_are_told(pair):
     assert "None is registered" in findings(pair.issuing(HANDOFF_CLIENTS=[]), "warning")["clients"]
 
 
+def test_apps_on_peoples_machines_share_the_loopback_address(pair):
+    def apps(redirect_uri):
+        app = {
+            "name": "Terminal",
+            "redirect_uris": [redirect_uri],
+            "response_types": ["code"],
+            "policy": "oidc",
+            "native": True,
+        }
+        clients = [pair.client, *({**app, "client_id": name} for name in ("one", "two"))]
+        return findings(pair.issuing(HANDOFF_CLIENTS=clients), "warning").get("clients")
+
+    assert apps("http://127.0.0.1/callback") is None
+    assert "is registered 2 times" in apps("com.example.app:/callback")
+
+
 def test_nobody_is_asked_but_the_addresses_of_the_settings(pair):
     asked = []
 

@@ -25,7 +25,13 @@ def check_clients(issuer: str, clients: Sequence[Client]) -> Iterator[Finding]:
     for client in clients:
         yield ok(f"client {client.client_id}", _in_words(client))
         yield from _doubts(issuer, client)
-    uris = Counter(uri for client in clients for uri in client.redirect_uris)
+    uris = Counter(
+        uri
+        for client in clients
+        for uri in client.redirect_uris
+        # An app on its user's machine takes a free port there when it signs in (RFC 8252, 7.3).
+        if not (client.native and _is_here(uri))
+    )
     for uri, count in uris.items():
         if count > 1:
             yield warning(
