@@ -25,7 +25,7 @@ from .clients.audiences import read_resource
 LONGEST_STATE = 4096  # characters
 
 _LONGEST_TARGET = 512  # characters that fit into an address beside a token; a longer one stays away
-_LONGEST_SHOWN = 255  # characters of an address, in the log
+_LONGEST_SHOWN = 255  # characters of a parameter, in the log
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 
 _PARAMETERS = (
@@ -77,9 +77,13 @@ class ReturnAddress(NamedTuple):
                 f"{_shown(redirect_uri)}; registered: {', '.join(client.redirect_uris)}"
             )
         default, allowed = _response_modes(unverified, client)
-        response_mode = read.text("response_mode") or default
+        named = read.text("response_mode")
+        response_mode = named or default
         if response_mode not in allowed:
-            raise ResponseModeError(f"not registered for client {client.client_id!r}")
+            raise ResponseModeError(
+                f"not registered for client {client.client_id!r}: {_shown(response_mode)}"
+                f"{'' if named else ', as none is named'}; registered: {', '.join(sorted(allowed))}"
+            )
         state = read.text("state")
         if client.policy == "handoff" and STATE.fullmatch(state or "") is None:
             raise StateError("state: expected 22 to 64 letters, digits, - and _")
@@ -241,7 +245,7 @@ def _invalid(message: str) -> AuthorizationReturnedError:
     return AuthorizationReturnedError(message, error="invalid_request")
 
 
-def _shown(unverified_url: str) -> str:
-    """Write an address for the log: what no URL may hold is encoded, so that it forges no line."""
-    encoded = quote(unverified_url, safe=_URL_CHARACTERS, errors="replace")
+def _shown(unverified: str) -> str:
+    """Write a parameter for the log: what no URL may hold is encoded, so that it forges no line."""
+    encoded = quote(unverified, safe=_URL_CHARACTERS, errors="replace")
     return encoded[:_LONGEST_SHOWN] or "(none)"
