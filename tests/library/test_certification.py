@@ -179,6 +179,14 @@ def test_an_error_is_posted_with_its_state_and_nothing_else(provider, changed, e
     }
 
 
+@pytest.mark.parametrize("name", ["request", "request_uri"])
+def test_an_object_that_is_not_read_is_refused_by_post(provider, name):
+    provider.sign_in()
+    inside = {"response_mode": None, "state": None, "nonce": None}
+    answer = ask(provider, **inside, **{name: "https://rp.example/r"})
+    assert posted(answer) == {"error": f"{name}_not_supported", "iss": ISSUER}
+
+
 def test_a_request_for_nothing_is_told_so_in_the_query(provider):
     answer = ask(provider, response_type=None, response_mode=None)
     assert answer.location.startswith(f"{CALLBACK}?")
@@ -193,7 +201,8 @@ def test_a_request_for_nothing_is_told_so_in_the_query(provider):
     "changed",
     [
         {"response_mode": None},
-        {"response_mode": None, "request": "eyJhbGciOiJub25lIn0.e30."},
+        {"response_mode": None, "request": ""},
+        {"response_mode": "fragment", "request": "eyJhbGciOiJub25lIn0.e30."},
         {"redirect_uri": f"{RECEIVER}/sso/elsewhere"},
         {"redirect_uri": f"{RECEIVER}/elsewhere", "request": "eyJhbGciOiJub25lIn0.e30."},
     ],

@@ -36,11 +36,11 @@ _PARAMETERS = (
 )
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # a SHA-256 in base64url
-_UNSUPPORTED = {
+_REQUEST_OBJECTS = {
     "request": "request_not_supported",
     "request_uri": "request_uri_not_supported",
-    "registration": "registration_not_supported",
 }
+_UNSUPPORTED = {**_REQUEST_OBJECTS, "registration": "registration_not_supported"}
 
 
 class ReturnAddress(NamedTuple):
@@ -62,11 +62,13 @@ class ReturnAddress(NamedTuple):
         Raises:
             ClientUnknownError: The client is not registered.
             RedirectURIMismatchError: The address is not registered for it.
-            ResponseModeError: The mode is missing, unknown or not registered for it.
+            ResponseModeError: The mode is missing, unknown or not registered for it; it may be
+                missing beside a request object, which ``AuthorizationRequest.read`` refuses.
             StateError: ``state`` is over 4,096 characters, or not of the form of the policy.
             AuthorizationRequestError: One of them is sent twice.
 
-        Sources: RFC 6749, sections 3.1.2 and 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6.
+        Sources: RFC 6749, sections 3.1.2 and 4.1.2.1; OpenID Connect Core 1.0, sections 3.1.2.6
+        and 6.
         """
         read = ParameterReader(unverified, AuthorizationRequestError)
         client = clients.client(read.text("client_id") or "")
@@ -80,10 +82,14 @@ class ReturnAddress(NamedTuple):
         named = read.text("response_mode")
         response_mode = named or default
         if response_mode not in allowed:
-            raise ResponseModeError(
-                f"not registered for client {client.client_id!r}: {_shown(response_mode)}"
-                f"{'' if named else ', as none is named'}; registered: {', '.join(sorted(allowed))}"
-            )
+            # A mode that stands in a request object is not read. It is refused, in a mode that is.
+            if named or not any(any(unverified.get(name, ())) for name in _REQUEST_OBJECTS):
+                raise ResponseModeError(
+                    f"not registered for client {client.client_id!r}: {_shown(response_mode)}"
+                    f"{'' if named else ', as none is named'}; "
+                    f"registered: {', '.join(sorted(allowed))}"
+                )
+            response_mode = min(allowed)  # ``form_post`` before ``query``
         state = read.text("state")
         if client.policy == "handoff" and STATE.fullmatch(state or "") is None:
             raise StateError("state: expected 22 to 64 letters, digits, - and _")
