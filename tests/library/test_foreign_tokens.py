@@ -223,6 +223,23 @@ def test_what_cannot_be_used_is_skipped_and_the_other_keys_serve(key_ring, caplo
     assert [record.levelname for record in skipped].count("ERROR") == 1
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"d": None, "p": None, "k": None, "oth": [], "x5u": None},
+        {"d": "", "dp": ""},
+        {"alg": None, "use": None},
+        {"key_ops": [], "x5c": []},
+        {"kid": None},
+    ],
+    ids=str,
+)
+def test_a_member_without_a_value_counts_as_absent(key_ring, members):
+    document = jwks(jwk_of(key_ring, **members))
+    assert [*parse_foreign_jwks(document)] == [key_ring.signing_key.kid]
+    assert parse_foreign_jwks(b"\xef\xbb\xbf" + document)
+
+
 def test_two_different_keys_of_one_name_are_skipped_alone(key_ring, strangers_key, caplog):
     good = jwk_of(key_ring)
     numbers = strangers_key.public_key().public_numbers()

@@ -74,9 +74,9 @@ def _read_json(
         raise KeyUnusableError('it is a list; write it as {"keys": [...]}')
     if "kty" in members:
         return [read_jwk(unverified_document)]
-    if any("BEGIN CERTIFICATE" in str(value) for value in members.values()):
+    if any("-----BEGIN " in str(value) for value in members.values()):
         raise KeyUnusableError(
-            "it holds certificates by kid; take the document that the issuer's jwks_uri shows"
+            "it holds PEM texts by kid; take the document that the issuer's jwks_uri shows"
         )
     return (parse_foreign_jwks if foreign else parse_jwks)(unverified_document).values()
 

@@ -21,6 +21,7 @@ from .weakness import PUBLIC_EXPONENT, check_strength
 _KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]{1,684}")  # 4,096 bits take 683 characters
 _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_NOTHING: tuple[object, ...] = (None, "", [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class VerificationKey:
         kid = unverified_jwk.get("kid")
         if not isinstance(kid, str):
             raise KeyUnusableError("the JWK has no kid")
-        modulus = _unsigned_integer(unverified_jwk, "n")
-        if _unsigned_integer(unverified_jwk, "e") != PUBLIC_EXPONENT:
+        modulus = unsigned_integer(unverified_jwk, "n")
+        if unsigned_integer(unverified_jwk, "e") != PUBLIC_EXPONENT:
             raise KeyUnusableError(f"the RSA key's public exponent is not {PUBLIC_EXPONENT}")
         try:
             public_key = rsa.RSAPublicNumbers(PUBLIC_EXPONENT, modulus).public_key()
@@ -113,7 +114,9 @@ def holds_a_secret(unverified_jwk: Mapping[str, object]) -> bool:
 
     Source: RFC 7518, sections 6.2.2, 6.3.2 and 6.4.
     """
-    return unverified_jwk.get("kty") == "oct" or not _SECRET_MEMBERS.isdisjoint(unverified_jwk)
+    # Some write every member that there is, as null or empty where a key has none.
+    held = {name for name, value in unverified_jwk.items() if value not in _NOTHING}
+    return unverified_jwk.get("kty") == "oct" or not _SECRET_MEMBERS.isdisjoint(held)
 
 
 def is_meant_for_rs256(unverified_jwk: Mapping[str, object]) -> bool:
@@ -140,8 +143,14 @@ def _base64url_integer(number: int) -> str:
     return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
 
 
-def _unsigned_integer(unverified_jwk: Mapping[str, object], member: str) -> int:
-    # RFC 7518, section 2: the fewest octets, no padding. One number has one spelling.
+def unsigned_integer(unverified_jwk: Mapping[str, object], member: str) -> int:
+    """Read a number of a JWK: the fewest octets, no padding. One number has one spelling.
+
+    Raises:
+        KeyUnusableError: It is missing, or not of that form.
+
+    Source: RFC 7518, section 2.
+    """
     text = unverified_jwk.get(member)
     if isinstance(text, str) and _BASE64URL.fullmatch(text):
         with suppress(ValueError):
