@@ -45,7 +45,6 @@ def public(private_key, certificate):
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return {
         "indented": pem.replace(b"\n", b"\n    "),
-        "members that are null": json.dumps({**jwk, "d": None, "oth": [], "x5c": None}).encode(),
         "base64": base64.b64encode(pem),
         "UTF-16 without a mark": pem.decode().encode("utf-16-le"),
         "a certificate in DER": ssl.PEM_cert_to_DER_cert((begin + rest).decode()),
@@ -200,11 +199,6 @@ def test_a_client_s_private_key_leads_to_its_public_half(tmp_path, private, form
     (tmp_path / "key").write_bytes(private[form])
     with pytest.raises(KeyUnusableError, match="is printed by: openssl pkey -in FILE -pubout"):
         read_public_key(tmp_path / "key")
-
-
-def test_members_that_are_null_are_no_secret(tmp_path, public):
-    (tmp_path / "key").write_bytes(public["members that are null"])
-    assert PinnedKeys.from_file(tmp_path / "key").kids
 
 
 # One's own key.

@@ -91,11 +91,11 @@ def _usable(unverified_entries: list[object], skipped: list[_Skipped]) -> Iterat
     for entry in unverified_entries:
         if not isinstance(entry, dict):
             skipped.append(_Skipped("it is no JSON object"))
-        elif holds_a_secret(entry):
+        elif holds_a_secret(given := given_members(entry)):
             reason = "the JWK holds private or symmetric key material"
             # Somebody has to replace it.
             skipped.append(_Skipped(reason, entry.get("kid"), logging.ERROR))
-        elif is_meant_for_rs256(given := _without_nothing(entry)):
+        elif is_meant_for_rs256(given):
             left -= 1
             try:
                 if left < 0:
@@ -105,8 +105,8 @@ def _usable(unverified_entries: list[object], skipped: list[_Skipped]) -> Iterat
                 skipped.append(_Skipped(str(error), entry.get("kid")))
 
 
-def _without_nothing(unverified_jwk: Mapping[str, object]) -> Mapping[str, object]:
-    """Leave out what some write of every member that there is, where a key has none."""
+def given_members(unverified_jwk: Mapping[str, object]) -> Mapping[str, object]:
+    """Leave out members that are null or an empty list: some write all that there are."""
     return {name: each for name, each in unverified_jwk.items() if each is not None and each != []}
 
 

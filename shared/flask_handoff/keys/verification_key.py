@@ -21,7 +21,6 @@ from .weakness import PUBLIC_EXPONENT, check_strength
 _KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]{1,684}")  # 4,096 bits take 683 characters
 _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-_NOTHING: tuple[object, ...] = (None, "", [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +113,7 @@ def holds_a_secret(unverified_jwk: Mapping[str, object]) -> bool:
 
     Source: RFC 7518, sections 6.2.2, 6.3.2 and 6.4.
     """
-    # Some write every member that there is, as null or empty where a key has none.
-    held = {name for name, value in unverified_jwk.items() if value not in _NOTHING}
-    return unverified_jwk.get("kty") == "oct" or not _SECRET_MEMBERS.isdisjoint(held)
+    return unverified_jwk.get("kty") == "oct" or not _SECRET_MEMBERS.isdisjoint(unverified_jwk)
 
 
 def is_meant_for_rs256(unverified_jwk: Mapping[str, object]) -> bool:
