@@ -110,11 +110,68 @@ def test_a_token_may_live_as_long_as_its_issuer_likes(trial, life):
     assert trial.refusal(dates(exp=life)) is None
 
 
+@pytest.mark.parametrize("value", [None, 0])
+def test_a_date_not_before_may_be_none(trial, key_ring, clock, value):
+    assert trial.refusal(claims(nbf=value)) is None
+    logout = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
+    assert logout.refusal(claims(nbf=value)) is None
+
+
+@pytest.mark.parametrize("value", ["0", False, -1, "now", 10**13])
+def test_a_date_not_before_that_is_none_of_its_form_refuses(trial, value):
+    assert trial.refusal(claims(nbf=value)).claim == "nbf"
+
+
+def test_a_sign_in_of_the_future_counts_as_none(trial, caplog):
+    assert trial.present(dates(auth_time=6)).auth_time is None
+    assert "claims left out, not of their form: claims=auth_time jti=" in caplog.text
+
+
+def test_a_sign_in_of_the_future_is_none_where_one_was_asked_for(trial):
+    error = trial.refusal(dates(auth_time=6), authenticated_after=trial.clock())
+    assert (error.check, error.claim) == ("authentication", "auth_time")
+
+
+# What nobody asked for.
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"nickname":"Ada \\ud83d"',
+        f'"employee":{10**40}',
+        '"score":1e999',
+        '"verified_claims":' + "[" * 20 + "]" * 20,
+    ],
+    ids=lambda member: member[:16],
+)
+def test_what_is_not_read_refuses_nobody(trial, member):
+    change = raw_payload(with_member(member))
+    assert trial.refusal(change) is None
+    draft = trial.draft()
+    change(draft)
+    assert explain(trial.verifier, draft.signed()).verdict == "accepted"
+
+
+@pytest.mark.parametrize(
+    "member",
+    ['"x":{"a":1,"a":2}', '"name":"Eve"', '"x":NaN', '"x":' + "[" * 32 + "]" * 32],
+    ids=ascii,
+)
+def test_what_two_readers_would_read_apart_is_refused(trial, member):
+    assert trial.refusal(raw_payload(with_member(member))).check == "payload"
+
+
+def test_an_encrypted_token_is_named(trial):
+    error = trial.refusal(lambda draft: f"{draft.signed()}.AAAA.BBBB")
+    assert str(error) == "encrypted (a JWE)"
+
+
 # What is only shown.
 
 SLIPS = {
-    "name": ["", "n" * 256, {"first": "Ada"}, 7, "a\nb"],
-    "email": ["", " ", 7, ["a@example.com"], "a@example.com\r\n"],
+    "name": ["", "n" * 256, {"first": "Ada"}, 7, "a\nb", "Ada \ud83d"],
+    "email": ["", " ", 7, ["a@example.com"], "a@example.com\r\n", "a@\ud83d"],
     "email_verified": ["true", None, 1, []],
     "jti": ["", 7, "x" * 256],
     "sid": [7, "", ["s"]],
@@ -221,6 +278,25 @@ def test_what_cannot_be_used_is_skipped_and_the_other_keys_serve(key_ring, caplo
     skipped = [record for record in caplog.records if "is not used" in record.getMessage()]
     assert len(skipped) == len(bad)
     assert [record.levelname for record in skipped].count("ERROR") == 1
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"d": None, "p": None, "k": None, "oth": [], "x5u": None},
+        {"alg": None, "use": None},
+        {"key_ops": [], "x5c": []},
+        {"kid": None},
+    ],
+    ids=str,
+)
+def test_a_member_without_a_value_counts_as_absent(key_ring, tmp_path, members):
+    document = jwks(jwk_of(key_ring, **members))
+    assert [*parse_foreign_jwks(b"\xef\xbb\xbf" + document)] == [key_ring.signing_key.kid]
+    (tmp_path / "keys.json").write_bytes(document)
+    assert PinnedKeys.from_file(tmp_path / "keys.json", foreign=True).kids
+    with pytest.raises(ConfigurationError):
+        PinnedKeys.from_file(tmp_path / "keys.json")
 
 
 def test_two_different_keys_of_one_name_are_skipped_alone(key_ring, strangers_key, caplog):
