@@ -8,7 +8,7 @@ from tests.conftest import run_sql
 
 LOST = {"server1": "grants", "server2": "notes"}
 READY = {
-    "server1": {"database": "ok"},
+    "server1": {"database": "ok", "keys": "ok"},
     "server2": {
         "database": "ok",
         "replay_store": "ok",
