@@ -188,8 +188,9 @@ class HandoffAPI:
         """
         context = _context()
         context.verifier.keys.ready()
-        if isinstance(context.revocation_list, HasTables):
-            context.revocation_list.check_tables()
+        store: object = context.revocation_list
+        if isinstance(store, HasTables):
+            store.check_tables()
 
     def _check_order(self, app: Flask) -> None:
         # A decorator above the route protects nothing: Flask has registered the bare view.
