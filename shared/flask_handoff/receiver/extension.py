@@ -20,7 +20,7 @@ from flask_handoff.errors import (
 from flask_handoff.keys import JWKSClient, KeySource
 from flask_handoff.profiles import LOGOUT_PROFILES
 from flask_handoff.return_to import check_return_to
-from flask_handoff.stores import LogoutStore, ReplayStore
+from flask_handoff.stores import HasTables, LogoutStore, ReplayStore
 from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
 from flask_handoff.tokens.explain import explain
 from flask_handoff.web.arguments import check_store
@@ -223,12 +223,15 @@ class HandoffReceiver:
 
         Raises:
             JWKSUnavailableError: No usable key is held and none can be fetched.
-            ReplayStoreUnavailableError: The store is out of reach, or no token can be claimed.
+            ReplayStoreUnavailableError: The store is out of reach, no token can be claimed, or no
+                logout noted.
             IssuerClockError: The clocks differ by more than the leeway.
         """
         receiver = receiver_context()
         receiver.verifier.keys.ready()
         receiver.verifier.replay_store.ready()
+        if receiver.logouts is not None and isinstance(receiver.logouts.store, HasTables):
+            receiver.logouts.store.check_tables("handoff_logouts")
         receiver.leaked_tokens.catch_up()
         if isinstance(keys := receiver.verifier.keys, JWKSClient):
             keys.check_clock(receiver.verifier.profile.leeway)
