@@ -171,8 +171,14 @@ class SettingReader:
         default = "96" if url.get_backend_name() == "sqlite" else "20"
         return self.number(f"{self._prefix}_DATABASE_POOL", 1, 96, default)
 
-    def serving(self, port: int) -> Serving:
-        """Read where the server listens, *port* by default, and how much it does at once."""
+    def serving(self, base_url: str, port: int) -> Serving:
+        """Read where the server listens, and how much it does at once.
+
+        By default at the port of *base_url*, where that is on this machine, else *port*.
+        """
+        address = urlsplit(base_url)
+        if is_loopback(address.hostname or ""):
+            port = address.port or port
         return Serving(
             bind=self.bind(),
             port=self.port(f"{self._prefix}_PORT", port),
