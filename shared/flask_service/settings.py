@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
@@ -73,7 +72,7 @@ class SettingReader:
             file = read_settings_file()
             library = ("HANDOFF_",) if any(each.startswith("HANDOFF_") for each in others) else ()
             file.check_spelling(ours, (f"{prefix}_", *library))
-            environment = {**file.values, **os.environ}
+            environment = file.under_environment()
         self._unstripped = environment
         self._given = {name: trimmed(text) for name, text in self._unstripped.items()}
         self._check_spelling()

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 
+from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
 from flask_handoff import ConfigurationError
@@ -29,6 +30,15 @@ class SettingsFile:
 
     values: Mapping[str, str]
     lines: Mapping[str, int]
+
+    def under_environment(self) -> dict[str, str]:
+        """Return the process's environment, and what stands here where that is silent."""
+        replaced: Mapping[str, str | None] = {}
+        if any("${" in value for value in self.values.values()):
+            # The command ``flask`` has read the file before, and has replaced each ${NAME} in it.
+            replaced = dotenv_values(PATH, encoding="utf-8")
+        given = {name: value for name, value in os.environ.items() if value != replaced.get(name)}
+        return {**self.values, **given}
 
     def check_spelling(self, ours: Collection[str], beginnings: tuple[str, ...]) -> None:
         """Refuse a name that was meant to be one of a server's, and is not.
@@ -57,7 +67,7 @@ def read_environment() -> dict[str, str]:
     Raises:
         ConfigurationError: As for ``read_settings_file``.
     """
-    return {**read_settings_file().values, **os.environ}
+    return read_settings_file().under_environment()
 
 
 def read_settings_file() -> SettingsFile:

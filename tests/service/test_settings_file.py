@@ -1,7 +1,8 @@
 import pytest
+from dotenv import dotenv_values
 
 from flask_handoff import ConfigurationError
-from flask_service.settings_file import read_settings_file
+from flask_service.settings_file import read_environment, read_settings_file
 from tests.service.conftest import CONFIGS
 
 SECRET = "hunter2"
@@ -71,3 +72,13 @@ def test_a_file_that_cannot_be_read_stops_the_start(tmp_path, monkeypatch):
     (tmp_path / ".env").mkdir()
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_settings_file()
+
+
+def test_a_dollar_stays_where_flask_has_read_the_file_before(write, monkeypatch):
+    write("A='wor${d}x'\nB='${A}y'\nC='${A}'\n")
+    # What load_dotenv() of Flask does for every command; the test ends without it.
+    for name, replaced in dotenv_values(".env").items():
+        monkeypatch.setenv(name, replaced)
+    monkeypatch.setenv("C", "of the environment")
+    found = read_environment()
+    assert [found[name] for name in "ABC"] == ["wor${d}x", "${A}y", "of the environment"]
