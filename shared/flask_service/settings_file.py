@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,6 +16,8 @@ from dotenv.parser import Binding, parse_stream
 from flask_handoff import ConfigurationError
 
 PATH = Path(".env")
+
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_.-]*")  # also of what is others' in the file
 
 _REMEDY = "Write NAME=value; a value with blanks, quotes or # in it stands between ' and '."
 
@@ -54,7 +57,7 @@ class SettingsFile:
         """
         for name in self.values.keys() - set(ours):
             spelt = name.upper().replace("-", "_")
-            alike = [each for each in ours if _digits(each) == _digits(spelt)]
+            alike = [each for each in ours if _digits(spelt) in ("", _digits(each))]
             meant = get_close_matches(spelt, alike, n=1, cutoff=0.85)
             if meant or spelt.startswith(beginnings):
                 remedy = f"Perhaps {meant[0]} was meant." if meant else "Remove it, or correct it."
@@ -81,7 +84,7 @@ def read_settings_file() -> SettingsFile:
     lines: dict[str, int] = {}
     for binding in parse_stream(StringIO(_text())):
         line = _line(binding)
-        if binding.error:
+        if binding.error or (binding.key and not _NAME.fullmatch(binding.key)):
             raise _refusal(line, "this is not understood.", _REMEDY)
         if binding.key is None:  # blank, or a comment
             continue
@@ -126,5 +129,5 @@ def _refusal(line: int, problem: str, remedy: str) -> ConfigurationError:
 
 
 def _digits(name: str) -> str:
-    # SERVER1_PORT is no slip for SERVER2_PORT.
+    # SERVER1_PORT is no slip for SERVER2_PORT, and SERVER_PORT one for both.
     return "".join(filter(str.isdigit, name))

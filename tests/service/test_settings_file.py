@@ -28,6 +28,7 @@ def write(tmp_path, monkeypatch):
         (f'\n\nB="{SECRET}', 3, "this is not understood."),
         (f"B='{SECRET}' and more", 1, "this is not understood."),
         (f"={SECRET}", 1, "this is not understood."),
+        (f"$env:B={SECRET}", 1, "this is not understood."),
         (f"A=1\n\n{SECRET}\n", 3, "a name without a value."),
         (f"A=1\nB=2\nA={SECRET}", 3, "line 1 has the same name."),
         (f"A=1\nB={SECRET}ü".encode("latin-1"), 2, "this is not UTF-8 text."),
@@ -44,7 +45,7 @@ def test_a_line_that_is_not_understood_stops_the_start(write, content, line, pro
 
 
 @pytest.mark.parametrize(
-    "name", ["{0}_SIGN_PORT", "{0}_PROT", "{0}-PORT", "{1}_port", "{2}_PORT", "HANDOFF_ISUER"]
+    "name", ["{0}_SIGN_PORT", "{0}_PROT", "{0}-PORT", "{1}_port", "{2}_PORT", "SERVER_PORT", "HANDOFF_ISUER"]
 )
 def test_a_misspelt_name_in_the_file_stops_the_start(server, write, name):
     ours = server.name.upper()
