@@ -45,7 +45,16 @@ def test_a_line_that_is_not_understood_stops_the_start(write, content, line, pro
 
 
 @pytest.mark.parametrize(
-    "name", ["{0}_SIGN_PORT", "{0}_PROT", "{0}-PORT", "{1}_port", "{2}_PORT", "SERVER_PORT", "HANDOFF_ISUER"]
+    "name",
+    [
+        "{0}_SIGN_PORT",
+        "{0}_PROT",
+        "{0}-PORT",
+        "{1}_port",
+        "{2}_PORT",
+        "SERVER_PORT",
+        "HANDOFF_ISUER",
+    ],
 )
 def test_a_misspelt_name_in_the_file_stops_the_start(server, write, name):
     ours = server.name.upper()
