@@ -342,6 +342,13 @@ def test_an_issuer_that_runs_with_other_keys_and_settings_is_told(pair, other_ke
     assert "end_session_endpoint" in findings(app, "warning")["issuer address"]
 
 
+def test_an_issuer_that_runs_with_another_secret_key_is_told(pair):
+    told = findings(pair.issuing(SECRET_KEY="made when it starts, by each process"), "warning")
+    assert "has another SECRET_KEY than this application" in told["secret key"]
+    older = findings(pair.issuing(SECRET_KEY_FALLBACKS=["an older one"]), "warning")
+    assert "secret key" not in older
+
+
 def test_an_issuer_whose_path_is_taken_away_is_told(pair):
     issuer = f"http://localhost:{(port := free_port())}/accounts"
     app = pair.issuing(HANDOFF_ISSUER=issuer)

@@ -15,6 +15,7 @@ from flask_handoff.errors import (
     DependencyUnavailableError,
     HandoffRejectedError,
     RequestMalformedError,
+    SessionEndedError,
     SessionNotKeptError,
     TokenExpiredError,
     TokenNotYetValidError,
@@ -193,6 +194,12 @@ def _reason(error: HandoffRejectedError) -> str:
         return (
             "The clocks of this service and of the sign-in server differ too much. To start again "
             "helps only once they are set. Tell whoever runs this service."
+        )
+    if isinstance(error, SessionEndedError):  # nor here
+        return (
+            "You were signed out at the sign-in server a moment ago, perhaps in another browser. "
+            "Start again. Where that leads here once more, wait ten seconds first; if it still "
+            "does, tell whoever runs this service."
         )
     return (
         "This sign-in was not accepted. Where it was too old, used before, or begun in another "
