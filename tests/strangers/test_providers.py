@@ -90,6 +90,13 @@ def test_new_keys_are_followed_while_the_service_runs(provider, browser):
                 assert keys.kids == {"second"}
 
 
+def test_who_has_to_sign_in_again_is_asked(notes, provider, browser):
+    arrive(browser, provider)
+    asked = browser.follow(browser.begin("/session", prompt="login"))
+    assert asked.url.startswith(provider.issuer)
+    assert go_on(browser, asked, provider).url == f"{provider.service_url}/session"
+
+
 NOT_SIGNED_IN_THERE = {
     # It answers in the fragment, which no server sees.
     "authlib_provider": (400, "expected either id_token or error"),

@@ -83,10 +83,11 @@ def authorize():
         grant = server.get_consent_grant(end_user=user)
     except OAuth2Error as error:
         return server.handle_error_response(None, error)
-    if request.method == "GET" and user is None:
+    if request.method == "GET" and grant.prompt:
         return SIGN_IN
-    if user is None and request.form["answer"] == "yes":
-        user, session["id"] = ADA, ADA.id
+    if request.method == "POST":
+        user = ADA if request.form["answer"] == "yes" else None
+        session["id"] = user and user.id
     return server.create_authorization_response(grant_user=user, grant=grant)
 
 
