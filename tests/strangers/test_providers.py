@@ -98,8 +98,7 @@ def test_who_has_to_sign_in_again_is_asked(notes, provider, browser):
 
 
 NOT_SIGNED_IN_THERE = {
-    # It answers in the fragment, which no server sees.
-    "authlib_provider": (400, "expected either id_token or error"),
+    "authlib_provider": (400, "nothing came, as when the issuer answers in the fragment"),
     "idpyoidc": (200, 'the issuer answered with "login_required"'),
     "oidc_provider": (200, 'the issuer answered with "login_required"'),
 }

@@ -69,7 +69,8 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
     read = ParameterReader(unverified_parameters(), RequestMalformedError)
     given = {name: value for name in _FIELDS if (value := read.text(name)) is not None}
     if ("id_token" in given) == ("error" in given):
-        raise RequestMalformedError("expected either id_token or error")
+        why = "" if given else "; nothing came, as when the issuer answers in the fragment"
+        raise RequestMalformedError(f"expected either id_token or error{why}")
     if "state" not in given:
         # Some providers leave it out of an error, which the operator has to learn all the same.
         beside = f", beside the error {quoted(given['error'])}" if "error" in given else ""
