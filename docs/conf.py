@@ -42,13 +42,10 @@ nitpick_ignore = [
         "issuer.request_carrier.Destination",
         "keys.own.ring_file.RingEntry",
         "profiles.TokenProfile",
-        "tokens.access_verifier.AccessVerification",
         "tokens.assertion_verifier.AssertionVerification",
         "tokens.genuine_tokens.GenuineTokens",
         "tokens.handoff_verifier.HandoffVerification",
         "tokens.hint_verifier.IDTokenHintVerifier",
-        "tokens.logout_verifier.LogoutVerification",
-        "tokens.revocation_verifier.RevocationVerification",
         "tokens.verification.Verifier",
     )
 ]
