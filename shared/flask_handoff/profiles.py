@@ -34,6 +34,7 @@ class TokenProfile:
     maximum_length: int = 4096  # characters; a handoff by a key of 2048 bits is about 950
     maximum_age: timedelta = UNBOUNDED  # since ``iat``, however long it lives
     backdating: timedelta = timedelta(0)  # how far back its issuer dates ``iat``, on purpose
+    ignores_openid_scopes: bool = False  # a ``scope`` of these alone says nothing of the service
 
     @property
     def accepted_for(self) -> timedelta:
@@ -104,7 +105,7 @@ OIDC_LOGOUT = replace(
     LOGOUT,
     name="OpenID Connect logout token",
     accepted_types=frozenset({"logout+jwt", "jwt", None}),
-    maximum_lifetime=timedelta(hours=1),
+    maximum_lifetime=timedelta(days=1),  # idpyoidc mints such
     strict_jwt_id=False,
     requires_kid=False,
     foreign=True,

@@ -140,6 +140,11 @@ def test_http_to_another_machine_has_to_be_asked_for():
     assert allowed.backchannel_logout_uri == uri
 
 
+@pytest.mark.parametrize("name", ["\u0646\u0631\u0645\u200c\u0627\u0641", "Team\xa0Wiki"])
+def test_a_client_may_have_a_name_in_any_script(name):
+    assert client(name=name).name == name
+
+
 def test_two_clients_of_one_name_are_refused():
     with pytest.raises(ConfigurationError, match="two clients are called 'notes'"):
         registry(ENTRY, ENTRY)
