@@ -1,13 +1,23 @@
-"""The site's reference: every public name stands in it once, and nothing else does."""
+"""The site: each page is in its navigation, and its reference describes the public names alone."""
 
 import re
 import tomllib
 
-from tests.documents import CHECKOUT, DOCS
+from tests.documents import CHECKOUT, DOCS, DOCUMENTS
 from tests.project.test_errors_table import CLASSES
 from tests.project.test_public_names import exported, named_in_modules
 
 PAGES = "\n".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.rst")))
+
+
+def test_every_page_is_in_the_navigation():
+    index = (DOCS / "index.rst").read_text()
+    listed = re.findall(r"^   (?:[\w ]+ <)?(/?[\w/-]+)>?$", index, re.MULTILINE)
+    pages = [path for path in DOCUMENTS if path.parent.name != "decisions"]
+    pages += (CHECKOUT / "findings" / "README.md", CHECKOUT / "vectors" / "README.md")
+    paths = [str(page.relative_to(CHECKOUT).with_suffix("")) for page in pages]
+    names = {path.removeprefix("docs/") if "docs/" in path else f"/{path}" for path in paths}
+    assert names - {*listed} == set()
 
 
 def described_by(directive):
