@@ -256,7 +256,30 @@ RETURNED_FAULTS = {
     "two nonces": ({"nonce": ["a", "b"]}, "invalid_request"),
     "scope without openid": ({"scope": "profile"}, "invalid_scope"),
     "a request object": ({"request": "eyJ"}, "request_not_supported"),
+    "a request object first": (
+        {"request": "eyJ", "id_token_hint": "x", "scope": "x", "response_type": "x"},
+        "request_not_supported",
+    ),
+    "a type before a hint": (
+        {"id_token_hint": "x", "response_type": "token"},
+        "unsupported_response_type",
+    ),
+    "two hints": ({"id_token_hint": ["a", "b"]}, "invalid_request"),
 }
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"response_mode": "fragment"}, "for client 'notes': fragment; registered: form_post"),
+        ({"response_mode": None}, "fragment, which is meant where none is sent; registered: "),
+        ({"response_mode": None, "request": "eyJ"}, "form_post, query; request: not supported"),
+    ],
+    ids=str,
+)
+def test_a_mode_that_is_not_registered_is_told_in_the_log(browser, caplog, changed, told):
+    assert ask(browser, **changed).status_code == 400
+    assert told in caplog.text
 
 
 @pytest.mark.parametrize(("changed", "error"), RETURNED_FAULTS.values(), ids=list(RETURNED_FAULTS))

@@ -79,7 +79,7 @@ class ReturnAddress(NamedTuple):
         default, allowed = _response_modes(unverified, client)
         response_mode = read.text("response_mode") or default
         if response_mode not in allowed:
-            raise ResponseModeError(f"not registered for client {client.client_id!r}")
+            raise ResponseModeError(_not_registered(unverified, client, response_mode, allowed))
         state = read.text("state")
         if client.policy == "handoff" and STATE.fullmatch(state or "") is None:
             raise StateError("state: expected 22 to 64 letters, digits, - and _")
@@ -131,10 +131,10 @@ class AuthorizationRequest(NamedTuple):
         for parameter, error in _UNSUPPORTED.items():
             if any(unverified.get(parameter, ())):
                 raise AuthorizationReturnedError(f"{parameter}: not supported", error=error)
-        read = ParameterReader(unverified, _invalid)
+        read = ParameterReader(unverified, invalid_request)
         response_type = read.text("response_type")
         if response_type is None:
-            raise _invalid("response_type: missing")
+            raise invalid_request("response_type: missing")
         if response_type not in response_types:
             expected = " or ".join(sorted(response_types))
             raise AuthorizationReturnedError(
@@ -163,6 +163,11 @@ class AuthorizationRequest(NamedTuple):
             parameters={name: value for name in _PARAMETERS if (value := read.text(name))},
         )
 
+    def with_hinted_subject(self, subject: str) -> AuthorizationRequest:
+        """Return the same request, whose answer may be about this user only."""
+        parameters = {**self.parameters, "hinted_subject": subject}
+        return self._replace(hinted_subject=subject, parameters=parameters)
+
     def needs_sign_in(self, user: SignedInUser) -> bool:
         """Tell whether the user must prove who they are before this request is answered.
 
@@ -189,6 +194,17 @@ def _response_modes(
     return "query", frozenset({"query"}) if client.native else RESPONSE_MODES
 
 
+def _not_registered(
+    unverified: UnverifiedParameters, client: Client, mode: str, allowed: Collection[str]
+) -> str:
+    parts = [f"not registered for client {client.client_id!r}: {_shown(mode)}"]
+    if not any(unverified.get("response_mode", ())):
+        parts[0] += ", which is meant where none is sent"
+    parts.append(f"registered: {', '.join(sorted(allowed))}")
+    parts += [f"{name}: not supported" for name in _UNSUPPORTED if any(unverified.get(name, ()))]
+    return "; ".join(parts)
+
+
 def _read_scope(read: ParameterReader, *, may_be_without_openid: bool) -> frozenset[str]:
     unverified_scope = read.text("scope") or ""
     values = frozenset(unverified_scope.split(" "))
@@ -207,7 +223,7 @@ def _read_scope(read: ParameterReader, *, may_be_without_openid: bool) -> frozen
 def _read_nonce(read: ParameterReader, *, is_required: bool) -> str | None:
     nonce = read.text("nonce")
     if (nonce is None and is_required) or (nonce and NONCE.fullmatch(nonce) is None):
-        raise _invalid("nonce: expected 1 to 255 printable characters")
+        raise invalid_request("nonce: expected 1 to 255 printable characters")
     return nonce
 
 
@@ -219,25 +235,27 @@ def _read_challenge(read: ParameterReader, client: Client) -> str | None:
     challenge, method = read.text("code_challenge"), read.text("code_challenge_method")
     if challenge is None:
         if method is not None:
-            raise _invalid("code_challenge: missing beside its method")
+            raise invalid_request("code_challenge: missing beside its method")
         if client.is_public:
-            raise _invalid("code_challenge: required of a client without a secret")
+            raise invalid_request("code_challenge: required of a client without a secret")
         return None
     if method != "S256":  # none means "plain", which tells the verifier to whoever reads along
-        raise _invalid("code_challenge_method: expected S256")
+        raise invalid_request("code_challenge_method: expected S256")
     if _CHALLENGE.fullmatch(challenge) is None:
-        raise _invalid("code_challenge: expected 43 characters of base64url")
+        raise invalid_request("code_challenge: expected 43 characters of base64url")
     return challenge
 
 
 def _read_prompts(read: ParameterReader) -> frozenset[str]:
     prompts = frozenset((read.text("prompt") or "").split())
     if not prompts <= _PROMPTS or ("none" in prompts and len(prompts) > 1):
-        raise _invalid("prompt: expected none alone, or of login, consent and select_account")
+        expected = "none alone, or of login, consent and select_account"
+        raise invalid_request(f"prompt: expected {expected}")
     return prompts
 
 
-def _invalid(message: str) -> AuthorizationReturnedError:
+def invalid_request(message: str) -> AuthorizationReturnedError:
+    """Return what tells a client that its request is malformed."""
     return AuthorizationReturnedError(message, error="invalid_request")
 
 
