@@ -36,8 +36,8 @@ def fetch_jwks(
         The unverified body, and the ``Date`` header if there is one that can be read.
 
     Raises:
-        JWKSUnavailableError: Not a complete, uncompressed answer 200 or 203 within the bounds. The text
-            says why, and holds nothing of what came.
+        JWKSUnavailableError: Not a complete, uncompressed answer 200 or 203 within the bounds. The
+            text says why, and holds nothing of what came.
 
     Source: RFC 9111, section 5.2.1.4 (no-cache).
     """
