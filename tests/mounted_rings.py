@@ -60,6 +60,10 @@ def kubernetes(here, ring, staged):
     yield "a first key", refusal(new_key, mounted)
     yield "not mounted", refusal(KeyRing.open, volume)
 
+    volume.chmod(0o777)
+    yield "open to all", refusal(KeyRing.open, mounted)
+    volume.chmod(0o1777)
+
     activate_key(ring, staged)
     secret_volume(volume, ring, "..2026_02_01")
     shutil.rmtree(volume / "..2026_01_31")

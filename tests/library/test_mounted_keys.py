@@ -53,6 +53,7 @@ def test_files_may_be_mounted_one_by_one(seen):
     ("place", "told"),
     [
         ("not mounted", "is open to other users"),
+        ("open to all", "is open to other users"),
         ("open to others", "is open to other users"),
         ("a link to elsewhere", "is a symbolic link"),
     ],

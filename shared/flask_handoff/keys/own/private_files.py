@@ -46,11 +46,11 @@ def check_private_directory(directory: Path, content: str) -> None:
         )
     try:
         mode = directory.stat().st_mode
-        if not mode & _GROUP_AND_OTHERS or _is_read_only(directory):
-            return
         if provider_of(directory, content) is None:
             _check_mode(directory, mode, allowed="700")
-        _check_mode(directory, mode, allowed="go-w", refused=_WRITE_OF_OTHERS)
+        # The kubelet's are open to all, and sticky: nobody replaces what somebody else wrote.
+        elif not (mode & stat.S_ISVTX and _is_read_only(directory)):
+            _check_mode(directory, mode, allowed="go-w", refused=_WRITE_OF_OTHERS)
     except OSError as error:
         raise unreadable(directory, error) from None
 
