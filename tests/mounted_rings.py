@@ -15,6 +15,7 @@ from pathlib import Path
 
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.keys import KeyRing, WatchedKeyRing, activate_key, new_key, stage_key
+from flask_handoff.keys.own.private_files import read_mounted_file
 from tests.jwks_endpoint import FakeMonotonic
 
 LONG_AGO = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -86,6 +87,8 @@ def docker(here, ring):
         path.chmod(0o444)
         mount("--bind", "-o", "ro", str(path), str(directory / path.name))
     yield "file by file", KeyRing.open(directory).signing_key.kid
+    yield "a secret", refusal(read_mounted_file, directory / "ring.json")
+    yield "a secret, not mounted", refusal(read_mounted_file, ring / "ring.json")
     before = set(directory.iterdir())
     yield "a step, file by file", refusal(stage_key, directory)
     yield "left behind", [path.name for path in set(directory.iterdir()) - before]
