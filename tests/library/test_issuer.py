@@ -272,6 +272,7 @@ RETURNED_FAULTS = {
     ("changed", "told"),
     [
         ({"response_mode": "fragment"}, "for client 'notes': fragment; registered: form_post"),
+        ({"response_mode": "a secret"}, "for client 'notes': of another form; registered: "),
         ({"response_mode": None}, "fragment, which is meant where none is sent; registered: "),
         ({"response_mode": None, "request": "eyJ"}, "form_post, query; request: not supported"),
     ],
@@ -543,7 +544,7 @@ def test_a_refusal_is_logged_with_its_code_and_nothing_that_was_sent(browser, ca
         page = ask(browser, client_id="forged\r\nline", state="secret-state")
         ask(browser, nonce="secret nonce")
     assert "code=client_unknown" in caplog.text
-    assert "code=authorization_returned" in caplog.text
+    assert "code=authorization_returned client_id=notes " in caplog.text
     assert "secret" not in caplog.text
     assert "forged" not in caplog.text
     reference = page.text.partition("Reference: ")[2][:16]

@@ -35,6 +35,7 @@ _PARAMETERS = (
     "target_link_uri",  # where a client of policy ``handoff`` leads its user to in the end
 )
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+_MODE = re.compile(r"[a-z_.]{1,16}", re.ASCII)  # such as form_post.jwt
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # a SHA-256 in base64url
 _UNSUPPORTED = {
     "request": "request_not_supported",
@@ -197,7 +198,8 @@ def _response_modes(
 def _not_registered(
     unverified: UnverifiedParameters, client: Client, mode: str, allowed: Collection[str]
 ) -> str:
-    parts = [f"not registered for client {client.client_id!r}: {_shown(mode)}"]
+    shown = mode if _MODE.fullmatch(mode) else "of another form"
+    parts = [f"not registered for client {client.client_id!r}: {shown}"]
     if not any(unverified.get("response_mode", ())):
         parts[0] += ", which is meant where none is sent"
     parts.append(f"registered: {', '.join(sorted(allowed))}")
