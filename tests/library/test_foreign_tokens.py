@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -336,12 +337,27 @@ def test_a_set_without_any_usable_key_is_refused():
 
 @pytest.mark.parametrize(
     "change",
-    [claims(aud=[CLIENT_ID]), header(ver="1", cty="JWT"), dates(iat=-0.5, toe=-1.5)],
-    ids=["a list of one", "private parameters", "fractions"],
+    [
+        claims(aud=[CLIENT_ID]),
+        header(ver="1", cty="JWT"),
+        dates(iat=-0.5, toe=-1.5),
+        dates(exp=86_400),
+    ],
+    ids=["a list of one", "private parameters", "fractions", "a day"],
 )
 def test_a_foreign_logout_token_is_taken_alike(key_ring, clock, change):
     trial = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
     assert trial.refusal(change) is None
+
+
+def test_a_long_session_id_is_known_by_its_hash(trial, key_ring, clock):
+    # No standard says how long it may be.
+    one, other = (claims(sid=letter * 256, jti=letter * 43) for letter in "ab")
+    logout = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT).present(one)
+    handoff = trial.present(one)
+    assert handoff.session_id == logout.session_id == f"sha256:{sha256(b'a' * 256).hexdigest()}"
+    assert trial.present(other).session_id != logout.session_id
+    assert trial.present(claims(sid="s" * 255, jti="c" * 43)).session_id == "s" * 255
 
 
 # The receiver.
@@ -380,7 +396,7 @@ def post(browser, fields):
     [
         ("", None, set()),
         ("notes:read notes:write", None, {"notes:read", "notes:write"}),
-        ("notes:read", "openid", {"openid"}),
+        ("notes:read", "openid notes:write", {"openid", "notes:write"}),
     ],
 )
 def test_a_token_that_names_no_scope_is_worth_the_setting(foreign, trial, setting, named, scope):

@@ -268,21 +268,6 @@ RETURNED_FAULTS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("changed", "told"),
-    [
-        ({"response_mode": "fragment"}, "for client 'notes': fragment; registered: form_post"),
-        ({"response_mode": "a secret"}, "for client 'notes': of another form; registered: "),
-        ({"response_mode": None}, "fragment, which is meant where none is sent; registered: "),
-        ({"response_mode": None, "request": "eyJ"}, "form_post, query; request: not supported"),
-    ],
-    ids=str,
-)
-def test_a_mode_that_is_not_registered_is_told_in_the_log(browser, caplog, changed, told):
-    assert ask(browser, **changed).status_code == 400
-    assert told in caplog.text
-
-
 @pytest.mark.parametrize(("changed", "error"), RETURNED_FAULTS.values(), ids=list(RETURNED_FAULTS))
 @pytest.mark.parametrize("response_mode", ["query", "form_post"])
 def test_another_fault_is_told_to_the_client_in_its_mode(browser, response_mode, changed, error):

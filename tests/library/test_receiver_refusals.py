@@ -85,7 +85,7 @@ def test_a_posted_answer_that_is_not_complete_is_a_bad_request(browser, heard, g
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({}, "id_token or error; nothing came, as where an issuer answers in a fragment"),
+        ({}, "id_token or error; nothing came, as when the issuer answers in the fragment"),
         ({"code": "c", "state": "s" * 43}, "id_token or error; what came: code request_id="),
         ({"response": "eyJ.e30.x"}, "id_token or error; what came: response request_id="),
         ({"x\r\ny": "z"}, "id_token or error request_id="),
@@ -307,6 +307,15 @@ def test_an_error_that_this_browser_did_not_ask_for_is_refused(browser, heard):
     query = {"error": "access_denied", "state": "s" * 43, "iss": ISSUER}
     assert is_uniform_refusal(browser.get(CALLBACK, query_string=query))
     assert heard.errors() == ["attempt_unknown"]
+
+
+@pytest.mark.parametrize(("state", "status"), [({"state": "s" * 43}, 403), ({}, 400)])
+def test_an_error_for_no_attempt_is_logged_all_the_same(browser, caplog, state, status):
+    said = {"error": "denied\n" + "a b" * 99, "iss": ISSUER, **state}
+    assert browser.get(CALLBACK, query_string=said).status_code == status
+    [line] = [each.getMessage() for each in caplog.records if "rejected" in each.getMessage()]
+    assert rf'"denied\n{("a b" * 99)[:193]}" request_id=' in line
+    assert line.isprintable()
 
 
 # Something is out of reach.

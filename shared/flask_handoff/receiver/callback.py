@@ -35,7 +35,7 @@ from .backchannel import check_arrival
 from .config import ReceiverConfig
 from .context import ReceiverContext, receiver_context
 from .landing import lead_on
-from .refusals import failed, rejected
+from .refusals import failed, quoted, rejected
 
 LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
 
@@ -78,7 +78,9 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
     if ("id_token" in given) == ("error" in given):
         raise RequestMalformedError(f"expected either id_token or error{_what_came(unverified)}")
     if "state" not in given:
-        raise RequestMalformedError("state: missing")
+        # Some providers leave it out of an error, which the operator has to learn all the same.
+        beside = f", beside the error {quoted(given['error'])}" if "error" in given else ""
+        raise RequestMalformedError(f"state: missing{beside}")
     if "iss" not in given and config.policy == "handoff":
         raise RequestMalformedError("iss: missing")
     longest = config.profile.maximum_length
@@ -94,7 +96,7 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
 def _what_came(unverified: UnverifiedParameters) -> str:
     """Say for the log what an issuer that answers otherwise has sent."""
     if not unverified:
-        return "; nothing came, as where an issuer answers in a fragment: see HANDOFF_RESPONSE_MODE"
+        return "; nothing came, as when the issuer answers in the fragment"
     others = [name for name in _OF_OTHER_ANSWERS if name in unverified]
     return f"; what came: {', '.join(others)}" if others else ""
 

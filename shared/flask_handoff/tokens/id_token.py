@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flask_handoff.claims import HandoffClaims
 from flask_handoff.errors import TokenClaimError, TokenExpiredError
-from flask_handoff.profiles import NONCE
+from flask_handoff.profiles import NONCE, OPENID_SCOPES
 from flask_handoff.redaction import as_log_field
 
 from .claim_reader import ForeignClaims
@@ -41,12 +41,9 @@ def check_claims(case: HandoffVerification) -> None:
         expires_at=read.required_date("exp"),
         nonce=payload["nonce"],
         jwt_id=read.if_well_formed("jti", read.text),
-        session_id=read.if_well_formed("sid", read.text),
+        session_id=read.if_well_formed("sid", lambda _: read.session_id()),
         auth_time=read.if_well_formed("auth_time", read.date),
-        # A scope that cannot be read may have been meant as a smaller one than the default.
-        scope=expected.default_scope
-        if payload.get("scope") is None
-        else read.if_well_formed("scope", lambda _: read.scope()) or frozenset(),
+        scope=_scope(case, read),
         name=read.if_well_formed("name", read.name),
         email=email,
         email_verified=bool(email and says_verified),
@@ -62,6 +59,25 @@ def _log_left_out(case: HandoffVerification, claims: Sequence[str]) -> None:
         ",".join(claims),
         as_log_field(case.claims.jwt_id or "-"),
         case.claims.issuer,
+    )
+
+
+def _scope(case: HandoffVerification, read: ForeignClaims) -> frozenset[str]:
+    named = case.payload.get("scope")
+    ignored = case.expected.profile.ignores_openid_scopes and _is_openid_connects(named)
+    if named is None or ignored:
+        return case.expected.default_scope
+    # One that cannot be read may have been meant as a smaller one than the default.
+    return read.if_well_formed("scope", lambda _: read.scope()) or frozenset()
+
+
+def _is_openid_connects(scope: object) -> bool:
+    """Tell whether it holds nothing but OpenID Connect's own values, as a text or as a list."""
+    values = scope.split(" ") if isinstance(scope, str) else scope
+    return (
+        isinstance(values, list)
+        and values != []
+        and all(isinstance(value, str) and value in OPENID_SCOPES for value in values)
     )
 
 

@@ -23,7 +23,8 @@ def unreadable(path: Path, error: OSError) -> ConfigurationError:
     """Return what to raise where the system refuses to show a file."""
     return ConfigurationError(
         f"{shown(path)} cannot be read: {error.strerror}.",
-        "Restore it, or run the server as the user who owns it.",
+        "Restore it, or run the server as the user who owns it. Where it is mounted, let the "
+        "server's group read it.",
     )
 
 
