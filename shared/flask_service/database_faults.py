@@ -39,6 +39,7 @@ _POSTGRESQL = {
     "DiskFull": "its disk is full",
     "LockNotAvailable": "another process holds it locked",
     "QueryCanceled": "it does not answer in time",
+    "ProtocolViolation": "a pooler takes no transactions, as with pool_mode = statement",
     "UndefinedTable": "a table is missing",
     "UndefinedColumn": "a column is missing",
 }
