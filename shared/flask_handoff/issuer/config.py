@@ -95,10 +95,17 @@ def read_secret_keys(app: Flask) -> list[Any]:
     """Return the keys that *app* signs with, the one in use last.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is none, or the older ones are no list of keys.
     """
     if not app.secret_key:
         raise ConfigurationError(
             "SECRET_KEY is not set.", "Make a random one and keep it: secrets.token_urlsafe(32)."
         )
-    return [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
+    older = app.config.get("SECRET_KEY_FALLBACKS") or ()
+    if isinstance(older, str | bytes) or not all(older):
+        # Of a text, each character would be a key: whoever tries them all signs as this server.
+        raise ConfigurationError(
+            "SECRET_KEY_FALLBACKS is not a list of keys, or one of them is empty.",
+            'Give a list; in the environment as JSON: FLASK_SECRET_KEY_FALLBACKS=\'["…"]\'.',
+        )
+    return [*older, app.secret_key]
