@@ -147,7 +147,7 @@ def _read_password(path: Path) -> str:
     # Without a slash it may be the password itself, in the setting next to its own.
     named = shown(path) if "/" in str(path) else "the file that it names"
     try:
-        password = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        password = path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"SERVER1_SMTP_PASSWORD_FILE: {named} cannot be read ({type(error).__name__}).",

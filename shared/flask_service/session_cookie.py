@@ -17,7 +17,7 @@ from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 
 from flask_handoff import cookie_sent_once
 
-CLOCKS_DIFFER = timedelta(seconds=60)  # those of two machines of one server, at most
+AHEAD_AT_MOST = timedelta(seconds=60)  # by the clock of another machine of this server
 WORTH_A_LINE = timedelta(seconds=1)  # clocks are compared by whole seconds
 
 _ID = "id"
@@ -75,7 +75,7 @@ class CookieSigner:
         if error.date_signed is None or signed is None:
             raise error
         ahead = (error.date_signed - datetime.now(UTC)).total_seconds()
-        is_refused = not -self._max_age <= ahead <= CLOCKS_DIFFER.total_seconds()
+        is_refused = not -self._max_age <= ahead <= AHEAD_AT_MOST.total_seconds()
         if ahead > WORTH_A_LINE.total_seconds():
             _log.warning(
                 "a session cookie was signed %.0f s ahead of this clock%s: set the clocks by NTP",

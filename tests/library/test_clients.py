@@ -172,6 +172,9 @@ WRONG_FIELDS = {
     "redirect_uri of a script": {"redirect_uris": ["javascript:alert(1)"]},
     "redirect_uri without a host": {"redirect_uris": ["/sso/callback"]},
     "initiate_login_uri relative": {"initiate_login_uri": "/sso/login"},
+    "initiate_login_uri of another machine by http": {
+        "initiate_login_uri": "http://notes.example.com/sso/login"
+    },
     "no response_mode": {"response_modes": []},
     "response_mode fragment": {"response_modes": ["fragment"]},
     "response_mode unknown beside a known": {"response_modes": ["form_post", "x"]},

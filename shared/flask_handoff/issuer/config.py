@@ -106,6 +106,6 @@ def read_secret_keys(app: Flask) -> list[Any]:
         # Of a text, each character would be a key: whoever tries them all signs as this server.
         raise ConfigurationError(
             "SECRET_KEY_FALLBACKS is not a list of keys, or one of them is empty.",
-            'Give a list; in the environment as JSON: FLASK_SECRET_KEY_FALLBACKS=\'["…"]\'.',
+            "Give a list; in the environment as JSON: FLASK_SECRET_KEY_FALLBACKS='[\"…\"]'.",
         )
     return [*older, app.secret_key]
