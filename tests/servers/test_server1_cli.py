@@ -9,7 +9,7 @@ from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor
 def test_a_user_is_created_with_the_password_from_standard_input(accounts):
     done = accounts.run(
         *("users", "create", "bob@example.com", "--name", "Bob", "--password-stdin"),
-        input="another password\n",
+        input="\ufeffanother password\r\n",  # as Windows writes a line
     )
     assert done.output == "Created the account of bob@example.com.\n"
     assert Visitor(accounts).sign_in("bob@example.com", "another password").status_code == 303

@@ -75,11 +75,16 @@ def _client_entries(value: Any) -> Iterable[Client | Mapping[str, Any]]:
             text = os.fspath(value)
             if not text.lstrip().startswith(("[", "{")):
                 check_path("HANDOFF_CLIENTS", text)
-                text = Path(text).read_text(encoding="utf-8")
+                text = Path(text).read_text(encoding="utf-8-sig")
             value = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
+        why = type(error).__name__
+        if isinstance(error, json.JSONDecodeError):
+            why = f"no JSON from line {error.lineno}, column {error.colno} on"
+        elif isinstance(error, OSError) and error.strerror:
+            why = error.strerror
         raise ConfigurationError(
-            f"HANDOFF_CLIENTS cannot be read ({type(error).__name__}).",
+            f"HANDOFF_CLIENTS cannot be read ({why}).",
             "Give a list as JSON, or the path of a JSON file that holds one.",
         ) from None
     if not isinstance(value, list | tuple):
