@@ -575,6 +575,13 @@ def test_an_older_secret_still_continues_what_it_signed(build_issuer, receiver):
     assert "id_token" in returned(after.get(carried))
 
 
+@pytest.mark.parametrize("older", ["a former key", b"a former key", [""]], ids=str)
+def test_older_secrets_are_a_list_of_keys(build_issuer, older):
+    with pytest.raises(ConfigurationError, match="SECRET_KEY_FALLBACKS") as refused:
+        build_issuer(SECRET_KEY_FALLBACKS=older)
+    assert "former" not in str(refused.value)
+
+
 def test_an_issuer_does_not_start_without_keys(tmp_path, clock):
     with pytest.raises(ConfigurationError, match="handoff-keys new"):
         issuer_app(tmp_path / "nothing", clock)

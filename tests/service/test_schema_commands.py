@@ -132,8 +132,8 @@ def test_an_upgrade_that_fails_is_told_in_one_line(older, add_step, flask):
     add_step('op.execute("SELECT nonsense")')
     assert flask("database", "upgrade") == (
         1,
-        "Error: The database could not be brought to version 9999 (SQLITE_ERROR). It is as it "
-        "was. Fix that, and try again.\n",
+        "Error: The database could not be brought to version 9999 (a column is missing: "
+        "SQLITE_ERROR). It is as it was. Fix that, and try again.\n",
     )
     assert flask("database", "show") == (0, SHOWN.format(older.db.SCHEMA.newest, "9999"))
 
