@@ -88,8 +88,8 @@ class _Compiled:
         if self._row is None or not found:
             return []
         if self._outgoing:
-            found = [self._converted(each) for each in found]
-        return [self._row(*each) for each in found]
+            found = map(self._converted, found)
+        return list(map(self._row._make, found))
 
     def _execute(self, connection: Connection, sent: Any) -> Sequence[Any]:
         lent: Any = connection.connection
