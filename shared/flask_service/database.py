@@ -43,6 +43,19 @@ class Instant(sa.TypeDecorator[datetime]):
             raise ValueError("an instant without a time zone")
         return None if value is None else value.astimezone(UTC)
 
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[datetime | None], Any] | None:
+        """Return what makes the driver's value; for SQLite the same text as SQLAlchemy, sooner."""
+        if dialect.name != "sqlite":
+            return super().bind_processor(dialect)
+
+        def text(value: datetime | None) -> str | None:
+            instant = self.process_bind_param(value, dialect)
+            if instant is None:
+                return None
+            return instant.isoformat(" ", "microseconds").removesuffix("+00:00")
+
+        return text
+
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Return the instant aware, in UTC."""
         if value is None:
