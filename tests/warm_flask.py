@@ -13,6 +13,8 @@ import json
 import os
 import pkgutil
 import runpy
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,9 @@ DRIVERS = (
     *("alembic.command", "argon2", "email.policy", "psycopg", "smtplib"),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
 )
+
+
+PATIENCE = 60  # seconds for one command
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,10 @@ def _start() -> subprocess.Popen[str]:
 def _ask(process: subprocess.Popen[str], line: str) -> int:
     assert process.stdin and process.stdout
     print(line, file=process.stdin, flush=True)
+    if not select.select([process.stdout], [], [], PATIENCE)[0]:
+        os.killpg(process.pid, signal.SIGKILL)
+        _start.cache_clear()
+        raise TimeoutError(f"no end of this command in {PATIENCE} s: {line}")
     return int(process.stdout.readline())
 
 
