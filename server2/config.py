@@ -21,7 +21,7 @@ SETTINGS: Mapping[str, str] = {
     "SERVER2_DEMO": "0",
     "SERVER2_PUBLISHED_ON_LOOPBACK": "0",
     "SERVER2_BIND": "127.0.0.1",
-    "SERVER2_PORT": "5002",
+    "SERVER2_PORT": "",
     "SERVER2_WORKERS": "1",
     "SERVER2_THREADS": "32",
     "SERVER2_CONNECTIONS": "1024",
@@ -62,8 +62,8 @@ class Config:
             environment=environment,
         )
         instance = Path(read.text("SERVER2_INSTANCE")).absolute()
-        serving = read.serving(5002)
-        base_url = read.base_url(f"http://127.0.0.1:{serving.port}")
+        base_url = read.base_url(f"http://127.0.0.1:{read.port('SERVER2_PORT', 5002)}")
+        serving = read.serving(base_url, 5002)
         database_url = read.database_url(instance / "server2.sqlite3")
         samesite = read.choice("SERVER2_SESSION_SAMESITE", ("Lax", "Strict"))
         demo = read.demo(read.reached_from_elsewhere(base_url, serving))

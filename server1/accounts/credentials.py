@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,9 @@ from .email_addresses import EmailAddressError, fold
 from .passwords import PasswordWrongError, check_password
 from .throttles import Attempt, Counted, Limit, TooManyAttemptsError
 from .users import User, UserChangedError, UserUnknownError
+
+# What those before it turn out to be frees the limit, or keeps it; not the end of its period.
+_JUDGED_WITHIN = timedelta(seconds=5)
 
 
 @contextmanager
@@ -88,6 +92,8 @@ def _counted(attempt: Attempt) -> Counted:
                 throttles.count_request(connection, once, refusal.key, now=now)
                 detail = f"limit: {refusal.limit.name}"
                 _record(connection, attempt, Event.SIGN_IN_THROTTLED, detail)
+            if refusal.is_pending:
+                refusal.retry_after = min(refusal.retry_after, _JUDGED_WITHIN)
             raise
 
 

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app
 from sqlalchemy.engine import URL
 
 from flask_handoff import ConfigurationError
-from flask_handoff.addresses import is_loopback
 from flask_handoff.settings import API_SETTINGS, ISSUER_SETTINGS, RECEIVER_SETTINGS
 from flask_service.settings import Lab, Serving, SettingReader
 from server1.accounts.passwords import LEAST_POSSIBLE_KIB, HashingConfig
@@ -130,9 +128,7 @@ class Config:
         issuer = read.base_url(f"http://localhost:{read.port('SERVER1_PORT', DEFAULT_PORT)}")
         instance = Path(read.text("SERVER1_INSTANCE"))
         own_key_file = read.text("SERVER1_SECRET_KEY_FILE")
-        issuer_url = urlsplit(issuer)
-        issuer_port = issuer_url.port if is_loopback(issuer_url.hostname or "") else None
-        serving = read.serving(issuer_port or DEFAULT_PORT)
+        serving = read.serving(issuer, DEFAULT_PORT)
         database_url = read.database_url(instance / "server1.sqlite3")
         elsewhere = read.reached_from_elsewhere(issuer, serving)
         demo = read.demo(elsewhere)

@@ -145,7 +145,7 @@ def _credentials(read: SettingReader) -> tuple[str | None, str | None]:
 
 def _read_password(path: Path) -> str:
     try:
-        password = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        password = path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"SERVER1_SMTP_PASSWORD_FILE: {shown(path)} cannot be read ({type(error).__name__}).",

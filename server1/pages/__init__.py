@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, redirect, url_for
+from flask import Flask
 from flask_wtf.csrf import CSRFError
 
 from server1.config import Config
@@ -23,6 +23,7 @@ from . import (
     verification,
 )
 from .forms import old_form
+from .next_page import lead_to_sign_in
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -30,9 +31,7 @@ def init_app(app: Flask, config: Config) -> None:
     error_pages.init_app(app)
     app.register_error_handler(CSRFError, old_form)
     link_pages.init_app(app)
-    app.register_error_handler(
-        NotSignedInError, lambda _error: redirect(url_for("login.login"), 303)
-    )
+    app.register_error_handler(NotSignedInError, lead_to_sign_in)
     app.jinja_env.globals["lab_url"] = config.lab.url if config.lab else ""
     app.context_processor(lambda: {"session_seen": session_seen()})
     for module in (

@@ -10,7 +10,7 @@ from flask_handoff import LogoutRequest
 from flask_handoff.addresses import with_parameters
 from flask_service.database import database
 from flask_service.human_text import trimmed
-from flask_service.session_cookie import held_session_id
+from flask_service.session_cookie import forget_dead_session, held_session_id
 from server1.config import config
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
@@ -20,9 +20,14 @@ from server1.signed_in import current_session, session_has_ended, sign_in
 from .client_forms import lead_back_to, lead_to
 from .forms import FormError, authenticated, form_page, form_view, old_form
 from .home import entered_clients
+from .next_page import next_page
 from .way_on import way_on
 
 blueprint = Blueprint("login", __name__)
+
+
+def _home() -> str:
+    return next_page() or url_for("pages.home")
 
 
 def _login_page(error: FormError | None) -> Response:
@@ -31,13 +36,13 @@ def _login_page(error: FormError | None) -> Response:
     client = None if way is None else way.client
     is_waiting = handoff.pending_client() is not None
     if request.method != "POST" and not is_waiting and current_session() is not None:
-        home = url_for("pages.home")
-        return redirect(home if way is None else handoff.after_sign_in(default=home), 303)
+        return redirect(_home() if way is None else handoff.after_sign_in(default=_home()), 303)
     response = form_page(
         "accounts/login.html",
         error,
         client=client,
         carried=None if client is None else request.values.get("continue"),
+        next_page=next_page(),
         email=handoff.login_hint() or "",
         signup=config().signup,
         session_ended=request.method != "POST" and session_has_ended(),
@@ -57,7 +62,7 @@ def login() -> Response:
         raise FormError(400, "Enter your e-mail address and your password.")
     with authenticated(unverified_email) as (connection, user):
         sign_in(connection, user)
-    return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
+    return redirect(handoff.after_sign_in(default=_home()), 303)
 
 
 @blueprint.errorhandler(CSRFError)
@@ -71,7 +76,7 @@ def other_tab_was_first(error: CSRFError) -> Response:
         return redirect(with_parameters(url_for("login.logout"), {"continue": carried}), 303)
     leads_on = request.endpoint == "login.login" or handoff.pending_client() is not None
     if held_session_id() is not None and leads_on:
-        return redirect(handoff.after_sign_in(default=url_for("pages.home")), 303)
+        return redirect(handoff.after_sign_in(default=_home()), 303)
     return old_form(error)
 
 
@@ -83,6 +88,8 @@ def logout() -> Response:
     """
     session, asked = current_session(), handoff.pending_logout()
     if session is None:
+        if request.method == "GET":  # what only looks at a page, such as HEAD, changes nothing
+            forget_dead_session()
         return _signed_out(asked)
     page = render_template(
         "accounts/logout.html",

@@ -17,7 +17,7 @@ from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 
 from flask_handoff import cookie_sent_once
 
-CLOCKS_DIFFER = timedelta(seconds=60)  # those of two machines of one server, at most
+AHEAD_AT_MOST = timedelta(seconds=60)  # by the clock of another machine of this server
 WORTH_A_LINE = timedelta(seconds=1)  # clocks are compared by whole seconds
 
 _ID = "id"
@@ -75,7 +75,7 @@ class CookieSigner:
         if error.date_signed is None or signed is None:
             raise error
         ahead = (error.date_signed - datetime.now(UTC)).total_seconds()
-        is_refused = not -self._max_age <= ahead <= CLOCKS_DIFFER.total_seconds()
+        is_refused = not -self._max_age <= ahead <= AHEAD_AT_MOST.total_seconds()
         if ahead > WORTH_A_LINE.total_seconds():
             _log.warning(
                 "a session cookie was signed %.0f s ahead of this clock%s: set the clocks by NTP",
@@ -85,6 +85,10 @@ class CookieSigner:
         if is_refused:
             raise error
         return signed
+
+
+class OutOfDateSession(SecureCookieSession):
+    """Nobody's, in the place of one whose cookie is refused for its date alone."""
 
 
 class SessionCookie(SessionInterface):
@@ -98,6 +102,8 @@ class SessionCookie(SessionInterface):
         try:
             unverified_text = cookie_sent_once(request, self.get_cookie_name(app))
             return SecureCookieSession(self.signer.loads(unverified_text))
+        except SignatureExpired:
+            return OutOfDateSession()
         except (LookupError, BadSignature):
             return SecureCookieSession()
 
@@ -148,6 +154,15 @@ def give_session_id(session_id: str) -> None:
     """Put a session id into this browser's cookie; what it held before is gone (fixation)."""
     replace_cookie()
     session[_ID] = session_id
+
+
+def forget_dead_session() -> None:
+    """Replace a cookie that signs nobody in, for a page that says that somebody is signed out.
+
+    It may do so again when a clock that is wrong is put right. Call it where nobody is signed in.
+    """
+    if held_session_id() is not None or isinstance(session, OutOfDateSession):
+        replace_cookie()
 
 
 def replace_cookie() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
@@ -73,7 +72,7 @@ class SettingReader:
             file = read_settings_file()
             library = ("HANDOFF_",) if any(each.startswith("HANDOFF_") for each in others) else ()
             file.check_spelling(ours, (f"{prefix}_", *library))
-            environment = {**file.values, **os.environ}
+            environment = file.under_environment()
         self._unstripped = environment
         self._given = {name: trimmed(text) for name, text in self._unstripped.items()}
         self._check_spelling()
@@ -171,8 +170,14 @@ class SettingReader:
         default = "96" if url.get_backend_name() == "sqlite" else "20"
         return self.number(f"{self._prefix}_DATABASE_POOL", 1, 96, default)
 
-    def serving(self, port: int) -> Serving:
-        """Read where the server listens, *port* by default, and how much it does at once."""
+    def serving(self, base_url: str, port: int) -> Serving:
+        """Read where the server listens, and how much it does at once.
+
+        By default at the port of *base_url*, where that is on this machine, else *port*.
+        """
+        address = urlsplit(base_url)
+        if is_loopback(address.hostname or ""):
+            port = address.port or port
         return Serving(
             bind=self.bind(),
             port=self.port(f"{self._prefix}_PORT", port),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 
+from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
 
 from flask_handoff import ConfigurationError
 
 PATH = Path(".env")
+
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_.-]*")  # also of what is others' in the file
 
 _REMEDY = "Write NAME=value; a value with blanks, quotes or # in it stands between ' and '."
 
@@ -30,6 +34,15 @@ class SettingsFile:
     values: Mapping[str, str]
     lines: Mapping[str, int]
 
+    def under_environment(self) -> dict[str, str]:
+        """Return the process's environment, and what stands here where that is silent."""
+        replaced: Mapping[str, str | None] = {}
+        if any("${" in value for value in self.values.values()):
+            # The command ``flask`` has read the file before, and has replaced each ${NAME} in it.
+            replaced = dotenv_values(PATH, encoding="utf-8")
+        given = {name: value for name, value in os.environ.items() if value != replaced.get(name)}
+        return {**self.values, **given}
+
     def check_spelling(self, ours: Collection[str], beginnings: tuple[str, ...]) -> None:
         """Refuse a name that was meant to be one of a server's, and is not.
 
@@ -44,7 +57,7 @@ class SettingsFile:
         """
         for name in self.values.keys() - set(ours):
             spelt = name.upper().replace("-", "_")
-            alike = [each for each in ours if _digits(each) == _digits(spelt)]
+            alike = [each for each in ours if _digits(spelt) in ("", _digits(each))]
             meant = get_close_matches(spelt, alike, n=1, cutoff=0.85)
             if meant or spelt.startswith(beginnings):
                 remedy = f"Perhaps {meant[0]} was meant." if meant else "Remove it, or correct it."
@@ -57,7 +70,7 @@ def read_environment() -> dict[str, str]:
     Raises:
         ConfigurationError: As for ``read_settings_file``.
     """
-    return {**read_settings_file().values, **os.environ}
+    return read_settings_file().under_environment()
 
 
 def read_settings_file() -> SettingsFile:
@@ -71,7 +84,7 @@ def read_settings_file() -> SettingsFile:
     lines: dict[str, int] = {}
     for binding in parse_stream(StringIO(_text())):
         line = _line(binding)
-        if binding.error:
+        if binding.error or (binding.key and not _NAME.fullmatch(binding.key)):
             raise _refusal(line, "this is not understood.", _REMEDY)
         if binding.key is None:  # blank, or a comment
             continue
@@ -116,5 +129,5 @@ def _refusal(line: int, problem: str, remedy: str) -> ConfigurationError:
 
 
 def _digits(name: str) -> str:
-    # SERVER1_PORT is no slip for SERVER2_PORT.
+    # SERVER1_PORT is no slip for SERVER2_PORT, and SERVER_PORT one for both.
     return "".join(filter(str.isdigit, name))

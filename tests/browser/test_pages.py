@@ -51,6 +51,10 @@ def refused_request(tab):
     tab.page.goto(f"{tab.home1}authorize?client_id=nobody")
 
 
+def too_late(tab):
+    tab.page.goto(f"{tab.home1}authorize?continue=x")
+
+
 def create_account(tab):
     tab.page.goto(f"{tab.home1}signup")
 
@@ -93,6 +97,11 @@ def confirm_address_in_another_browser(tab):
     tab.context.clear_cookies()
     tab.page.goto(link_in(wait_for_mail(tab.pair, address)))
     tab.page.get_by_label("Your password").wait_for()
+
+
+def not_mine(tab):
+    confirm_address(tab)
+    tab.page.goto(tab.page.url.replace("/verify-email?", "/verify-email/not-mine?"))
 
 
 def send_again(tab):
@@ -293,11 +302,13 @@ STRANGERS = {
     sign_in_form_too_old: "Sign in",
     no_such_page_at_server1: "There is no such page",
     refused_request: "This request cannot be answered",
+    too_late: "Too late",
     create_account: "Create an account",
     create_account_refused: "Create an account",
     create_account_sent: "Check your inbox",
     confirm_address: "Confirm your address",
     confirm_address_in_another_browser: "Confirm your address",
+    not_mine: "Delete this account?",
     send_again: "Send the mail again",
     sent_again: "Check your inbox",
     confirmed: "Your address is confirmed",

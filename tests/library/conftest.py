@@ -5,6 +5,7 @@ import threading
 from datetime import UTC, timedelta
 
 import pytest
+import sqlalchemy
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -37,6 +38,19 @@ def renewal_threads():
 @pytest.fixture
 def store():
     return RecordingStore()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
+    """An empty database, whose writers wait up to a minute for each other."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'stores.sqlite3'}"
+        engine = sqlalchemy.create_engine(url, connect_args={"timeout": 60})
+    else:
+        url = request.getfixturevalue("postgresql_url")
+        engine = sqlalchemy.create_engine(url, connect_args={"options": "-c lock_timeout=60s"})
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

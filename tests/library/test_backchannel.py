@@ -1,5 +1,6 @@
 """The endpoint for logout tokens, of a receiver in the test's process."""
 
+import re
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -285,6 +286,17 @@ def test_a_clock_that_is_an_hour_ahead_meanwhile_loses_no_logout(
     clock.tick(hours=-1)
     assert is_uniform_refusal(browser.follow(handoff))
     assert heard.errors() == ["session_ended"]
+
+
+def test_who_comes_too_soon_after_it_is_told_to_wait(browser, server1, mint, clock):
+    post(server1, mint(session_id=None, subject="ada"))
+    page = browser.arrive().text
+    assert "wait ten seconds" in page
+    clock.tick(seconds=11)
+    again = re.search(r'href="(/sso/login[^"]*)"', page)[1]
+    to_server1 = browser.get(f"{RECEIVER}{again}")
+    browser.follow(browser.get(to_server1.location))
+    assert is_signed_in(browser)
 
 
 def test_a_new_session_after_the_log_out_is_welcome(browser, server1, mint, clock):

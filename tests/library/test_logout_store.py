@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import MetaData, create_engine, inspect, text
+from sqlalchemy import MetaData, inspect, text
 
 from flask_handoff.claims import HandoffClaims, Logout
 from flask_handoff.errors import ReplayStoreUnavailableError, SessionEndedError
@@ -150,8 +150,8 @@ class TestMemory(LogoutStoreContract):
         return MemoryReplayStore()
 
 
-class SQLLogoutStoreContract(LogoutStoreContract):
-    """What a store in a database must do besides. A subclass brings the fixture ``engine``."""
+class TestSQL(LogoutStoreContract):
+    """What a store in a database must do besides."""
 
     @pytest.fixture
     def store(self, engine):
@@ -192,19 +192,3 @@ class SQLLogoutStoreContract(LogoutStoreContract):
         note(store, session_id="s")
         assert is_over(store)
         assert engine.pool.checkedout() == 0
-
-
-class TestSQLite(SQLLogoutStoreContract):
-    @pytest.fixture
-    def engine(self, tmp_path):
-        engine = create_engine(f"sqlite:///{tmp_path / 'replay.sqlite3'}")
-        yield engine
-        engine.dispose()
-
-
-class TestPostgreSQL(SQLLogoutStoreContract):
-    @pytest.fixture
-    def engine(self, postgresql_url):
-        engine = create_engine(postgresql_url, connect_args={"options": "-c lock_timeout=60s"})
-        yield engine
-        engine.dispose()

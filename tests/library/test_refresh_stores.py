@@ -2,11 +2,12 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from flask_handoff.claims import RefreshFamily
 from flask_handoff.errors import (
@@ -227,7 +228,7 @@ class TestMemoryRefreshStore(RefreshStoreContract):
         start(store, OTHER, OTHER_HANDLE, now=FORGET_AT + 1)
 
 
-class SQLRefreshStoreContract(RefreshStoreContract):
+class TestSQLRefreshStore(RefreshStoreContract):
     """A subclass brings the fixture ``engine``."""
 
     @pytest.fixture
@@ -265,7 +266,7 @@ class SQLRefreshStoreContract(RefreshStoreContract):
 
     def test_what_a_lent_transaction_undoes_is_not_used(self, store, engine):
         with pytest.raises(ZeroDivisionError), engine.begin() as connection:
-            lent = SQLRefreshStore(engine, transaction=lambda: _Joined(connection))
+            lent = SQLRefreshStore(engine, transaction=lambda: nullcontext(connection))
             rotate(lent, FIRST, SECOND)
             raise ZeroDivisionError
         assert rotate(store, FIRST, THIRD, now=NOW + 60) == THIRD
@@ -281,33 +282,3 @@ class SQLRefreshStoreContract(RefreshStoreContract):
             *("expires_at", "forget_at", "ended"),
         }
         assert FIRST not in row.values()
-
-
-class _Joined:
-    """Lends a connection that somebody else commits."""
-
-    def __init__(self, connection):
-        self._connection = connection
-
-    def __enter__(self):
-        return self._connection
-
-    def __exit__(self, *_):
-        return None
-
-
-class TestSQLRefreshStoreInSQLite(SQLRefreshStoreContract):
-    @pytest.fixture
-    def engine(self, tmp_path):
-        address = f"sqlite:///{tmp_path / 'families.sqlite3'}"
-        engine = create_engine(address, connect_args={"timeout": 60})
-        yield engine
-        engine.dispose()
-
-
-class TestSQLRefreshStoreInPostgreSQL(SQLRefreshStoreContract):
-    @pytest.fixture
-    def engine(self, postgresql_url):
-        engine = create_engine(postgresql_url, connect_args={"options": "-c lock_timeout=60s"})
-        yield engine
-        engine.dispose()

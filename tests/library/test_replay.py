@@ -169,8 +169,8 @@ class TestMemoryReplayStore(ReplayStoreContract):
             claim(MemoryReplayStore(capacity=capacity), "one")
 
 
-class SQLReplayStoreContract(ReplayStoreContract):
-    """What a store in a database must do besides. A subclass brings the fixture ``engine``."""
+class TestSQLReplayStore(ReplayStoreContract):
+    """What a store in a database must do besides."""
 
     @pytest.fixture
     def store(self, engine):
@@ -232,18 +232,17 @@ class SQLReplayStoreContract(ReplayStoreContract):
         store.ready()
         assert engine.pool.checkedout() == 0
 
+    @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+    def test_an_expired_row_that_somebody_holds_keeps_nobody_waiting(self, store, engine):
+        claim(store, "an expired one", expires_at=NOW - 1, now=NOW - 100)
+        with engine.begin() as holder:
+            holder.execute(text("SELECT * FROM handoff_replay FOR UPDATE"))
+            claim(store, "one")
+        assert is_remembered(store, "an expired one", now=NOW - 100)
 
-class TestSQLReplayStoreInSQLite(SQLReplayStoreContract):
-    @pytest.fixture
-    def engine(self, tmp_path):
-        address = f"sqlite:///{tmp_path / 'replay.sqlite3'}"
-        engine = create_engine(address, connect_args={"timeout": PATIENCE})
-        yield engine
-        engine.dispose()
 
-    def test_a_claim_costs_the_same_among_a_hundred_times_as_many_tokens(self, tmp_path):
-        few, many = (steps_of_a_claim(tmp_path / f"{rows}.sqlite3", rows) for rows in (200, 20_000))
-        assert many <= few * 1.1
+class TestEngines:
+    """Which engines of SQLAlchemy a store may have."""
 
     @pytest.mark.parametrize(
         "address",
@@ -284,19 +283,9 @@ class TestSQLReplayStoreInSQLite(SQLReplayStoreContract):
             SQLReplayStore(engine)
 
 
-class TestSQLReplayStoreInPostgreSQL(SQLReplayStoreContract):
-    @pytest.fixture
-    def engine(self, postgresql_url):
-        engine = create_engine(postgresql_url, connect_args={"options": "-c lock_timeout=60s"})
-        yield engine
-        engine.dispose()
-
-    def test_an_expired_row_that_somebody_holds_keeps_nobody_waiting(self, store, engine):
-        claim(store, "an expired one", expires_at=NOW - 1, now=NOW - 100)
-        with engine.begin() as holder:
-            holder.execute(text("SELECT * FROM handoff_replay FOR UPDATE"))
-            claim(store, "one")
-        assert is_remembered(store, "an expired one", now=NOW - 100)
+def test_a_claim_costs_the_same_among_a_hundred_times_as_many_tokens(tmp_path):
+    few, many = (steps_of_a_claim(tmp_path / f"{rows}.sqlite3", rows) for rows in (200, 20_000))
+    assert many <= few * 1.1
 
 
 def steps_of_a_claim(path, rows):

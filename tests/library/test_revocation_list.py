@@ -27,17 +27,6 @@ def names(store, **asked):
     return [entry.value for entry in entries(store, **asked)]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request, tmp_path):
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'revocations.sqlite3'}"
-    else:
-        url = request.getfixturevalue("postgresql_url")
-    engine = create_engine(url)
-    yield engine
-    engine.dispose()
-
-
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def store(request, tmp_path):
     if request.param == "memory":

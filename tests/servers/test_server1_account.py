@@ -30,9 +30,17 @@ def ada(browser1):
     "path",
     ["/account", "/account/name", "/account/password", "/account/email", "/account/delete"],
 )
-def test_whoever_is_not_signed_in_is_sent_to_the_sign_in(browser1, path):
+def test_whoever_is_not_signed_in_signs_in_and_comes_back(browser1, path):
     answer = browser1.get(path)
-    assert (answer.status_code, answer.location) == (303, "/login")
+    assert (answer.status_code, answer.location) == (303, f"/login?next={path}")
+    assert browser1.sign_in(page=answer.location).location == path
+    assert browser1.get(answer.location).location == path  # in another tab, a moment later
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/account", "//evil.example", "/outbox"])
+def test_a_sign_in_leads_back_to_pages_of_the_account_alone(browser1, elsewhere):
+    answer = browser1.submit("/login", {"email": EMAIL, "password": PASSWORD, "next": elsewhere})
+    assert (answer.status_code, answer.location) == (303, "/")
 
 
 def test_the_page_shows_what_is_on_file(ada):

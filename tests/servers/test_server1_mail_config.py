@@ -65,7 +65,7 @@ def test_the_way_to_the_mail_server_is_protected_unless_it_is_on_this_machine(se
 
 def test_a_password_is_read_from_the_environment_or_from_a_file(tmp_path):
     file = tmp_path / "password"
-    file.write_text(f"{PASSWORD}\n")
+    file.write_text(f"\ufeff{PASSWORD}\r\n")  # as some editors write
     login = {**SMTP, "SERVER1_SMTP_USERNAME": "accounts"}
     from_environment = mail(**login, SERVER1_SMTP_PASSWORD=PASSWORD)
     assert from_environment == mail(**login, SERVER1_SMTP_PASSWORD_FILE=str(file))

@@ -240,6 +240,16 @@ def test_who_waits_behind_wrong_guesses_is_refused_as_soon_as_they_are_judged(ac
     assert {pending for _count, pending in marks(accounts)} == {0}
 
 
+def test_who_waits_in_vain_is_told_to_come_back_in_seconds(accounts, clock):
+    impatient = PasswordHasher(accounts.config.hashing, longest_wait=timedelta(milliseconds=1))
+    accounts.install(hasher=impatient)
+    with accounts.database.writing() as connection:
+        for _ in range(5):
+            throttles.count_failure(connection, Attempt(EMAIL, "127.0.0.1"), clock())
+    answer = Visitor(accounts).sign_in()
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+
+
 def test_a_right_password_leaves_no_mark_when_what_follows_is_refused(accounts, browser1):
     browser1.sign_in()
     with (

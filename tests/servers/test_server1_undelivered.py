@@ -71,7 +71,7 @@ def test_who_comes_back_after_a_session_has_ended_is_told(browser1, clock):
     assert "session here has ended" not in browser1.get("/login").text
     browser1.sign_in()
     clock.tick(hours=1)
-    assert browser1.get("/account").location == "/login"
+    assert browser1.get("/account").location == "/login?next=/account"
     assert "session here has ended" in browser1.get("/login").text
     browser1.sign_in()
     browser1.sign_out()

@@ -59,3 +59,10 @@ def test_the_ports_are_in_the_addresses_unless_those_are_given():
     config = Config.from_environment({"SERVER1_PORT": "6001", "SERVER2_PORT": "6002"})
     assert config.handoff["HANDOFF_ISSUER"] == "http://localhost:6001"
     assert config.base_url == config.handoff["HANDOFF_BASE_URL"] == "http://127.0.0.1:6002"
+
+
+def test_the_base_url_on_loopback_names_the_port_to_listen_on():
+    base_url = {"HANDOFF_BASE_URL": "http://127.0.0.1:6002"}
+    assert Config.from_environment(base_url).serving.port == 6002
+    elsewhere = {"HANDOFF_BASE_URL": "https://notes.example.com:8443"}
+    assert Config.from_environment(elsewhere).serving.port == 5002

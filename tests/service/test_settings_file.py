@@ -1,7 +1,8 @@
 import pytest
+from dotenv import dotenv_values
 
 from flask_handoff import ConfigurationError
-from flask_service.settings_file import read_settings_file
+from flask_service.settings_file import read_environment, read_settings_file
 from tests.service.conftest import CONFIGS
 
 SECRET = "hunter2"
@@ -27,6 +28,7 @@ def write(tmp_path, monkeypatch):
         (f'\n\nB="{SECRET}', 3, "this is not understood."),
         (f"B='{SECRET}' and more", 1, "this is not understood."),
         (f"={SECRET}", 1, "this is not understood."),
+        (f"$env:B={SECRET}", 1, "this is not understood."),
         (f"A=1\n\n{SECRET}\n", 3, "a name without a value."),
         (f"A=1\nB=2\nA={SECRET}", 3, "line 1 has the same name."),
         (f"A=1\nB={SECRET}ü".encode("latin-1"), 2, "this is not UTF-8 text."),
@@ -43,7 +45,16 @@ def test_a_line_that_is_not_understood_stops_the_start(write, content, line, pro
 
 
 @pytest.mark.parametrize(
-    "name", ["{0}_SIGN_PORT", "{0}_PROT", "{0}-PORT", "{1}_port", "{2}_PORT", "HANDOFF_ISUER"]
+    "name",
+    [
+        "{0}_SIGN_PORT",
+        "{0}_PROT",
+        "{0}-PORT",
+        "{1}_port",
+        "{2}_PORT",
+        "SERVER_PORT",
+        "HANDOFF_ISUER",
+    ],
 )
 def test_a_misspelt_name_in_the_file_stops_the_start(server, write, name):
     ours = server.name.upper()
@@ -71,3 +82,13 @@ def test_a_file_that_cannot_be_read_stops_the_start(tmp_path, monkeypatch):
     (tmp_path / ".env").mkdir()
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_settings_file()
+
+
+def test_a_dollar_stays_where_flask_has_read_the_file_before(write, monkeypatch):
+    write("A='wor${d}x'\nB='${A}y'\nC='${A}'\n")
+    # What load_dotenv() of Flask does for every command; the test ends without it.
+    for name, replaced in dotenv_values(".env").items():
+        monkeypatch.setenv(name, replaced)
+    monkeypatch.setenv("C", "of the environment")
+    found = read_environment()
+    assert [found[name] for name in "ABC"] == ["wor${d}x", "${A}y", "of the environment"]

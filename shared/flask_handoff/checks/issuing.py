@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask
 
@@ -143,6 +143,19 @@ def _check_sign_in_page(issuer: IssuerContext, clients: list[Client]) -> Iterato
         )
     else:
         yield ok(_SIGN_IN, f"Users who are not signed in are led to {shown(page)}.")
+        yield from _check_signature(issuer, answer.location)
+
+
+def _check_signature(issuer: IssuerContext, location: str) -> Iterator[Finding]:
+    """Compare the secret keys: the sign-in page is sent what was signed with the other one."""
+    carried = dict(parse_qsl(urlsplit(location).query)).get("continue")
+    if carried is not None and issuer.carrier.destination(carried, issuer.clock()) is None:
+        yield warning(
+            "secret key",
+            "What answers there has another SECRET_KEY than this application: perhaps each process "
+            "makes its own when it starts. Then no process knows the sessions of another.",
+            "Give all processes, and this command, one SECRET_KEY that is kept.",
+        )
 
 
 def _kids(document: object) -> frozenset[str]:
