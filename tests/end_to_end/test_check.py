@@ -26,7 +26,8 @@ def check(create_app, config):
 @pytest.fixture
 def check_server1(query_pair, tmp_path):
     # With a database of its own: in that of the pair are clients of other tests.
-    environment = {**query_pair.server1.environment, "SERVER1_INSTANCE": str(tmp_path)}
+    database = {"SERVER1_DATABASE_URL": f"sqlite:///{tmp_path / 'server1.sqlite3'}"}
+    environment = {**query_pair.server1.environment, **database}
     return lambda: check(server1.create_app, Server1Config.from_environment(environment))
 
 
