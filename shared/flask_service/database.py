@@ -250,7 +250,8 @@ def sweep(connection: sa.Connection, table: sa.Table, old: sa.ColumnElement[bool
     """Delete a few old rows of a table, but for those that another transaction has locked."""
     key = table.primary_key.columns
     some = sa.select(*key).where(old).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
-    connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(some)))
+    # A plain subquery PostgreSQL may run once for each row, and have a few more each time.
+    connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(sa.select(some.cte()))))
 
 
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:

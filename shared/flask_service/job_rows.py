@@ -173,8 +173,8 @@ class JobRows:
         return released.values(leased_until=None, last_error=reason[:LONGEST_REASON])
 
     def _unlocked(self, rows: sa.Select[tuple[int]]) -> sa.ColumnElement[bool]:
-        # Two processes that waited for each other's rows would both fail.
-        return self.table.c.id.in_(rows.with_for_update(skip_locked=True))
+        # Two processes that waited for each other's rows would both fail. A CTE is run once.
+        return self.table.c.id.in_(sa.select(rows.with_for_update(skip_locked=True).cte()))
 
     def _claimable(self, kind: JobKind, now: datetime) -> _Conditions:
         columns = self.table.c
