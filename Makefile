@@ -13,14 +13,14 @@ LOCK_ARGS ?=
 BIN := .venv/bin
 # PYTEST_ARGS stands behind it, so that -n0 (one process, as a debugger needs it) has the last word.
 ON_ALL_CORES := --numprocesses=auto --dist=worksteal
-TYPED := shared/flask_handoff shared/flask_service server1 server2 lab benchmarks examples vectors tests demo.py draft_migration.py
+TYPED := shared/flask_handoff shared/flask_service server1 server2 lab benchmarks docs examples vectors tests demo.py draft_migration.py
 
 # The tests start many Python processes: each would compile all of the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test versions check lint format bench figures pictures measured migration lock clean \
-	.venv-ready .venv-for-servers
+.PHONY: help demo test versions check lint format bench figures pictures measured docs migration lock clean \
+	.venv-ready .venv-for-servers .docs-ready
 
 help:
 	@echo 'make demo     start both servers and the lab, and print where to go; Ctrl-C ends them'
@@ -32,6 +32,7 @@ help:
 	@echo 'make bench    run the benchmarks           (ROWS=2,7 BASE=commit BENCH_ARGS=--quick)'
 	@echo 'make figures  run all, and write docs/performance.* from it  (BASE=commit)'
 	@echo 'make pictures take the pictures in docs/pictures anew, from a demo of its own'
+	@echo 'make docs     build the documents into build/site, with a reference of the public names'
 	@echo "make migration  draft a new version of a server's database  (SERVER=server1 MESSAGE='...')"
 	@echo 'make lock     renew requirements/*.txt     (LOCK_ARGS=--upgrade)'
 	@echo 'make clean    remove .venv, caches, and instance/ with the keys and databases of the demo'
@@ -86,6 +87,15 @@ pictures: .venv-ready
 measured: .venv-ready
 	@$(BIN)/python -m tests.measured
 
+.docs-ready: .venv-ready
+	@requirements/docs.sh
+
+# A dead link, or a type in a signature that leads nowhere, is a warning, and fails it.
+docs: .docs-ready
+	@PYTHONPATH=build/docs-packages $(BIN)/python -m sphinx --nitpicky --fail-on-warning --fresh-env --quiet \
+		--conf-dir docs --doctree-dir build/doctrees . build/site
+	@echo 'The site is in build/site; begin at build/site/index.html'
+
 migration: .venv-ready
 	@$(BIN)/python draft_migration.py '$(SERVER)' '$(MESSAGE)'
 
@@ -101,6 +111,8 @@ lock: .venv-ready
 		--constraint requirements/dev.txt --output-file requirements/build.txt
 	$(COMPILE) requirements/test-tools.in \
 		--constraint requirements/dev.txt --output-file requirements/test-tools.txt
+	$(COMPILE) requirements/docs.in \
+		--constraint requirements/dev.txt --output-file requirements/docs.txt
 	$(COMPILE) pyproject.toml --extra postgresql \
 		--resolution lowest-direct --output-file requirements/lowest.txt
 	$(COMPILE) benchmarks/authlib_pair/requirements.in \

@@ -36,7 +36,7 @@ from .clients.registry import RegisteredClients
 from .config import Config
 from .db import SCHEMA, SENT_FORMS, metadata
 from .demo import make_first_signing_key
-from .handoff import handoff
+from .handoff import handoff, handoff_state
 
 
 def create_app(
@@ -80,7 +80,7 @@ def create_app(
     handoff_record.init_app(app)
     pages.init_app(app, config)
     commands.init_app(app, config)
-    health.init_app(app, tables=metadata.sorted_tables)
+    health.init_app(app, tables=metadata.sorted_tables, others=handoff_state)
     return app
 
 

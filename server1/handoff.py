@@ -3,8 +3,9 @@
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
-from flask_handoff import Client, HandoffIssuer, SignedInUser
+from flask_handoff import Client, DependencyUnavailableError, HandoffIssuer, SignedInUser
 from flask_service.database import database
+from flask_service.health import OK, UNAVAILABLE
 from flask_service.session_cookie import held_session_id
 
 from . import clock
@@ -109,3 +110,12 @@ handoff = HandoffIssuer(
     logout_endpoint="login.logout",
     valid_after=valid_after,
 )
+
+
+def handoff_state() -> dict[str, str]:
+    """Say, for a supervisor, whether the keys can be had that sign handoffs."""
+    try:
+        handoff.check_ready()
+    except DependencyUnavailableError:
+        return {"keys": UNAVAILABLE}
+    return {"keys": OK}

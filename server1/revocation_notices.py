@@ -6,7 +6,7 @@ A notice waits in the outbox, as a logout does, and is enqueued with the cut tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -16,12 +16,14 @@ from sqlalchemy import Connection
 from flask_handoff import Client, DependencyUnavailableError, HandoffIssuer
 from flask_handoff.claims import Revocation
 from flask_handoff.errors import ClientUnknownError, RevocationNotDeliveredError
+from flask_service.database import database
 from flask_service.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
 from flask_service.outbox import outbox
 
 from . import clock
 
 JOB_KIND = "revocation"
+ACCEPTED_AHEAD = timedelta(seconds=10)  # as ``HandoffIssuer.send_revocation`` says
 
 _EXTENSION = "server1.revocation_notices"
 
@@ -33,6 +35,7 @@ class Notice:
     claim: str  # what is named: jti, family_id, sid, sub, client_id; empty for everything
     name: str
     second: str  # since when what was issued counts; of one token, when it expires
+    told: str = ""  # "1": its date is of a clock that was ahead, and what is older was told
 
     @property
     def dated(self) -> datetime:
@@ -120,10 +123,20 @@ def _notify(issuer: HandoffIssuer, find_client: Callable[[str], Client], job: Jo
     is_over = notice.claim == "jti" and notice.dated <= clock.now()
     if client.revocation_uri is None or is_over:
         return Outcome.SKIPPED
+    told, now = notice.revocation(), clock.now()
+    is_ahead = told.valid_after is not None and told.valid_after > now + ACCEPTED_AHEAD
+    if is_ahead and notice.told:
+        raise JobError("its date has yet to come: that of a clock that was ahead")
+    if is_ahead:
+        told = replace(told, valid_after=now.replace(microsecond=0) + timedelta(seconds=1))
     try:
-        issuer.send_revocation(client, notice.revocation())
+        issuer.send_revocation(client, told)
     except RevocationNotDeliveredError as error:
         raise JobError(str(error)) from None
+    if is_ahead:  # what that clock has dated lives when its time comes: it is told again then
+        with database().writing() as connection:
+            again = replace(notice, told="1")
+            outbox().enqueue(connection, JOB_KIND, job.topic, again, notice.dated)
     return Outcome.SENT
 
 

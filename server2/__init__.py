@@ -26,7 +26,7 @@ from flask_service.repeated_forms import Repeats
 
 from . import accounts, api, cli, error_pages, lab_notices, notes, pages, sessions
 from .config import Config
-from .db import SCHEMA, SENT_FORMS
+from .db import REVOCATIONS, SCHEMA, SENT_FORMS
 from .handoff import handoff, handoff_state
 
 
@@ -81,7 +81,7 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     pages.init_app(app, config)
     lab_notices.init_app(app, config.lab)
     app.register_blueprint(notes.blueprint)
-    tables = [accounts.accounts, notes.notes, sessions.sessions, SENT_FORMS]
+    tables = [accounts.accounts, notes.notes, sessions.sessions, SENT_FORMS, REVOCATIONS]
     health.init_app(app, tables=tables, others=handoff_state)
     cli.init_app(app, demo=config.demo)
     database_commands.init_app(app, upgrade=config.demo)

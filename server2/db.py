@@ -16,7 +16,7 @@ from flask_service.schema import Schema
 metadata = MetaData()
 replay_table(metadata)
 logout_table(metadata)
-revocation_table(metadata)
+REVOCATIONS = revocation_table(metadata)
 SENT_FORMS = sent_forms_table(metadata)
 SCHEMA = Schema(metadata, Path(__file__).with_name("migrations"), "server2")
 

@@ -23,7 +23,7 @@ from werkzeug.wrappers import Response
 from flask_handoff.addresses import source_of
 from flask_service.database import database
 from flask_service.security_headers import content_security_policy
-from flask_service.session_cookie import replace_cookie
+from flask_service.session_cookie import forget_dead_session, replace_cookie
 
 from .config import Config
 from .db import current_time
@@ -101,8 +101,10 @@ def ask_logout() -> Response:
     """
     here = current_session()
     # What only looks at a page, such as a HEAD request, ends nothing.
-    if here is None and request.method == "GET" and end_unconfirmed_session():
-        _note_signed_out()
+    if here is None and request.method == "GET":
+        if end_unconfirmed_session():
+            _note_signed_out()
+        forget_dead_session()
     state = session.get(_SIGNED_OUT)
     came_back = state is not None and request.args.get("state") == state
     page = make_response(

@@ -1,7 +1,9 @@
 """The project's own documents as tests read them: code blocks, tables, headings and links."""
 
+import ast
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
@@ -14,6 +16,7 @@ _FILE_NAME = re.compile(r"`([a-z0-9_./]+\.[a-z]+)`[^`]*\Z")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _CODE = re.compile(r"`([^`]+)`")
+_TEST = re.compile(r"(?P<file>[a-z0-9_/]+\.py)::(?P<name>test_[a-z0-9_]+)")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,24 @@ def rows(text):
 def codes(text):
     """Return what stands between backticks, in its order."""
     return _CODE.findall(text)
+
+
+def named_tests(text):
+    """Return the tests that a text names as `file::test`, the file below tests/."""
+    return [found.groups() for code in codes(text) if (found := _TEST.fullmatch(code))]
+
+
+def missing_tests(text):
+    """Return those of the tests that a text names which no file defines."""
+    return [test for test in named_tests(text) if test[1] not in _defined_in(test[0])]
+
+
+@cache
+def _defined_in(file):
+    path = CHECKOUT / "tests" / file
+    tree = ast.parse(path.read_text() if path.is_file() else "")
+    # Those of classes are among them.
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def links(document):

@@ -14,6 +14,7 @@ https://accounts.example.com.
 import os
 from datetime import UTC, datetime
 from secrets import token_hex
+from threading import Thread
 
 from flask import Flask, redirect, render_template_string, request, session, url_for
 from flask_login import (
@@ -31,6 +32,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response
 
 from flask_handoff import Client, HandoffIssuer, SignedInUser
+from flask_handoff.errors import LogoutNotDeliveredError
 
 ISSUER = os.environ.get("ISSUER", "http://localhost:5001")
 NOTES = os.environ.get("NOTES", "http://127.0.0.1:5002")
@@ -61,6 +63,7 @@ app.config.update(
             "name": "Notes",
             "redirect_uris": [f"{NOTES}/sso/callback"],
             "initiate_login_uri": f"{NOTES}/sso/login",
+            "backchannel_logout_uri": f"{NOTES}/sso/backchannel-logout",
         }
     ],
 )
@@ -155,9 +158,27 @@ def home() -> str:
     )
 
 
+def notify_services(session_id: str, ended_at: datetime) -> None:
+    """Tell each service that a session has ended here; its own from there end as well.
+
+    A service that cannot be reached now is not told again: keep what failed in a table and try it
+    later, where that matters.
+    """
+    with app.app_context():
+        for client in handoff.clients():
+            try:
+                handoff.send_logout(client, session_id=session_id, ended_at=ended_at)
+            except LogoutNotDeliveredError as error:
+                app.logger.warning("%s was not told of a logout: %s", client.name, error)
+
+
 @app.post("/logout")
 def logout() -> Response:
-    """Sign out here."""
+    """Sign out here, and at each service."""
+    if "session_id" in session:
+        # It takes seconds where a service hangs, and nobody waits for that.
+        ended = (session["session_id"], datetime.now(UTC))
+        Thread(target=notify_services, args=ended, name="logout").start()
     logout_user()
     session.clear()
     return redirect(url_for("login"), 303)

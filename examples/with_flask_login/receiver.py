@@ -1,5 +1,7 @@
 """A service with Flask-Login where people arrive signed in: its ``login_view`` is the handoff.
 
+Who signs out at SERVER1 is signed out here as well.
+
     pip install 'flask-handoff[sql]' flask-login flask-talisman flask-wtf
     export FLASK_SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(32))')"
     flask --app receiver run --debug --port 5002
@@ -8,6 +10,7 @@
 """
 
 import os
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
 from flask import Flask, redirect, render_template_string, session, url_for
@@ -21,11 +24,22 @@ from flask_login import (
 )
 from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
-from sqlalchemy import create_engine
+from sqlalchemy import (
+    Column,
+    DateTime,
+    MetaData,
+    Row,
+    String,
+    Table,
+    create_engine,
+    delete,
+    insert,
+    select,
+)
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
-from flask_handoff import Arrival, HandoffReceiver, LiveSession
+from flask_handoff import Arrival, HandoffReceiver, LiveSession, Logout
 from flask_handoff.stores.sql import SQLReplayStore
 
 app = Flask(__name__)
@@ -46,48 +60,99 @@ login_manager.login_view = "handoff_receiver.login"  # whose "next" it understan
 login_manager.login_message = None  # nobody reads "Please log in" who comes back signed in
 
 
-class User(UserMixin):
-    """Whoever arrived. This one lives in the session; yours is a row of a table.
+SESSION_LIFE = timedelta(hours=12)
 
-    Its account is the pair of issuer and subject, never the e-mail address.
+engine = create_engine("sqlite:///receiver.sqlite3")
+metadata = MetaData()
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # Who it is: the pair of issuer and subject, never the e-mail address.
+    Column("issuer", String(255), nullable=False),
+    Column("subject", String(255), nullable=False, index=True),
+    Column("name", String(255)),
+    # What a logout names it by.
+    Column("session_id", String(255), index=True),
+    Column("issued_at", DateTime(timezone=True), nullable=False),
+    # How a second landing of the same token is told.
+    Column("token_sha256", String(64), nullable=False),
+    Column("target", String(2048), nullable=False),
+)
+
+
+class User(UserMixin):
+    """Whoever is signed in, in one session.
+
+    Flask-Login keeps the session's id as that of its user: whose row is gone is signed out, in
+    every process at once, though the browser still has its cookie.
     """
 
-    def __init__(self, issuer: str, subject: str, name: str | None) -> None:
-        self.id = f"{issuer} {subject}"
-        self.name = name
+    def __init__(self, row: Row[tuple[str, ...]]) -> None:
+        self.id = row.id
+        self.row = row
+        self.name = row.name
 
 
 @login_manager.user_loader
-def load_user(user_id: str) -> User | None:
-    """Return the account of a session."""
-    if "account" not in session:
-        return None
-    issuer, subject = session["account"]
-    return User(issuer, subject, session["name"])
+def load_user(session_id: str) -> User | None:
+    """Return the user of a session that lives."""
+    found = select(sessions).where(
+        sessions.c.id == session_id, sessions.c.issued_at > datetime.now(UTC) - SESSION_LIFE
+    )
+    with engine.connect() as connection:
+        row = connection.execute(found).first()
+    return None if row is None else User(row)
 
 
 def sign_in(arrival: Arrival) -> str:
     """Sign in the person whose token has passed every check."""
-    claims = arrival.claims
+    claims, own_id = arrival.claims, token_hex(16)
+    row = {
+        "id": own_id,
+        "issuer": claims.issuer,
+        "subject": claims.subject,
+        "name": claims.name,
+        "session_id": claims.session_id,
+        "issued_at": claims.issued_at,
+        "token_sha256": arrival.token_sha256,
+        "target": arrival.target,
+    }
+    with engine.begin() as connection:
+        too_old = sessions.c.issued_at < datetime.now(UTC) - SESSION_LIFE
+        connection.execute(delete(sessions).where(too_old))
+        connection.execute(insert(sessions).values(row))
     session.clear()
-    session["account"], session["name"] = (claims.issuer, claims.subject), claims.name
-    session["landing"] = (token_hex(8), arrival.token_sha256, arrival.target)
-    login_user(User(claims.issuer, claims.subject, claims.name))
-    return str(session["landing"][0])
+    login_user(load_user(own_id))
+    return own_id
 
 
 def live_session() -> LiveSession | None:
     """Say which session this browser holds: a second landing of its token does no harm then."""
     if not current_user.is_authenticated:
         return None
-    return LiveSession(*session["landing"], *session["account"])
+    row = current_user.row
+    return LiveSession(row.id, row.token_sha256, row.target, row.issuer, row.subject)
+
+
+def end_sessions(logout: Logout) -> None:
+    """End the sessions that came from one of the issuer's, or all of an account until then."""
+    if logout.session_id is not None:
+        ended = delete(sessions).where(sessions.c.session_id == logout.session_id)
+    else:
+        ended = delete(sessions).where(sessions.c.issued_at <= logout.ended_at)
+    if logout.subject is not None:
+        ended = ended.where(sessions.c.subject == logout.subject)
+    with engine.begin() as connection:
+        connection.execute(ended)
 
 
 # Every process of this service has to use the same one, so it is no dictionary.
-replay_store = SQLReplayStore(create_engine("sqlite:///replay.sqlite3"))
+replay_store = SQLReplayStore(engine)
 replay_store.create_tables()
+metadata.create_all(engine)  # yours are made by a migration
 
-handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session)
+handoff = HandoffReceiver(sign_in=sign_in, live_session=live_session, end_sessions=end_sessions)
 handoff.init_app(app, replay_store=replay_store)
 
 NOTES_PAGE = """<!doctype html>
@@ -116,6 +181,9 @@ def notes(topic: str) -> str:
 @app.post("/logout")
 def logout() -> Response:
     """Sign out here, and not at SERVER1."""
+    if current_user.is_authenticated:
+        with engine.begin() as connection:
+            connection.execute(delete(sessions).where(sessions.c.id == current_user.id))
     logout_user()
     session.clear()
     return redirect(url_for("home"), 303)

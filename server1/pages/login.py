@@ -10,7 +10,7 @@ from flask_handoff import LogoutRequest
 from flask_handoff.addresses import with_parameters
 from flask_service.database import database
 from flask_service.human_text import trimmed
-from flask_service.session_cookie import held_session_id
+from flask_service.session_cookie import forget_dead_session, held_session_id
 from server1.config import config
 from server1.demo import DEMO_EMAIL
 from server1.handoff import handoff
@@ -88,6 +88,8 @@ def logout() -> Response:
     """
     session, asked = current_session(), handoff.pending_logout()
     if session is None:
+        if request.method == "GET":  # what only looks at a page, such as HEAD, changes nothing
+            forget_dead_session()
         return _signed_out(asked)
     page = render_template(
         "accounts/logout.html",

@@ -105,9 +105,9 @@ def read_body(response: requests.Response, longest: int) -> bytes:
     Raises:
         RequestFailedError: It is longer than so many bytes, or compressed.
 
-    Source: RFC 9110, section 8.4 (Content-Encoding).
+    Source: RFC 9110, sections 8.4 (Content-Encoding) and 12.5.3 (identity is none).
     """
-    if "Content-Encoding" in response.headers:
+    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         # A hundred packed kilobytes can be a hundred megabytes.
         raise RequestFailedError("expected an answer without Content-Encoding")
     body = b""

@@ -7,8 +7,9 @@ from typing import TypeGuard
 
 LONGEST_TEXT = 255  # characters
 
-# Without controls, line ends, and the marks that turn the direction of the text behind them.
-_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{1,255}")
+# Without controls, line ends, the marks that turn the direction of the text behind them, and halves
+# of surrogate pairs, which cannot be encoded.
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,255}")
 
 
 def is_text(value: object, longest: int = LONGEST_TEXT) -> TypeGuard[str]:

@@ -34,6 +34,7 @@ class TokenProfile:
     maximum_length: int = 4096  # characters; a handoff by a key of 2048 bits is about 950
     maximum_age: timedelta = UNBOUNDED  # since ``iat``, however long it lives
     backdating: timedelta = timedelta(0)  # how far back its issuer dates ``iat``, on purpose
+    ignores_openid_scopes: bool = False  # a ``scope`` of these alone says nothing of the service
 
     @property
     def accepted_for(self) -> timedelta:
@@ -54,6 +55,7 @@ HANDOFF = TokenProfile(
     required_claims=(*_ID_TOKEN_CLAIMS, "jti", "sid", "auth_time", "scope"),
     strict_jwt_id=True,
 )
+"""What SERVER1 mints for its own receivers: an ID Token that lives 60 seconds."""
 
 OIDC = replace(
     HANDOFF,
@@ -68,6 +70,7 @@ OIDC = replace(
     maximum_length=12 * 1024,
     maximum_age=timedelta(minutes=10),  # no sign-in that was begun here takes longer
 )
+"""What other software is sent, and what is accepted of a foreign OpenID Provider."""
 
 ID_TOKEN_HINT = replace(
     HANDOFF,
@@ -85,6 +88,7 @@ ACCESS = replace(
     maximum_lifetime=timedelta(minutes=10),
     required_claims=("iss", "aud", "sub", "client_id", "exp", "iat", "jti"),
 )
+"""What lets a program act at a service (RFC 9068)."""
 
 LOGOUT = replace(
     HANDOFF,
@@ -95,17 +99,19 @@ LOGOUT = replace(
     leeway=timedelta(seconds=10),
     required_claims=("iss", "aud", "exp", "iat", "jti", "events"),
 )
+"""What tells a receiver which sessions have ended."""
 
 OIDC_LOGOUT = replace(
     LOGOUT,
     name="OpenID Connect logout token",
     accepted_types=frozenset({"logout+jwt", "jwt", None}),
-    maximum_lifetime=timedelta(hours=1),
+    maximum_lifetime=timedelta(days=1),  # idpyoidc mints such
     strict_jwt_id=False,
     requires_kid=False,
     foreign=True,
     maximum_length=OIDC.maximum_length,
 )
+"""The same, as a foreign OpenID Provider sends it."""
 
 REVOCATION = replace(
     LOGOUT,
@@ -113,6 +119,7 @@ REVOCATION = replace(
     typ="secevent+jwt",
     accepted_types=frozenset({"secevent+jwt"}),
 )
+"""What tells a service which access tokens are dead (a Security Event Token, RFC 8417)."""
 
 CLIENT_ASSERTION = replace(
     HANDOFF,

@@ -30,6 +30,8 @@ _SECRET_PART = re.compile(r"[@?#]")
 _WORD = re.compile(r"[A-Za-z0-9+=]{16,}")
 _HEX = re.compile(r"[0-9A-Fa-f]{24,}")
 _ADDRESS = re.compile(r"[0-9.:]+")
+# Without controls, line ends, lone surrogates, and what turns the direction of the text behind it.
+_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*")
 # The file of a private key is named by its thumbprint, which is public and looks random.
 _KEY_FILE = re.compile(r"/[A-Za-z0-9_-]{43}\.pem\Z")
 
@@ -51,6 +53,11 @@ def shown(value: object) -> str:
     if kind is None or (is_path and os.path.lexists(text)):
         return text if is_path else repr(text)
     return f"{kind} of {len(text)} characters"
+
+
+def is_one_line(text: str) -> bool:
+    """Tell whether a text is fit to be shown on one line, in any script, joiners included."""
+    return _ONE_LINE.fullmatch(text) is not None
 
 
 def as_log_field(unverified_name: str) -> str:
@@ -110,7 +117,7 @@ def _certain_kind(text: str) -> str | None:
         return "a JSON text"
     if _URL.match(text):
         return "a URL"
-    return None if text.isprintable() else "a text that is no single line,"
+    return None if is_one_line(text) else "a text that is no single line,"
 
 
 def _may_be_secret(text: str, shortest: int) -> bool:

@@ -171,7 +171,11 @@ class SettingReader:
 
     def path(self, name: str) -> Path | None:
         """Read a path; None where nothing is given."""
-        return Path(self.text(name)) if self._values[name] else None
+        value = self._values[name]
+        if not value:
+            return None
+        # check_settings knows its form: a directory may have a name in any script.
+        return Path(value if isinstance(value, str | os.PathLike) else self.text(name))
 
     def ca_file(self, name: str) -> Path | None:
         """Read the path of the authorities to trust over TLS; None for the public ones."""

@@ -34,10 +34,7 @@ def client_address() -> str:
 
 @lru_cache(1024)
 def _shortest(unverified_address: str) -> str:
-    try:
-        return str(ipaddress.ip_address(unverified_address.partition("%")[0]))
-    except ValueError:
-        return "unknown"
+    return _bare(unverified_address) or "unknown"
 
 
 def trust_proxies(app: Flask, count: int) -> None:
@@ -49,17 +46,27 @@ def trust_proxies(app: Flask, count: int) -> None:
     """
     if count:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            _plain_address(app.wsgi_app), x_for=count, x_proto=0, x_host=0
+            _plain_address(app.wsgi_app, count), x_for=count, x_proto=0, x_host=0
         )
 
 
-def _plain_address(wsgi_app: WSGIApplication) -> WSGIApplication:
+def _plain_address(wsgi_app: WSGIApplication, count: int) -> WSGIApplication:
     """Replace what a proxy wrote by the address in it, or else by the proxy's own."""
+
+    @cache
+    def warn_once() -> None:
+        _log.warning(
+            "X-Forwarded-For holds something else than an address, or fewer than there are trusted"
+            " proxies; the proxy's own is taken. Set the proxy to write the client's address, and"
+            " the number of trusted proxies to theirs."
+        )
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         address = _address_in(environ.get("REMOTE_ADDR") or "")
+        forwarded: str | None = environ.get("HTTP_X_FORWARDED_FOR")
+        if address is None or (forwarded is not None and forwarded.count(",") + 1 < count):
+            warn_once()
         if address is None:
-            _warn_once()
             address = environ["werkzeug.proxy_fix.orig"]["REMOTE_ADDR"]
         environ["REMOTE_ADDR"] = address
         return wsgi_app(environ, start_response)
@@ -71,16 +78,14 @@ def _plain_address(wsgi_app: WSGIApplication) -> WSGIApplication:
 def _address_in(unverified_address: str) -> str | None:
     """Read an address with or without a port; None for what is none (RFC 7239, section 6)."""
     found = _WITH_PORT.fullmatch(unverified_address.strip().strip('"'))
-    text = (found["boxed"] or found["v4"] or found["bare"]) if found else ""
+    return _bare(found["boxed"] or found["v4"] or found["bare"]) if found else None
+
+
+def _bare(unverified_address: str) -> str | None:
     try:
-        return str(ipaddress.ip_address(text.partition("%")[0]))
+        address = ipaddress.ip_address(unverified_address.partition("%")[0])
     except ValueError:
         return None
-
-
-@cache
-def _warn_once() -> None:
-    _log.warning(
-        "X-Forwarded-For holds something else than an address; the proxy's own is taken. Set the"
-        " proxy to write the client's address, and the number of trusted proxies to theirs."
-    )
+    # A socket for both versions writes IPv4 as ::ffff:192.0.2.7.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

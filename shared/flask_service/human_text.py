@@ -15,9 +15,14 @@ _BIDI_CONTROLS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 _SEEN = "LNPS"  # categories begin with these: letters, digits, punctuation, signs such as emoji
+# Letters and a sign that are all blank: the fillers of Hangul, the empty pattern of Braille.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
-# Python's blanks, and two that a copy brings along: the zero width space and a byte order mark.
-_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\ufeff"
+# Python's blanks, and what a copy brings unseen: zero width space, word joiner, byte order mark,
+# and marks of direction, as Windows puts around what is copied there.
+_BLANKS = "".join(
+    [*filter(str.isspace, map(chr, range(0x3001))), "\u200b\u2060\ufeff", *_BIDI_CONTROLS]
+)
 
 
 def trimmed(text: str) -> str:
@@ -37,7 +42,9 @@ def is_one_line(text: str) -> bool:
 
 def is_seen(text: str) -> bool:
     """Tell whether anything of the text is visible."""
-    return any(unicodedata.category(each)[0] in _SEEN for each in text)
+    return any(
+        unicodedata.category(each)[0] in _SEEN and each not in _BLANK_LETTERS for each in text
+    )
 
 
 def has_any(text: str, categories: Collection[str]) -> bool:

@@ -87,6 +87,10 @@ class CookieSigner:
         return signed
 
 
+class OutOfDateSession(SecureCookieSession):
+    """Nobody's, in the place of one whose cookie is refused for its date alone."""
+
+
 class SessionCookie(SessionInterface):
     """Reads and writes the session cookie of one application."""
 
@@ -98,6 +102,8 @@ class SessionCookie(SessionInterface):
         try:
             unverified_text = cookie_sent_once(request, self.get_cookie_name(app))
             return SecureCookieSession(self.signer.loads(unverified_text))
+        except SignatureExpired:
+            return OutOfDateSession()
         except (LookupError, BadSignature):
             return SecureCookieSession()
 
@@ -148,6 +154,15 @@ def give_session_id(session_id: str) -> None:
     """Put a session id into this browser's cookie; what it held before is gone (fixation)."""
     replace_cookie()
     session[_ID] = session_id
+
+
+def forget_dead_session() -> None:
+    """Replace a cookie that signs nobody in, for a page that says that somebody is signed out.
+
+    It may do so again when a clock that is wrong is put right. Call it where nobody is signed in.
+    """
+    if held_session_id() is not None or isinstance(session, OutOfDateSession):
+        replace_cookie()
 
 
 def replace_cookie() -> None:

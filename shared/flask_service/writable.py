@@ -20,7 +20,8 @@ def check_writable(
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: The database is out of reach, full, locked for more than
-            two seconds or for reading only; or one of the tables is missing.
+            two seconds or for reading only; or a table or a column is missing, or may not be
+            written to.
     """
     if engine.dialect.name == "sqlite":
         _check_sqlite(engine, tables)
@@ -52,7 +53,12 @@ def _check_postgresql(transactions: Transactions, tables: Iterable[sa.Table]) ->
         set_answer_timeout(connection, LIMIT + timedelta(seconds=1))
         for timeout in ("statement_timeout", "lock_timeout"):
             connection.exec_driver_sql(f"SET LOCAL {timeout} = {_MILLISECONDS}")
+        tables = [*tables]
         _read(connection, tables)
+        # As each write does: it waits for a dump or a migration, and asks for the right to write.
+        names = ", ".join(map(connection.dialect.identifier_preparer.format_table, tables))
+        if names:
+            connection.exec_driver_sql(f"LOCK TABLE {names} IN ROW EXCLUSIVE MODE")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
         connection.rollback()
     except BaseException:
@@ -63,4 +69,4 @@ def _check_postgresql(transactions: Transactions, tables: Iterable[sa.Table]) ->
 
 def _read(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
     for table in tables:
-        connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1))
+        connection.execute(sa.select(table).limit(1))

@@ -167,6 +167,10 @@ def test_a_foreign_issuer_names_its_tokens_as_it_likes(oidc_trial):
     assert oidc_trial.refusal(claims(jti="bWJq")) is None
 
 
+def test_a_foreign_logout_token_lives_for_a_day_at_most(oidc_trial):
+    refused(oidc_trial, dates(exp=86_401), CLAIM, "exp")
+
+
 @pytest.mark.parametrize(
     ("offsets", "expected", "claim"),
     [

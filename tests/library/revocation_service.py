@@ -35,6 +35,7 @@ class Service:
             replay_store=replay_store or MemoryReplayStore(),
             clock=clock,
         )
+        self.app.extensions["api"] = api
         if notices := self.app.extensions.get(EXTENSION):
             notices.strategy._copy._monotonic = lambda: self._passed
 

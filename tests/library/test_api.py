@@ -6,6 +6,7 @@ from typing import ClassVar
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView
+from sqlalchemy import create_engine
 
 from flask_handoff import (
     HANDOFF,
@@ -22,8 +23,11 @@ from flask_handoff import (
 from flask_handoff.errors import (
     CodeStoreUnavailableError,
     JWKSUnavailableError,
+    RevocationListUnavailableError,
     TokenRevokedError,
 )
+from flask_handoff.stores.sql import SQLRevocationList
+from tests.library.revocation_service import Service
 from tests.minimal_pair import (
     CALLBACK,
     ISSUER,
@@ -294,6 +298,19 @@ def test_without_any_key_nobody_is_let_in(build, mint):
 def test_a_service_with_keys_is_ready(service):
     with service.app_context():
         service.extensions["api"].check_ready()
+
+
+def test_a_service_that_cannot_note_a_revocation_is_not_ready(key_ring, clock, tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'api.sqlite3'}")
+    entries = SQLRevocationList(engine)
+    service = Service(key_ring, clock, entries, HANDOFF_REVOCATION="blocklist").app
+    check = service.extensions["api"].check_ready
+    with service.app_context():
+        with pytest.raises(RevocationListUnavailableError):
+            check()
+        entries.create_tables()
+        check()
+    engine.dispose()
 
 
 def test_who_counts_refusals_hears_of_each(service, client):

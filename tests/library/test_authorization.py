@@ -115,6 +115,16 @@ def test_a_redirect_uri_is_told_beside_those_that_are_registered(read):
     assert len(told) < 600
 
 
+@pytest.mark.parametrize(
+    ("unverified", "told"),
+    [(None, ": fragment, as none is named;"), ("a\r\nb", ": a%0D%0Ab;")],
+)
+def test_a_mode_is_told_beside_those_that_are_registered(read, unverified, told):
+    with pytest.raises(ResponseModeError) as refused:
+        read(response_mode=unverified)
+    assert f"{told} registered: form_post, query" in str(refused.value)
+
+
 def test_no_client_is_a_fault_of_the_return_address(read):
     with pytest.raises(ClientUnknownError):
         read(client_id=None)

@@ -27,6 +27,7 @@ from tests.flask_command import TWO_STREAMS, run_flask
 from tests.minimal_pair import CLIENT, CODE_CLIENT, issuer_app, receiver_app
 from tests.ports import free_port
 
+FORM = '<form action="{}"><input name="error" value="login_required"></form>'
 SECRETS = ("a-secret-key-of-a-test-that-is-long-enough", "pass-word-of-the-database")
 
 
@@ -230,6 +231,26 @@ def test_a_registration_that_does_not_fit_is_told(pair, changed, expected):
     with served(issuer, port):
         app = pair.receiving(HANDOFF_ISSUER=address, HANDOFF_RESPONSE_MODE="query")
         assert expected in findings(app)["registration"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "level", "expected"),
+    [
+        (lambda uri: (FORM.format(uri), 400), "ok", "answers it at http"),
+        (lambda uri: ("", 302, {"Location": f"{uri}#error=a"}), "warning", "no server sees"),
+        (lambda uri: (FORM.format("/elsewhere"), 400), "wrong", "does not know the client"),
+    ],
+    ids=["a form with status 400", "a fragment", "a form for another"],
+)
+def test_how_other_issuers_answer_is_understood(pair, answer, level, expected):
+    issuer = Flask("another")
+    issuer.add_url_rule("/authorize", view_func=lambda: answer(pair.client["redirect_uris"][0]))
+    with served(issuer, port := free_port()):
+        app = pair.receiving(
+            HANDOFF_AUTHORIZATION_ENDPOINT=f"http://localhost:{port}/authorize",
+            HANDOFF_POLICY="oidc",
+        )
+        assert expected in findings(app, level)["registration"]
 
 
 class Through:

@@ -140,6 +140,11 @@ def test_http_to_another_machine_has_to_be_asked_for():
     assert allowed.backchannel_logout_uri == uri
 
 
+@pytest.mark.parametrize("name", ["\u0646\u0631\u0645\u200c\u0627\u0641", "Team\xa0Wiki"])
+def test_a_client_may_have_a_name_in_any_script(name):
+    assert client(name=name).name == name
+
+
 def test_two_clients_of_one_name_are_refused():
     with pytest.raises(ConfigurationError, match="two clients are called 'notes'"):
         registry(ENTRY, ENTRY)
@@ -167,6 +172,9 @@ WRONG_FIELDS = {
     "redirect_uri of a script": {"redirect_uris": ["javascript:alert(1)"]},
     "redirect_uri without a host": {"redirect_uris": ["/sso/callback"]},
     "initiate_login_uri relative": {"initiate_login_uri": "/sso/login"},
+    "initiate_login_uri of another machine by http": {
+        "initiate_login_uri": "http://notes.example.com/sso/login"
+    },
     "no response_mode": {"response_modes": []},
     "response_mode fragment": {"response_modes": ["fragment"]},
     "response_mode unknown beside a known": {"response_modes": ["form_post", "x"]},

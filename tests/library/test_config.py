@@ -244,6 +244,11 @@ def test_a_bad_setting_is_refused_by_its_name_with_a_remedy(name, value):
     assert refused.value.remedy.endswith(".")
 
 
+def test_a_directory_may_have_a_name_in_any_script():
+    path = "/home/\u0639\u0644\u06cc\u200c\u0631\u0636\u0627/keys"
+    assert issuer(HANDOFF_KEYS_DIRECTORY=path).keys_directory == Path(path)
+
+
 def test_settings_are_read_as_what_they_mean():
     config = receiver(
         HANDOFF_MAX_AGE="3600",

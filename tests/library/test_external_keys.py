@@ -116,6 +116,8 @@ def test_nobody_is_handed_on_without_a_signature(failure, signer, store, clock, 
     browser = browser_between(signer, store, clock)
     heard = Heard(browser.apps[ISSUER])
     signer.behaviour = failure
+    with browser.apps[ISSUER].app_context(), pytest.raises(SigningUnavailableError):
+        browser.apps[ISSUER].extensions["handoff"].check_ready()
     address = browser.begin("/notes")
     page = browser.get(address)
     assert page.status_code == 503

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -110,11 +111,68 @@ def test_a_token_may_live_as_long_as_its_issuer_likes(trial, life):
     assert trial.refusal(dates(exp=life)) is None
 
 
+@pytest.mark.parametrize("value", [None, 0])
+def test_a_date_not_before_may_be_none(trial, key_ring, clock, value):
+    assert trial.refusal(claims(nbf=value)) is None
+    logout = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
+    assert logout.refusal(claims(nbf=value)) is None
+
+
+@pytest.mark.parametrize("value", ["0", False, -1, "now", 10**13])
+def test_a_date_not_before_that_is_none_of_its_form_refuses(trial, value):
+    assert trial.refusal(claims(nbf=value)).claim == "nbf"
+
+
+def test_a_sign_in_of_the_future_counts_as_none(trial, caplog):
+    assert trial.present(dates(auth_time=6)).auth_time is None
+    assert "claims left out, not of their form: claims=auth_time jti=" in caplog.text
+
+
+def test_a_sign_in_of_the_future_is_none_where_one_was_asked_for(trial):
+    error = trial.refusal(dates(auth_time=6), authenticated_after=trial.clock())
+    assert (error.check, error.claim) == ("authentication", "auth_time")
+
+
+# What nobody asked for.
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"nickname":"Ada \\ud83d"',
+        f'"employee":{10**40}',
+        '"score":1e999',
+        '"verified_claims":' + "[" * 20 + "]" * 20,
+    ],
+    ids=lambda member: member[:16],
+)
+def test_what_is_not_read_refuses_nobody(trial, member):
+    change = raw_payload(with_member(member))
+    assert trial.refusal(change) is None
+    draft = trial.draft()
+    change(draft)
+    assert explain(trial.verifier, draft.signed()).verdict == "accepted"
+
+
+@pytest.mark.parametrize(
+    "member",
+    ['"x":{"a":1,"a":2}', '"name":"Eve"', '"x":NaN', '"x":' + "[" * 32 + "]" * 32],
+    ids=ascii,
+)
+def test_what_two_readers_would_read_apart_is_refused(trial, member):
+    assert trial.refusal(raw_payload(with_member(member))).check == "payload"
+
+
+def test_an_encrypted_token_is_named(trial):
+    error = trial.refusal(lambda draft: f"{draft.signed()}.AAAA.BBBB")
+    assert str(error) == "encrypted (a JWE)"
+
+
 # What is only shown.
 
 SLIPS = {
-    "name": ["", "n" * 256, {"first": "Ada"}, 7, "a\nb"],
-    "email": ["", " ", 7, ["a@example.com"], "a@example.com\r\n"],
+    "name": ["", "n" * 256, {"first": "Ada"}, 7, "a\nb", "Ada \ud83d"],
+    "email": ["", " ", 7, ["a@example.com"], "a@example.com\r\n", "a@\ud83d"],
     "email_verified": ["true", None, 1, []],
     "jti": ["", 7, "x" * 256],
     "sid": [7, "", ["s"]],
@@ -223,6 +281,25 @@ def test_what_cannot_be_used_is_skipped_and_the_other_keys_serve(key_ring, caplo
     assert [record.levelname for record in skipped].count("ERROR") == 1
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"d": None, "p": None, "k": None, "oth": [], "x5u": None},
+        {"alg": None, "use": None},
+        {"key_ops": [], "x5c": []},
+        {"kid": None},
+    ],
+    ids=str,
+)
+def test_a_member_without_a_value_counts_as_absent(key_ring, tmp_path, members):
+    document = jwks(jwk_of(key_ring, **members))
+    assert [*parse_foreign_jwks(b"\xef\xbb\xbf" + document)] == [key_ring.signing_key.kid]
+    (tmp_path / "keys.json").write_bytes(document)
+    assert PinnedKeys.from_file(tmp_path / "keys.json", foreign=True).kids
+    with pytest.raises(ConfigurationError):
+        PinnedKeys.from_file(tmp_path / "keys.json")
+
+
 def test_two_different_keys_of_one_name_are_skipped_alone(key_ring, strangers_key, caplog):
     good = jwk_of(key_ring)
     numbers = strangers_key.public_key().public_numbers()
@@ -260,12 +337,27 @@ def test_a_set_without_any_usable_key_is_refused():
 
 @pytest.mark.parametrize(
     "change",
-    [claims(aud=[CLIENT_ID]), header(ver="1", cty="JWT"), dates(iat=-0.5, toe=-1.5)],
-    ids=["a list of one", "private parameters", "fractions"],
+    [
+        claims(aud=[CLIENT_ID]),
+        header(ver="1", cty="JWT"),
+        dates(iat=-0.5, toe=-1.5),
+        dates(exp=86_400),
+    ],
+    ids=["a list of one", "private parameters", "fractions", "a day"],
 )
 def test_a_foreign_logout_token_is_taken_alike(key_ring, clock, change):
     trial = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
     assert trial.refusal(change) is None
+
+
+def test_a_long_session_id_is_known_by_its_hash(trial, key_ring, clock):
+    # No standard says how long it may be.
+    one, other = (claims(sid=letter * 256, jti=letter * 43) for letter in "ab")
+    logout = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT).present(one)
+    handoff = trial.present(one)
+    assert handoff.session_id == logout.session_id == f"sha256:{sha256(b'a' * 256).hexdigest()}"
+    assert trial.present(other).session_id != logout.session_id
+    assert trial.present(claims(sid="s" * 255, jti="c" * 43)).session_id == "s" * 255
 
 
 # The receiver.
@@ -304,7 +396,7 @@ def post(browser, fields):
     [
         ("", None, set()),
         ("notes:read notes:write", None, {"notes:read", "notes:write"}),
-        ("notes:read", "openid", {"openid"}),
+        ("notes:read", "openid notes:write", {"openid", "notes:write"}),
     ],
 )
 def test_a_token_that_names_no_scope_is_worth_the_setting(foreign, trial, setting, named, scope):

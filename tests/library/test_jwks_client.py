@@ -358,6 +358,20 @@ def test_clocks_that_were_put_right_are_seen_by_the_next_fetch(endpoint, monoton
     assert endpoint.count == 2
 
 
+def test_a_clock_that_is_set_later_is_seen_within_a_minute(endpoint, monotonic):
+    leeway, ours = timedelta(seconds=5), datetime(2026, 11, 25, 10, tzinfo=UTC)
+    endpoint.answer = sends(response(jwks("one"), "Date: Wed, 25 Nov 2026 10:00:00 GMT"))
+    with closing(JWKSClient(endpoint.uri, clock=lambda: ours, monotonic=monotonic)) as client:
+        client.ready()
+        endpoint.answer = sends(response(jwks("one"), "Date: Wed, 25 Nov 2026 11:00:00 GMT"))
+        monotonic.tick(59)
+        client.check_clock(leeway)
+        assert endpoint.count == 1
+        monotonic.tick(1)
+        with pytest.raises(IssuerClockError):
+            client.check_clock(leeway)
+
+
 def test_without_a_date_the_difference_between_the_clocks_is_not_known(client):
     client.ready()
     assert client.clock_difference is None

@@ -192,33 +192,6 @@ def test_what_is_open_to_others_is_refused_until_the_remedy_is_run(directory, of
     KeyRing.open(directory)
 
 
-# Mounts a file system, puts what is in the first place behind links as Kubernetes does, and reads.
-MOUNTED = """
-set -e
-mount -t tmpfs none "$2"
-cp -r "$1" "$2/..data"
-chmod -R u=rwX,go=rX "$2/..data"
-mkdir "$2/keys"
-cd "$2"
-for file in "$1"/*; do ln -s "../..data/${file##*/}" "$2/keys"; done
-mount -o remount,ro "$2"
-"$3" -c "from pathlib import Path
-from flask_handoff.keys import KeyRing
-KeyRing.open(Path('keys'))"
-"""
-
-
-@pytest.mark.processes
-def test_a_ring_may_be_mounted_as_orchestrators_do(directory, tmp_path):
-    in_a_namespace = ["unshare", "--mount", "--map-root-user"]
-    if subprocess.run([*in_a_namespace, "true"], check=False).returncode:
-        pytest.skip("this machine lets nobody mount")
-    place = tmp_path / "mounted"
-    place.mkdir()
-    given = ["sh", directory, place, sys.executable]
-    subprocess.run([*in_a_namespace, "sh", "-c", MOUNTED, *given], check=True)
-
-
 @pytest.mark.parametrize("name", ["ring.json", "a key file"])
 @pytest.mark.parametrize("target_exists", [True, False])
 def test_a_symbolic_link_is_not_followed(directory, tmp_path, name, target_exists):

@@ -134,8 +134,9 @@ def test_a_hint_that_forges_what_stands_beside_it_is_refused(read, login_hint):
         read(login_hint=login_hint)
 
 
-def test_a_hint_is_passed_on(read):
-    assert read(login_hint="ada@example.com").login_hint == "ada@example.com"
+@pytest.mark.parametrize("login_hint", ["ada@example.com", "ada@example.com\u200b", "\xa0ada"])
+def test_a_hint_is_passed_on(read, login_hint):
+    assert read(login_hint=login_hint).login_hint == login_hint
 
 
 @pytest.mark.parametrize(

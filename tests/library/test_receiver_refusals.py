@@ -294,6 +294,15 @@ def test_an_error_that_this_browser_did_not_ask_for_is_refused(browser, heard):
     assert heard.errors() == ["attempt_unknown"]
 
 
+@pytest.mark.parametrize(("state", "status"), [({"state": "s" * 43}, 403), ({}, 400)])
+def test_an_error_for_no_attempt_is_logged_all_the_same(browser, caplog, state, status):
+    said = {"error": "denied\n" + "a b" * 99, "iss": ISSUER, **state}
+    assert browser.get(CALLBACK, query_string=said).status_code == status
+    [line] = [each.getMessage() for each in caplog.records if "rejected" in each.getMessage()]
+    assert rf'"denied\n{("a b" * 99)[:193]}" request_id=' in line
+    assert line.isprintable()
+
+
 # Something is out of reach.
 
 

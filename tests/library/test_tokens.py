@@ -422,6 +422,7 @@ def test_a_key_of_2047_bits_verifies_nothing_wherever_it_comes_from(key_ring, cl
         {"auth_time": AUTH_TIME.timestamp()},
         {"name": "Ada\tLovelace"},
         {"name": "A\u202eda"},
+        {"name": "Ada \ud83d"},
         {"name": "a" * 256},
         {"name": b"Ada"},
         {"email": "ada@example.com "},

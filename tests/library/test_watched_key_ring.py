@@ -11,7 +11,11 @@ import jwt
 import pytest
 
 from flask_handoff import HANDOFF, SignedInUser, TokenMinter
-from flask_handoff.errors import ConfigurationError, TokenKeyUnknownError
+from flask_handoff.errors import (
+    ConfigurationError,
+    DependencyUnavailableError,
+    TokenKeyUnknownError,
+)
 from flask_handoff.keys import (
     KeyRing,
     WatchedKeyRing,
@@ -153,8 +157,11 @@ def test_a_ring_that_was_broken_is_followed_when_it_is_mended(
     pem.chmod(0o644)
     activate_key(directory, second)
     assert published(watched) == [first, second]
+    with pytest.raises(DependencyUnavailableError, match="chmod 600"):
+        watched.check_followed()
     pem.chmod(0o600)
     monotonic.tick(5)
+    watched.check_followed()
     assert watched.signing_key.kid == second
 
 

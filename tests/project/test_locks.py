@@ -16,7 +16,14 @@ OF_LIBRARIES = CHECKOUT / "vectors" / "libraries" / "requirements.txt"
 LOCKS = (
     *(
         REQUIREMENTS / name
-        for name in ("build.txt", "dev.txt", "lowest.txt", "servers.txt", "test-tools.txt")
+        for name in (
+            "build.txt",
+            "dev.txt",
+            "docs.txt",
+            "lowest.txt",
+            "servers.txt",
+            "test-tools.txt",
+        )
     ),
     OF_A_PEER,
     OF_EXAMPLES,
@@ -123,3 +130,12 @@ def test_shipped_versions_are_those_that_were_tested(name):
     tested = {str(pin) for pin in pinned((REQUIREMENTS / "dev.txt").read_text())}
     shipped = {str(pin) for pin in pinned((REQUIREMENTS / name).read_text())}
     assert shipped <= tested
+
+
+def test_documents_are_built_beside_what_was_tested():
+    # What stands in both is found in the folder of docs.txt first.
+    tested = {pin.name: str(pin) for pin in pinned((REQUIREMENTS / "dev.txt").read_text())}
+    built_with = pinned((REQUIREMENTS / "docs.txt").read_text())
+    assert [
+        pin for pin in map(str, built_with) if tested.get(Requirement(pin).name, pin) != pin
+    ] == []

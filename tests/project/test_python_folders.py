@@ -9,7 +9,7 @@ from tests.project import test_layers, test_structure, test_style
 PYPROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 TOOLS = PYPROJECT["tool"]
 PRODUCT = {"shared/flask_handoff", "shared/flask_service", "server1", "server2", "lab"}
-BESIDE_IT = {"benchmarks", "demo.py", "draft_migration.py", "examples", "tests", "vectors"}
+BESIDE_IT = {"benchmarks", "demo.py", "docs", "draft_migration.py", "examples", "tests", "vectors"}
 
 
 def folder_of(path):

@@ -1,12 +1,15 @@
-"""What docs/sign-in-elsewhere.md says was seen is what tests/strangers runs."""
+"""What two guides say was seen with other people's software is what tests/strangers runs."""
 
 import json
 import re
+
+import pytest
 
 from tests.documents import CHECKOUT, DOCS, codes, rows, section
 
 STRANGERS = CHECKOUT / "tests" / "strangers"
 SEEN = section(DOCS / "sign-in-elsewhere.md", "What was seen to sign in")
+PROVIDERS = section(DOCS / "providers.md", "Libraries that providers are built with")
 
 
 def locked():
@@ -19,15 +22,19 @@ def locked():
     return found
 
 
-def test_the_versions_are_those_that_are_tried():
+@pytest.mark.parametrize("seen", [SEEN, PROVIDERS], ids=["relying parties", "providers"])
+def test_the_versions_are_those_that_are_tried(seen):
     versions = locked()
-    listed = {codes(software)[0].lower(): version for software, version, *_ in rows(SEEN)}
+    listed = {codes(software)[0].lower(): version for software, version, *_ in rows(seen)}
     assert listed == {name: versions.get(name) for name in listed}
 
 
 def test_every_stranger_is_listed():
-    listed = {codes(row[0])[0].lower() for row in rows(SEEN)}
-    wanted = {lock.parent.name.replace("_", "-") for lock in STRANGERS.glob("*/requirements.txt")}
+    listed = {codes(row[0])[0].lower() for seen in (SEEN, PROVIDERS) for row in rows(seen)}
+    wanted = {
+        lock.parent.name.removesuffix("_provider").replace("_", "-")
+        for lock in STRANGERS.glob("*/requirements.txt")
+    }
     for package in STRANGERS.glob("*/package.json"):
         wanted |= json.loads(package.read_text())["dependencies"].keys()
     assert listed == wanted

@@ -68,9 +68,13 @@ def test_a_service_signs_its_user_out_by_the_sid(services_on):
 def test_a_service_signs_its_user_out_by_an_id_token(services):
     visitor = services.visitor()
     token = parse_qs(urlsplit(services.enter(visitor).location).query)["id_token"][0]
-    answer = end_session(visitor, id_token_hint=token, post_logout_redirect_uri=BYE)
-    assert answer.location == BYE
-    assert not visitor.is_signed_in
+    subject, sid = services.accounts.find().subject, services.sid()
+    asked = {"id_token_hint": token, "post_logout_redirect_uri": BYE, "state": "s" * 128}
+    answer = end_session(visitor, **asked)
+    assert answer.location == f"{BYE}?state={'s' * 128}"
+    assert [(told.sid, told.subject) for told in services.told()] == [(sid, subject)]
+    service = {"client_id": "server2", "redirect_uri": "http://127.0.0.1:5002/server2"}
+    assert "error=login_required" in visitor.authorize(**service, prompt="none").location
 
 
 @pytest.mark.parametrize("hint", ["", "another-sid", "ada@example.com"])

@@ -99,6 +99,19 @@ def test_what_a_user_loses_is_told(accounts, api, take_back):
     assert {"sub": subject, "valid_after": valid_after(accounts)} in told(accounts, api)
 
 
+def test_what_a_clock_ahead_took_back_is_told_at_once_and_again(accounts, api):
+    subject = accounts.find().subject
+    accounts.clock.tick(hours=1)
+    accounts.run("revoke", "--user", EMAIL)
+    date = valid_after(accounts)
+    accounts.clock.tick(hours=-1)
+    assert told(accounts, api) == [{"sub": subject, "valid_after": valid_after(accounts)}]
+    accounts.clock.tick(minutes=30)
+    assert len(told(accounts, api)) == 1
+    accounts.clock.tick(minutes=30)
+    assert told(accounts, api)[1:] == [{"sub": subject, "valid_after": date}]
+
+
 def used_again(_visitor, accounts, tokens):
     refresh(accounts, tokens["refresh_token"])
     accounts.clock.tick(seconds=11)

@@ -253,7 +253,7 @@ def test_without_demo_mode_no_password_is_shown(accounts_environment, clock):
     assert "correct horse" not in page
 
 
-@pytest.mark.parametrize("blank", ["\t", "\u00a0", "\u3000", "\u200b", "\ufeff"])
+@pytest.mark.parametrize("blank", ["\t", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u202c"])
 def test_blanks_around_an_address_do_no_harm_on_any_form(accounts, blank):
     address = f"{blank}{EMAIL}{blank}"
     for page in ("/forgot-password", "/verify-email/again"):

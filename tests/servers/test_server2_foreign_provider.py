@@ -22,13 +22,14 @@ def build(build_notes, issuer_key_ring, tmp_path):
     )
 
 
-def arrive(visitor, key):
-    """Sign in with an ID Token that holds no more than the standard asks for."""
+def arrive(visitor, key, **about):
+    """Sign in with an ID Token that holds no more than the standard asks for, and this."""
     asked = query_of(visitor.get("/sso/login?target_link_uri=/notes").location)
     now = int(visitor.clock().timestamp())
     dates = {"iat": now, "exp": now + 86_400}
     payload = {"iss": ISSUER, "sub": "ada", "aud": [asked["client_id"]], "nonce": asked["nonce"]}
-    token = Draft({"alg": "RS256", "kid": KID}, {**payload, **dates}, key.private_key).signed()
+    claims = {**payload, **dates, **about}
+    token = Draft({"alg": "RS256", "kid": KID}, claims, key.private_key).signed()
     return visitor.get("/sso/callback", query_string={"id_token": token, "state": asked["state"]})
 
 
@@ -40,3 +41,28 @@ def test_notes_can_be_used_with_the_default_scope(build, issuer_key_ring, clock,
     if status == 200:
         visitor.add_note("written after a foreign sign-in")
         assert "written after a foreign sign-in" in visitor.get("/notes").text
+
+
+OPENID = ["openid", "profile", "email"]
+
+
+@pytest.mark.parametrize(
+    ("named", "asked", "status"),
+    [
+        (" ".join(OPENID), OPENID, 200),
+        (OPENID, OPENID, 200),
+        # Such a value may have been left out on purpose, or put into the request by the user.
+        (" ".join(OPENID), [*OPENID, "notes:read"], 403),
+        ([*OPENID, "notes:read"], OPENID, 403),
+        ([], OPENID, 403),
+        ([*OPENID, {}], OPENID, 403),
+    ],
+    ids=str,
+)
+def test_the_default_counts_beside_scopes_of_openid_connect(
+    build, issuer_key_ring, clock, named, asked, status
+):
+    notes = build(HANDOFF_SCOPE=" ".join(asked), HANDOFF_DEFAULT_SCOPE="notes:read")
+    visitor = Visitor(notes, issuer_key_ring, clock)
+    arrive(visitor, issuer_key_ring.signing_key, scope=named)
+    assert visitor.get("/notes").status_code == status

@@ -9,14 +9,21 @@ from tests.servers.notes_visitor import Visitor
 READY = {"database": "ok", "replay_store": "ok", "keys": "ok", "clocks": "ok"}
 
 
-def test_a_server_without_the_memory_of_used_tokens_is_not_ready(visitor, notes_app):
+@pytest.mark.parametrize(
+    ("table", "part"),
+    [
+        ("handoff_replay", "replay_store"),
+        ("handoff_logouts", "replay_store"),
+        ("handoff_revocations", "database"),
+    ],
+)
+def test_a_server_without_a_table_of_handoffs_is_not_ready(visitor, notes_app, table, part):
     with notes_app.extensions["database"].writing() as connection:
-        connection.exec_driver_sql("DROP TABLE handoff_replay")
+        connection.exec_driver_sql(f"DROP TABLE {table}")
     answer = visitor.get("/readyz")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
-    assert answer.json["replay_store"] == "unavailable"
-    assert answer.json["database"] == answer.json["keys"] == "ok"
+    assert answer.json == {**READY, part: "unavailable", "clock_difference_seconds": None}
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from sqlalchemy import make_url
 from flask_service.database import database_of
 from tests.conftest import run_sql
 
-LOST = {"server1": "grants", "server2": "notes"}
+LOST = {"server1": ("grants", "scope"), "server2": ("notes", "text")}
 READY = {
-    "server1": {"database": "ok"},
+    "server1": {"database": "ok", "keys": "ok"},
     "server2": {
         "database": "ok",
         "replay_store": "ok",
@@ -31,13 +31,22 @@ def test_a_server_that_can_work_says_so(server, app):
     assert answer.json == READY[server.name]
 
 
-def test_a_server_that_lost_a_table_lives_but_cannot_work(server, app, capsys):
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("DROP TABLE {}", "no such table: {} request_id="),
+        ("ALTER TABLE {} RENAME COLUMN {column} TO lost", "no such column: {}.{column} "),
+    ],
+    ids=["table", "column"],
+)
+def test_a_server_that_lost_a_table_lives_but_cannot_work(server, app, capsys, loss, told):
+    lost, column = LOST[server.name]
     with database_of(app).writing() as connection:
-        connection.exec_driver_sql(f"DROP TABLE {LOST[server.name]}")
+        connection.exec_driver_sql(loss.format(lost, column=column))
     answer = server.get(app, "/readyz")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.json == {**READY[server.name], "database": "unavailable"}
-    assert f"no such table: {LOST[server.name]} request_id=" in capsys.readouterr().err
+    assert told.format(lost, column=column) in capsys.readouterr().err
     assert server.get(app, "/healthz").status_code == 200
 
 
@@ -58,6 +67,15 @@ def test_a_database_for_reading_only_is_not_ready(server, postgresql_url, read_o
     answer = server.get(app, "/readyz")
     assert (answer.status_code, answer.json["database"]) == (503, "unavailable")
     assert "ReadOnlySqlTransaction" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("server", ["server1"], indirect=True)
+def test_a_table_that_is_locked_is_not_ready(server, postgresql_url):
+    app = server.build(DATABASE_URL=postgresql_url)
+    with database_of(app).engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE sessions IN SHARE MODE")  # as pg_restore does
+        assert server.get(app, "/readyz").json["database"] == "unavailable"
+    assert server.get(app, "/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("server", ["server1"], indirect=True)

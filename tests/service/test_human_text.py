@@ -39,12 +39,14 @@ def test_a_character_that_is_no_part_of_a_line_is_found(character):
     assert not is_one_line(f"Ada{character}B")
 
 
-@pytest.mark.parametrize("text", ["", " ", "\u200d", "\u200b\u3000", "\u0301", "\ufe0f"], ids=ascii)
+@pytest.mark.parametrize(
+    "text", ["", " ", "\u200d", "\u200b\u3000", "\u0301", "\ufe0f", "\u3164"], ids=ascii
+)
 def test_what_shows_nothing_is_no_name(text):
     assert not is_seen(text)
 
 
 def test_blanks_of_each_kind_are_trimmed():
     blanks = [chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) == "Zs"]
-    for blank in [*blanks, "\t", "\r\n", "\u2028", "\u200b", "\ufeff"]:
+    for blank in [*blanks, "\t", "\r\n", "\u2028", *"\u200b\ufeff\u2060\u200e\u202a\u202c"]:
         assert trimmed(f"{blank}a{blank} b{blank}{blank}") == f"a{blank} b"

@@ -117,19 +117,33 @@ class SignerAhead(TimestampSigner):
         return super().get_timestamp() + self.ahead
 
 
+def signed_ahead(app, ahead):
+    signer = app.session_interface.signer._signer
+    there = SignerAhead(signer.secret_keys, key_derivation="none", digest_method=hashlib.sha256)
+    there.ahead = ahead
+    return there.sign(signer.unsign(signed(app, id="x"))).decode()
+
+
 @pytest.mark.parametrize(
     ("ahead", "found", "line"),
     [(0, "x", ""), (4, "x", " s ahead of this clock:"), (90, None, ", and is refused:")],
 )
 def test_a_cookie_of_a_clock_ahead_is_good_for_a_minute(small_app, caplog, ahead, found, line):
-    signer = small_app.session_interface.signer._signer
-    there = SignerAhead(signer.secret_keys, key_derivation="none", digest_method=hashlib.sha256)
-    there.ahead = ahead
-    content = signer.unsign(signed(small_app, id="x"))
-    header = f"small={there.sign(content).decode()}"
+    header = f"small={signed_ahead(small_app, ahead)}"
     assert id_read_from(small_app, "http://localhost", header) == found
     assert line in caplog.text
     assert bool(caplog.text) is bool(line)
+
+
+@pytest.mark.parametrize("ahead", [0, 3600], ids=["no session", "a clock that was put back"])
+def test_who_is_told_that_they_are_signed_out_stays_so(server, app, ahead):
+    held = f"{server.cookie}={signed_ahead(app, ahead)}"
+    client = app.test_client(use_cookies=False)
+    answer = client.get("/logout", base_url=server.base_url, headers={"Cookie": held})
+    assert "You are signed out" in answer.text
+    (replaced,) = answer.headers.getlist("Set-Cookie")
+    assert id_read_from(app, server.base_url, held) == (None if ahead else "x")
+    assert id_read_from(app, server.base_url, replaced.partition(";")[0]) is None
 
 
 def test_the_cookie_is_strict_where_that_is_asked_for(small_app):

@@ -169,6 +169,19 @@ def test_proxies_tell_the_address_where_they_are_trusted(server, capsys, proxies
     assert f" {address} GET / 200 " in capsys.readouterr().err
 
 
+def test_a_socket_for_both_versions_shows_the_plain_address(server, capsys):
+    peer = {"REMOTE_ADDR": "::ffff:192.0.2.1"}
+    assert server.get(server.build(), "/", environ_overrides=peer).status_code == 200
+    assert " 192.0.2.1 GET / 200 " in capsys.readouterr().err
+
+
+def test_fewer_addresses_than_proxies_are_logged(server, caplog):
+    app = server.build(TRUSTED_PROXIES="2")
+    for _ in range(2):
+        server.get(app, "/", headers={"X-Forwarded-For": "203.0.113.7"})
+    assert caplog.text.count("fewer than there are trusted proxies") == 1
+
+
 @pytest.mark.parametrize(
     ("forwarded", "address"),
     [
@@ -179,6 +192,8 @@ def test_proxies_tell_the_address_where_they_are_trusted(server, capsys, proxies
         ("[2001:db8::7]:51234", "2001:db8::7"),
         ('198.51.100.9, "[2001:db8::7]:51234"', "2001:db8::7"),
         ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),  # as a socket for both versions writes it
+        ("[::ffff:203.0.113.7]:51234", "203.0.113.7"),
         ("unknown", "192.0.2.1"),
         ("_hidden", "192.0.2.1"),
         ("203.0.113.7:port", "192.0.2.1"),

@@ -19,9 +19,11 @@ try {
   // Storage is switched off: the fields are filled in again by hand.
 }
 
-// A keyboard or a copy adds blanks that the browser would refuse to send; the server takes them off.
+// A keyboard or a copy adds blanks, and marks of direction, that the browser would refuse to send; the
+// server takes them off.
+const blanks = /^[\s\u200b\u2060\p{Bidi_Control}]+|[\s\u200b\u2060\p{Bidi_Control}]+$/gu;
 for (const field of document.querySelectorAll("input[type=email]:not([readonly])")) {
   field.addEventListener("change", () => {
-    field.value = field.value.replace(/^[\s\u200b]+|[\s\u200b]+$/g, "");
+    field.value = field.value.replace(blanks, "");
   });
 }

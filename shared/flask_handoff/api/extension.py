@@ -19,7 +19,7 @@ from flask_handoff.errors import (
 )
 from flask_handoff.keys import KeySource
 from flask_handoff.profiles import ACCESS, SCOPE_VALUE
-from flask_handoff.stores import ReplayStore, RevocationCheck, RevocationList
+from flask_handoff.stores import HasTables, ReplayStore, RevocationCheck, RevocationList
 from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, RevocationNoticeVerifier
 from flask_handoff.web.arguments import check_stores
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
@@ -184,8 +184,13 @@ class HandoffAPI:
 
         Raises:
             JWKSUnavailableError: No usable key is held and none can be fetched.
+            RevocationListUnavailableError: What was revoked cannot be noted.
         """
-        _context().verifier.keys.ready()
+        context = _context()
+        context.verifier.keys.ready()
+        store: object = context.revocation_list
+        if isinstance(store, HasTables):
+            store.check_tables()
 
     def _check_order(self, app: Flask) -> None:
         # A decorator above the route protects nothing: Flask has registered the bare view.

@@ -46,8 +46,13 @@ def check_registration(receiver: ReceiverContext) -> Iterator[Finding]:
             "Is the issuer running? Else correct HANDOFF_AUTHORIZATION_ENDPOINT or HANDOFF_ISSUER.",
         )
         return
-    if answer.status == 400:
-        yield _not_registered(config)
+    if answer.location.startswith(f"{config.redirect_uri}#"):
+        yield warning(
+            _REGISTRATION,
+            f"The issuer knows {config.client_id}, but answers in the fragment of an address, "
+            f"which no server sees, where {config.response_mode} was asked for.",
+            "Begin a sign-in in a browser: some issuers answer nothing but errors like this.",
+        )
         return
     told = _returned_error(answer, config.redirect_uri)
     if told in _EXPECTED:
@@ -63,6 +68,8 @@ def check_registration(receiver: ReceiverContext) -> Iterator[Finding]:
             "Compare response types and scopes of the client there with HANDOFF_SCOPE; the "
             "issuer's log says more.",
         )
+    elif answer.status == 400:
+        yield _not_registered(config)
     else:
         yield warning(
             _REGISTRATION,

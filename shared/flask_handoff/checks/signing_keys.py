@@ -17,13 +17,13 @@ from flask_handoff.keys import (
     read_ring,
     retirement_allowed_at,
 )
+from flask_handoff.keys.signer import PROBE
 
 from .findings import Finding, ok, warning, wrong
 
 ROTATED_AFTER = timedelta(days=365)
 
 _KEYS = "signing key"
-_PROBE = b"flask handoff-check"  # no token has this form: its signature is good for nothing
 
 
 def check_keys(issuer: IssuerContext) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ def check_keys(issuer: IssuerContext) -> Iterator[Finding]:
 def _sign(issuer: IssuerContext) -> str:
     signer = issuer.keys.signing_key
     issuer.keys.key(signer.kid).public_key.verify(
-        signer.sign(_PROBE), _PROBE, padding.PKCS1v15(), hashes.SHA256()
+        signer.sign(PROBE), PROBE, padding.PKCS1v15(), hashes.SHA256()
     )
     return signer.kid
 

@@ -29,7 +29,7 @@ from .key_texts import report_new_key, report_revocation, report_signer, table
 
 _KEYS_DIRECTORY = "HANDOFF_KEYS_DIRECTORY"
 _FLUSH_FILE = "HANDOFF_JWKS_FLUSH_FILE"
-_LONGEST_PEM = 64 * 1024  # bytes
+_LONGEST_KEY = 64 * 1024  # bytes
 
 # A kid may begin with a dash, and is no option then.
 _TAKES_KIDS = {"ignore_unknown_options": True}
@@ -115,13 +115,13 @@ def _new(directory: Path, bits: int) -> None:
 @click.argument("file", type=click.File("rb"))
 @_directory_option
 def _import(file: BinaryIO, directory: Path) -> None:
-    """Add a key of your own: an RSA private key in PEM, not encrypted.
+    """Add a key of your own: an RSA private key in PEM, not encrypted, or as a JWK.
 
     FILE is its path, or - for standard input. It is active at once where no other key is, else
     staged. The file stays where it is: delete it when the key is in the ring.
     """
     try:
-        key = SigningKey.from_pem(file.read(_LONGEST_PEM))
+        key = SigningKey.from_document(file.read(_LONGEST_KEY))
     except KeyUnusableError as error:
         raise click.ClickException(f"The key cannot be used: {error}.") from None
     report_new_key(add_key(directory, key), directory, done="Added")

@@ -25,7 +25,7 @@ from .clients.audiences import read_resource
 LONGEST_STATE = 4096  # characters
 
 _LONGEST_TARGET = 512  # characters that fit into an address beside a token; a longer one stays away
-_LONGEST_SHOWN = 255  # characters of an address, in the log
+_LONGEST_SHOWN = 255  # characters of a parameter, in the log
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 
 _PARAMETERS = (
@@ -36,11 +36,11 @@ _PARAMETERS = (
 )
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # a SHA-256 in base64url
-_UNSUPPORTED = {
+_REQUEST_OBJECTS = {
     "request": "request_not_supported",
     "request_uri": "request_uri_not_supported",
-    "registration": "registration_not_supported",
 }
+_UNSUPPORTED = {**_REQUEST_OBJECTS, "registration": "registration_not_supported"}
 
 
 class ReturnAddress(NamedTuple):
@@ -62,11 +62,13 @@ class ReturnAddress(NamedTuple):
         Raises:
             ClientUnknownError: The client is not registered.
             RedirectURIMismatchError: The address is not registered for it.
-            ResponseModeError: The mode is missing, unknown or not registered for it.
+            ResponseModeError: The mode is missing, unknown or not registered for it; it may be
+                missing beside a request object, which ``AuthorizationRequest.read`` refuses.
             StateError: ``state`` is over 4,096 characters, or not of the form of the policy.
             AuthorizationRequestError: One of them is sent twice.
 
-        Sources: RFC 6749, sections 3.1.2 and 4.1.2.1; OpenID Connect Core 1.0, section 3.1.2.6.
+        Sources: RFC 6749, sections 3.1.2 and 4.1.2.1; OpenID Connect Core 1.0, sections 3.1.2.6
+        and 6.
         """
         read = ParameterReader(unverified, AuthorizationRequestError)
         client = clients.client(read.text("client_id") or "")
@@ -77,9 +79,17 @@ class ReturnAddress(NamedTuple):
                 f"{_shown(redirect_uri)}; registered: {', '.join(client.redirect_uris)}"
             )
         default, allowed = _response_modes(unverified, client)
-        response_mode = read.text("response_mode") or default
+        named = read.text("response_mode")
+        response_mode = named or default
         if response_mode not in allowed:
-            raise ResponseModeError(f"not registered for client {client.client_id!r}")
+            # A mode that stands in a request object is not read. It is refused, in a mode that is.
+            if named or not any(any(unverified.get(name, ())) for name in _REQUEST_OBJECTS):
+                raise ResponseModeError(
+                    f"not registered for client {client.client_id!r}: {_shown(response_mode)}"
+                    f"{'' if named else ', as none is named'}; "
+                    f"registered: {', '.join(sorted(allowed))}"
+                )
+            response_mode = min(allowed)  # ``form_post`` before ``query``
         state = read.text("state")
         if client.policy == "handoff" and STATE.fullmatch(state or "") is None:
             raise StateError("state: expected 22 to 64 letters, digits, - and _")
@@ -241,7 +251,7 @@ def _invalid(message: str) -> AuthorizationReturnedError:
     return AuthorizationReturnedError(message, error="invalid_request")
 
 
-def _shown(unverified_url: str) -> str:
-    """Write an address for the log: what no URL may hold is encoded, so that it forges no line."""
-    encoded = quote(unverified_url, safe=_URL_CHARACTERS, errors="replace")
+def _shown(unverified: str) -> str:
+    """Write a parameter for the log: what no URL may hold is encoded, so that it forges no line."""
+    encoded = quote(unverified, safe=_URL_CHARACTERS, errors="replace")
     return encoded[:_LONGEST_SHOWN] or "(none)"

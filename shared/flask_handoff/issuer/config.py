@@ -59,7 +59,7 @@ class IssuerConfig:
 
 def _keys_directory(read: SettingReader, *, keys_elsewhere: bool) -> Path | None:
     if not keys_elsewhere:
-        return Path(read.text("HANDOFF_KEYS_DIRECTORY"))
+        return read.path("HANDOFF_KEYS_DIRECTORY") or Path(read.text("HANDOFF_KEYS_DIRECTORY"))
     if read.path("HANDOFF_KEYS_DIRECTORY") is not None:
         raise ConfigurationError(
             "HANDOFF_KEYS_DIRECTORY is set, and this application's keys lie elsewhere.",

@@ -13,6 +13,7 @@ from flask import Flask
 from flask_handoff.addresses import with_parameters
 from flask_handoff.claims import Clock, system_clock
 from flask_handoff.keys import IssuerKeys, WatchedKeyRing
+from flask_handoff.keys.signer import PROBE
 from flask_handoff.stores import (
     CodeStore,
     RefreshStore,
@@ -234,6 +235,19 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
             client.initiate_login_uri,
             {"iss": issuer_context().config.issuer, "target_link_uri": target},
         )
+
+    def check_ready(self) -> None:
+        """Return when handoffs can be signed, by the keys as they are now.
+
+        Raises:
+            SigningUnavailableError: The key that signs is elsewhere, and gives no signature.
+            DependencyUnavailableError: The key directory was changed, and cannot be used as it is:
+                the keys from before still sign, and no other process will start.
+        """
+        keys = issuer_context().keys
+        if isinstance(keys, WatchedKeyRing):
+            keys.check_followed()
+        keys.signing_key.sign(PROBE)
 
     def _add_endpoints(self, app: Flask, context: IssuerContext) -> None:
         config = context.config

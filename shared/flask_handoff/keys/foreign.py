@@ -11,6 +11,7 @@ from flask_handoff.errors import JWKSMalformedError, KeyUnusableError
 from flask_handoff.redaction import as_log_field
 
 from .jwks import MAXIMUM_JWKS_KEYS, key_list
+from .key_forms import BYTE_ORDER_MARK
 from .verification_key import VerificationKey, holds_a_secret, is_meant_for_rs256
 
 LONGEST_KID = 255  # characters
@@ -71,7 +72,8 @@ def parse_foreign_jwks(unverified_document: bytes) -> dict[str, VerificationKey]
     keys: dict[str, VerificationKey] = {}
     skipped: list[_Skipped] = []
     contradictory = set()
-    for key in _usable(key_list(unverified_document), skipped):
+    document = unverified_document.removeprefix(BYTE_ORDER_MARK)  # RFC 8259, section 8.1
+    for key in _usable(key_list(document), skipped):
         # Which of two keys of one name is meant cannot be known.
         if keys.setdefault(key.kid, key) != key:
             contradictory.add(key.kid)
@@ -89,18 +91,23 @@ def _usable(unverified_entries: list[object], skipped: list[_Skipped]) -> Iterat
     for entry in unverified_entries:
         if not isinstance(entry, dict):
             skipped.append(_Skipped("it is no JSON object"))
-        elif holds_a_secret(entry):
+        elif holds_a_secret(given := given_members(entry)):
             reason = "the JWK holds private or symmetric key material"
             # Somebody has to replace it.
             skipped.append(_Skipped(reason, entry.get("kid"), logging.ERROR))
-        elif is_meant_for_rs256(entry):
+        elif is_meant_for_rs256(given):
             left -= 1
             try:
                 if left < 0:
                     raise KeyUnusableError(f"{MAXIMUM_JWKS_KEYS} come before it")
-                yield ForeignKey.read(entry)
+                yield ForeignKey.read(given)
             except KeyUnusableError as error:
                 skipped.append(_Skipped(str(error), entry.get("kid")))
+
+
+def given_members(unverified_jwk: Mapping[str, object]) -> Mapping[str, object]:
+    """Leave out members that are null or an empty list: some write all that there are."""
+    return {name: each for name, each in unverified_jwk.items() if each is not None and each != []}
 
 
 def _log(skipped: list[_Skipped]) -> None:

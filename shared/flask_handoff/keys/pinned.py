@@ -16,7 +16,7 @@ from flask_handoff.errors import (
 from flask_handoff.redaction import shown
 from flask_handoff.strict_json import StrictJSONError, load_strict_json
 
-from .foreign import parse_foreign_jwks
+from .foreign import given_members, parse_foreign_jwks
 from .jwks import parse_jwks
 from .public_key_file import read_jwk, read_key_file, read_pem
 from .source import FixedKeys
@@ -67,16 +67,18 @@ def _read_json(
     members = document if isinstance(document, dict) else {"keys": document}
     entries = members.get("keys", [members])
     if isinstance(entries, list) and any(
-        holds_a_secret(each) for each in entries if isinstance(each, dict)
+        holds_a_secret(given_members(each) if foreign else each)
+        for each in entries
+        if isinstance(each, dict)
     ):
         raise _private_key_pinned(path, "Keep only the public members")
     if isinstance(document, list):
         raise KeyUnusableError('it is a list; write it as {"keys": [...]}')
     if "kty" in members:
         return [read_jwk(unverified_document)]
-    if any("BEGIN CERTIFICATE" in str(value) for value in members.values()):
+    if any("-----BEGIN " in str(value) for value in members.values()):
         raise KeyUnusableError(
-            "it holds certificates by kid; take the document that the issuer's jwks_uri shows"
+            "it holds PEM texts by kid; take the document that the issuer's jwks_uri shows"
         )
     return (parse_foreign_jwks if foreign else parse_jwks)(unverified_document).values()
 

@@ -13,13 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from flask_handoff.errors import KeyUnusableError
 from flask_handoff.strict_json import StrictJSONError, load_strict_json
 
-from .key_forms import what_came
+from .key_forms import BYTE_ORDER_MARK, what_came
 from .verification_key import VerificationKey
 
 MAXIMUM_FILE_BYTES = 64 * 1024
 
 _PUBLIC_KEYS = (b"PUBLIC KEY", b"RSA PUBLIC KEY")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
@@ -54,7 +53,7 @@ def read_key_file(path: Path) -> bytes:
         unverified_document = file.read(MAXIMUM_FILE_BYTES + 1)
     if len(unverified_document) > MAXIMUM_FILE_BYTES:
         raise KeyUnusableError(f"the file is longer than {MAXIMUM_FILE_BYTES} bytes")
-    return unverified_document.removeprefix(_BYTE_ORDER_MARK)
+    return unverified_document.removeprefix(BYTE_ORDER_MARK)
 
 
 def read_pem(unverified_document: bytes) -> Sequence[VerificationKey]:
@@ -64,8 +63,9 @@ def read_pem(unverified_document: bytes) -> Sequence[VerificationKey]:
         KeyUnusableError: There is none, or a block of another kind, or a key is weak.
     """
     blocks = list(_PEM_BLOCK.finditer(unverified_document))
-    if not blocks or any(block[1] not in _PUBLIC_KEYS for block in blocks):
-        came = what_came(unverified_document, private=False)
+    others = [block[0] for block in blocks if block[1] not in _PUBLIC_KEYS]
+    if others or not blocks:
+        came = what_came(others[0] if others else unverified_document, private=False)
         raise KeyUnusableError(f"expected PEM blocks of the kind PUBLIC KEY, or JSON: {came}")
     return [VerificationKey.from_public_key(_public_key(block[0])) for block in blocks]
 

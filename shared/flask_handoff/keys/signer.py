@@ -6,6 +6,9 @@ from typing import Protocol
 
 from .verification_key import VerificationKey
 
+PROBE = b"flask handoff-check"
+"""What is signed to see whether a key signs: no token has this form."""
+
 
 class Signer(Protocol):
     """A key that signs. Where its private half lives is its own business."""

@@ -63,8 +63,8 @@ class VerificationKey:
         kid = unverified_jwk.get("kid")
         if not isinstance(kid, str):
             raise KeyUnusableError("the JWK has no kid")
-        modulus = _unsigned_integer(unverified_jwk, "n")
-        if _unsigned_integer(unverified_jwk, "e") != PUBLIC_EXPONENT:
+        modulus = unsigned_integer(unverified_jwk, "n")
+        if unsigned_integer(unverified_jwk, "e") != PUBLIC_EXPONENT:
             raise KeyUnusableError(f"the RSA key's public exponent is not {PUBLIC_EXPONENT}")
         try:
             public_key = rsa.RSAPublicNumbers(PUBLIC_EXPONENT, modulus).public_key()
@@ -140,8 +140,14 @@ def _base64url_integer(number: int) -> str:
     return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
 
 
-def _unsigned_integer(unverified_jwk: Mapping[str, object], member: str) -> int:
-    # RFC 7518, section 2: the fewest octets, no padding. One number has one spelling.
+def unsigned_integer(unverified_jwk: Mapping[str, object], member: str) -> int:
+    """Read a number of a JWK: the fewest octets, no padding. One number has one spelling.
+
+    Raises:
+        KeyUnusableError: It is missing, or not of that form.
+
+    Source: RFC 7518, section 2.
+    """
     text = unverified_jwk.get(member)
     if isinstance(text, str) and _BASE64URL.fullmatch(text):
         with suppress(ValueError):

@@ -30,7 +30,7 @@ from .backchannel import check_arrival
 from .config import ReceiverConfig
 from .context import ReceiverContext, receiver_context
 from .landing import lead_on
-from .refusals import failed, rejected
+from .refusals import failed, quoted, rejected
 
 LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
 
@@ -69,9 +69,12 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
     read = ParameterReader(unverified_parameters(), RequestMalformedError)
     given = {name: value for name in _FIELDS if (value := read.text(name)) is not None}
     if ("id_token" in given) == ("error" in given):
-        raise RequestMalformedError("expected either id_token or error")
+        why = "" if given else "; nothing came, as when the issuer answers in the fragment"
+        raise RequestMalformedError(f"expected either id_token or error{why}")
     if "state" not in given:
-        raise RequestMalformedError("state: missing")
+        # Some providers leave it out of an error, which the operator has to learn all the same.
+        beside = f", beside the error {quoted(given['error'])}" if "error" in given else ""
+        raise RequestMalformedError(f"state: missing{beside}")
     if "iss" not in given and config.policy == "handoff":
         raise RequestMalformedError("iss: missing")
     longest = config.profile.maximum_length

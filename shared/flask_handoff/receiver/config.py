@@ -12,7 +12,7 @@ from flask import Flask
 
 from flask_handoff.addresses import with_parameters
 from flask_handoff.errors import ConfigurationError
-from flask_handoff.profiles import PROFILES, RESPONSE_MODES, TokenProfile
+from flask_handoff.profiles import OPENID_SCOPES, PROFILES, RESPONSE_MODES, TokenProfile
 from flask_handoff.setting_reader import SettingReader, check_public_url
 from flask_handoff.settings import RECEIVER_SETTINGS
 from flask_handoff.web.service_config import ServiceConfig
@@ -86,7 +86,13 @@ class ReceiverConfig(ServiceConfig):
                 "HANDOFF_BACKDATING must be a number of seconds, 600 at most.", "For example: 300."
             )
         leeway = read.leeway("HANDOFF_LEEWAY")
-        return replace(PROFILES[self.policy], leeway=leeway, backdating=backdating)
+        return replace(
+            PROFILES[self.policy],
+            leeway=leeway,
+            backdating=backdating,
+            # Who was asked for a scope of the service's may have refused it by leaving it out.
+            ignores_openid_scopes=self.scope <= OPENID_SCOPES,
+        )
 
     def _check_is_of_a_foreign_issuer(self, name: str, value: object) -> None:
         if value and not PROFILES[self.policy].foreign:

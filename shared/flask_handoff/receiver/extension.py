@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +11,13 @@ from werkzeug.wrappers import Response
 from flask_handoff.addresses import with_parameters
 from flask_handoff.claims import Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import (
-    ConfigurationError,
     DependencyUnavailableError,
     HandoffRejectedError,
 )
 from flask_handoff.keys import JWKSClient, KeySource
-from flask_handoff.profiles import LOGOUT_PROFILES
 from flask_handoff.return_to import check_return_to
-from flask_handoff.stores import LogoutStore, ReplayStore
-from flask_handoff.tokens import Explanation, LogoutTokenVerifier, TokenVerifier
+from flask_handoff.stores import HasTables, ReplayStore
+from flask_handoff.tokens import Explanation, TokenVerifier
 from flask_handoff.tokens.explain import explain
 from flask_handoff.web.arguments import check_store
 from flask_handoff.web.current import this_request
@@ -124,7 +120,7 @@ class HandoffReceiver:
             "replay_store": replay_store,
             "clock": clock,
         }
-        logouts = self._logouts(app, config, replay_store, expected)
+        logouts = Logouts.of(app, config, expected, self._end_sessions)
         verifier = TokenVerifier(
             **expected,
             profile=config.profile,
@@ -223,12 +219,15 @@ class HandoffReceiver:
 
         Raises:
             JWKSUnavailableError: No usable key is held and none can be fetched.
-            ReplayStoreUnavailableError: The store is out of reach, or no token can be claimed.
+            ReplayStoreUnavailableError: The store is out of reach, no token can be claimed, or no
+                logout noted.
             IssuerClockError: The clocks differ by more than the leeway.
         """
         receiver = receiver_context()
         receiver.verifier.keys.ready()
         receiver.verifier.replay_store.ready()
+        if receiver.logouts is not None and isinstance(receiver.logouts.store, HasTables):
+            receiver.logouts.store.check_tables("handoff_logouts")
         receiver.leaked_tokens.catch_up()
         if isinstance(keys := receiver.verifier.keys, JWKSClient):
             keys.check_clock(receiver.verifier.profile.leeway)
@@ -248,21 +247,6 @@ class HandoffReceiver:
         """
         keys = receiver_context().verifier.keys
         return keys.clock_difference if isinstance(keys, JWKSClient) else None
-
-    def _logouts(
-        self, app: Flask, config: ReceiverConfig, store: ReplayStore, expected: Mapping[str, Any]
-    ) -> Logouts | None:
-        if self._end_sessions is None:
-            return None
-        if not isinstance(store, LogoutStore):
-            raise ConfigurationError(
-                f"{type(store).__name__} cannot remember which sessions have ended.",
-                "Use SQLReplayStore, or leave out end_sessions.",
-            )
-        profile = LOGOUT_PROFILES[config.policy]
-        profile = replace(profile, leeway=max(profile.leeway, config.profile.leeway))
-        verifier = LogoutTokenVerifier(**expected, profile=profile)
-        return Logouts(verifier, store, plain_hook(app, "end_sessions", self._end_sessions))
 
 
 def _blueprint(url_prefix: str, *, listens: bool) -> Blueprint:

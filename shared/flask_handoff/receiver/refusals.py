@@ -97,12 +97,12 @@ def failed(
     unverified_description: str | None,
 ) -> Response:
     """Answer where SERVER1 sent an error instead of a token. The log alone repeats its words."""
-    if attempt is None:
-        raise AttemptUnknownError("an error came back that this browser did not ask for")
-    known = unverified_error if unverified_error in _ERROR_SENTENCES else "server_error"
-    said = _quoted(unverified_error)
+    said = quoted(unverified_error)
     if unverified_description:
-        said += f": {_quoted(unverified_description)}"
+        said += f": {quoted(unverified_description)}"
+    if attempt is None:
+        raise AttemptUnknownError(f"an error came back that this browser did not ask for: {said}")
+    known = unverified_error if unverified_error in _ERROR_SENTENCES else "server_error"
     error = AuthorizationFailedError(f"the issuer answered with {said}", error=known)
     report_rejected(
         "handoff", handoff_rejected, error, compare=_SETTINGS_BY_ERROR.get(unverified_error)
@@ -113,7 +113,7 @@ def failed(
     return response
 
 
-def _quoted(unverified_text: str) -> str:
+def quoted(unverified_text: str) -> str:
     """Write text for a log line: in ASCII, on one line, and without what may be a token."""
     text = _MAY_BE_SECRET.sub("[left out]", unverified_text)
     return json.dumps(text[:_LONGEST_QUOTED]).replace("\x7f", "\\u007f")

@@ -8,6 +8,7 @@ from .memory import MemoryReplayStore as MemoryReplayStore
 from .memory import MemoryRevokedTokenStore as MemoryRevokedTokenStore
 from .memory_refresh_tokens import MemoryRefreshStore as MemoryRefreshStore
 from .ports import CodeStore as CodeStore
+from .ports import HasTables as HasTables
 from .ports import LogoutStore as LogoutStore
 from .ports import RefreshStore as RefreshStore
 from .ports import ReplayStore as ReplayStore

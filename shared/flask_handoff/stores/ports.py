@@ -50,6 +50,14 @@ class ReplayStore(Protocol):
 
 
 @runtime_checkable
+class HasTables(Protocol):
+    """A store of this library in a database."""
+
+    def check_tables(self, *names: str) -> None:
+        """Write to each table, and take it back, see ``SQLStore``."""
+
+
+@runtime_checkable
 class LogoutStore(Protocol):
     """What a receiver that is notified of logouts asks of a store; both stores here can do it.
 

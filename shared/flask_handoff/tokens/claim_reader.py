@@ -5,6 +5,7 @@ A good signature says who wrote a claim, not that it is well formed.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 from flask_handoff.claim_texts import LONGEST_TEXT, is_name, is_text
 from flask_handoff.errors import TokenClaimError
-from flask_handoff.profiles import LONGEST_SCOPE, SCOPE
+from flask_handoff.profiles import LONGEST_SCOPE, OIDC, SCOPE
 
 LATEST_DATE = 253_402_300_799  # seconds since 1970: the end of the year 9999, datetime's last
 
@@ -52,6 +53,10 @@ class ClaimReader:
         if value is not None and strict:
             self.require_form("jti", _JWT_ID)
         return value
+
+    def session_id(self) -> str | None:
+        """Return the claim ``sid``, None when it is absent."""
+        return self.text("sid")
 
     def scope(self) -> frozenset[str]:
         """Return the values of the claim ``scope``, none when it is absent."""
@@ -111,10 +116,24 @@ class FractionalDates(ClaimReader):
         return super().seconds(claim)
 
 
+class ForeignForms(FractionalDates):
+    """Reads what a foreign issuer may write in another form than ours does."""
+
+    def session_id(self) -> str | None:
+        """Return the claim ``sid``; of one of more than 255 characters ``sha256:`` and its hash.
+
+        The standard sets no bound, and some issuers write a ciphertext. It is there to be compared.
+        """
+        session_id = self.text("sid", longest=OIDC.maximum_length)
+        if session_id is None or len(session_id) <= LONGEST_TEXT:
+            return session_id
+        return f"sha256:{hashlib.sha256(session_id.encode()).hexdigest()}"
+
+
 _T = TypeVar("_T")
 
 
-class ForeignClaims(FractionalDates):
+class ForeignClaims(ForeignForms):
     """Reads the claims of a foreign issuer, of which some can be left out."""
 
     def __init__(self, payload: Mapping[str, Any]) -> None:

@@ -44,13 +44,21 @@ _LEFT_TO_OTHERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What became of one check."""
+    """What became of one check.
+
+    Args:
+        name: Of the check, as errors have it in ``check``.
+        outcome: What became of it.
+        reason: In words; empty for ``ok`` and ``not reached``.
+        code: Of the error that refused the token; None where it was not refused by this check.
+        question: What the check asks, in a sentence.
+    """
 
     name: str
     outcome: Outcome
-    reason: str = ""  # in words; empty for ``ok`` and ``not reached``
-    code: str | None = None  # of the error that refused the token
-    question: str = ""  # what the check asks, in a sentence
+    reason: str = ""
+    code: str | None = None
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

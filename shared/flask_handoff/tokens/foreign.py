@@ -11,7 +11,7 @@ import re
 from flask_handoff.errors import TokenClaimError, TokenMalformedError
 from flask_handoff.keys.foreign import LONGEST_KID
 
-from .strict_jwt import ALGORITHM, read_header
+from .strict_jwt import ALGORITHM, read_header, read_object
 from .verification import (
     UP_TO_THE_CLAIMS,
     Verification,
@@ -22,6 +22,7 @@ from .verification import check_audience as check_our_audience
 from .verification import check_form as check_our_form
 from .verification import check_header as check_our_header
 from .verification import check_key as check_our_key
+from .verification import check_payload as check_our_payload
 
 # A header may hold a chain of certificates, a payload the groups of a person in many.
 _COMPACT_FORM = re.compile(
@@ -40,7 +41,8 @@ def check_form(case: Verification) -> None:
         raise TokenMalformedError(f"longer than {longest} characters")
     form = _COMPACT_FORM.fullmatch(case.unverified_token)
     if form is None:
-        raise TokenMalformedError("not a compact JWS")
+        is_encrypted = case.unverified_token.count(".") == 4
+        raise TokenMalformedError("encrypted (a JWE)" if is_encrypted else "not a compact JWS")
     case.unverified_segments = form.groupdict()
 
 
@@ -67,6 +69,11 @@ def check_key(case: Verification) -> None:
     case.key = find_key(case.expected.keys, case.unverified_kid)
 
 
+def check_payload(case: Verification) -> None:
+    """Is its payload one JSON object?"""
+    case.payload = read_object(case.signed_octets, "payload", foreign=True)
+
+
 def check_audience(case: Verification) -> None:
     """Is it for this receiver, and for nobody else, as a text or a list of one?"""
     audience = case.expected.audience
@@ -83,6 +90,7 @@ _IN_PLACE_OF = {
     check_our_form: check_form,
     check_our_header: check_header,
     check_our_key: check_key,
+    check_our_payload: check_payload,
     check_our_audience: check_audience,
 }
 

@@ -7,16 +7,18 @@ left out where it is not of its form: a sender's slip there would lock a person 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask_handoff.claims import HandoffClaims
 from flask_handoff.errors import TokenClaimError, TokenExpiredError
-from flask_handoff.profiles import NONCE
+from flask_handoff.profiles import NONCE, OPENID_SCOPES
 from flask_handoff.redaction import as_log_field
 
 from .claim_reader import ForeignClaims
 from .one_use import REPLAY_MARGIN
-from .verification import check_begun
+from .verification import check_begun, check_not_before
 
 if TYPE_CHECKING:
     from .handoff_verifier import HandoffVerification
@@ -39,24 +41,44 @@ def check_claims(case: HandoffVerification) -> None:
         expires_at=read.required_date("exp"),
         nonce=payload["nonce"],
         jwt_id=read.if_well_formed("jti", read.text),
-        session_id=read.if_well_formed("sid", read.text),
+        session_id=read.if_well_formed("sid", lambda _: read.session_id()),
         auth_time=read.if_well_formed("auth_time", read.date),
-        # A scope that cannot be read may have been meant as a smaller one than the default.
-        scope=expected.default_scope
-        if payload.get("scope") is None
-        else read.if_well_formed("scope", lambda _: read.scope()) or frozenset(),
+        scope=_scope(case, read),
         name=read.if_well_formed("name", read.name),
         email=email,
         email_verified=bool(email and says_verified),
         kid=case.key.kid,
     )
     if read.left_out:
-        _logger.warning(
-            "claims left out, not of their form: claims=%s jti=%s iss=%s",
-            ",".join(read.left_out),
-            as_log_field(case.claims.jwt_id or "-"),
-            expected.issuer,
-        )
+        _log_left_out(case, read.left_out)
+
+
+def _log_left_out(case: HandoffVerification, claims: Sequence[str]) -> None:
+    _logger.warning(
+        "claims left out, not of their form: claims=%s jti=%s iss=%s",
+        ",".join(claims),
+        as_log_field(case.claims.jwt_id or "-"),
+        case.claims.issuer,
+    )
+
+
+def _scope(case: HandoffVerification, read: ForeignClaims) -> frozenset[str]:
+    named = case.payload.get("scope")
+    ignored = case.expected.profile.ignores_openid_scopes and _is_openid_connects(named)
+    if named is None or ignored:
+        return case.expected.default_scope
+    # One that cannot be read may have been meant as a smaller one than the default.
+    return read.if_well_formed("scope", lambda _: read.scope()) or frozenset()
+
+
+def _is_openid_connects(scope: object) -> bool:
+    """Tell whether it holds nothing but OpenID Connect's own values, as a text or as a list."""
+    values = scope.split(" ") if isinstance(scope, str) else scope
+    return (
+        isinstance(values, list)
+        and values != []
+        and all(isinstance(value, str) and value in OPENID_SCOPES for value in values)
+    )
 
 
 def check_lifetime(case: HandoffVerification) -> None:
@@ -70,10 +92,8 @@ def check_time(case: HandoffVerification) -> None:
     expected, payload, claims = case.expected, case.payload, case.claims
     case.now = expected.clock().timestamp()
     check_begun(case, "iat", '"iat" (issued at)')
-    if payload.get("nbf") is not None:
-        if ForeignClaims(payload).seconds("nbf") > payload["exp"]:
-            raise TokenClaimError('claim "nbf" (not before): after "exp"', claim="nbf")
-        check_begun(case, "nbf", '"nbf" (not before)')
+    if "nbf" in payload:
+        check_not_before(case)
     since = case.now - payload["exp"]
     if since >= expected.leeway:
         raise TokenExpiredError(
@@ -85,9 +105,10 @@ def check_time(case: HandoffVerification) -> None:
         raise TokenExpiredError(
             f'claim "iat" (issued at): {age:.0f} s ago, at most {oldest:.0f} allowed', claim="iat"
         )
-    # A sign-in of the future would pass for a fresh one, whatever was asked for.
-    if claims.auth_time is not None:
-        check_begun(case, "auth_time", '"auth_time" (time of sign-in)')
+    if claims.auth_time is not None and payload["auth_time"] - case.now > expected.leeway:
+        # A sign-in of the future would pass for a fresh one, where one was asked for.
+        case.claims = replace(claims, auth_time=None)
+        _log_left_out(case, ["auth_time"])
 
 
 def claim_use(case: HandoffVerification) -> None:

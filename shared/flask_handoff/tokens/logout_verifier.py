@@ -11,7 +11,7 @@ from flask_handoff.keys import KeySource
 from flask_handoff.profiles import HANDOFF, LOGOUT, LOGOUT_EVENT, TokenProfile
 from flask_handoff.stores import ReplayStore
 
-from .claim_reader import FractionalDates, not_of_its_form
+from .claim_reader import ForeignForms, not_of_its_form
 from .foreign import FOREIGN_UP_TO_THE_CLAIMS
 from .one_use import OneUseVerification, OneUseVerifier
 from .verification import UP_TO_THE_CLAIMS, Checks, check_lifetime, check_time, run_checks
@@ -26,9 +26,9 @@ class LogoutVerification(OneUseVerification):
 
 @dataclass(slots=True, eq=False, repr=False)
 class ForeignLogoutVerification(LogoutVerification):
-    """One of a foreign issuer, which may write fractions of a second."""
+    """One of a foreign issuer."""
 
-    claim_reader = FractionalDates
+    claim_reader = ForeignForms
 
 
 def check_no_nonce(case: LogoutVerification) -> None:
@@ -49,7 +49,7 @@ def check_claims(case: LogoutVerification) -> None:
     """Is each claim of its type and form?"""
     read = case.claim_reader(case.payload)
     read.jwt_id(strict=case.expected.profile.strict_jwt_id)
-    subject, session_id = read.text("sub"), read.text("sid")
+    subject, session_id = read.text("sub"), read.session_id()
     if subject is None and session_id is None:
         raise TokenClaimError('claims "sid" and "sub": both are missing', claim="sid")
     issued_at = read.required_date("iat")

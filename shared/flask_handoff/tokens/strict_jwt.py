@@ -112,10 +112,12 @@ def _canonical_octets(segment: str, part: str) -> bytes:
         raise TokenMalformedError(f"{part}: not canonical base64url") from None
 
 
-def read_object(unverified_document: bytes, part: str) -> Mapping[str, Any]:
-    """Read what a segment holds, see ``read_segment``."""
+def read_object(
+    unverified_document: bytes, part: str, *, foreign: bool = False
+) -> Mapping[str, Any]:
+    """Read what a segment holds, see ``read_segment`` and ``load_strict_json``."""
     try:
-        document = load_strict_json(unverified_document)
+        document = load_strict_json(unverified_document, foreign=foreign)
     except StrictJSONError as error:
         raise TokenMalformedError(f"{part}: {error}") from None
     if not isinstance(document, dict):

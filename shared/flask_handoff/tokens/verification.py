@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, ClassVar, TypeVar, cast
 
 from flask_handoff.claims import Clock, UnverifiedToken, system_clock
@@ -25,7 +26,7 @@ from flask_handoff.keys import KeySource, VerificationKey
 from flask_handoff.profiles import HANDOFF, TokenProfile
 from flask_handoff.redaction import as_log_field
 
-from .claim_reader import ClaimReader, missing
+from .claim_reader import ClaimReader, FractionalDates, missing
 from .strict_jwt import ALGORITHM, read_header, read_object, verify_signature
 
 MAXIMUM_TOKEN_LENGTH = HANDOFF.maximum_length
@@ -266,14 +267,24 @@ def check_time(case: Verification) -> None:
     if "iat" in payload:  # a client assertion may go without
         check_begun(case, "iat", '"iat" (issued at)')
     if "nbf" in payload:
-        if case.claim_reader(payload).seconds("nbf") > payload["exp"]:
-            raise TokenClaimError('claim "nbf" (not before): after "exp"', claim="nbf")
-        check_begun(case, "nbf", '"nbf" (not before)')
+        check_not_before(case)
     since = case.now - payload["exp"]
     if since >= case.expected.leeway:
         raise TokenExpiredError(
             f'claim "exp" (expiration time): expired {since:.0f} s ago', claim="exp"
         )
+
+
+def check_not_before(case: Verification) -> None:
+    """Check the date before which a token is not to be used, where it has one."""
+    payload, is_foreign = case.payload, case.expected.profile.foreign
+    # Other issuers write null or 0 where they mean none.
+    if is_foreign and (type(payload["nbf"]), payload["nbf"]) in ((NoneType, None), (int, 0)):
+        return
+    read = (FractionalDates if is_foreign else case.claim_reader)(payload)
+    if read.seconds("nbf") > payload["exp"]:
+        raise TokenClaimError('claim "nbf" (not before): after "exp"', claim="nbf")
+    check_begun(case, "nbf", '"nbf" (not before)')
 
 
 def check_begun(case: Verification, claim: str, spelt_out: str) -> None:

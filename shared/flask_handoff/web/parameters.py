@@ -10,6 +10,7 @@ from datetime import timedelta
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from flask_handoff.errors import HandoffError
+from flask_handoff.redaction import is_one_line
 
 from .current import this_request
 from .request_guards import check_body
@@ -102,6 +103,6 @@ class ParameterReader:
     def login_hint(self) -> str | None:
         """Return what the sign-in page may be filled with, not verified."""
         hint = self.text("login_hint")
-        if hint is not None and (len(hint) > _LONGEST_HINT or not hint.isprintable()):
-            raise self._refusal(f"login_hint: over {_LONGEST_HINT} characters, or not printable")
+        if hint is not None and (len(hint) > _LONGEST_HINT or not is_one_line(hint)):
+            raise self._refusal(f"login_hint: over {_LONGEST_HINT} characters, or not one line")
         return hint

@@ -23,7 +23,7 @@ class Browser:
     """
 
     def __init__(self, apps):
-        self._clients = {origin: Client(app, use_cookies=False) for origin, app in apps.items()}
+        self.clients = {origin: Client(app, use_cookies=False) for origin, app in apps.items()}
         self._jar = {}
         self.url = ""
         self.answer = None
@@ -91,7 +91,7 @@ class Browser:
             headers["Cookie"] = "; ".join(sent)
         if referrer and self.answer_policy() != "no-referrer":
             headers["Referer"] = referrer
-        answer = self._clients[origin].open(
+        answer = self.clients[origin].open(
             url.removeprefix(origin) or "/",
             base_url=f"http://{parts.netloc}",
             method=method,

@@ -1,5 +1,9 @@
 """Flask-Login, Talisman's defaults and CSRF protection on both sides, behind proxies with TLS."""
 
+import threading
+from contextlib import contextmanager
+from wsgiref.simple_server import make_server
+
 import pytest
 from flask import redirect, request
 
@@ -14,12 +18,25 @@ TODAY = f"{NOTES}/notes/b%C3%BCcher%20lesen"
 @pytest.fixture
 def load(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return lambda **changes: load_pair("with_flask_login", ISSUER=ISSUER, NOTES=NOTES, **changes)
+    addresses = {"ISSUER": ISSUER, "NOTES": NOTES}
+    return lambda **changes: load_pair("with_flask_login", **{**addresses, **changes})
 
 
 def browser_of(pair):
     issuer, receiver = pair
     return Browser({ISSUER: issuer.app, NOTES: receiver.app})
+
+
+@contextmanager
+def listening():
+    with make_server("127.0.0.1", 0, None) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_login_view_leads_to_the_page_that_was_wanted(load):
@@ -33,15 +50,35 @@ def test_login_view_leads_to_the_page_that_was_wanted(load):
         assert all("secure" in cookie for cookie in browser.cookies(host).values())
 
 
-def test_both_sides_sign_out(load):
+def test_who_signs_out_here_leaves_no_cookie_that_is_good(load):
     browser = browser_of(load())
     browser.visit(TODAY)
     browser.sign_in(PASSWORD)
+    kept = browser.cookies("notes.example.net")["notes_session"]["value"]
     browser.press("Sign out here")
     assert browser.url == f"{NOTES}/"
-    browser.visit(f"{ISSUER}/")
-    browser.press("Sign out")
-    browser.visit(TODAY)
+    receiver = browser.clients[NOTES]
+    headers = {"X-Forwarded-Proto": "https", "Cookie": f"notes_session={kept}"}
+    answer = receiver.get("/notes/today", base_url="http://notes.example.net", headers=headers)
+    assert answer.location.startswith("/sso/login")
+
+
+def test_who_signs_out_at_the_issuer_is_signed_out_at_the_service(load):
+    with listening() as server:
+        notes = f"http://127.0.0.1:{server.server_port}"
+        issuer, receiver = load(NOTES=notes)
+        receiver.app.debug = True  # as on one's own machine, where nothing speaks https
+        server.set_app(receiver.app)
+        browser = Browser({ISSUER: issuer.app, notes: receiver.app})
+        browser.visit(f"{notes}/notes/today")
+        browser.sign_in(PASSWORD)
+        assert "the notes of Ada" in browser.text
+        browser.visit(f"{ISSUER}/")
+        browser.press("Sign out")
+        for thread in threading.enumerate():
+            if thread.name == "logout":
+                thread.join()
+    browser.visit(f"{notes}/notes/today")
     assert "Sign in to continue to Notes." in browser.text
 
 

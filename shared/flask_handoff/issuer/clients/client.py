@@ -17,7 +17,7 @@ from flask_handoff.profiles import (
     RESPONSE_TYPES,
     SCOPE_VALUE,
 )
-from flask_handoff.redaction import shown
+from flask_handoff.redaction import is_one_line, shown
 from flask_handoff.setting_reader import LONGEST_URL, check_public_url
 
 from .redirect_uris import check_redirect_uri, form_action_source, is_registered
@@ -111,7 +111,7 @@ class Client:
 
     def _rules(self) -> Iterator[tuple[str, object, str]]:
         yield "client_id", CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"
-        yield "name", self.name.strip() and self.name.isprintable(), "what people call it"
+        yield "name", self.name.strip() and is_one_line(self.name), "what people call it"
         may_have_no_address = self.resource or self.service
         yield "redirect_uris", self.redirect_uris or may_have_no_address, "at least one address"
         types, modes = self.response_types, self.response_modes

@@ -20,8 +20,16 @@ from flask_handoff.errors import ConfigurationError, KeyLifeCycleError
 from flask_handoff.keys.jwks import MAXIMUM_JWKS_KEYS
 from flask_handoff.redaction import shown
 
-from .private_files import check_private_directory, only_writer
-from .ring_file import RingEntry, new_key_command, read_ring, ring_exists, write_ring
+from .private_files import only_writer
+from .ring_file import (
+    RingEntry,
+    check_own_directory,
+    check_ring_directory,
+    new_key_command,
+    read_ring,
+    ring_exists,
+    write_ring,
+)
 from .rotation_schedule import activation_allowed_at, retirement_allowed_at, utc
 from .signing_key import SigningKey, delete_private_key
 
@@ -192,9 +200,10 @@ def _changing(
     try:
         if make:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            check_private_directory(directory)
+            check_ring_directory(directory)
         else:
             read_ring(directory)  # refuses before a lock file is made
+        check_own_directory(directory)
         with only_writer(directory):
             ring = read_ring(directory) if not make or ring_exists(directory) else ()
             yield ring, clock().replace(microsecond=0)

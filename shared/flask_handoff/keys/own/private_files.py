@@ -16,6 +16,7 @@ from flask_handoff.errors import ConfigurationError
 from flask_handoff.redaction import shown
 
 _GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_WRITE_OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def unreadable(path: Path, error: OSError) -> ConfigurationError:
@@ -26,8 +27,14 @@ def unreadable(path: Path, error: OSError) -> ConfigurationError:
     )
 
 
-def check_private_directory(directory: Path) -> None:
-    """Make sure that only the owner may look into a directory, unless it is mounted read-only.
+def check_private_directory(directory: Path, content: str) -> None:
+    """Make sure that no other user can change what lies in a directory, or look at what is ours.
+
+    Who mounts keys, or keeps them as root, answers for who may look at them: such a directory may
+    be readable to others, as orchestrators make it.
+
+    Args:
+        content: The name of a file in it. Docker mounts each file by itself.
 
     Raises:
         ConfigurationError: Open to group or others, out of reach, or a system without file modes.
@@ -39,30 +46,50 @@ def check_private_directory(directory: Path) -> None:
         )
     try:
         mode = directory.stat().st_mode
-        mounted = _is_mounted_read_only(directory)
+        if not mode & _GROUP_AND_OTHERS or _is_read_only(directory):
+            return
+        if provider_of(directory, content) is None:
+            _check_mode(directory, mode, allowed="700")
+        _check_mode(directory, mode, allowed="go-w", refused=_WRITE_OF_OTHERS)
     except OSError as error:
         raise unreadable(directory, error) from None
-    if not mounted:
-        _check_mode(directory, mode, allowed="700")
+
+
+def provider_of(directory: Path, content: str) -> str | None:
+    """Say who hands a directory over to this process, which writes nothing there; None: nobody.
+
+    Args:
+        content: The name of a file in it, there or not.
+
+    Raises:
+        OSError: The directory is out of reach.
+    """
+    file = directory / content
+    if _is_read_only(directory) or (file.exists() and _is_read_only(file)):
+        return "is mounted read-only"
+    return "belongs to root" if _is_provided_by_root(directory.stat()) else None
 
 
 def read_private_file(path: Path) -> bytes:
-    """Read a file that only its owner may read; in a directory that is mounted, see there.
+    """Read a file that only its owner may read, or that was handed over, see ``provider_of``.
+
+    There a link is followed as long as it stays inside the directory: Kubernetes mounts a Secret so
+    that one link to another directory changes all of its files at once.
 
     Raises:
         ConfigurationError: Missing, unreadable, a symbolic link or another thing than a file, or
             open to group or others.
     """
-    # What is opened is what is checked: a file swapped in between would pass a check by name.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        if _is_mounted_read_only(path.parent):
-            return read_mounted_file(path)
-        with open(os.open(path, flags), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
+        # What is opened is what is checked: a file swapped in between would pass a check by name.
+        with _opened(_followed(path), os.O_NOFOLLOW) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise _not_a_file(path)
-            _check_mode(path, mode, allowed="600")
+            if _is_provided_by_root(status) or _is_read_only(file.fileno()):
+                check_mounted_file(file, path)
+            else:
+                _check_mode(path, status.st_mode, allowed="600")
             return file.read()
     except OSError as error:
         if error.errno == errno.ELOOP:
@@ -85,9 +112,8 @@ def check_mounted_file(file: IO[Any], path: Path) -> None:
         ConfigurationError: It is open to other users.
     """
     mode = os.fstat(file.fileno()).st_mode
-    is_read_only = os.fstatvfs(file.fileno()).f_flag & os.ST_RDONLY
-    if mode & (stat.S_IWGRP | stat.S_IWOTH) or (mode & stat.S_IROTH and not is_read_only):
-        _check_mode(path, mode, allowed="600")
+    if mode & _WRITE_OF_OTHERS or (mode & stat.S_IROTH and not _is_read_only(file.fileno())):
+        _check_mode(path, mode, allowed="g-w,o=")
 
 
 def read_mounted_file(path: Path) -> bytes:
@@ -97,7 +123,7 @@ def read_mounted_file(path: Path) -> bytes:
         ConfigurationError: Missing, unreadable, another thing than a file, or open to other users.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with _opened(path) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise _not_a_file(path)
             check_mounted_file(file, path)
@@ -180,13 +206,31 @@ def only_writer(directory: Path) -> Iterator[None]:
         yield
 
 
-def _is_mounted_read_only(directory: Path) -> bool:
-    # As orchestrators mount a secret: its files are links, and others may read but not change them.
-    return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+def _opened(path: Path | str, flags: int = 0) -> IO[bytes]:
+    return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags), "rb")
 
 
-def _check_mode(path: Path, mode: int, *, allowed: str) -> None:
-    if mode & _GROUP_AND_OTHERS:
+def _is_read_only(place: Path | int) -> bool:
+    return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+
+
+def _is_provided_by_root(status: os.stat_result) -> bool:
+    return status.st_uid == 0 != os.geteuid()
+
+
+def _followed(path: Path) -> str:
+    real = os.path.realpath(path)
+    directory = os.path.realpath(path.parent)
+    if real == os.path.join(directory, path.name):
+        return real
+    inside = real.startswith(f"{directory}{os.sep}")
+    if not inside or provider_of(path.parent, path.name) is None:
+        raise _not_a_file(path)
+    return real
+
+
+def _check_mode(path: Path, mode: int, *, allowed: str, refused: int = _GROUP_AND_OTHERS) -> None:
+    if mode & refused:
         raise ConfigurationError(
             f"{shown(path)} is open to other users of this machine"
             f" (mode {stat.S_IMODE(mode):04o}).",

@@ -17,6 +17,7 @@ from flask_handoff.strict_json import load_strict_json
 
 from .private_files import (
     check_private_directory,
+    provider_of,
     read_private_file,
     unreadable,
     write_private_file,
@@ -26,6 +27,7 @@ KeyState = Literal["staged", "active", "retired", "revoked"]
 """Staged: published, not signing yet. Active: published, and the newest of them signs. Retired and
 revoked: neither published nor on the disk any more, kept as history."""
 
+_RING = "ring.json"
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -58,7 +60,30 @@ class RingEntry:
 
 def ring_path(directory: Path) -> Path:
     """Return where the ring of a directory lies."""
-    return directory / "ring.json"
+    return directory / _RING
+
+
+def check_ring_directory(directory: Path) -> None:
+    """Make sure that no other user can change or see the keys of a directory.
+
+    Raises:
+        ConfigurationError: See ``check_private_directory``.
+    """
+    check_private_directory(directory, _RING)
+
+
+def check_own_directory(directory: Path) -> None:
+    """Make sure that keys may be changed in a directory, and were not handed over by somebody.
+
+    Raises:
+        ConfigurationError: They are changed elsewhere.
+        OSError: The directory is out of reach.
+    """
+    if provider := provider_of(directory, _RING):
+        raise ConfigurationError(
+            f"The key directory {shown(directory)} {provider}: its keys are not changed here.",
+            "Run this where the ring was made, and mount or copy all of its files anew.",
+        )
 
 
 def ring_exists(directory: Path) -> bool:
@@ -85,11 +110,8 @@ def read_ring(directory: Path) -> tuple[RingEntry, ...]:
             remedy names the command.
     """
     if not ring_exists(directory):
-        raise ConfigurationError(
-            f"There is no key ring in {shown(directory)}.",
-            f"Make its first key: {new_key_command(directory)}",
-        )
-    check_private_directory(directory)
+        raise _no_ring(directory)
+    check_ring_directory(directory)
     path = ring_path(directory)
     unverified_ring = read_private_file(path)
     try:
@@ -120,6 +142,18 @@ def write_ring(directory: Path, entries: Sequence[RingEntry]) -> None:
         default=lambda instant: f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     )
     write_private_file(ring_path(directory), document.encode("ascii") + b"\n")
+
+
+def _no_ring(directory: Path) -> ConfigurationError:
+    problem = f"There is no key ring in {shown(directory)}"
+    remedy = f"Make its first key: {new_key_command(directory)}"
+    if directory.is_dir():
+        if provider := provider_of(directory, _RING):
+            problem = f"{problem}, which {provider}"
+            remedy = "Make one elsewhere by flask handoff-keys, and mount or copy all of its files."
+        if any(directory.glob("*.pem")) or any(directory.glob("*.key")):
+            remedy = f"A key of your own: flask handoff-keys import FILE. {remedy}"
+    return ConfigurationError(f"{problem}.", remedy)
 
 
 def _parse(unverified_ring: bytes) -> tuple[RingEntry, ...]:

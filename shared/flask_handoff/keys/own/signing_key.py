@@ -10,12 +10,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from flask_handoff.errors import ConfigurationError, KeyUnusableError
-from flask_handoff.keys.key_forms import what_came
+from flask_handoff.keys.key_forms import is_json, what_came
 from flask_handoff.keys.verification_key import VerificationKey
 from flask_handoff.keys.weakness import MAXIMUM_KEY_BITS, MINIMUM_KEY_BITS, PUBLIC_EXPONENT
 from flask_handoff.redaction import shown
 
 from .private_files import read_private_file, write_private_file
+from .private_jwk import read_private_jwk
 
 
 class SigningKey:
@@ -54,6 +55,15 @@ class SigningKey:
             KeyUnusableError: It holds none, or one that is weak or of another kind than RSA.
         """
         return cls(_rsa_private_key(pem))
+
+    @classmethod
+    def from_document(cls, document: bytes) -> Self:
+        """Read a key from PEM, not encrypted, or from a private JWK.
+
+        Raises:
+            KeyUnusableError: It holds none, or one that is weak or of another kind than RSA.
+        """
+        return cls(read_private_jwk(document)) if is_json(document) else cls.from_pem(document)
 
     @classmethod
     def read(cls, directory: Path, kid: str) -> Self:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flask_handoff.errors import ConfigurationError
+from flask_handoff.errors import ConfigurationError, DependencyUnavailableError
 from flask_handoff.keys.file_stamp import file_stamp
 from flask_handoff.keys.verification_key import VerificationKey
 
@@ -42,7 +42,7 @@ class WatchedKeyRing:
         self._directory = directory
         self._path = ring_path(directory)
         self._monotonic = monotonic
-        self._complaint = ""
+        self._complaint: ConfigurationError | None = None
         self._look_at = monotonic() + LOOK_INTERVAL
         self._held = self._open(None)
 
@@ -61,18 +61,18 @@ class WatchedKeyRing:
             return ring
         self._look_at = now + LOOK_INTERVAL
         if file_stamp(self._path) == stamp:
-            self._complaint = ""
+            self._complaint = None
             return ring
         try:
             # Both at once: another thread must not take the new stamp for that of the old ring.
             ring, _ = self._held = self._open(ring)
         except ConfigurationError as error:
             self._look_at = now + RETRY_INTERVAL
-            if self._complaint != str(error):  # once, not at every look
-                self._complaint = str(error)
+            if str(self._complaint) != str(error):  # once, not at every look
                 _logger.error("key_ring_unusable directory=%s reason=%s", self._directory, error)
+            self._complaint = error
             return ring
-        self._complaint = ""
+        self._complaint = None
         _logger.info(
             "key_ring_changed directory=%s signing_key=%s published=%s",
             self._directory,
@@ -102,6 +102,16 @@ class WatchedKeyRing:
 
     def ready(self) -> None:
         """Return at once: the keys are here."""
+
+    def check_followed(self) -> None:
+        """Check that these are the keys of the directory, and not those from before a change.
+
+        Raises:
+            DependencyUnavailableError: What lies there now cannot be used.
+        """
+        self.newest()
+        if self._complaint is not None:
+            raise DependencyUnavailableError(str(self._complaint)) from self._complaint
 
     def _open(self, before: KeyRing | None) -> tuple[KeyRing, tuple[int, ...] | None]:
         while True:

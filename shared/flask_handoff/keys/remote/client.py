@@ -27,6 +27,7 @@ Fetch = Callable[[], tuple[bytes, datetime | None]]
 """Returns a body that is not verified, at most 64 KiB, and the time of the server's clock."""
 
 CLOCK_WARNING = HANDOFF.leeway / 2  # between the two clocks: while people can still sign in
+CLOCK_TRUSTED_FOR = timedelta(minutes=1)  # after a fetch: an issuer's clock may be set at any time
 _HALF_A_SECOND = timedelta(seconds=0.5)
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
@@ -156,11 +157,13 @@ class JWKSClient:
     def check_clock(self, leeway: timedelta) -> None:
         """Make sure that the issuer's clock differs from ours by no more than the leeway.
 
-        Where it does, the keys are fetched anew, as often as unknown ones: it may be right again.
+        The keys are fetched anew where the last fetch is a minute old, as the clock may have been
+        set since; and where it differs, as often as unknown keys: it may be right again.
 
         Raises:
             IssuerClockError: It differs by more, as of the last good answer that had a ``Date``.
         """
+        self._renewal.ask(after=CLOCK_TRUSTED_FOR)
         if not self._differs_by(leeway):
             return
         self._renewal.ask()

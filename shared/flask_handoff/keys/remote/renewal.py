@@ -106,15 +106,17 @@ class KeyRenewal:
             )
         return held.keys
 
-    def ask(self) -> None:
+    def ask(self, *, after: timedelta = timedelta(0)) -> None:
         """Wait for the attempt in flight, or for one that may begin now; else return at once.
+
+        None begins within the time *after* of the last one.
 
         Says nothing of the outcome, which ``keys`` shows. Nobody waits past the attempt's deadline,
         and at most ``MOST_WAITING`` callers wait at once.
         """
         with self._changed:
             now = self._monotonic()
-            if self._stopped:
+            if self._stopped or now < self._begun_at + after.total_seconds():
                 return
             if not self._in_flight and (self._forced or now >= self._allowed_at):
                 if not self._wake():

@@ -11,3 +11,4 @@ from .revocation_list import SQLRevocationList as SQLRevocationList
 from .revocation_list import revocation_table as revocation_table
 from .revoked_tokens import SQLRevokedTokenStore as SQLRevokedTokenStore
 from .revoked_tokens import revoked_token_table as revoked_token_table
+from .store import SQLStore as SQLStore

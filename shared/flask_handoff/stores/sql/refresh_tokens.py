@@ -111,7 +111,9 @@ _table = refresh_table(MetaData())
 
 
 class SQLRefreshStore(RevocableStore):
-    """Keeps families in one table, ``handoff_refresh_families``; see ``RefreshStore``.
+    """Keeps families in one table, ``handoff_refresh_families``.
+
+    See ``SQLStore`` and ``RefreshStore``.
 
     With a *transaction*, a token is exchanged in the one in which the application is asked whose
     it is, and ended in the one in which the application ends what it belongs to.

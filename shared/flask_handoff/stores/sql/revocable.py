@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeGuard
 
+from sqlalchemy import Engine
+
 from flask_handoff.errors import TokenRevokedError
 from flask_handoff.stores.ports import RevocationStore
 from flask_handoff.stores.statements import Statement
 
-from .store import SQLStore
+from .store import Begin, SQLStore
 
 
 class _Revocations(NamedTuple):
@@ -27,8 +29,10 @@ class RevocableStore(SQLStore):
     revoked: ClassVar[str]
     """A SELECT that finds for ``:jwt_id`` the ``reason`` why it is; no row where it lives."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, engine: Engine, *, transaction: Begin | None = None, reading: Begin | None = None
+    ) -> None:
+        super().__init__(engine, transaction=transaction, reading=reading)
         self._revocations = self._asked(self)
 
     def check_not_revoked(self, jwt_id: str) -> None:
