@@ -11,7 +11,7 @@ from server2 import create_app
 from server2.config import Config
 from tests import ports
 from tests.compiled_templates import COMPILED
-from tests.conftest import new_postgresql_database
+from tests.conftest import new_postgresql_database, with_another_plan
 from tests.servers import accounts_visitor
 from tests.servers.emptied_tables import EmptiedTables
 from tests.servers.notes_visitor import FakeClock, Visitor
@@ -183,8 +183,9 @@ def server1_postgresql_url(emptied_tables):
 def accounts_on(request, made_environment, clock, kept_applications):
     """SERVER1 on either database, with the account of ada@example.com."""
     settings = made_environment
-    if request.param == "postgresql":
+    if request.param != "sqlite":
         url = request.getfixturevalue("server1_postgresql_url")
+        url = with_another_plan(url) if request.param == "another plan" else url
         settings = {**settings, "SERVER1_DATABASE_URL": url}
     with accounts_visitor.running_accounts(settings, clock, kept_applications) as running:
         yield running

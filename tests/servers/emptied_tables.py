@@ -8,7 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from flask_service.database import Database
 from server1.db import SCHEMA
-from tests.conftest import GIVE_UP, empty_postgresql, run_sql, run_subqueries_for_each_row
+from tests.conftest import GIVE_UP, empty_postgresql, run_sql
 
 
 class EmptiedTables:
@@ -21,7 +21,6 @@ class EmptiedTables:
         self.url = url
         self._make_tables()
         self._deletion = deletion_of_all_rows(url)
-        run_subqueries_for_each_row(url)
 
     def empty(self):
         """Delete all rows, and count anew; tables that a test has dropped are made again."""

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from server1 import audit
 from server1.audit import Event
+from tests.conftest import ANY_PLAN
 from tests.servers.accounts_visitor import running_accounts
 from tests.servers.audit_log import lines, record, rows, writing
 
@@ -130,6 +131,7 @@ def test_a_setting_says_how_long_an_event_is_kept(accounts_environment, clock):
         assert {row.event for row in rows(accounts)} == {"email_changed"}
 
 
+@pytest.mark.parametrize("accounts_on", ANY_PLAN, indirect=True)
 def test_two_events_that_are_too_old_go_for_one_that_comes_and_never_many_at_once(
     accounts_on, clock
 ):

@@ -16,6 +16,7 @@ from server1.accounts.mail_links import (
     Purpose,
     mail_links,
 )
+from tests.conftest import ANY_PLAN
 from tests.servers.accounts_visitor import EMAIL
 
 OTHER_EMAIL = "bob@example.com"
@@ -288,6 +289,7 @@ def test_the_links_of_a_removed_account_go_with_it(book):
     assert book.rows() == []
 
 
+@pytest.mark.parametrize("accounts_on", ANY_PLAN, indirect=True)
 def test_links_that_nobody_asks_for_any_more_are_cleared_away_a_few_at_a_time(book, clock):
     for number in range(50):
         email = f"user{number}@example.com"

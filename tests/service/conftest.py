@@ -10,11 +10,7 @@ from sqlalchemy import make_url
 import server1.config
 import server2.config
 from flask_service.database import database_of
-from tests.conftest import (
-    empty_postgresql,
-    new_postgresql_database,
-    run_subqueries_for_each_row,
-)
+from tests.conftest import with_another_plan
 from tests.servers.accounts_visitor import CHEAP_HASHES, CLIENTS
 from tests.servers.conftest import (
     clock,
@@ -102,20 +98,13 @@ def app(server):
     return server.build()
 
 
-@pytest.fixture(scope="session")
-def small_database():
-    with new_postgresql_database() as url:
-        run_subqueries_for_each_row(url)
-        yield url
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def small(request, tmp_path, clock):
     """An outbox on either database."""
     url = f"sqlite:///{tmp_path / 'small.sqlite3'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("small_database")
-        empty_postgresql(url)
+    if request.param != "sqlite":
+        url = request.getfixturevalue("postgresql_url")
+        url = with_another_plan(url) if request.param == "another plan" else url
     with small_outbox(make_url(url), tmp_path, clock) as small:
         yield small
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_service.jobs import JobError, JobUnknownError, Outcome
 from flask_service.outbox import Outbox
+from tests.conftest import ANY_PLAN
 from tests.service.small_outbox import Note, RefusedError, raises
 
 PATIENCE = 60  # seconds
@@ -332,6 +333,7 @@ def test_jobs_that_failed_a_month_ago_are_removed_aloud(small, clock, caplog):
     assert "note 1 is removed: it failed long ago" in caplog.text
 
 
+@pytest.mark.parametrize("small", ANY_PLAN, indirect=True)
 def test_a_failure_removes_a_few_that_failed_long_ago(small, clock):
     small.enqueue("newer", "waits")
 
