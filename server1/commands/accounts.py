@@ -193,7 +193,7 @@ def _read_password(from_stdin: bool, from_prompt: bool, about: tuple[str, str]) 
     if not from_stdin:
         return None
     try:
-        line = command_line.standard_input().decode("utf-8")
+        line = command_line.standard_input().decode("utf-8-sig")  # Windows begins a text with it
     except UnicodeDecodeError:
         raise PasswordUnusableError("The password on standard input is not UTF-8.") from None
     return check_new_password(line.removesuffix("\n").removesuffix("\r"), about)

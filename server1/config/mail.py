@@ -144,16 +144,18 @@ def _credentials(read: SettingReader) -> tuple[str | None, str | None]:
 
 
 def _read_password(path: Path) -> str:
+    # Without a slash it may be the password itself, in the setting next to its own.
+    named = shown(path) if "/" in str(path) else "the file that it names"
     try:
         password = path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"SERVER1_SMTP_PASSWORD_FILE: {shown(path)} cannot be read ({type(error).__name__}).",
+            f"SERVER1_SMTP_PASSWORD_FILE: {named} cannot be read ({type(error).__name__}).",
             "It is a file with one line, the password.",
         ) from None
     if not password or not is_one_line(password):
         raise ConfigurationError(
-            f"SERVER1_SMTP_PASSWORD_FILE: {shown(path)} does not hold one line of text.",
+            f"SERVER1_SMTP_PASSWORD_FILE: {named} does not hold one line of text.",
             "It is a file with one line, the password.",
         )
     return password

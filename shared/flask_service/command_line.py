@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError
 
+from .database_faults import reason_of
+
 
 @contextmanager
 def plain_refusals(*refusals: type[Exception]) -> Iterator[None]:
@@ -26,7 +28,7 @@ def plain_refusals(*refusals: type[Exception]) -> Iterator[None]:
         if click.get_current_context(silent=True) is None:
             raise
         if isinstance(error, SQLAlchemyError):
-            sentence = f"The database is out of reach ({type(error).__name__})."
+            sentence = f"The database failed ({reason_of(error)})."
             raise click.ClickException(sentence) from error
         raise click.ClickException(str(error)) from error
 

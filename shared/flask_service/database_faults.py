@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -37,19 +39,26 @@ _POSTGRESQL = {
     "DiskFull": "its disk is full",
     "LockNotAvailable": "another process holds it locked",
     "QueryCanceled": "it does not answer in time",
+    "ProtocolViolation": "a pooler takes no transactions, as with pool_mode = statement",
+    "UndefinedTable": "a table is missing",
+    "UndefinedColumn": "a column is missing",
 }
-# A connection that is refused has no code, and only a text.
+# What has no code of its own, such as a refused connection, has a text. The first that is in it
+# counts: a text about too many connections names the user or the database as well.
 _TEXTS = {
+    "no such table": "a table is missing",
+    "no such column": "a column is missing",
     "password authentication failed": "it refuses the user or the password",
     "no password supplied": "it asks for a password",
+    "too many c|connection slots": "it has as many connections as it may",
     "pg_hba.conf": "it does not let this user in from this machine",
-    'database "': "there is no database of this name",
-    'role "': "it knows no user of this name",
-    "too many c": "it has as many connections as it may",
-    "connection slots": "it has as many connections as it may",
-    "Connection refused": "nothing answers at its address",
-    "No such file or directory": "nothing answers at its address",
-    "timeout expired": "nothing answers at its address",
+    "CONNECT privilege|not permitted to log in|not .* accepting": "it does not let this user in",
+    'database ".*" does not exist': "there is no database of this name",
+    'role ".*" does not exist': "it knows no user of this name",
+    "SSL was required|certificate": "its encryption is not what the URL asks for",
+    "invalid .*(option|value|port)|definition of service": "the URL has an option that is wrong",
+    "session is (not )?": "it is not what target_session_attrs in the URL asks for",
+    "Connection refused|No such file or|timeout expired": "nothing answers at its address",
     "resolve": "there is no machine of this name",
     "starting up": "it is still starting",
     "shutting down": "it is being stopped",
@@ -64,12 +73,12 @@ def reason_of(error: SQLAlchemyError) -> str:
     for words, sentence in (_SQLITE | _POSTGRESQL).items():
         if name.startswith(words):
             return f"{sentence}: {name}"
-    if name == "OperationalError":
-        for words, sentence in _TEXTS.items():
-            if words in text:
-                return f"{sentence}: {name}"
-        return f"it cannot be reached: {name}"
-    return name
+    if name not in ("OperationalError", "ProgrammingError", "SQLITE_ERROR"):
+        return name
+    for words, sentence in _TEXTS.items():
+        if re.search(words, text):
+            return f"{sentence}: {name}"
+    return f"it cannot be reached: {name}" if name == "OperationalError" else name
 
 
 def check_encoding(connection: sa.Connection, name: str) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from .database_faults import reason_of
 from .jobs import Job, JobKind, Lane, Outcome
 from .outbox import outbox_of
 
@@ -136,7 +137,7 @@ class LaneWorkers:
             with self._app.app_context():
                 result = act()
         except SQLAlchemyError as error:
-            trouble = f"the database is out of reach ({type(error).__name__})"
+            trouble = f"the database failed ({reason_of(error)})"
         except Exception as error:  # without this thread no job of the kind is done
             trouble = f"this server has failed ({type(error).__name__})"
         else:

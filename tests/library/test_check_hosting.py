@@ -42,6 +42,7 @@ def test_good_settings_give_nothing_to_look_at(settings, base_url):
     [
         ({**GOOD, "SECRET_KEY": None}, HTTPS, "wrong", "SECRET_KEY is not set"),
         ({**GOOD, "SECRET_KEY": "dev"}, HTTPS, "warning", "SECRET_KEY is so short"),
+        ({**GOOD, "SECRET_KEY_FALLBACKS": "dev"}, HTTPS, "wrong", "each of its characters"),
         (GOOD, HTTP, "wrong", "SESSION_COOKIE_SECURE is on, and http://localhost:5001 is http"),
         (LAX, HTTPS, "warning", "SESSION_COOKIE_SECURE is off"),
         ({**LAX, "SESSION_COOKIE_SAMESITE": "None"}, HTTP, "wrong", "no browser keeps it"),

@@ -281,7 +281,7 @@ def test_an_issuer_of_our_own_has_no_slash_at_its_end(url):
 
 def test_clients_may_be_objects_tables_json_or_a_file(tmp_path):
     document = json.dumps([CLIENT])
-    (tmp_path / "clients.json").write_text(document, encoding="utf-8")
+    (tmp_path / "clients.json").write_text(document, encoding="utf-8-sig")
     client = Client(
         "notes", "Notes", (CLIENT["redirect_uris"][0],), str(CLIENT["initiate_login_uri"])
     )
@@ -300,6 +300,11 @@ def test_clients_that_cannot_be_read_are_refused(value, tmp_path):
         ConfigurationError, match=r"^HANDOFF_CLIENTS (cannot be read|must be a list|holds)"
     ):
         issuer(HANDOFF_CLIENTS=value)
+
+
+def test_where_clients_are_no_json_is_told():
+    with pytest.raises(ConfigurationError, match=r"no JSON from line 2, column 3 on"):
+        issuer(HANDOFF_CLIENTS='[{"client_id": "notes",\n  name: 1}]')
 
 
 @pytest.mark.parametrize("document", [b"\xff[]", b"{}", b"null", b"", b"[" * 100_000])

@@ -256,6 +256,15 @@ RETURNED_FAULTS = {
     "two nonces": ({"nonce": ["a", "b"]}, "invalid_request"),
     "scope without openid": ({"scope": "profile"}, "invalid_scope"),
     "a request object": ({"request": "eyJ"}, "request_not_supported"),
+    "a request object first": (
+        {"request": "eyJ", "id_token_hint": "x", "scope": "x", "response_type": "x"},
+        "request_not_supported",
+    ),
+    "a type before a hint": (
+        {"id_token_hint": "x", "response_type": "token"},
+        "unsupported_response_type",
+    ),
+    "two hints": ({"id_token_hint": ["a", "b"]}, "invalid_request"),
 }
 
 
@@ -520,7 +529,7 @@ def test_a_refusal_is_logged_with_its_code_and_nothing_that_was_sent(browser, ca
         page = ask(browser, client_id="forged\r\nline", state="secret-state")
         ask(browser, nonce="secret nonce")
     assert "code=client_unknown" in caplog.text
-    assert "code=authorization_returned" in caplog.text
+    assert "code=authorization_returned client_id=notes " in caplog.text
     assert "secret" not in caplog.text
     assert "forged" not in caplog.text
     reference = page.text.partition("Reference: ")[2][:16]
@@ -564,6 +573,13 @@ def test_an_older_secret_still_continues_what_it_signed(build_issuer, receiver):
     after = Browser(build_issuer(SECRET_KEY=b"new", SECRET_KEY_FALLBACKS=["old"]), receiver)
     after.sign_in()
     assert "id_token" in returned(after.get(carried))
+
+
+@pytest.mark.parametrize("older", ["a former key", b"a former key", [""]], ids=str)
+def test_older_secrets_are_a_list_of_keys(build_issuer, older):
+    with pytest.raises(ConfigurationError, match="SECRET_KEY_FALLBACKS") as refused:
+        build_issuer(SECRET_KEY_FALLBACKS=older)
+    assert "former" not in str(refused.value)
 
 
 def test_an_issuer_does_not_start_without_keys(tmp_path, clock):

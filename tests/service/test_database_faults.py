@@ -88,11 +88,25 @@ def test_a_database_for_reading_only_is_told(server, told, postgresql_url, made)
         ({"database": "no_such_database"}, "there is no database of this name"),
         ({"username": "no_such_user"}, "it knows no user of this name"),
         ({"query": {"host": "/proc"}}, "nothing answers at its address"),
+        ({"query": {"service": "none"}}, "the URL has an option that is wrong"),
     ],
 )
 def test_why_it_is_out_of_reach_is_told(told, postgresql_url, change, reason):
     sentence = told(make_url(postgresql_url).set(**change))
     assert f"cannot be used ({reason}: OperationalError). Start it, or correct SERVER" in sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("CONNECTION LIMIT 0", "it has as many connections as it may"),
+        ("NOLOGIN", "it does not let this user in"),
+    ],
+)
+def test_a_user_who_is_not_let_in_is_told_why(told, postgresql_url, user, change, reason):
+    run_sql(postgresql_url, f"ALTER ROLE {user} {change}")
+    sentence = told(make_url(postgresql_url).set(username=user))
+    assert f"cannot be used ({reason}: OperationalError)" in sentence
 
 
 def test_a_file_that_cannot_be_made_is_told(told):

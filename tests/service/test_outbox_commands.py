@@ -129,9 +129,9 @@ def test_where_one_job_is_gone_none_is_touched(small, clock):
 
 
 @pytest.mark.parametrize("command", [["list"], ["send"], ["retry", "--all"]])
-def test_a_database_out_of_reach_is_said_in_a_sentence(small, command):
+def test_a_database_that_fails_is_said_in_a_sentence(small, command):
     with small.database.writing() as connection:
         connection.execute(text("DROP TABLE outbox"))
     result = small.command(*command)
     assert result.exit_code == 1
-    assert result.output == "Error: The database is out of reach (OperationalError).\n"
+    assert result.output == "Error: The database failed (a table is missing: SQLITE_ERROR).\n"

@@ -158,7 +158,7 @@ def test_workers_wait_for_a_database_and_log_it_once(small, caplog):
         small.enqueue()
         until(lambda: small.done)
     lines = [record.getMessage() for record in caplog.records if "wait" in record.getMessage()]
-    assert lines == ["note jobs wait: the database is out of reach (OperationalError)"]
+    assert lines == ["note jobs wait: the database failed (a table is missing: SQLITE_ERROR)"]
 
 
 def stopped_clock():

@@ -40,6 +40,9 @@ def _check_secret_key(app: Flask) -> Iterator[Finding]:
     elif len(key) < _SHORTEST_KEY:
         text = "SECRET_KEY is so short that it can be guessed, and sessions forged."
         yield warning("secret key", text, remedy)
+    if isinstance(app.config.get("SECRET_KEY_FALLBACKS") or [], str | bytes):
+        text = "SECRET_KEY_FALLBACKS is a text: each of its characters is a key that forges."
+        yield wrong("secret key", text, "Give a list of the former keys.")
 
 
 def _cookie_faults(app: Flask, base_url: str) -> Iterator[Finding]:

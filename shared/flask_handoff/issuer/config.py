@@ -75,11 +75,16 @@ def _client_entries(value: Any) -> Iterable[Client | Mapping[str, Any]]:
             text = os.fspath(value)
             if not text.lstrip().startswith(("[", "{")):
                 check_path("HANDOFF_CLIENTS", text)
-                text = Path(text).read_text(encoding="utf-8")
+                text = Path(text).read_text(encoding="utf-8-sig")
             value = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
+        why = type(error).__name__
+        if isinstance(error, json.JSONDecodeError):
+            why = f"no JSON from line {error.lineno}, column {error.colno} on"
+        elif isinstance(error, OSError) and error.strerror:
+            why = error.strerror
         raise ConfigurationError(
-            f"HANDOFF_CLIENTS cannot be read ({type(error).__name__}).",
+            f"HANDOFF_CLIENTS cannot be read ({why}).",
             "Give a list as JSON, or the path of a JSON file that holds one.",
         ) from None
     if not isinstance(value, list | tuple):
@@ -95,10 +100,17 @@ def read_secret_keys(app: Flask) -> list[Any]:
     """Return the keys that *app* signs with, the one in use last.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is none, or the older ones are no list of keys.
     """
     if not app.secret_key:
         raise ConfigurationError(
             "SECRET_KEY is not set.", "Make a random one and keep it: secrets.token_urlsafe(32)."
         )
-    return [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
+    older = app.config.get("SECRET_KEY_FALLBACKS") or ()
+    if isinstance(older, str | bytes) or not all(older):
+        # Of a text, each character would be a key: whoever tries them all signs as this server.
+        raise ConfigurationError(
+            "SECRET_KEY_FALLBACKS is not a list of keys, or one of them is empty.",
+            "Give a list; in the environment as JSON: FLASK_SECRET_KEY_FALLBACKS='[\"…\"]'.",
+        )
+    return [*older, app.secret_key]
