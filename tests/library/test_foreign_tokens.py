@@ -350,6 +350,14 @@ def test_a_foreign_logout_token_is_taken_alike(key_ring, clock, change):
     assert trial.refusal(change) is None
 
 
+@pytest.mark.parametrize("session_id", [7, "", ["s"], "a\nb"], ids=ascii)
+def test_a_logout_whose_session_cannot_be_read_ends_the_account(key_ring, clock, session_id):
+    trial = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
+    logout = trial.present(claims(sid=session_id))
+    assert (logout.subject, logout.session_id) == ("u-7d9f2c", None)
+    assert trial.refusal(claims(sid=session_id, sub=None)).claim == "sid"
+
+
 def test_a_long_session_id_is_known_by_its_hash(trial, key_ring, clock):
     # No standard says how long it may be.
     one, other = (claims(sid=letter * 256, jti=letter * 43) for letter in "ab")
