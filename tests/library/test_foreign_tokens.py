@@ -332,6 +332,15 @@ def test_a_set_without_any_usable_key_is_refused():
             parse_foreign_jwks(document)
 
 
+def test_the_log_says_which_keys_there_are_in_place_of_one_that_is_usable(key_ring):
+    elliptic = {"kty": "EC", "alg": "ES256", "use": "sig", "kid": "1"}
+    others = [elliptic, {**elliptic, "kid": "2"}, jwk_of(key_ring, alg="RS512", use=...), None]
+    with pytest.raises(JWKSMalformedError, match=r"RS256 key, but EC/ES256/sig, RSA/RS512$"):
+        parse_foreign_jwks(jwks(*others))
+    with pytest.raises(JWKSMalformedError, match=r"RS256 key, but a\\u000d\\u000ab$"):
+        parse_foreign_jwks(jwks({"kty": "a\r\nb"}))
+
+
 # Logout tokens.
 
 
