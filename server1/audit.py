@@ -125,10 +125,13 @@ _INSERT = Statement(sa.insert(audit).returning(audit.c.id))
 # The oldest have the lowest numbers: one index less to write with each handoff.
 _SWEEP = sa.delete(audit).where(
     audit.c.id.in_(
-        sa.select(audit.c.id)
-        .order_by(audit.c.id)
-        .limit(SWEPT_AT_ONCE)
-        .with_for_update(skip_locked=True)
+        sa.select(
+            sa.select(audit.c.id)
+            .order_by(audit.c.id)
+            .limit(SWEPT_AT_ONCE)
+            .with_for_update(skip_locked=True)
+            .cte()  # else PostgreSQL may run it once for each row
+        )
     ),
     audit.c.at < sa.bindparam("kept_from"),
 )

@@ -64,7 +64,7 @@ _EXPIRED = (
     .order_by(sessions.c.last_seen_at)
     .limit(SWEPT)
     .with_for_update(skip_locked=True)
-    .subquery()
+    .cte()  # which PostgreSQL runs once, and not for each row
 )
 # Joined by OR, PostgreSQL would read the whole table.
 _HELD_OR_EXPIRED = sa.union_all(

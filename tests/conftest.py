@@ -18,6 +18,7 @@ settings.register_profile(
     "flask-handoff", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("flask-handoff")
+GIVE_UP = "SET lock_timeout = '60s'"  # a test before this one left a transaction open
 
 
 def pytest_configure(config):
@@ -96,13 +97,19 @@ def missing(what):
 @pytest.fixture
 def postgresql_url(postgresql_database):
     """The URL of an empty PostgreSQL database. Skips, or fails, where there is no server."""
-    run_sql(
-        postgresql_database,
-        "SET lock_timeout = '60s'",  # a test before this one left a transaction open
-        "DROP SCHEMA public CASCADE",
-        "CREATE SCHEMA public",
-    )
+    empty_postgresql(postgresql_database)
     return postgresql_database
+
+
+def empty_postgresql(url):
+    run_sql(url, GIVE_UP, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+
+
+def run_subqueries_for_each_row(url):
+    """Have PostgreSQL plan as it may for tables that held next to nothing at its last look."""
+    name = sqlalchemy.make_url(url).database
+    ways = ("hashjoin", "mergejoin", "hashagg", "sort", "material")
+    run_sql(url, *(f"ALTER DATABASE {name} SET enable_{way} = off" for way in ways))
 
 
 def run_sql(url, *statements):

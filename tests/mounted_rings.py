@@ -15,6 +15,7 @@ from pathlib import Path
 
 from flask_handoff.errors import ConfigurationError
 from flask_handoff.keys import KeyRing, WatchedKeyRing, activate_key, new_key, stage_key
+from flask_handoff.keys.own.private_files import read_mounted_file
 from tests.jwks_endpoint import FakeMonotonic
 
 LONG_AGO = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -60,6 +61,10 @@ def kubernetes(here, ring, staged):
     yield "a first key", refusal(new_key, mounted)
     yield "not mounted", refusal(KeyRing.open, volume)
 
+    volume.chmod(0o777)
+    yield "open to all", refusal(KeyRing.open, mounted)
+    volume.chmod(0o1777)
+
     activate_key(ring, staged)
     secret_volume(volume, ring, "..2026_02_01")
     shutil.rmtree(volume / "..2026_01_31")
@@ -82,6 +87,8 @@ def docker(here, ring):
         path.chmod(0o444)
         mount("--bind", "-o", "ro", str(path), str(directory / path.name))
     yield "file by file", KeyRing.open(directory).signing_key.kid
+    yield "a secret", refusal(read_mounted_file, directory / "ring.json")
+    yield "a secret, not mounted", refusal(read_mounted_file, ring / "ring.json")
     before = set(directory.iterdir())
     yield "a step, file by file", refusal(stage_key, directory)
     yield "left behind", [path.name for path in set(directory.iterdir()) - before]

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.ports import free_port
+from tests.warm_flask import run_warm_flask
 
 PATIENCE = 60  # seconds until a server has to answer, or to be gone
 PASSWORD = "a demo password of the tests"
@@ -115,15 +116,11 @@ class Server:
 
     def flask(self, *command: str) -> str:
         """Run ``flask --app server1 COMMAND`` as its operator does, and return what it prints."""
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "flask", "--app", self.name, *command],
-            cwd=self.folder,
-            env=self._whole_environment(),
-            input=PASSWORD,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
+        done = run_warm_flask(
+            *("--app", self.name, *command),
+            directory=self.folder,
+            environment=self._whole_environment(),
+            answer=PASSWORD,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -29,7 +29,7 @@ from .users import User, from_row, users
 REMEMBERED_FOR = timedelta(days=7)  # after it has expired: its page says so
 
 # 256 bits in base64url, with what a mail's source (3D for =) or an emphasis (_) leaves around it.
-_TOKEN = re.compile(r"(?:3D)?(?P<token>[A-Za-z0-9_-]{43})[_-]*", re.ASCII)
+_TOKEN = re.compile(r"(?:3[Dd])?(?P<token>[A-Za-z0-9_-]{43})[_-]*", re.ASCII)
 _LONGEST_COPY = 200  # characters
 _NOT_IN_A_TOKEN = re.compile(r"[^A-Za-z0-9_-]")
 

@@ -35,6 +35,8 @@ _MOST_DECORATIONS = 6  # digits and signs that are guessed as well, such as a ye
 # Signs that stand for letters in a word such as p@ssw0rd; 1 and ! stand for two.
 _READINGS = tuple(str.maketrans("@430$571!", letters) for letters in ("aaeosstii", "aaeosstll"))
 _DECORATIONS = re.compile(r"[\W\d_]+")  # digits, signs and blanks
+_RUN = re.compile(r"([\W\d_])\1+")  # of one of these, which is guessed like one
+_REPEATED = re.compile(r"(.{3,36}?)\1+")  # a word, again and again
 _AT_THE_END = string.digits + string.punctuation + string.whitespace
 _SHORTEST_KNOWN = 3  # letters of a word about the account
 # What a rule that demands a change, or a capital and a digit, makes people take.
@@ -114,17 +116,37 @@ def strength(password: str, about: Iterable[str] = ()) -> str:
 
 def _is_decorated(password: str, about: Iterable[str]) -> bool:
     """Tell whether a password is a common word, or a known one, with digits and signs around it."""
-    known = {word for text in about for word in _DECORATIONS.split(text.casefold())}
-    known = {word for word in known if len(word) >= _SHORTEST_KNOWN}
-    guessed = known | _USUAL | _common_passwords()
+    guessed = {*_known_words(about)} | _USUAL | _common_passwords()
+    length = len(_RUN.sub(r"\1", password))
     return any(
-        word in guessed and len(password) - len(word) <= _MOST_DECORATIONS
-        for word in _words_in(password)
+        word in guessed and length - len(whole) <= _MOST_DECORATIONS
+        for whole in _words_in(password)
+        for word in (whole, _repeated_in(whole))
     )
 
 
+def _repeated_in(word: str) -> str:
+    repeated = _REPEATED.fullmatch(word[:_LONGEST_ESTIMATED])
+    return repeated[1] if repeated else word
+
+
+def _known_words(about: Iterable[str]) -> Iterator[str]:
+    """Find the words in what is known; a name as one word, and an address and its first part."""
+    for text in map(_folded, about):
+        whole = (_DECORATIONS.sub("", part) for part in (text, text.partition("@")[0]))
+        for word in (*_DECORATIONS.split(text), *whole):
+            if len(word) >= _SHORTEST_KNOWN:
+                yield word
+
+
+def _folded(text: str) -> str:
+    # Without accents: pássword is guessed like password.
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
 def _words_in(password: str) -> Iterator[str]:
-    folded = unicodedata.normalize("NFKC", password).casefold()
+    folded = _folded(password)
     bare = folded.rstrip(_AT_THE_END)
     for text in (folded, bare, bare.lstrip(_AT_THE_END)):
         for reading in ({}, *_READINGS):  # Pass-word, P4ssword

@@ -27,7 +27,7 @@ from server1.accounts.throttles import Attempt, TooManyAttemptsError
 from server1.accounts.turns import HasherBusyError
 from server1.accounts.users import User, UserNameError
 from server1.config import config
-from server1.signed_in import NotSignedInError, session_here
+from server1.signed_in import NotSignedInError, current_session, session_here
 
 from . import error_pages
 
@@ -123,7 +123,13 @@ def account_page(template: str) -> Page:
 
 def add_notice(blueprint: Blueprint, path: str, endpoint: str, template: str) -> None:
     """Add a page that says what was done, and asks for nothing."""
-    blueprint.add_url_rule(path, endpoint, lambda: render_template(template))
+    blueprint.add_url_rule(path, endpoint, lambda: notice_page(template))
+
+
+def notice_page(template: str, **context: object) -> str:
+    """Render a page that says what was done; its head has the menu of who is signed in."""
+    current_session()
+    return render_template(template, **context)
 
 
 def authenticated(email: str) -> AbstractContextManager[tuple[Connection, User]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -30,7 +30,15 @@ from server1.mail.undelivered import undelivered_to
 from server1.permissions import must_confirm
 from server1.signed_in import browser_fingerprint, current_session, is_signed_in, sign_in
 
-from .forms import FormError, add_notice, attempt_here, authenticated, form_page, form_view
+from .forms import (
+    FormError,
+    add_notice,
+    attempt_here,
+    authenticated,
+    form_page,
+    form_view,
+    notice_page,
+)
 from .link_pages import find_link
 from .way_on import carried, note_way_on, take_way_on, told_way_on, way_on
 
@@ -69,7 +77,7 @@ def verify_email() -> Response:
 @blueprint.get("/verify-email/done")
 def done() -> str:
     """Say that it is confirmed, and lead on to the service that waited for it."""
-    return render_template("accounts/verify_done.html", way_on=told_way_on())
+    return notice_page("accounts/verify_done.html", way_on=told_way_on())
 
 
 @blueprint.get("/verify-email/required")
@@ -136,7 +144,7 @@ def again() -> Response:
 @blueprint.get("/verify-email/sent")
 def sent_again() -> str:
     """Say that a mail is on its way, if there is such an account."""
-    return render_template("accounts/verify_sent.html", way_on=way_on())
+    return notice_page("accounts/verify_sent.html", way_on=way_on())
 
 
 def _find_link() -> Link:

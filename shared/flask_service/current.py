@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from flask import Flask, Request, current_app, request
 from werkzeug.local import LocalProxy
 
-_request = cast(LocalProxy[Request], request)
-_current_app = cast(LocalProxy[Flask], current_app)
+this_request: Callable[[], Request] = cast(LocalProxy[Request], request)._get_current_object
+"""Return the current request."""
 
-
-def this_request() -> Request:
-    """Return the current request."""
-    return _request._get_current_object()
-
-
-def this_app() -> Flask:
-    """Return the current application."""
-    return _current_app._get_current_object()
+this_app: Callable[[], Flask] = cast(LocalProxy[Flask], current_app)._get_current_object
+"""Return the current application."""

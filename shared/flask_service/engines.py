@@ -67,7 +67,7 @@ def _sqlite_engine(url: URL, timeout: float, options: Mapping[str, Any]) -> Engi
     return engine
 
 
-def identity_of(file: Path) -> tuple[int, int] | None:
+def identity_of(file: Path | str) -> tuple[int, int] | None:
     """Return what tells a file from another in its place; None where there is none."""
     try:
         status = os.stat(file)

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
+from flask_handoff.stores.statements import Statement
+
 from .database import Instant
 from .jobs import Job, JobKind, Lane
 
@@ -52,14 +54,15 @@ class JobRows:
     def __init__(self, table: sa.Table) -> None:
         self.table = table
         is_kind = table.c.kind == sa.bindparam("of_kind")
-        self._waiting = sa.select(table.c.id).where(is_kind, table.c.failed.is_(False)).limit(1)
+        waiting = sa.select(table.c.id).where(is_kind, table.c.failed.is_(False)).limit(1)
+        self._waiting = Statement(waiting)
 
     def waiting(self, connection: sa.Connection, kind: JobKind) -> bool:
         """Say whether there is any job of a kind: asked several times a second, of an empty table.
 
         What is asked after that costs ten times as much.
         """
-        return connection.execute(self._waiting, {"of_kind": kind.name}).first() is not None
+        return self._waiting.row(connection, of_kind=kind.name) is not None
 
     def due(self, kind: JobKind, lane: Lane, busy: Collection[str], now: datetime) -> _Conditions:
         """Say which jobs may be claimed now: those of a lane, but for topics that are *busy*."""
@@ -170,8 +173,8 @@ class JobRows:
         return released.values(leased_until=None, last_error=reason[:LONGEST_REASON])
 
     def _unlocked(self, rows: sa.Select[tuple[int]]) -> sa.ColumnElement[bool]:
-        # Two processes that waited for each other's rows would both fail.
-        return self.table.c.id.in_(rows.with_for_update(skip_locked=True))
+        # Two processes that waited for each other's rows would both fail. A CTE is run once.
+        return self.table.c.id.in_(sa.select(rows.with_for_update(skip_locked=True).cte()))
 
     def _claimable(self, kind: JobKind, now: datetime) -> _Conditions:
         columns = self.table.c

@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 
 OF_LIBRARIES = ("flask_handoff", "flask_service")
 # Nobody means to log a token; an exception's text may quote one all the same.
@@ -21,12 +22,13 @@ class OneLineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        at = utc_milliseconds(datetime.fromtimestamp(record.created, UTC))
-        line = f"{at} {record.levelname} {record.name} {record.getMessage()}"
-        lines = [line]
-        if record.exc_info:
-            lines += self.formatException(record.exc_info).splitlines()
-        return "\n  | ".join([escape(_JWT.sub("(cut)", each)) for each in lines])
+        second, milliseconds = divmod(int(record.created * 1000), 1000)
+        at = f"{_utc_second(second)}.{milliseconds:03}Z"
+        line = _clean(f"{at} {record.levelname} {record.name} {record.getMessage()}")
+        if not record.exc_info:
+            return line
+        traceback = self.formatException(record.exc_info).splitlines()
+        return "\n  | ".join([line, *map(_clean, traceback)])
 
 
 class StderrHandler(logging.Handler):
@@ -53,6 +55,15 @@ def init_logs(*names: str) -> None:
         logger.setLevel(logging.INFO)
         if not any(isinstance(each.formatter, OneLineFormatter) for each in logger.handlers):
             logger.addHandler(handler)
+
+
+@lru_cache(1)  # a busy server writes many lines in a second
+def _utc_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _clean(line: str) -> str:
+    return escape(_JWT.sub("(cut)", line))
 
 
 def escape(text: str) -> str:

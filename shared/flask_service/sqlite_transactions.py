@@ -25,7 +25,7 @@ class SQLiteTransactions(Transactions):
 
     def __init__(self, engine: Engine, most: int, timeout: timedelta, file: Path) -> None:
         super().__init__(engine, most, timeout)
-        self._file = file
+        self._file = str(file)  # a Path is made text anew each time
 
     def close(self) -> None:
         """Close the connections, with all that was written in the one file: it can be copied."""

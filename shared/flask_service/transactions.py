@@ -197,4 +197,4 @@ class Transaction:
 
 def driver_of(connection: Connection) -> Any:
     """Return the driver's own connection."""
-    return connection.connection.driver_connection
+    return connection.connection.dbapi_connection

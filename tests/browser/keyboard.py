@@ -8,11 +8,13 @@ from tests.browser.tab import Tab
 
 Role = Literal["button", "link", "textbox"]
 
-_HAS_A_RING = """
-() => {
+# Whether the focus is at the control, and whether it is to be seen where it is.
+_FOCUS = """
+(control) => {
   const style = getComputedStyle(document.activeElement);
-  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0
+  const hasRing = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0
     || style.boxShadow !== "none";
+  return [control === document.activeElement, hasRing];
 }
 """
 
@@ -22,12 +24,14 @@ def press_tab_until(tab: Tab, role: Role, name: str) -> None:
     wanted = tab.page.get_by_role(role, name=name, exact=True).first
     wanted.wait_for()
     tab.page.wait_for_load_state()
-    is_there = "(control) => control === document.activeElement"
+    control = wanted.element_handle()
+    is_there, _ = control.evaluate(_FOCUS)
     for _ in range(40):
-        if wanted.evaluate(is_there):
+        if is_there:
             return
         tab.page.keyboard.press("Tab")
-        assert tab.page.evaluate(_HAS_A_RING), "the focus is not to be seen"
+        is_there, has_ring = control.evaluate(_FOCUS)
+        assert has_ring, "the focus is not to be seen"
     raise AssertionError(f"the {role} {name!r} cannot be reached by Tab")
 
 

@@ -157,12 +157,13 @@ def outbox(tab):
     address = sign_up(tab)
     wait_for_mail(tab.pair, address)
     tab.page.goto(f"{tab.home1}outbox")
-    tab.page.get_by_role("listitem").filter(has_text=address).wait_for()
+    mail = tab.page.get_by_role("listitem").filter(has_text=address)
+    mail.wait_for()
+    return mail
 
 
 def mail_in_outbox(tab):
-    outbox(tab)
-    tab.page.get_by_role("listitem").get_by_role("link").first.click()
+    outbox(tab).get_by_role("link").click()
 
 
 def link_that_does_not_work(tab):

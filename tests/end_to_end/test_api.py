@@ -17,7 +17,7 @@ CLIENT_ID = "terminal"
 SECONDS = 60  # a notice is there after a fraction of one; a busy machine takes its time
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def registered(query_pair):
     query_pair.server1.flask(
         *("clients", "add", "Terminal", "--kind", "native"),

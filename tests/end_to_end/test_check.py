@@ -24,8 +24,10 @@ def check(create_app, config):
 
 
 @pytest.fixture
-def check_server1(query_pair):
-    environment = query_pair.server1.environment
+def check_server1(query_pair, tmp_path):
+    # With a database of its own: in that of the pair are clients of other tests.
+    database = {"SERVER1_DATABASE_URL": f"sqlite:///{tmp_path / 'server1.sqlite3'}"}
+    environment = {**query_pair.server1.environment, **database}
     return lambda: check(server1.create_app, Server1Config.from_environment(environment))
 
 

@@ -25,6 +25,7 @@ CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds
 NAMES = ("SERVER1", "SERVER2", "LAB")
 READY = "Ctrl-C ends them all."
+CHOSEN_PASSWORD = "correct horse battery staple 7"
 
 
 def take_terminal():
@@ -131,6 +132,23 @@ def until(condition):
         time.sleep(0.02)
 
 
+@contextlib.contextmanager
+def starting(directory, ports):
+    (directory / "demo.py").symlink_to(CHECKOUT / "demo.py")
+    chosen = dict(zip((f"{name}_PORT" for name in NAMES), map(str, ports), strict=True))
+    started = []
+
+    def start_demo(**environment):
+        started.append(RunningDemo(directory, {**chosen, **environment}))
+        return started[-1]
+
+    try:
+        yield start_demo
+    finally:
+        for demo in started:
+            demo.end()
+
+
 @pytest.fixture
 def ports():
     return [free_port(), free_port(), free_port()]
@@ -138,17 +156,16 @@ def ports():
 
 @pytest.fixture
 def start(tmp_path, ports):
-    (tmp_path / "demo.py").symlink_to(CHECKOUT / "demo.py")
-    chosen = dict(zip((f"{name}_PORT" for name in NAMES), map(str, ports), strict=True))
-    started = []
+    with starting(tmp_path, ports) as start_demo:
+        yield start_demo
 
-    def start_demo(**environment):
-        started.append(RunningDemo(tmp_path, {**chosen, **environment}))
-        return started[-1]
 
-    yield start_demo
-    for demo in started:
-        demo.end()
+@pytest.fixture(scope="module")
+def lasting_demo(tmp_path_factory):
+    """A demo for tests that leave it running, with a password that was chosen for it."""
+    ports = [free_port(), free_port(), free_port()]
+    with starting(tmp_path_factory.mktemp("lasting"), ports) as start_demo:
+        yield start_demo(DEMO_PASSWORD=CHOSEN_PASSWORD).wait_until_ready()
 
 
 @contextlib.contextmanager
@@ -209,15 +226,15 @@ def test_nothing_is_left_of_it_when_requests_stall(start, how):
         until(lambda: demo.what_is_left() == [])
 
 
-def test_signals_of_log_rotation_and_supervisors_end_nothing(start):
-    demo = start().wait_until_ready()
+def test_signals_of_log_rotation_and_supervisors_end_nothing(lasting_demo):
+    demo = lasting_demo
     before = sorted(demo.what_is_left())
     for name in ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGWINCH"):
         for server in demo.servers:
             os.killpg(server, getattr(signal, name))
         if name != "SIGHUP":  # of its terminal, see above
             demo.process.send_signal(getattr(signal, name))
-    with signed_in(demo, demo.password()) as arrived:
+    with signed_in(demo, CHOSEN_PASSWORD) as arrived:
         assert "Your notes" in arrived.text
     assert requests.get(f"{demo.address('SERVER1')}/healthz", timeout=PATIENCE).ok
     assert sorted(demo.what_is_left()) == before
@@ -290,10 +307,9 @@ def test_data_of_an_earlier_checkout_is_told_with_the_remedy(start, tmp_path, se
     assert "Traceback" not in demo.written
 
 
-def test_the_password_can_be_chosen(start):
-    demo = start(DEMO_PASSWORD="correct horse battery staple 7").wait_until_ready()
-    assert "correct horse battery staple 7" in demo.written
-    with signed_in(demo, "correct horse battery staple 7") as arrived:
+def test_the_password_can_be_chosen(lasting_demo):
+    assert CHOSEN_PASSWORD in lasting_demo.written
+    with signed_in(lasting_demo, CHOSEN_PASSWORD) as arrived:
         assert arrived.url.endswith("/notes")
 
 

@@ -12,7 +12,7 @@ SECONDS = 60  # a session has ended after a fraction of one; a busy machine take
 GRACE = "grace@example.com"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def flask(query_pair):
     query_pair.server1.flask("users", "create", GRACE, "--name", "Grace", "--password-stdin")
     return query_pair.server1.flask

@@ -6,8 +6,6 @@ import re
 import sqlite3
 import time
 from contextlib import ExitStack, closing
-from email import message_from_bytes
-from email.policy import default
 from itertools import pairwise
 from urllib.parse import parse_qs, urlencode, urljoin
 
@@ -18,6 +16,7 @@ from flask_handoff.keys import KeyRing, new_key
 from flask_handoff.profiles import LOGOUT_EVENT
 from tests.end_to_end.conftest import watched_pair
 from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of, parameters_of
+from tests.end_to_end.mailbox import link_mailed_to, links_mailed_to
 from tests.end_to_end.raw_http import ask, head
 from tests.jwks_endpoint import JWKSEndpoint, drip, eventually, response, says_nothing, sends
 from tests.pair import running
@@ -137,14 +136,10 @@ def test_a_session_ends_though_server1_s_clock_has_stepped_back(pair, arrived, n
 
 def reset_password(server1, browser, password):
     """Go the way of whoever forgot it: by the mail, which the demo keeps in a folder."""
-    outbox = server1.folder / "outbox"
-    before = set(outbox.glob("*.eml"))
+    before = links_mailed_to(server1, EMAIL, "reset-password")
     page = browser.get(f"{server1.base_url}/forgot-password")
     browser.post(urljoin(page.url, action_of(page)), {**fields_of(page), "email": EMAIL})
-    eventually(lambda: {*outbox.glob("*.eml")} - before != set(), within=SECONDS)
-    [mail] = {*outbox.glob("*.eml")} - before
-    text = message_from_bytes(mail.read_bytes(), policy=default).get_body(("plain",)).get_content()
-    page = browser.get(re.search(r"^http://\S+\?token=\S+", text, re.MULTILINE)[0])
+    page = browser.get(link_mailed_to(server1, EMAIL, "reset-password", before))
     fields = {**fields_of(page), "password": password}
     assert browser.post(urljoin(page.url, action_of(page)), fields).status_code == 303
 

@@ -45,6 +45,11 @@ def delete_password(service, name):
 """
 
 
+def heed_ctrl_c():
+    # What a shell runs in the background ignores it, and passes that on.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Program:
     """The program on one user's machine, whose configuration is in a directory of the test."""
 
@@ -67,6 +72,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_ctrl_c,
         )
 
     def run(self, *command, **settings):

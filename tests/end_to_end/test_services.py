@@ -24,7 +24,7 @@ from tests.end_to_end.test_notes_cli import answers_else
 EXAMPLE = CHECKOUT / "examples" / "service_client.py"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def key_file(query_pair):
     """What ``clients add --service`` wrote, in the directory where the operator typed it."""
     query_pair.server1.flask(
@@ -124,7 +124,7 @@ def test_what_it_signs_is_good_once_at_all_workers(pair, key_file):
     assert (bearer.status_code, bearer.json()["error"]) == (401, "invalid_token")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def examples_key_file(query_pair):
     """That of another service, which the example acts for."""
     query_pair.server1.flask(

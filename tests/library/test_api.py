@@ -150,6 +150,19 @@ def is_refused(answer, status=401, error="invalid_token"):
     )
 
 
+def test_an_async_view_runs_as_it_would_without_a_token(service, mint):
+    pytest.importorskip("asgiref")
+
+    async def later():
+        return {"account": service.extensions["api"].claims().subject}
+
+    protected = service.extensions["api"].require_token(scope=READ)(later)
+    service.add_url_rule("/later", view_func=protected)
+    client = service.test_client()
+    assert ask(client, mint(), "/later").json == {"account": "ada"}
+    assert is_refused(ask(client, mint(scope=WRITE), "/later"), 403, "insufficient_scope")
+
+
 def test_a_token_with_the_scope_lets_the_view_run(client, mint):
     answer = ask(client, mint())
     assert answer.status_code == 200

@@ -256,6 +256,15 @@ RETURNED_FAULTS = {
     "two nonces": ({"nonce": ["a", "b"]}, "invalid_request"),
     "scope without openid": ({"scope": "profile"}, "invalid_scope"),
     "a request object": ({"request": "eyJ"}, "request_not_supported"),
+    "a request object first": (
+        {"request": "eyJ", "id_token_hint": "x", "scope": "x", "response_type": "x"},
+        "request_not_supported",
+    ),
+    "a type before a hint": (
+        {"id_token_hint": "x", "response_type": "token"},
+        "unsupported_response_type",
+    ),
+    "two hints": ({"id_token_hint": ["a", "b"]}, "invalid_request"),
 }
 
 
@@ -520,7 +529,7 @@ def test_a_refusal_is_logged_with_its_code_and_nothing_that_was_sent(browser, ca
         page = ask(browser, client_id="forged\r\nline", state="secret-state")
         ask(browser, nonce="secret nonce")
     assert "code=client_unknown" in caplog.text
-    assert "code=authorization_returned" in caplog.text
+    assert "code=authorization_returned client_id=notes " in caplog.text
     assert "secret" not in caplog.text
     assert "forged" not in caplog.text
     reference = page.text.partition("Reference: ")[2][:16]

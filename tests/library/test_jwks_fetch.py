@@ -107,6 +107,12 @@ def test_a_date_without_a_zone_is_taken_as_utc():
     assert date == datetime.datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
+def test_an_answer_that_a_proxy_passes_on_is_taken():
+    status = "203 Non-Authoritative Information"
+    with JWKSEndpoint(sends(response(b"{}", status=status))) as endpoint:
+        assert fetch_jwks(endpoint.uri)[0] == b"{}"
+
+
 @pytest.mark.parametrize("value", ["identity", " Identity "])
 def test_an_encoding_that_is_none_is_taken(value):
     with JWKSEndpoint(sends(response(b"{}", f"Content-Encoding:{value}"))) as endpoint:

@@ -49,10 +49,17 @@ def test_files_may_be_mounted_one_by_one(seen):
 
 
 @pytest.mark.processes
+def test_a_secret_that_all_may_read_is_good_where_it_is_mounted(seen):
+    assert seen["a secret"] == "no refusal"
+    assert "is open to other users" in seen["a secret, not mounted"]
+
+
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("place", "told"),
     [
         ("not mounted", "is open to other users"),
+        ("open to all", "is open to other users"),
         ("open to others", "is open to other users"),
         ("a link to elsewhere", "is a symbolic link"),
     ],

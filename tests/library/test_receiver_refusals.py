@@ -82,6 +82,21 @@ def test_a_posted_answer_that_is_not_complete_is_a_bad_request(browser, heard, g
     assert heard.errors() == ["request_malformed"]
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "id_token or error; nothing came, as when the issuer answers in the fragment"),
+        ({"code": "c", "state": "s" * 43}, "id_token or error; what came: code request_id="),
+        ({"response": "eyJ.e30.x"}, "id_token or error; what came: response request_id="),
+        ({"x\r\ny": "z"}, "id_token or error request_id="),
+    ],
+    ids=str,
+)
+def test_the_log_tells_what_came_in_place_of_a_token(browser, caplog, given, told):
+    assert browser.get(CALLBACK, query_string=given).status_code == 400
+    assert told in caplog.text
+
+
 def test_an_incomplete_answer_leads_back_to_what_was_wanted(browser):
     state = parse_qs(urlsplit(browser.begin("/notes?page=2")).query)["state"]
     answer = browser.get(CALLBACK, query_string={"state": state})

@@ -11,7 +11,9 @@ from server2 import create_app
 from server2.config import Config
 from tests import ports
 from tests.compiled_templates import COMPILED
+from tests.conftest import new_postgresql_database
 from tests.servers import accounts_visitor
+from tests.servers.emptied_tables import EmptiedTables
 from tests.servers.notes_visitor import FakeClock, Visitor
 
 CLOCK = FakeClock()
@@ -164,12 +166,26 @@ def accounts(made_environment, clock, kept_applications):
         yield running
 
 
+@pytest.fixture(scope="session")
+def emptied_tables():
+    with new_postgresql_database() as url:
+        yield EmptiedTables(url)
+
+
+@pytest.fixture
+def server1_postgresql_url(emptied_tables):
+    """The URL of a PostgreSQL database with SERVER1's tables, which are empty."""
+    emptied_tables.empty()
+    return emptied_tables.url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def accounts_on(request, made_environment, clock, kept_applications):
     """SERVER1 on either database, with the account of ada@example.com."""
     settings = made_environment
     if request.param == "postgresql":
-        settings = {**settings, "SERVER1_DATABASE_URL": request.getfixturevalue("postgresql_url")}
+        url = request.getfixturevalue("server1_postgresql_url")
+        settings = {**settings, "SERVER1_DATABASE_URL": url}
     with accounts_visitor.running_accounts(settings, clock, kept_applications) as running:
         yield running
 

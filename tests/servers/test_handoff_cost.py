@@ -20,9 +20,12 @@ from server2.config import Config
 from tests.jwks_endpoint import JWKSEndpoint, response, sends
 from tests.servers import notes_visitor
 
-MOST_CALLS = 4_860  # of functions in Python and in C
+MOST_CALLS = 4_750  # of functions in Python and in C
 MOST_TRANSACTIONS = 3
 MOST_STATEMENTS = 13
+CALLS_ARE_KNOWN = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="the bounds were counted on Python 3.11"
+)
 LOADS_OF_PRIVATE_KEYS = {"load_pem_private_key", "load_der_private_key", "private_key"}
 
 
@@ -81,6 +84,17 @@ class Counter:
             self.transactions += 1
         elif not statement.startswith(("COMMIT", "PRAGMA")):
             self.statements += 1
+
+
+def calls_of(app, ask):
+    """Return how many calls the request takes that *ask* sends, once all is prepared for it."""
+    counter, calls = Counter(), []
+    with counter.watching(app), undisturbed():
+        for _ in range(3):
+            ask()
+            calls.append(sum(counter.calls.values()))
+    print(f"{min(calls)} calls: {counter.calls}")  # noqa: T201
+    return min(calls)
 
 
 @pytest.fixture
@@ -147,7 +161,7 @@ def undisturbed():
         root.handlers.extend(handlers)
 
 
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the bound was counted on Python 3.11")
+@CALLS_ARE_KNOWN
 def test_a_handoff_takes_no_more_calls_than_before(counter):
     assert len(counter.calls) == 4
     assert sum(counter.calls.values()) <= MOST_CALLS

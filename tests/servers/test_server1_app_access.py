@@ -43,7 +43,7 @@ def accounts(made_environment, clock, kept_applications):
 def accounts_on(request, made_environment, clock, kept_applications):
     settings = {**made_environment, **SETTINGS}
     if request.param == "postgresql":
-        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("server1_postgresql_url")
     with running_accounts(settings, clock, kept_applications) as running:
         yield running
 
@@ -339,15 +339,18 @@ def test_one_client_has_access_fifty_times_at_most(accounts, clock):
 
 
 @pytest.fixture
-def accounts_in_postgresql(made_environment, clock, kept_applications, postgresql_url):
-    settings = {**made_environment, **SETTINGS, "SERVER1_DATABASE_URL": postgresql_url}
+def accounts_in_postgresql(made_environment, clock, kept_applications, server1_postgresql_url):
+    settings = {**made_environment, **SETTINGS, "SERVER1_DATABASE_URL": server1_postgresql_url}
     with running_accounts(settings, clock, kept_applications) as running:
         yield running
 
 
 def wait_until(accounts, waiting, other):
     """Wait until so many transactions wait for another, or *other* is done."""
-    query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"  # not of other tests
+    )
     while not other.done():
         with accounts.database.reading() as connection:  # perhaps of the one that is waited for
             if connection.execute(query).scalar_one() >= waiting:

@@ -76,7 +76,7 @@ def accounts(made_environment, clock, kept_applications):
 def accounts_on(request, made_environment, clock, kept_applications):
     settings = {**made_environment, **SETTINGS}
     if request.param == "postgresql":
-        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("server1_postgresql_url")
     with running_accounts(settings, clock, kept_applications) as running:
         yield running
 

@@ -26,7 +26,7 @@ def services(made_environment, clock):
 def services_on(request, made_environment, clock):
     settings = dict(made_environment)
     if request.param == "postgresql":
-        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("server1_postgresql_url")
     with running_services(settings, clock) as running:
         yield running
 

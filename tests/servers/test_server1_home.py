@@ -1,6 +1,8 @@
 import html
 import re
 
+import pytest
+
 from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, running_accounts
 
 
@@ -70,3 +72,11 @@ def test_a_server_without_clients_says_so(accounts_environment, clock):
         assert "continue to\n    your services" in visitor.get("/").text
         visitor.sign_in()
         assert "No service is registered here." in visitor.get("/").text
+
+
+@pytest.mark.parametrize("path", ["/verify-email/done", "/verify-email/sent", "/change-email/done"])
+def test_a_page_that_says_what_was_done_has_the_menu(accounts, path):
+    visitor = Visitor(accounts)
+    assert "Your account</a>\n      <form" not in visitor.get(path).text
+    visitor.sign_in()
+    assert "Your account</a>\n      <form" in visitor.get(path).text

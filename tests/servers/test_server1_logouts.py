@@ -22,7 +22,7 @@ A_LEASE = timedelta(seconds=8)
 def services(request, made_environment, clock):
     settings = dict(made_environment)
     if request.param == "postgresql":
-        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("server1_postgresql_url")
     with running_services(settings, clock) as running:
         yield running
 

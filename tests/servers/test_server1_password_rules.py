@@ -65,7 +65,15 @@ def test_a_repetition_or_a_row_is_refused(password):
 
 
 @pytest.mark.parametrize(
-    "password", ["ada.lovelace@example.com", "Ada.Lovelace", "ada lovelace", "localhost6401"]
+    "password",
+    [
+        "ada.lovelace@example.com",
+        "Ada.Lovelace",
+        "ada lovelace",
+        "localhost6401",
+        "Ada-Lovelace1815",
+        "AdaLovelace!",
+    ],
 )
 def test_what_is_known_about_the_account_is_refused(password):
     check_new_password(password)
@@ -76,6 +84,7 @@ def test_what_is_known_about_the_account_is_refused(password):
 DECORATED = (
     "Password123! P@ssw0rd1234 iloveyou2024 Qwerty12345! Welcome2026! Summer2026! Admin@123"
     " !!Password $ecret2024 Pa$$word2026! Pass-word-2024 2026Summer! Lovelace1815! Example2026!"
+    " Password-Password Summer2026!!!! p\u00e1ssword123 LovelaceLovelace7"
 )
 
 

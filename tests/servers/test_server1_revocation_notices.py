@@ -43,7 +43,7 @@ def api():
 def accounts(request, made_environment, clock, api):
     settings = dict(made_environment)
     if request.param == "postgresql":
-        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("server1_postgresql_url")
     notes = {**NOTES, "revocation_uri": api.uri}
     settings["HANDOFF_CLIENTS"] = json.dumps([notes, WIKI, TERMINAL])
     with running_accounts(settings, clock) as running:

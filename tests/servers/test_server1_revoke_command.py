@@ -28,7 +28,7 @@ CERTAIN = "that this ended are dead at SERVER1 now, and at services at the lates
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request, made_environment):
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql_url")
+        url = request.getfixturevalue("server1_postgresql_url")
         return {**made_environment, "SERVER1_DATABASE_URL": url}
     return made_environment
 

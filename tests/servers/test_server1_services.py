@@ -20,7 +20,9 @@ from server1.clients.registry import clients
 from tests.servers.accounts_visitor import Visitor
 from tests.servers.audit_log import rows
 from tests.servers.statements import noted
+from tests.servers.test_handoff_cost import CALLS_ARE_KNOWN, calls_of
 
+MOST_CALLS = 1_420  # of functions in Python and in C, for a token
 API = "https://orders.example"
 SHORT = 1024  # bits
 ADD = ("clients", "add", "Report", "--service", "--scope", "orders:read", "--client-id", "report")
@@ -387,6 +389,14 @@ def test_a_token_takes_one_look_and_one_writing_transaction(with_api, folder, cl
     cheapest = min(costs, key=len)  # the first prepares its connections, one of ten sweeps the log
     client, claim, answer = ["SELECT"], ["INSERT", "DELETE"], ["SELECT"] * 3 + ["INSERT"]
     assert cheapest == ["BEGIN", *client, "COMMIT", "BEGIN", *claim, *answer, "COMMIT"]
+
+
+@CALLS_ARE_KNOWN
+def test_a_token_takes_no_more_calls_than_before(with_api, folder, clock):
+    with_api.run(*ADD)
+    service = read(folder / "report.json")
+    signed = [assertion(service, clock) for _ in range(3)]
+    assert calls_of(with_api.app, lambda: ask(with_api, signed.pop())) <= MOST_CALLS
 
 
 # Rotation.

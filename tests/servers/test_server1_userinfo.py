@@ -9,7 +9,9 @@ from flask_handoff.commands.explain import handoff_explain
 from flask_handoff.issuer.clients.authentication import secret_hash
 from tests.servers.accounts_visitor import EMAIL, Visitor, running_accounts
 from tests.servers.statements import noted
+from tests.servers.test_handoff_cost import CALLS_ARE_KNOWN, calls_of
 
+MOST_CALLS = 680  # of functions in Python and in C
 CALLBACK = "https://wiki.example/callback"
 SECRET = "a secret of the tests, as long as it takes"
 WIKI = {
@@ -133,3 +135,8 @@ def test_userinfo_costs_three_statements_of_one_transaction(accounts, token):
         assert ask(accounts, token).status_code == 200
     kinds = [each.split(" ")[0] for each in statements]
     assert kinds == ["BEGIN", *["SELECT"] * 3, "COMMIT"]
+
+
+@CALLS_ARE_KNOWN
+def test_userinfo_takes_no_more_calls_than_before(accounts, token):
+    assert calls_of(accounts.app, lambda: ask(accounts, token)) <= MOST_CALLS

@@ -46,7 +46,7 @@ MEANT_BY = {
 def settings(request, made_environment):
     made = {**made_environment, **SETTINGS}
     if request.param == "postgresql":
-        made["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        made["SERVER1_DATABASE_URL"] = request.getfixturevalue("server1_postgresql_url")
     return made
 
 

@@ -217,6 +217,7 @@ def test_whoever_presses_every_button_deletes_no_account(accounts, bob, mail_roo
         "{:.20}\r\n {:.23}",
         "3D{:.20}=\n{:.23}",
         "3D{}",
+        "3d{}",
     ],
     ids=ascii,
 )

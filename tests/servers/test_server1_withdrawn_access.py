@@ -21,7 +21,7 @@ NEW_ADDRESS = "lovelace@example.com"
 def services(request, made_environment, clock):
     settings = dict(made_environment)
     if request.param == "postgresql":
-        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+        settings["SERVER1_DATABASE_URL"] = request.getfixturevalue("server1_postgresql_url")
     with running_services(settings, clock) as running:
         yield running
 

@@ -19,7 +19,9 @@ from tests.servers.notes_program import (
     shared_program,
 )
 from tests.servers.notes_visitor import BASE_URL, ISSUER
+from tests.servers.test_handoff_cost import CALLS_ARE_KNOWN, calls_of
 
+MOST_CALLS = 675  # of functions in Python and in C, for a list of notes
 INTRUDER = "intruder-0d2f"
 DESCRIPTION = f'<{BASE_URL}/api/openapi.json>; rel="service-desc"'
 
@@ -470,3 +472,8 @@ def test_the_page_leads_to_the_description(visitor):
 def test_random_bodies_are_no_error_of_ours(refused_program):
     for _ in range(50):
         assert refused_program.post(secrets.token_bytes(64)).status_code == 400
+
+
+@CALLS_ARE_KNOWN
+def test_a_bearer_request_takes_no_more_calls_than_before(notes_app, program):
+    assert calls_of(notes_app, program.ask) <= MOST_CALLS

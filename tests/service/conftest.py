@@ -10,6 +10,11 @@ from sqlalchemy import make_url
 import server1.config
 import server2.config
 from flask_service.database import database_of
+from tests.conftest import (
+    empty_postgresql,
+    new_postgresql_database,
+    run_subqueries_for_each_row,
+)
 from tests.servers.accounts_visitor import CHEAP_HASHES, CLIENTS
 from tests.servers.conftest import (
     clock,
@@ -97,12 +102,20 @@ def app(server):
     return server.build()
 
 
+@pytest.fixture(scope="session")
+def small_database():
+    with new_postgresql_database() as url:
+        run_subqueries_for_each_row(url)
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def small(request, tmp_path, clock):
     """An outbox on either database."""
     url = f"sqlite:///{tmp_path / 'small.sqlite3'}"
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql_url")
+        url = request.getfixturevalue("small_database")
+        empty_postgresql(url)
     with small_outbox(make_url(url), tmp_path, clock) as small:
         yield small
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     make_url,
     select,
 )
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from flask_handoff import ConfigurationError
@@ -237,6 +238,18 @@ def test_no_table_takes_a_datetime_without_a_zone(server, app):
                 connection.execute(select(table).where(column < naive))
             refused += 1
     assert refused > 2
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 250_000])
+def test_an_instant_is_the_text_that_sqlalchemy_writes(microsecond):
+    instant = datetime(2026, 1, 1, 12, 0, 5, microsecond, UTC)
+    dialect = sqlite.dialect()
+    ours, theirs = (
+        kind.dialect_impl(dialect).bind_processor(dialect) for kind in (Instant(), DateTime())
+    )
+    elsewhere = instant.astimezone(timezone(timedelta(hours=-5)))
+    assert ours(instant) == ours(elsewhere) == theirs(instant)
+    assert ours(None) is None
 
 
 def test_an_error_does_not_quote_what_was_to_be_written(database):

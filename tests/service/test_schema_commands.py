@@ -17,6 +17,7 @@ from tests.server_process import (
 )
 from tests.servers.accounts_visitor import CHEAP_HASHES, hidden_fields
 from tests.service.schemas import SERVERS, STEP, Server1, connected, described, fill, rows_of
+from tests.warm_flask import run_warm_flask
 
 pytestmark = pytest.mark.processes
 OTHER_COMMANDS = {
@@ -71,13 +72,14 @@ def run(tmp_path, environment):
 
 
 @pytest.fixture
-def flask(run, server):
+def flask(tmp_path, environment, server):
     """Runs a command of the server; returns its status and what it wrote."""
 
     def run_command(*arguments):
-        process = run("flask", "--app", server.name, *arguments)
-        written = written_by(process)
-        return process.returncode, written
+        done = run_warm_flask(
+            *("--app", server.name, *arguments), directory=tmp_path, environment=environment
+        )
+        return done.returncode, done.stdout + done.stderr
 
     return run_command
 

@@ -49,7 +49,7 @@ class Issuer:
     wiki: Stranger  # its port is the one that was registered
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wiki():
     return Stranger("wiki", "/callback", folder="flask_oidc")  # which holds Authlib and Flask
 
@@ -88,7 +88,7 @@ def own_server1(wiki, tmp_path_factory):
     assert "Traceback" not in log
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demos_server1(server1, wiki):
     """The demo's SERVER1, with which the guide's commands have registered both clients."""
     moved = shell("flask --app server1").replace("http://127.0.0.1:5003", wiki.base_url)

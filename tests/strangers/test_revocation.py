@@ -10,7 +10,7 @@ FILES = "https://files.example"
 SCOPE = "files:read"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def key_file(server1, tmp_path_factory):
     """The key of an API that SERVER1 knows, and whose tokens the program gets."""
     path = tmp_path_factory.mktemp("files") / "files.json"

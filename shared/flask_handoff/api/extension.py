@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, cast
+from inspect import iscoroutinefunction
+from typing import Any, NamedTuple, ParamSpec
 
 from flask import Flask, after_this_request
 from flask.typing import ResponseReturnValue
@@ -23,10 +24,10 @@ from flask_handoff.stores import HasTables, ReplayStore, RevocationCheck, Revoca
 from flask_handoff.tokens import AccessTokenVerifier, GenuineTokens, RevocationNoticeVerifier
 from flask_handoff.web.arguments import check_stores
 from flask_handoff.web.bearer import bearer_token, check_scope, refuse
-from flask_handoff.web.current import this_app, this_g, this_request
+from flask_handoff.web.current import this_app, this_g
 from flask_handoff.web.problems import problem_details
 from flask_handoff.web.registration import when_complete
-from flask_handoff.web.request_guards import MAXIMUM_BODY, check_body
+from flask_handoff.web.request_guards import check_body
 from flask_handoff.web.service_config import issuer_keys
 
 from .config import APIConfig
@@ -143,13 +144,14 @@ class HandoffAPI:
 
         def protect(view: Callable[_Arguments, Any]) -> Callable[_Arguments, ResponseReturnValue]:
             self._bare_views.append(view)
+            is_async = iscoroutinefunction(view)
 
             @wraps(view)
             def protected(
                 *arguments: _Arguments.args, **more: _Arguments.kwargs
             ) -> ResponseReturnValue:
                 after_this_request(_keep_out_of_caches)
-                check_body(this_request().max_content_length or MAXIMUM_BODY)
+                check_body(None)
                 context = _context()
                 try:
                     claims = context.verifier.verify(bearer_token())
@@ -161,8 +163,9 @@ class HandoffAPI:
                 ) as error:
                     return refuse(error, realm=context.config.base_url, body=_problem)
                 this_g().handoff_access_claims = claims
-                answer = this_app().ensure_sync(view)(*arguments, **more)
-                return cast(ResponseReturnValue, answer)
+                run = this_app().ensure_sync(view) if is_async else view
+                answer: ResponseReturnValue = run(*arguments, **more)
+                return answer
 
             return protected
 
@@ -203,7 +206,8 @@ class HandoffAPI:
 
 
 def _context() -> APIContext:
-    return cast(APIContext, this_app().extensions[EXTENSION])
+    context: APIContext = this_app().extensions[EXTENSION]
+    return context
 
 
 def _problem(status: int, *, error_description: str, **members: str) -> Response:
@@ -211,5 +215,7 @@ def _problem(status: int, *, error_description: str, **members: str) -> Response
 
 
 def _keep_out_of_caches(response: Response) -> Response:
-    response.headers.setdefault("Cache-Control", "no-store")
+    there = {name.lower() for name, _value in response.headers}
+    if "cache-control" not in there:
+        response.headers.add("Cache-Control", "no-store")
     return response

@@ -141,10 +141,10 @@ class AuthorizationRequest(NamedTuple):
         for parameter, error in _UNSUPPORTED.items():
             if any(unverified.get(parameter, ())):
                 raise AuthorizationReturnedError(f"{parameter}: not supported", error=error)
-        read = ParameterReader(unverified, _invalid)
+        read = ParameterReader(unverified, invalid_request)
         response_type = read.text("response_type")
         if response_type is None:
-            raise _invalid("response_type: missing")
+            raise invalid_request("response_type: missing")
         if response_type not in response_types:
             expected = " or ".join(sorted(response_types))
             raise AuthorizationReturnedError(
@@ -172,6 +172,11 @@ class AuthorizationRequest(NamedTuple):
             arrived_at=now,
             parameters={name: value for name in _PARAMETERS if (value := read.text(name))},
         )
+
+    def with_hinted_subject(self, subject: str) -> AuthorizationRequest:
+        """Return the same request, whose answer may be about this user only."""
+        parameters = {**self.parameters, "hinted_subject": subject}
+        return self._replace(hinted_subject=subject, parameters=parameters)
 
     def needs_sign_in(self, user: SignedInUser) -> bool:
         """Tell whether the user must prove who they are before this request is answered.
@@ -217,7 +222,7 @@ def _read_scope(read: ParameterReader, *, may_be_without_openid: bool) -> frozen
 def _read_nonce(read: ParameterReader, *, is_required: bool) -> str | None:
     nonce = read.text("nonce")
     if (nonce is None and is_required) or (nonce and NONCE.fullmatch(nonce) is None):
-        raise _invalid("nonce: expected 1 to 255 printable characters")
+        raise invalid_request("nonce: expected 1 to 255 printable characters")
     return nonce
 
 
@@ -229,25 +234,27 @@ def _read_challenge(read: ParameterReader, client: Client) -> str | None:
     challenge, method = read.text("code_challenge"), read.text("code_challenge_method")
     if challenge is None:
         if method is not None:
-            raise _invalid("code_challenge: missing beside its method")
+            raise invalid_request("code_challenge: missing beside its method")
         if client.is_public:
-            raise _invalid("code_challenge: required of a client without a secret")
+            raise invalid_request("code_challenge: required of a client without a secret")
         return None
     if method != "S256":  # none means "plain", which tells the verifier to whoever reads along
-        raise _invalid("code_challenge_method: expected S256")
+        raise invalid_request("code_challenge_method: expected S256")
     if _CHALLENGE.fullmatch(challenge) is None:
-        raise _invalid("code_challenge: expected 43 characters of base64url")
+        raise invalid_request("code_challenge: expected 43 characters of base64url")
     return challenge
 
 
 def _read_prompts(read: ParameterReader) -> frozenset[str]:
     prompts = frozenset((read.text("prompt") or "").split())
     if not prompts <= _PROMPTS or ("none" in prompts and len(prompts) > 1):
-        raise _invalid("prompt: expected none alone, or of login, consent and select_account")
+        expected = "none alone, or of login, consent and select_account"
+        raise invalid_request(f"prompt: expected {expected}")
     return prompts
 
 
-def _invalid(message: str) -> AuthorizationReturnedError:
+def invalid_request(message: str) -> AuthorizationReturnedError:
+    """Return what tells a client that its request is malformed."""
     return AuthorizationReturnedError(message, error="invalid_request")
 
 

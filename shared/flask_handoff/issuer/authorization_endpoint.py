@@ -12,7 +12,6 @@ from flask_handoff.addresses import with_parameters
 from flask_handoff.claims import SignedInUser, UnverifiedToken
 from flask_handoff.errors import (
     AuthorizationExpiredError,
-    AuthorizationRequestError,
     AuthorizationReturnedError,
     HandoffRejectedError,
     InteractionRequiredError,
@@ -28,7 +27,7 @@ from flask_handoff.web.parameters import (
 )
 from flask_handoff.web.responses import see_other
 
-from .authorization import AuthorizationRequest, ReturnAddress
+from .authorization import AuthorizationRequest, ReturnAddress, invalid_request
 from .authorization_response import deliver, return_error
 from .clients.audiences import Audience, choose_audience
 from .context import Hooks, issuer_context
@@ -45,12 +44,13 @@ def authorize() -> Response:
     address = ReturnAddress.read(unverified, issuer.clients)
     try:
         pending = AuthorizationRequest.read(
-            _with_hinted_subject(unverified),
+            unverified,
             address,
             issuer.clock(),
             response_types=issuer.carrier.response_types,
             offline_access=issuer.carrier.offline_access,
         )
+        pending = _with_hinted_subject(pending, unverified)
     except AuthorizationReturnedError as error:
         return return_error(address, error)
     if request.method == "POST":
@@ -59,28 +59,30 @@ def authorize() -> Response:
     return _answer(pending)
 
 
-def _with_hinted_subject(unverified: UnverifiedParameters) -> UnverifiedParameters:
+def _with_hinted_subject(
+    pending: AuthorizationRequest, unverified: UnverifiedParameters
+) -> AuthorizationRequest:
     """Put the user whom an ID Token hint names in its place: the token is too long to be carried.
 
     Raises:
         AuthorizationReturnedError: It is none of ours, or of a key that is withdrawn. Whom it names
-            cannot be told, so nobody's token may answer it.
+            cannot be told, so nobody's token may answer it. Or it is sent twice.
 
     Source: OpenID Connect Core 1.0, sections 3.1.2.1 and 3.1.2.2.
     """
     # Who sends the parameter itself gets no more by it than by no hint at all.
     if "id_token_hint" not in unverified:
-        return unverified
-    hint = ParameterReader(unverified, AuthorizationRequestError).text("id_token_hint")
+        return pending
+    hint = ParameterReader(unverified, invalid_request).text("id_token_hint")
     if hint is None:
-        return unverified
+        return pending
     try:
         subject = issuer_context().hints.verify(UnverifiedToken(hint)).subject
     except HandoffRejectedError as error:
         raise AuthorizationReturnedError(
             f"id_token_hint: check {error.check}: {error}", error="login_required"
         ) from error
-    return {**unverified, "hinted_subject": [subject]}
+    return pending.with_hinted_subject(subject)
 
 
 def carried_value(unverified: UnverifiedParameters) -> str | None:

@@ -93,6 +93,10 @@ def unavailable(error: SigningUnavailableError) -> Response:
 
 def _report(error: HandoffError, client: Client | None = None) -> None:
     _log.warning(
-        "handoff refused: code=%s reason=%s request_id=%s", error.code, error, request_id()
+        "handoff refused: code=%s client_id=%s reason=%s request_id=%s",
+        error.code,
+        "-" if client is None else client.client_id,
+        error,
+        request_id(),
     )
     send(handoff_refused, error=error, client=client)

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Literal
 
-from flask import request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
@@ -23,6 +22,7 @@ from flask_handoff.errors import (
 from flask_handoff.signals import tokens_refused
 from flask_handoff.web import request_id
 from flask_handoff.web.bearer import oauth_error
+from flask_handoff.web.current import this_request
 from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader, unverified_parameters
 from flask_handoff.web.responses import json_response
@@ -55,9 +55,8 @@ def answer_client(kind: _Kind, answer: Answer) -> Response:
     client = None
     try:
         read, issuer = _read_parameters(), issuer_context()
-        proof = authenticate_client(
-            read, request.headers.get("Authorization"), issuer.clients, issuer.assertions
-        )
+        header = this_request().environ.get("HTTP_AUTHORIZATION")
+        proof = authenticate_client(read, header, issuer.clients, issuer.assertions)
 
         def grant() -> Reply:
             nonlocal client
@@ -68,7 +67,7 @@ def answer_client(kind: _Kind, answer: Answer) -> Response:
         response = json_response(reply())
     except (TokenRequestError, DependencyUnavailableError) as error:
         response = _refuse(kind, error, client)
-    response.headers["Pragma"] = "no-cache"  # beside no-store, for caches of HTTP/1.0
+    response.headers.add("Pragma", "no-cache")  # beside no-store, for caches of HTTP/1.0
     return response
 
 

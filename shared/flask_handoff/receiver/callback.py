@@ -22,7 +22,12 @@ from flask_handoff.signals import handoff_accepted
 from flask_handoff.tokens.handoff_verifier import HandoffVerification
 from flask_handoff.web.current import this_request
 from flask_handoff.web.events import send
-from flask_handoff.web.parameters import ParameterReader, sent_values, unverified_parameters
+from flask_handoff.web.parameters import (
+    ParameterReader,
+    UnverifiedParameters,
+    sent_values,
+    unverified_parameters,
+)
 from flask_handoff.web.responses import post_page
 
 from .attempts import Attempt
@@ -35,6 +40,7 @@ from .refusals import failed, quoted, rejected
 LONGEST_QUERY_TOKEN = 3500  # characters; longer request lines are cut or refused on the way
 
 _FIELDS = ("id_token", "error", "state", "iss")
+_OF_OTHER_ANSWERS = ("code", "access_token", "response", "SAMLResponse")
 _LONGEST_FIELD = 4096  # characters
 
 
@@ -66,11 +72,11 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
 
     Sources: OpenID Connect Core 1.0, sections 3.2.2.5 and 3.2.2.6; RFC 9207, section 2.4.
     """
-    read = ParameterReader(unverified_parameters(), RequestMalformedError)
+    unverified = unverified_parameters()
+    read = ParameterReader(unverified, RequestMalformedError)
     given = {name: value for name in _FIELDS if (value := read.text(name)) is not None}
     if ("id_token" in given) == ("error" in given):
-        why = "" if given else "; nothing came, as when the issuer answers in the fragment"
-        raise RequestMalformedError(f"expected either id_token or error{why}")
+        raise RequestMalformedError(f"expected either id_token or error{_what_came(unverified)}")
     if "state" not in given:
         # Some providers leave it out of an error, which the operator has to learn all the same.
         beside = f", beside the error {quoted(given['error'])}" if "error" in given else ""
@@ -85,6 +91,14 @@ def _read_fields(config: ReceiverConfig) -> Mapping[str, str]:
         if 0 < len(value := " ".join(read.values(name))) <= _LONGEST_FIELD:
             given[name] = value
     return given
+
+
+def _what_came(unverified: UnverifiedParameters) -> str:
+    """Say for the log what an issuer that answers otherwise has sent."""
+    if not unverified:
+        return "; nothing came, as when the issuer answers in the fragment"
+    others = [name for name in _OF_OTHER_ANSWERS if name in unverified]
+    return f"; what came: {', '.join(others)}" if others else ""
 
 
 def _judge(fields: Mapping[str, str]) -> Response:

@@ -69,7 +69,8 @@ class _Compiled:
             if (convert := parameter.type.dialect_impl(dialect).bind_processor(dialect))
         ]
         columns = list(statement.exported_columns)
-        self._row = namedtuple("Row", [column.key for column in columns]) if columns else None
+        names = [column.key for column in columns]
+        self._row: Any = namedtuple("Row", names) if columns else None
         self._outgoing = [
             (index, convert)
             for index, column in enumerate(columns)
@@ -87,9 +88,8 @@ class _Compiled:
         found = self._execute(connection, sent)
         if self._row is None or not found:
             return []
-        if self._outgoing:
-            found = [self._converted(each) for each in found]
-        return [self._row(*each) for each in found]
+        rows = map(self._converted, found) if self._outgoing else found
+        return list(map(self._row._make, rows))
 
     def _execute(self, connection: Connection, sent: Any) -> Sequence[Any]:
         lent: Any = connection.connection

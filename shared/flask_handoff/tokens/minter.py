@@ -185,7 +185,7 @@ class TokenMinter:
         self, profile: TokenProfile, audience: str, issued_at: int, claims: Mapping[str, object]
     ) -> str:
         payload = {
-            "jti": secrets.token_urlsafe(32),
+            **({} if "jti" in claims else {"jti": secrets.token_urlsafe(32)}),
             **claims,
             "iss": self._issuer,
             "aud": audience,

@@ -18,6 +18,8 @@ from flask_handoff.strict_json import StrictJSONError, load_strict_json
 
 ALGORITHM = "RS256"  # the only one, on both sides, never taken from a token or a key
 
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class _AskTheSigner(RSAAlgorithm):
     """RS256 as PyJWT knows it, but for the key, which is a ``Signer``."""
@@ -48,7 +50,7 @@ def sign_token(claims: Mapping[str, object], key: Signer, *, typ: str) -> str:
 
     Source: RFC 7515, section 5.1.
     """
-    payload = json.dumps(claims, separators=(",", ":")).encode()
+    payload = _encode_json(claims).encode()
     headers = {"kid": key.kid, "typ": typ}
     return _SIGNING_JWS.encode(payload, key, algorithm=ALGORITHM, headers=headers)  # type: ignore[arg-type]
 

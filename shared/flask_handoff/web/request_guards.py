@@ -10,10 +10,11 @@ import logging
 import os
 import re
 from collections.abc import Collection
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from flask import Flask, Request, abort, redirect, request
+from flask import Flask, Request, abort, redirect
 from werkzeug.exceptions import BadHost, LengthRequired, RequestEntityTooLarge, SecurityError
 from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
@@ -213,23 +214,29 @@ def limit_bodies(app: Flask, maximum: int = MAXIMUM_BODY) -> None:
     app.config["MAX_CONTENT_LENGTH"] = maximum
     app.config["MAX_FORM_MEMORY_SIZE"] = maximum
     app.config["MAX_FORM_PARTS"] = 20
-    app.before_request_funcs.setdefault(None, []).append(lambda: check_body(maximum))
+    app.before_request_funcs.setdefault(None, []).append(partial(check_body, maximum))
 
 
-def check_body(maximum: int = MAXIMUM_BODY) -> None:
+def check_body(maximum: int | None = MAXIMUM_BODY) -> None:
     """Refuse the current request when its body is too large or of unknown length.
 
     Werkzeug cuts a chunked body silently at the limit, so a length is required.
+
+    Args:
+        maximum: Bytes; None for the application's ``MAX_CONTENT_LENGTH``, or else ours.
 
     Raises:
         LengthRequired: ``Transfer-Encoding`` is used (HTTP 411).
         RequestEntityTooLarge: ``Content-Length`` is above *maximum* (HTTP 413).
     """
-    environ = this_request().environ
-    if "HTTP_TRANSFER_ENCODING" in environ:
+    this = this_request()
+    if "HTTP_TRANSFER_ENCODING" in this.environ:
         raise LengthRequired
-    if "CONTENT_LENGTH" in environ and (request.content_length or 0) > maximum:
-        raise RequestEntityTooLarge
+    if "CONTENT_LENGTH" in this.environ:
+        if maximum is None:
+            maximum = this.max_content_length or MAXIMUM_BODY
+        if (this.content_length or 0) > maximum:
+            raise RequestEntityTooLarge
 
 
 def _log_refused(this: Request, expected: str) -> None:
@@ -255,7 +262,8 @@ def _drop_impossible_dates(environ: dict[str, Any]) -> None:
 
 def _check_query(environ: dict[str, Any]) -> None:
     try:
-        environ.get("QUERY_STRING", "").encode("latin-1").decode()
+        if query := environ.get("QUERY_STRING"):
+            query.encode("latin-1").decode()
     except UnicodeDecodeError:
         # Browsers send ASCII. A reader of raw octets would fail with a 500.
         abort(400)

@@ -58,7 +58,7 @@ def json_response(members: Mapping[str, object], status: int = 200) -> Response:
     Programs read it by a standard: the application's own way to write JSON has no part in it.
     """
     text = _encode_json(members)
-    return this_app().response_class(text, status, mimetype="application/json")
+    return this_app().response_class(text, status, content_type="application/json")
 
 
 def error_page(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple, Self
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import NamedTuple, Self, TypeVar
 
 from flask_handoff.claims import Clock, UnverifiedToken
 from flask_handoff.errors import ClientAssertionError, ClientUnknownError, HandoffRejectedError
@@ -17,6 +18,8 @@ from .registry import ClientSource
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """The only ``client_assertion_type``. Source: RFC 7523, section 2.2."""
+
+_Checked = TypeVar("_Checked")
 
 
 def _nothing() -> None:
@@ -66,13 +69,8 @@ class ClientAssertions(NamedTuple):
         if client_id not in (None, client.client_id):
             raise ClientAssertionError("client_id: not the client of the client_assertion")
         verifier = self.verifier(client)
-        with _refused(client):
-            case = verifier.inspect(unverified_token)
-
-        def redeem() -> None:
-            with _refused(client):
-                verifier.redeem(case)
-
+        case = _checked(client, partial(verifier.inspect, unverified_token))
+        redeem = partial(_checked, client, partial(verifier.redeem, case))
         return Proof(client, redeem, getattr(self.replay_store, "transaction", None))
 
     def signer(self, unverified_token: UnverifiedToken) -> Client:
@@ -101,10 +99,9 @@ class ClientAssertions(NamedTuple):
         )
 
 
-@contextmanager
-def _refused(client: Client) -> Iterator[None]:
+def _checked(client: Client, check: Callable[[], _Checked]) -> _Checked:
     try:
-        yield
+        return check()
     except HandoffRejectedError as error:
         raise _refusal(f"of {client.client_id}, check {error.check}: {error}", error) from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import fields
 from itertools import chain
 from typing import Any, Protocol
@@ -92,8 +91,10 @@ class CombinedClients:
     def client(self, unverified_client_id: str) -> Client:
         """Return the client of this name, see ``ClientSource.client``."""
         for source in self._sources[:-1]:
-            with suppress(ClientUnknownError):
+            try:
                 return source.client(unverified_client_id)
+            except ClientUnknownError:
+                continue
         return self._sources[-1].client(unverified_client_id)
 
     def __iter__(self) -> Iterator[Client]:

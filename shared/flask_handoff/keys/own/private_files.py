@@ -23,15 +23,16 @@ def unreadable(path: Path, error: OSError) -> ConfigurationError:
     """Return what to raise where the system refuses to show a file."""
     return ConfigurationError(
         f"{shown(path)} cannot be read: {error.strerror}.",
-        "Restore it, or run the server as the user who owns it.",
+        "Restore it, or run the server as the user who owns it. Where it is mounted, let the "
+        "server's group read it.",
     )
 
 
 def check_private_directory(directory: Path, content: str) -> None:
-    """Make sure that no other user can change what lies in a directory, or look at what is ours.
+    """Make sure that no other user can change what lies in a directory, or look into our own.
 
-    Who mounts keys, or keeps them as root, answers for who may look at them: such a directory may
-    be readable to others, as orchestrators make it.
+    One that somebody provides, see ``provider_of``, may be readable to others: that was their
+    choice.
 
     Args:
         content: The name of a file in it. Docker mounts each file by itself.
@@ -46,17 +47,17 @@ def check_private_directory(directory: Path, content: str) -> None:
         )
     try:
         mode = directory.stat().st_mode
-        if not mode & _GROUP_AND_OTHERS or _is_read_only(directory):
-            return
         if provider_of(directory, content) is None:
             _check_mode(directory, mode, allowed="700")
-        _check_mode(directory, mode, allowed="go-w", refused=_WRITE_OF_OTHERS)
+        # The kubelet's are open to all, and sticky: nobody replaces what somebody else wrote.
+        elif not (mode & stat.S_ISVTX and _is_read_only(directory)):
+            _check_mode(directory, mode, allowed="go-w", refused=_WRITE_OF_OTHERS)
     except OSError as error:
         raise unreadable(directory, error) from None
 
 
 def provider_of(directory: Path, content: str) -> str | None:
-    """Say who hands a directory over to this process, which writes nothing there; None: nobody.
+    """Say why a directory is somebody else's, who provides it to be read; None: it is our own.
 
     Args:
         content: The name of a file in it, there or not.
@@ -71,7 +72,7 @@ def provider_of(directory: Path, content: str) -> str | None:
 
 
 def read_private_file(path: Path) -> bytes:
-    """Read a file that only its owner may read, or that was handed over, see ``provider_of``.
+    """Read a file that only its owner may read, or that somebody provides, see ``provider_of``.
 
     There a link is followed as long as it stays inside the directory: Kubernetes mounts a Secret so
     that one link to another directory changes all of its files at once.

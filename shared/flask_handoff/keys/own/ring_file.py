@@ -73,7 +73,7 @@ def check_ring_directory(directory: Path) -> None:
 
 
 def check_own_directory(directory: Path) -> None:
-    """Make sure that keys may be changed in a directory, and were not handed over by somebody.
+    """Make sure that keys are changed in this directory, and not provided by somebody.
 
     Raises:
         ConfigurationError: They are changed elsewhere.

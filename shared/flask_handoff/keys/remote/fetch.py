@@ -18,6 +18,8 @@ from .renewal import FETCH_DEADLINE
 
 MAXIMUM_JWKS_BYTES = 64 * 1024  # of the body; 16 keys of 4,096 bits are about 13 KiB
 
+# A proxy that passes on what it has read answers 203 (RFC 9110, section 15.3.4).
+_WITH_THE_KEYS = (HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION)
 _HEADERS = {
     "Accept": "application/jwk-set+json, application/json",
     # A cache on the way may still hold a key that the issuer has removed.
@@ -34,8 +36,8 @@ def fetch_jwks(
         The unverified body, and the ``Date`` header if there is one that can be read.
 
     Raises:
-        JWKSUnavailableError: Not a complete, uncompressed answer 200 within the bounds. The text
-            says why, and holds nothing of what came.
+        JWKSUnavailableError: Not a complete, uncompressed answer 200 or 203 within the bounds. The
+            text says why, and holds nothing of what came.
 
     Source: RFC 9111, section 5.2.1.4 (no-cache).
     """
@@ -48,7 +50,7 @@ def fetch_jwks(
             deadline=deadline,
             ca_file=ca_file,
         ) as response:
-            if response.status_code != HTTPStatus.OK:
+            if response.status_code not in _WITH_THE_KEYS:
                 raise JWKSUnavailableError(f"expected status 200, got {response.status_code}")
             return read_body(response, MAXIMUM_JWKS_BYTES), server_date(response)
     except RequestFailedError as error:
