@@ -218,15 +218,10 @@ def test_a_password_that_stands_where_a_path_belongs_is_not_repeated(
     accounts_environment, notes_environment, clock
 ):
     password = f"hunter2-{secrets.token_urlsafe(12)}"
-    described = f"of {len(password)} characters"
-    for name, told in (
-        ("HANDOFF_KEYS_DIRECTORY", described),
-        ("SERVER1_SECRET_KEY_FILE", described),
-        ("SERVER1_SMTP_PASSWORD_FILE", "the file that it names"),
-    ):
+    for name in ("HANDOFF_KEYS_DIRECTORY", "SERVER1_SECRET_KEY_FILE", "SERVER1_SMTP_PASSWORD_FILE"):
         environment = {**accounts_environment, name: password}
         refusal = attempt(lambda e=environment: build_server1(e))
-        assert told in str(refusal)
+        assert f"of {len(password)} characters" in str(refusal)
         assert password not in str(refusal)
     config = Server2Config.from_environment({**notes_environment, "HANDOFF_PINNED_KEYS": password})
     refusal = attempt(lambda: server2.create_app(config, clock=clock))
