@@ -11,6 +11,7 @@ DEFAULT_LIMIT, HIGHEST_LIMIT = 20, 100  # notes on a page
 _PROBLEM_TYPE = "application/problem+json"
 _WHEN_AND_NEXT = "The newest notes first. A page that is not the last one names the next."
 _TEXT = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]"
+_BLANK = r"\s\u200b\u2060\ufeff\u061c\u200e\u200f\u202a-\u202c\u2066-\u2069"  # see trimmed()
 _CHALLENGE = {
     "WWW-Authenticate": {
         "description": "What is needed, or wrong (RFC 6750, section 3).",
@@ -71,7 +72,7 @@ _SCHEMAS: dict[str, Any] = {
             "text": {
                 "type": "string",
                 "description": "Not blank, without control characters but line ends and tabs.",
-                "pattern": f"^{_TEXT}*{_TEXT[:-1]}\\s]{_TEXT}*$",
+                "pattern": f"^{_TEXT}*{_TEXT[:-1]}{_BLANK}]{_TEXT}*$",
                 "minLength": 1,
                 "maxLength": LONGEST,
             }

@@ -40,6 +40,7 @@ from .service_keys import (
     key_options,
     receiver_key,
     rotate_client_key,
+    scopes_option,
 )
 
 clients_group = AppGroup("clients", help="Register the software that users sign in to.")
@@ -82,12 +83,7 @@ _AUTHENTICATION = {
     help="Where it may have users sent whom it signs out here; may be repeated.",
 )
 @click.option("--resource", help="The base URL of its API, the audience of access tokens.")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    help="What its API knows, or what a service may do; may be repeated.",
-)
+@scopes_option(help="What its API knows, or what a service may do; may be repeated.")
 @click.option("--client-id", help="Its name on the wire.  [default: a random one]")
 @plain_refusals()
 def add(
@@ -221,7 +217,7 @@ def rotate(client_id: str, at_once: bool, public_key: Path | None, key_file: Pat
 
 @clients_group.command("grant")
 @click.argument("client_id")
-@click.option("--scope", "scopes", multiple=True, help="What it may do; may be repeated.")
+@scopes_option(help="What it may do; may be repeated.")
 @plain_refusals()
 def grant(client_id: str, scopes: tuple[str, ...]) -> None:
     """Set what a service may do for itself, in place of what it might until now."""

@@ -191,7 +191,8 @@ def _revoke_everything() -> None:
         here, count, since = revocation.revoke_everything(connection)
         detail = f"everything: {here} sessions here, {count} at services"
         audit.record(connection, Event.ACCESS_REVOKED, detail=detail)
-    click.echo(f"Ended everything: {here} sessions here, all codes, the access of all apps.")
+    sessions = f"{here} session{'' if here == 1 else 's'}"
+    click.echo(f"Ended everything: {sessions} here, all codes, the access of all apps.")
     click.echo("No link in a mail works any more.")
     _say_what_follows(count, since)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +42,14 @@ audience_option = click.option(
     is_flag=True,
     help="Its library names the address of /token as the audience of what it signs, and no other.",
 )
+
+
+def _words(_context: object, _option: object, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for value in values for word in value.split())
+
+
+# Several words in one value as well, as a request for a token writes them.
+scopes_option = partial(click.option, "--scope", "scopes", multiple=True, callback=_words)
 
 
 def key_options(command: _Command) -> _Command:

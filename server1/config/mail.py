@@ -145,7 +145,8 @@ def _credentials(read: SettingReader) -> tuple[str | None, str | None]:
 
 def _read_password(path: Path) -> str:
     # Without a slash it may be the password itself, in the setting next to its own.
-    named = shown(path) if "/" in str(path) else "the file that it names"
+    text = str(path)
+    named = shown(path) if "/" in text else f"a text of {len(text)} characters"
     try:
         password = path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:

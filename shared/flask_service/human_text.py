@@ -19,10 +19,9 @@ _SEEN = "LNPS"  # categories begin with these: letters, digits, punctuation, sig
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 # Python's blanks, and what a copy brings unseen: zero width space, word joiner, byte order mark,
-# and marks of direction, as Windows puts around what is copied there.
-_BLANKS = "".join(
-    [*filter(str.isspace, map(chr, range(0x3001))), "\u200b\u2060\ufeff", *_BIDI_CONTROLS]
-)
+# and marks of direction, as Windows puts around what is copied there. Overrides are refused.
+_COPIED = _BIDI_CONTROLS - {"\u202d", "\u202e"}
+_BLANKS = "".join([*filter(str.isspace, map(chr, range(0x3001))), "\u200b\u2060\ufeff", *_COPIED])
 
 
 def trimmed(text: str) -> str:

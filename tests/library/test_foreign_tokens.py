@@ -332,6 +332,15 @@ def test_a_set_without_any_usable_key_is_refused():
             parse_foreign_jwks(document)
 
 
+def test_the_log_says_which_keys_there_are_in_place_of_one_that_is_usable(key_ring):
+    elliptic = {"kty": "EC", "alg": "ES256", "use": "sig", "kid": "1"}
+    others = [elliptic, {**elliptic, "kid": "2"}, jwk_of(key_ring, alg="RS512", use=...), None]
+    with pytest.raises(JWKSMalformedError, match=r"RS256 key, but EC/ES256/sig, RSA/RS512$"):
+        parse_foreign_jwks(jwks(*others))
+    with pytest.raises(JWKSMalformedError, match=r"RS256 key, but a\\u000d\\u000ab$"):
+        parse_foreign_jwks(jwks({"kty": "a\r\nb"}))
+
+
 # Logout tokens.
 
 
@@ -348,6 +357,14 @@ def test_a_set_without_any_usable_key_is_refused():
 def test_a_foreign_logout_token_is_taken_alike(key_ring, clock, change):
     trial = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
     assert trial.refusal(change) is None
+
+
+@pytest.mark.parametrize("session_id", [7, "", ["s"], "a\nb"], ids=ascii)
+def test_a_logout_whose_session_cannot_be_read_ends_the_account(key_ring, clock, session_id):
+    trial = LogoutTrial(key_ring, clock, profile=OIDC_LOGOUT)
+    logout = trial.present(claims(sid=session_id))
+    assert (logout.subject, logout.session_id) == ("u-7d9f2c", None)
+    assert trial.refusal(claims(sid=session_id, sub=None)).claim == "sid"
 
 
 def test_a_long_session_id_is_known_by_its_hash(trial, key_ring, clock):

@@ -140,4 +140,4 @@ def test_a_database_that_is_down_is_said_to_be_so(accounts):
         audit.drop(connection)
     result = accounts.try_to_run("audit", "--user", EMAIL)
     assert result.exit_code == 1
-    assert "The database is out of reach" in result.output
+    assert "The database failed (a table is missing: SQLITE_ERROR)." in result.output

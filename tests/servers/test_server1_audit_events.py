@@ -21,7 +21,7 @@ WRONG = "a wrong password"
 FORGERIES = [
     "\r\n2026 INFO server1.audit {}",
     "\x1b[2K\x1b[1A",
-    "\u202e\u2066",
+    "a\u202e\u2066b",
     "a\u2028b",
     '"}\n{"',
 ]

@@ -110,7 +110,7 @@ def test_a_password_is_read_from_the_environment_or_from_a_file(tmp_path):
             "SERVER1_SMTP_PASSWORD is not one line of text.",
         ),
         ({**SMTP, "SERVER1_SMTP_PASSWORD_FILE": "/no/such-file"}, "/no/such-file cannot be read"),
-        ({**SMTP, "SERVER1_SMTP_PASSWORD_FILE": PASSWORD}, "the file that it names cannot be read"),
+        ({**SMTP, "SERVER1_SMTP_PASSWORD_FILE": PASSWORD}, "characters cannot be read"),
         ({"SERVER1_SMTP_PORT": "25"}, "but SERVER1_SMTP_HOST is not."),
         (
             {"SERVER1_SMTP_USERNAME": "accounts", "SERVER1_SMTP_PASSWORD": PASSWORD},

@@ -307,10 +307,12 @@ def test_what_it_may_do_can_be_changed(with_api, folder, clock):
     with_api.run(*ADD)
     service = read(folder / "report.json")
     assert listed(with_api)["report"][-1] == "scope orders:read"
+    with_api.run("clients", "grant", "report", "--scope", "orders:write orders:read")
+    assert listed(with_api)["report"][-1] == "scope orders:read orders:write"
     with_api.run("clients", "grant", "report", "--scope", "orders:write")
     assert listed(with_api)["report"][-1] == "scope orders:write"
     assert ask(with_api, assertion(service, clock)).json["scope"] == "orders:write"
-    (changed,) = rows(with_api, Event.GRANT_CHANGED)
+    *_, changed = rows(with_api, Event.GRANT_CHANGED)
     assert (changed.client_id, changed.subject) == ("report", None)
     assert changed.detail == "itself: orders:write"
 

@@ -86,7 +86,7 @@ def test_an_address_that_has_an_account_gets_a_mail_and_the_account_stays(
         ({"name": ""}, "A name has 1 to 100 characters"),
         ({"name": "B" * 101}, "A name has 1 to 100 characters"),
         ({"name": "Bob\nBcc: eve@example.com"}, "A name has 1 to 100 characters"),
-        ({"name": "\u202eboB"}, "A name has 1 to 100 characters"),
+        ({"name": "B\u202eob"}, "A name has 1 to 100 characters"),
         ({"password": ""}, "The password needs at least 8 characters."),
         ({"password": "x" * 1025}, "A password has at most 1024 bytes."),
         ({"password": "password1"}, "among the first that are guessed"),

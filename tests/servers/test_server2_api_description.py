@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 
+from flask_service.human_text import trimmed
 from server2.api_description import describe
 from tests.servers.notes_program import ALL, shared_program
 from tests.servers.notes_visitor import BASE_URL, ISSUER
@@ -70,6 +71,13 @@ def test_the_scope_that_is_described_is_the_one_needed(program, path, method):
         url = path.replace("{note_id}", "1")
         answer = program.ask(url, method, json={"text": "x"}, headers=headers)
         assert (answer.status_code == 403) == (held != scope)
+
+
+def test_a_text_is_blank_to_the_description_as_to_the_server():
+    new_note = DESCRIPTION["components"]["schemas"]["NewNote"]
+    fits = re.compile(new_note["properties"]["text"]["pattern"])
+    for character in map(chr, (*range(0xA0, 0x3001), 0xFEFF)):
+        assert bool(fits.search(character)) is bool(trimmed(character)), ascii(character)
 
 
 def test_the_description_leads_to_the_issuer_that_was_set(build_notes):

@@ -21,7 +21,8 @@ try {
 
 // A keyboard or a copy adds blanks, and marks of direction, that the browser would refuse to send; the
 // server takes them off.
-const blanks = /^[\s\u200b\u2060\p{Bidi_Control}]+|[\s\u200b\u2060\p{Bidi_Control}]+$/gu;
+const unseen = "\\s\\u061c\\u200b\\u200e\\u200f\\u202a-\\u202c\\u2060\\u2066-\\u2069";
+const blanks = new RegExp(`^[${unseen}]+|[${unseen}]+$`, "g");
 for (const field of document.querySelectorAll("input[type=email]:not([readonly])")) {
   field.addEventListener("change", () => {
     field.value = field.value.replace(blanks, "");

@@ -72,8 +72,8 @@ def parse_foreign_jwks(unverified_document: bytes) -> dict[str, VerificationKey]
     keys: dict[str, VerificationKey] = {}
     skipped: list[_Skipped] = []
     contradictory = set()
-    document = unverified_document.removeprefix(BYTE_ORDER_MARK)  # RFC 8259, section 8.1
-    for key in _usable(key_list(document), skipped):
+    entries = key_list(unverified_document.removeprefix(BYTE_ORDER_MARK))  # RFC 8259, section 8.1
+    for key in _usable(entries, skipped):
         # Which of two keys of one name is meant cannot be known.
         if keys.setdefault(key.kid, key) != key:
             contradictory.add(key.kid)
@@ -82,7 +82,10 @@ def parse_foreign_jwks(unverified_document: bytes) -> dict[str, VerificationKey]
         skipped.append(_Skipped("another one has its kid", kid))
     _log(skipped)
     if not keys:
-        raise JWKSMalformedError("the JWK Set holds no usable RS256 key", holds_no_key=True)
+        others = f", but {', '.join(kinds)}" if (kinds := _kinds(entries)) else ""
+        raise JWKSMalformedError(
+            f"the JWK Set holds no usable RS256 key{others}", holds_no_key=True
+        )
     return keys
 
 
@@ -103,6 +106,16 @@ def _usable(unverified_entries: list[object], skipped: list[_Skipped]) -> Iterat
                 yield ForeignKey.read(given)
             except KeyUnusableError as error:
                 skipped.append(_Skipped(str(error), entry.get("kid")))
+
+
+def _kinds(unverified_entries: list[object]) -> list[str]:
+    """Say for the log what keys there are, such as ``EC/ES256/sig``, at most three kinds."""
+    kinds = {
+        "/".join(str(entry[name]) for name in ("kty", "alg", "use") if entry.get(name))
+        for entry in unverified_entries
+        if isinstance(entry, dict)
+    }
+    return [as_log_field(kind) for kind in sorted(kinds - {""})[:3]]
 
 
 def given_members(unverified_jwk: Mapping[str, object]) -> Mapping[str, object]:

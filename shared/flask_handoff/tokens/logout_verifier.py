@@ -24,11 +24,27 @@ class LogoutVerification(OneUseVerification):
     logout: Logout = field(init=False)
 
 
+class ForeignLogoutClaims(ForeignForms):
+    """Reads the claims of a foreign issuer's logout token."""
+
+    def session_id(self) -> str | None:
+        """Return the claim ``sid``; None where it cannot be read and the account is named too.
+
+        Its handoffs came without it as well: to end all sessions of the account ends that one.
+        """
+        try:
+            return super().session_id()
+        except TokenClaimError:
+            if self._payload.get("sub") is None:
+                raise
+            return None
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class ForeignLogoutVerification(LogoutVerification):
     """One of a foreign issuer."""
 
-    claim_reader = ForeignForms
+    claim_reader = ForeignLogoutClaims
 
 
 def check_no_nonce(case: LogoutVerification) -> None:
