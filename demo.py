@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 import requests
 
 from flask_handoff import ConfigurationError
-from flask_service.main_process import LIFELINE
-from flask_service.settings_file import read_environment
+from flask_service.processes.main_process import LIFELINE
+from flask_service.settings.file import read_environment
 from lab.config import Config as LabConfig
 from server1.config import Config as Server1Config
 from server2.config import Config as Server2Config

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from flask_handoff.web import answer_only_this_machine, answer_only_to, limit_bodies
-from flask_service import access_log, command_line, error_pages, health, logs, security_headers
+from flask_service import access_log, error_pages, health, logs, security_headers
 from flask_service.application import Application
-from flask_service.hop import MAXIMUM
+from flask_service.commands import command_line
+from flask_service.hops.hop import MAXIMUM
 
 from . import attacks, current, intake, journey, places, sessions, texts
 from .config import Config

@@ -6,7 +6,7 @@ import logging
 
 from flask import Flask
 
-from flask_service import serving
+from flask_service.processes import serving
 from flask_service.settings import Serving
 
 from . import create_app

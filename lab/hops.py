@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from flask_service.hop import Hop, Pairs
+from flask_service.hops.hop import Hop, Pairs
 
 BENCH = "attack-bench/"  # how the requests of the attack bench name themselves
 MOST_JOURNEYS = 200  # the oldest makes room

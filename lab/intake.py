@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask, abort, request
 from werkzeug.wrappers import Response
 
-from flask_service.hop import Hop
+from flask_service.hops.hop import Hop
 
 from . import current
 

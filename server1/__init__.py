@@ -15,18 +15,18 @@ from flask_handoff.web import answer_only_this_machine, answer_only_to, limit_bo
 from flask_service import (
     access_log,
     csrf,
-    database_commands,
     health,
     logs,
-    recorder,
     secret_key,
     security_headers,
     session_cookie,
 )
 from flask_service.application import Application
 from flask_service.client_address import trust_proxies
-from flask_service.command_line import plain_refusals
+from flask_service.commands import database as database_commands
+from flask_service.commands.command_line import plain_refusals
 from flask_service.database import Database
+from flask_service.hops import recorder
 from flask_service.repeated_forms import Repeats
 
 from . import audit, clock, commands, handoff_record, outbox, pages, signed_in

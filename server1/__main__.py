@@ -7,10 +7,10 @@ from logging import getLogger
 from flask import Flask
 
 from flask_handoff import shown
-from flask_service import serving
 from flask_service.database import database_of
+from flask_service.outbox.worker import Workers
+from flask_service.processes import serving
 from flask_service.settings import Serving
-from flask_service.worker import Workers
 
 from . import create_app, demo
 from .accounts.passwords import PasswordUnusableError

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import DependencyUnavailableError
 from flask_handoff.stores.sql import code_table, refresh_table, replay_table, revoked_token_table
+from flask_service.database.schema import Schema
 from flask_service.repeated_forms import sent_forms_table
-from flask_service.schema import Schema
 
 metadata = MetaData()
 code_table(metadata)

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from flask_handoff import Client, DependencyUnavailableError, HandoffIssuer
 from flask_handoff.errors import ClientUnknownError, LogoutNotDeliveredError
-from flask_service.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
 from flask_service.outbox import outbox
+from flask_service.outbox.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
 
 from . import clock
 

@@ -9,10 +9,10 @@ from flask import Flask
 from flask_handoff import Client
 from flask_handoff.claims import Clock
 from flask_handoff.errors import ClientUnknownError
-from flask_service import outbox_commands
+from flask_service.commands import outbox as outbox_commands
 from flask_service.database import database_of
-from flask_service.job_rows import outbox_table
 from flask_service.outbox import Outbox
+from flask_service.outbox.job_rows import outbox_table
 
 from . import revocation_notices
 from .clients.registry import disabled_client

@@ -17,8 +17,8 @@ from flask_handoff import Client, DependencyUnavailableError, HandoffIssuer
 from flask_handoff.claims import Revocation
 from flask_handoff.errors import ClientUnknownError, RevocationNotDeliveredError
 from flask_service.database import database
-from flask_service.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
 from flask_service.outbox import outbox
+from flask_service.outbox.jobs import Job, JobError, JobKind, Outcome, RetryPolicy
 
 from . import clock
 

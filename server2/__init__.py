@@ -9,19 +9,19 @@ from flask_handoff.stores.sql import SQLReplayStore
 from flask_handoff.web import answer_only_this_machine, answer_only_to, limit_bodies
 from flask_service import (
     access_log,
-    command_line,
     csrf,
-    database_commands,
     health,
     logs,
-    recorder,
     secret_key,
     security_headers,
     session_cookie,
 )
 from flask_service.application import Application
 from flask_service.client_address import trust_proxies
+from flask_service.commands import command_line
+from flask_service.commands import database as database_commands
 from flask_service.database import Database
+from flask_service.hops import recorder
 from flask_service.repeated_forms import Repeats
 
 from . import accounts, api, cli, error_pages, lab_notices, notes, pages, sessions

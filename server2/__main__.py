@@ -6,8 +6,8 @@ import logging
 
 from flask import Flask
 
-from flask_service import serving
 from flask_service.database import database_of
+from flask_service.processes import serving
 from flask_service.settings import Serving
 
 from . import create_app

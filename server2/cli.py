@@ -9,7 +9,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from flask_handoff import add_check
-from flask_service.command_line import plain_refusals
+from flask_service.commands.command_line import plain_refusals
 from flask_service.database import database
 
 from .personal_data import AccountUnknownError, delete_account, personal_data

@@ -10,8 +10,8 @@ from sqlalchemy import MetaData
 from flask_handoff.claims import Clock
 from flask_handoff.stores.sql import logout_table, replay_table, revocation_table
 from flask_service.current import this_app
+from flask_service.database.schema import Schema
 from flask_service.repeated_forms import sent_forms_table
-from flask_service.schema import Schema
 
 metadata = MetaData()
 replay_table(metadata)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from flask_service.hop import Hop
+from flask_service.hops.hop import Hop
 from lab.config import Server
 
 TIMEOUT = 5  # seconds

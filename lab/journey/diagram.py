@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask_service.hop import Hop
+from flask_service.hops.hop import Hop
 from lab.texts import cookie_name
 
 from .story import Step

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, render_template, request
 from flask import make_response as response_of
 from werkzeug.wrappers import Response
 
-from flask_service.hop import Hop
+from flask_service.hops.hop import Hop
 from flask_service.security_headers import content_security_policy
 from lab.current import config, hops
 from lab.same_origin import check_sender

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from flask_service.hop import Check, Hop
+from flask_service.hops.hop import Check, Hop
 from lab.hops import BENCH, journey_id
 
 from . import token_words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask_service.hop import Hop
+from flask_service.hops.hop import Hop
 
 SERVER1, SERVER2 = "SERVER1", "SERVER2"
 

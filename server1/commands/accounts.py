@@ -9,8 +9,8 @@ import click
 from flask.cli import AppGroup
 
 from flask_handoff import shown
-from flask_service import command_line
-from flask_service.command_line import echo_table, to_the_minute
+from flask_service.commands import command_line
+from flask_service.commands.command_line import echo_table, to_the_minute
 from flask_service.database import database
 from server1 import audit
 from server1.accounts import grants, links, revocation, users

@@ -11,7 +11,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import Row, select
 
-from flask_service.command_line import echo_table
+from flask_service.commands.command_line import echo_table
 from flask_service.database import database
 from flask_service.logs import escape
 from server1 import clock

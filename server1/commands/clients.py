@@ -10,8 +10,8 @@ import click
 from flask.cli import AppGroup
 
 from flask_handoff import Client
-from flask_service import command_line
-from flask_service.command_line import echo_table, to_the_minute
+from flask_service.commands import command_line
+from flask_service.commands.command_line import echo_table, to_the_minute
 from flask_service.database import database
 from server1.accounts import client_revocation
 from server1.clients.registration import (

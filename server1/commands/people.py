@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from flask_service import command_line
+from flask_service.commands import command_line
 from flask_service.database import database
 from server1 import account_changes
 from server1.accounts import users

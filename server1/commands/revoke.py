@@ -16,7 +16,7 @@ from flask_handoff.errors import (
     HandoffRejectedError,
     RefreshTokenInvalidError,
 )
-from flask_service import command_line
+from flask_service.commands import command_line
 from flask_service.database import database
 from server1 import audit, revocation_notices
 from server1.accounts import client_revocation, revocation, users

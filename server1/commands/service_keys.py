@@ -15,7 +15,7 @@ from flask_handoff import Client, shown
 from flask_handoff.errors import KeyUnusableError
 from flask_handoff.keys import SigningKey, VerificationKey, new_private_file, read_public_key
 from flask_handoff.profiles import OPENID_SCOPES
-from flask_service.command_line import to_the_minute
+from flask_service.commands.command_line import to_the_minute
 from flask_service.database import database
 from server1.accounts import users
 from server1.accounts.valid_after import cut_client

@@ -6,7 +6,7 @@ number that the mail server said. It contains no address and no foreign text.
 
 from __future__ import annotations
 
-from flask_service.jobs import JobError
+from flask_service.outbox.jobs import JobError
 
 
 class DeliveryError(JobError):

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from flask_service.database import database
-from flask_service.jobs import Job, JobKind, Outcome, RetryPolicy
+from flask_service.outbox.jobs import Job, JobKind, Outcome, RetryPolicy
 from server1 import audit, clock
 from server1.accounts import links, users
 from server1.accounts.mail_links import Purpose

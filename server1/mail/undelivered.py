@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from flask_service.jobs import JobError
 from flask_service.outbox import outbox
+from flask_service.outbox.jobs import JobError
 from server1.accounts import links
 from server1.accounts.mail_links import Purpose
 from server1.accounts.users import User

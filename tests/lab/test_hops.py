@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_service.hop import MAXIMUM, Hop
+from flask_service.hops.hop import MAXIMUM, Hop
 from lab import create_app
 from lab.config import Config, Server
 from lab.hops import MOST_JOURNEYS, MOST_REQUESTS, Hops, journey_id

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flask_handoff import base64url
-from flask_service.hop import Check, SetCookie
+from flask_service.hops.hop import Check, SetCookie
 from lab import create_app
 from lab.config import Config
 from lab.hops import BENCH, Hops, journey_id

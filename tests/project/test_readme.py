@@ -9,8 +9,8 @@ import pytest
 from flask_handoff.commands.keys import handoff_keys
 from flask_handoff.tokens import TokenVerifier
 from flask_handoff.tokens.verification import name_of
-from flask_service.database_commands import database_group
-from flask_service.outbox_commands import outbox_group
+from flask_service.commands.database import database_group
+from flask_service.commands.outbox import outbox_group
 from server1.commands.accounts import grants_group, users_group
 from server1.commands.clients import clients_group
 from server1.config import Config as Server1Config

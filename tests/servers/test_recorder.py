@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from flask_handoff import ConfigurationError
-from flask_service.hop import Hop
-from flask_service.hop_sender import MOST_WAITING, HopSender
+from flask_service.hops.hop import Hop
+from flask_service.hops.sender import MOST_WAITING, HopSender
 from flask_service.logs import OF_LIBRARIES
 from flask_service.settings import Lab
 from lab.hops import journey_id

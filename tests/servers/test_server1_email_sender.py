@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete
 
-from flask_service.jobs import Outcome
+from flask_service.outbox.jobs import Outcome
 from server1.accounts import users
 from server1.accounts.email_addresses import EmailAddressError
 from server1.accounts.mail_links import LinkReplacedError, Purpose

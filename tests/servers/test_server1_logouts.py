@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flask_service.jobs import Outcome
+from flask_service.outbox.jobs import Outcome
 from server1.accounts import client_sessions, revocation
 from server1.accounts.administration import replace_password
 from server1.audit import EndReason

@@ -8,8 +8,8 @@ import pytest
 
 from flask_handoff.api.revocation.copy import REFRESH_AFTER
 from flask_handoff.profiles import REVOCATION
-from flask_service.jobs import Outcome
 from flask_service.outbox import outbox_of
+from flask_service.outbox.jobs import Outcome
 from server1.accounts.valid_after import cut_everybody
 from server1.revocation_notices import revocation_jobs
 from tests.jwks_endpoint import JWKSEndpoint, response, sends

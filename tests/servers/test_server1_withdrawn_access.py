@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from flask_service.jobs import Outcome
+from flask_service.outbox.jobs import Outcome
 from server1.accounts import client_revocation, client_sessions, grants, links
 from server1.accounts.mail_links import Purpose
 from server1.audit import EndReason

@@ -7,12 +7,12 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import MetaData
 
-from flask_service import outbox_commands
+from flask_service.commands import outbox as outbox_commands
 from flask_service.database import Database
-from flask_service.job_rows import outbox_table
-from flask_service.jobs import JobError, JobKind, Outcome, RetryPolicy
+from flask_service.database.schema import Schema
 from flask_service.outbox import Outbox
-from flask_service.schema import Schema
+from flask_service.outbox.job_rows import outbox_table
+from flask_service.outbox.jobs import JobError, JobKind, Outcome, RetryPolicy
 
 POLICY = RetryPolicy(
     first_delay=timedelta(minutes=1),

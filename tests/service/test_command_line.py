@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-PRINTS_WHAT_CAME = "from flask_service.command_line import standard_input; print(standard_input(2))"
+PRINTS_WHAT_CAME = (
+    "from flask_service.commands.command_line import standard_input; print(standard_input(2))"
+)
 
 
 @pytest.mark.processes

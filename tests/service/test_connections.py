@@ -11,7 +11,7 @@ from sqlalchemy import MetaData, make_url, text
 from sqlalchemy.exc import OperationalError, TimeoutError
 
 from flask_service.database import Database
-from flask_service.schema import Schema
+from flask_service.database.schema import Schema
 from tests.conftest import run_sql
 
 SHORT = timedelta(milliseconds=50)

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from flask_handoff import ConfigurationError
 from flask_service.database import Database, Instant, database_of, insert_into
-from flask_service.schema import Schema
+from flask_service.database.schema import Schema
 from tests.stopwatch import without_waiting
 
 metadata = MetaData()

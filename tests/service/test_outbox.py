@@ -7,8 +7,8 @@ from itertools import chain
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_service.jobs import JobError, JobUnknownError, Outcome
 from flask_service.outbox import Outbox
+from flask_service.outbox.jobs import JobError, JobUnknownError, Outcome
 from tests.conftest import ANY_PLAN
 from tests.service.small_outbox import Note, RefusedError, raises
 

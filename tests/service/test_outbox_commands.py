@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import text
 
-from flask_service.jobs import JobError
+from flask_service.outbox.jobs import JobError
 from tests.service.small_outbox import RefusedError, raises
 
 SINCE = ["2026-01-01", "12:00", "UTC"]

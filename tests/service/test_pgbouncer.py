@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import MetaData, make_url, text
 
 from flask_service.database import Database
-from flask_service.schema import Schema
+from flask_service.database.schema import Schema
 from tests.conftest import missing, run_sql
 
 

@@ -7,8 +7,12 @@ from sqlalchemy import MetaData, make_url, select
 from sqlalchemy.exc import OperationalError
 
 from flask_service.database import Database
-from flask_service.postgresql_timeouts import ANSWER_TIMEOUT, PING_TIMEOUT, set_answer_timeout
-from flask_service.schema import Schema
+from flask_service.database.postgresql_timeouts import (
+    ANSWER_TIMEOUT,
+    PING_TIMEOUT,
+    set_answer_timeout,
+)
+from flask_service.database.schema import Schema
 from tests.stopwatch import keeps
 
 SHORT = timedelta(seconds=0.2)

@@ -9,8 +9,8 @@ from sqlalchemy import MetaData, create_engine, make_url, text
 from sqlalchemy.exc import DatabaseError
 
 from flask_service.database import Database
-from flask_service.postgresql_transactions import LONGEST_UNASKED
-from flask_service.schema import Schema
+from flask_service.database.postgresql_transactions import LONGEST_UNASKED
+from flask_service.database.schema import Schema
 from tests.conftest import run_sql
 
 

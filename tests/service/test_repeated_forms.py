@@ -9,8 +9,8 @@ from sqlalchemy import MetaData, make_url
 
 from flask_service import csrf, session_cookie
 from flask_service.database import Database, database_of
+from flask_service.database.schema import Schema
 from flask_service.repeated_forms import Repeats, sent_forms_table
-from flask_service.schema import Schema
 from flask_service.session_cookie import give_session_id, held_session_id
 
 BASE_URL = "http://localhost:5001"

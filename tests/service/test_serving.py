@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from flask_handoff import ConfigurationError
-from flask_service.serving import check_port
+from flask_service.processes.serving import check_port
 from flask_service.settings import Serving
 from tests.ports import free_port
 from tests.server_process import PATIENCE, starting, until, wait_until_it_answers, written_by

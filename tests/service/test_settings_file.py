@@ -2,7 +2,7 @@ import pytest
 from dotenv import dotenv_values
 
 from flask_handoff import ConfigurationError
-from flask_service.settings_file import read_environment, read_settings_file
+from flask_service.settings.file import read_environment, read_settings_file
 from tests.service.conftest import CONFIGS
 
 SECRET = "hunter2"

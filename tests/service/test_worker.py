@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from flask_service.jobs import JobError
 from flask_service.outbox import Outbox
-from flask_service.worker import Workers
+from flask_service.outbox.jobs import JobError
+from flask_service.outbox.worker import Workers
 from tests.server_process import until
 from tests.service.small_outbox import Note, raises
 

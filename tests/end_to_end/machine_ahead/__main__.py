@@ -6,7 +6,7 @@ from functools import partial
 from flask import Flask
 
 from flask_handoff.claims import system_clock
-from flask_service import serving
+from flask_service.processes import serving
 from flask_service.settings import Serving
 from server1 import create_app
 from server1.config import Config

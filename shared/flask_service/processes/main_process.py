@@ -1,4 +1,4 @@
-"""The main process of a server: ``python -m flask_service.main_process``, run by ``serving``.
+"""The main process of a server, which ``serving`` runs by ``python -m``.
 
 It starts the worker processes and ends them, and imports nothing for that but granian: what it
 held of the application would be of no use, and stay as long as the server runs.

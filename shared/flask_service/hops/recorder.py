@@ -29,12 +29,12 @@ from flask_handoff import (
     handoff_rejected,
     request_id,
 )
+from flask_service.access_log import LIKE_A_SECRET
+from flask_service.current import this_request
+from flask_service.logs import OF_LIBRARIES, OneLineFormatter
+from flask_service.settings import Lab
 
-from .access_log import LIKE_A_SECRET
-from .current import this_request
 from .hop import Check, Hop, Pairs, SetCookie, bounded, some
-from .logs import OF_LIBRARIES, OneLineFormatter
-from .settings import Lab
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -94,7 +94,7 @@ def init_app(
     """
     if lab is None:
         return
-    from .hop_sender import HopSender  # what sends is loaded where there is a lab
+    from .sender import HopSender  # what sends is loaded where there is a lab
 
     sender = HopSender(lab)
     answer = app.wsgi_app

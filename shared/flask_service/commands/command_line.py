@@ -11,8 +11,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError
-
-from .database_faults import reason_of
+from flask_service.database.faults import reason_of
 
 
 @contextmanager

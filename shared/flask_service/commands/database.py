@@ -7,10 +7,10 @@ from flask import Flask
 from flask.cli import AppGroup, FlaskGroup
 
 from flask_handoff import ConfigurationError, add_check
+from flask_service.database import database, database_of
+from flask_service.database.schema import DatabaseVersionError
 
 from .command_line import plain_refusals
-from .database import database, database_of
-from .schema import DatabaseVersionError
 
 database_group = AppGroup("database", help="Show the version of the database, or upgrade it.")
 

@@ -10,10 +10,11 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from flask_service.database import database
+from flask_service.outbox import outbox
+from flask_service.outbox.jobs import Job, JobError, JobUnknownError, Outcome
+
 from .command_line import echo_table, plain_refusals, to_the_minute
-from .database import database
-from .jobs import Job, JobError, JobUnknownError, Outcome
-from .outbox import outbox
 
 outbox_group = AppGroup("outbox", help="See and send what waits in the outbox.")
 

@@ -14,10 +14,10 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_handoff import ConfigurationError, shown
+from flask_service.current import this_app
 
-from .current import this_app
-from .database_faults import check_encoding, check_may_create, check_rights, reason_of
 from .engines import MOST_OPEN, make_engine
+from .faults import check_encoding, check_may_create, check_rights, reason_of
 from .open_transactions import OpenedByThread, Outermost, Part
 from .schema import Schema
 from .sqlite_transactions import SQLiteTransactions

@@ -13,9 +13,10 @@ from typing import TypeVar
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from .database_faults import reason_of
+from flask_service.database.faults import reason_of
+
+from . import outbox_of
 from .jobs import Job, JobKind, Lane, Outcome
-from .outbox import outbox_of
 
 LONGEST_STOP = timedelta(seconds=2)
 

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import requests
 
+from flask_service.settings import Lab
+
 from .hop import MAXIMUM, Hop
-from .settings import Lab
 
 MOST_WAITING = 200  # hops; a new one is dropped where there are more
 TIMEOUT = 0.5  # seconds

@@ -19,7 +19,8 @@ from typing import Any, cast
 import sqlalchemy as sa
 from flask import Flask, current_app
 
-from .database import Database
+from flask_service.database import Database
+
 from .job_rows import JobRows, job_of
 from .jobs import Job, JobError, JobKind, JobUnknownError, Lane, Outcome
 

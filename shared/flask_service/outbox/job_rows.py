@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
 from flask_handoff.stores.statements import Statement
+from flask_service.database import Instant
 
-from .database import Instant
 from .jobs import Job, JobKind, Lane
 
 KEPT_FOR = timedelta(days=30)  # after it was enqueued: a job that failed

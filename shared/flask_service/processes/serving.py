@@ -16,12 +16,12 @@ from multiprocessing.util import Finalize
 from flask import Flask
 
 from flask_handoff import ConfigurationError
+from flask_service.database import database_of, has_database
+from flask_service.settings import Serving
 
-from .database import database_of, has_database
 from .foreign_signals import ignore_foreign_signals
-from .settings import Serving
 
-MAIN_PROCESS = "flask_service.main_process"  # not imported: granian is of no use here
+MAIN_PROCESS = "flask_service.processes.main_process"  # not imported: granian is of no use here
 
 
 def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception]) -> None:

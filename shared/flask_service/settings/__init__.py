@@ -14,11 +14,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from flask_handoff import ConfigurationError, check_public_url, check_settings, is_loopback, shown
+from flask_service.human_text import is_one_line, trimmed
 
-from .human_text import is_one_line, trimmed
-from .setting_values import Lab as Lab
-from .setting_values import Serving as Serving
-from .settings_file import read_settings_file
+from .file import read_settings_file
+from .values import Lab as Lab
+from .values import Serving as Serving
 
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 DRIVERS = {

@@ -1,0 +1,1 @@
+"""What an operator types, beyond a server's own commands."""

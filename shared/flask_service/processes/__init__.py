@@ -1,0 +1,1 @@
+"""The processes of a server: the one that supervises, and its workers."""
