@@ -353,6 +353,8 @@ def wait_until(accounts, waiting, other):
     )
     while not other.done():
         with accounts.database.reading() as connection:  # perhaps of the one that is waited for
+            # Which would see for ever what it saw first.
+            connection.execute(text("SELECT pg_stat_clear_snapshot()"))
             if connection.execute(query).scalar_one() >= waiting:
                 return
         time.sleep(0.01)

@@ -43,7 +43,8 @@ def test_who_signs_out_at_a_relying_party_is_signed_out_at_server1(relying_party
     end = browser.follow(browser.get(f"{relying_party.base_url}/logout"))
     assert end.url == f"{relying_party.base_url}/"
     assert EMAIL not in end.text
-    assert browser.get(f"{server1.base_url}/account").headers["Location"] == "/login"
+    leads = browser.get(f"{server1.base_url}/account").headers["Location"]
+    assert leads == "/login?next=/account"
 
 
 def test_the_link_of_another_browser_signs_nobody_in(relying_party, new_browser):
