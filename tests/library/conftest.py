@@ -2,6 +2,7 @@ import datetime
 import ipaddress
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 
 import pytest
@@ -51,6 +52,14 @@ def engine(request, tmp_path):
         engine = sqlalchemy.create_engine(url, connect_args={"options": "-c lock_timeout=60s"})
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def in_another_thread():
+    """Makes a call that runs coroutines: what drives a browser for other tests has a loop here."""
+    pytest.importorskip("asgiref")
+    with ThreadPoolExecutor(1) as another_thread:
+        yield lambda call, *arguments: another_thread.submit(call, *arguments).result()
 
 
 @pytest.fixture

@@ -150,16 +150,14 @@ def is_refused(answer, status=401, error="invalid_token"):
     )
 
 
-def test_an_async_view_runs_as_it_would_without_a_token(service, mint):
-    pytest.importorskip("asgiref")
-
+def test_an_async_view_runs_as_it_would_without_a_token(service, mint, in_another_thread):
     async def later():
         return {"account": service.extensions["api"].claims().subject}
 
     protected = service.extensions["api"].require_token(scope=READ)(later)
     service.add_url_rule("/later", view_func=protected)
     client = service.test_client()
-    assert ask(client, mint(), "/later").json == {"account": "ada"}
+    assert in_another_thread(ask, client, mint(), "/later").json == {"account": "ada"}
     assert is_refused(ask(client, mint(scope=WRITE), "/later"), 403, "insufficient_scope")
 
 

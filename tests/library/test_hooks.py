@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
@@ -129,8 +128,7 @@ def test_an_async_hook_needs_what_flask_needs_for_it(key_ring, store, clock, hoo
         receiver_with(key_ring, store, clock, WithoutAsgiref("receiver"), sign_in=hook)
 
 
-def test_hooks_may_be_async(visitor):
-    pytest.importorskip("asgiref")
+def test_hooks_may_be_async(visitor, in_another_thread):
     arrived = []
 
     async def sign_in(arrival):
@@ -139,10 +137,7 @@ def test_hooks_may_be_async(visitor):
         session["id"] = "an id"
         return "a handle"
 
-    browser = visitor(sign_in=sign_in)
-    # In a thread of its own: what drives a browser for other tests has an event loop in this one.
-    with ThreadPoolExecutor(1) as another_thread:
-        landed = another_thread.submit(browser.arrive, "/me").result()
+    landed = in_another_thread(visitor(sign_in=sign_in).arrive, "/me")
     assert (landed.status_code, landed.location) == (303, "/me")
     assert any("session=" in cookie for cookie in landed.headers.getlist("Set-Cookie"))
     assert arrived == [("ada", True)]
