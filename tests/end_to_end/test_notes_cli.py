@@ -42,6 +42,16 @@ def set_password(service, name, password):
 def delete_password(service, name):
     del held[service + name]
     file.write_text(json.dumps(held))
+def broken(*_): raise RuntimeError("no bus")
+globals().update(dict.fromkeys(os.environ.get("BROKEN", "").split(), broken))
+"""
+# A browser that runs in the terminal: it has closed when it has shown the page that it was led to.
+BROWSER = """
+import os, sys, urllib.parse, urllib.request
+asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(sys.argv[1]).query))
+given = {"state": asked["state"], "iss": os.environ["NOTES_ISSUER"], "error": "access_denied"}
+with urllib.request.urlopen(f"{asked['redirect_uri']}?{urllib.parse.urlencode(given)}") as page:
+    print(page.read().decode())
 """
 
 
@@ -435,8 +445,16 @@ def test_a_keyring_that_refuses_is_told_without_its_contents(keyring, program, b
     assert pair.server1.log.count(" POST /revoke ") == before + 1  # nobody has them
 
 
-def test_nobody_signs_in_where_nothing_can_be_kept(program):
-    assert program.run("login", XDG_CONFIG_HOME="/dev/null").startswith("notes: Not a directory")
+@pytest.mark.parametrize("broken", ["get_keyring", "get_password"])
+def test_a_keyring_that_does_not_work_is_told(keyring, program, broken):
+    assert "keyring refused (RuntimeError)" in program.run("list", BROKEN=broken)
+
+
+@pytest.mark.parametrize(
+    ("home", "reason"), [("/dev/null", "Not a directory"), ("~nobody-here", "There is no home")]
+)
+def test_nobody_signs_in_where_nothing_can_be_kept(program, home, reason):
+    assert program.run("login", XDG_CONFIG_HOME=home).startswith(f"notes: {reason}")
 
 
 def test_another_answer_leaves_the_sign_in_waiting(program, browser):
@@ -471,6 +489,14 @@ def test_who_does_not_agree_is_not_signed_in(program, browser):
     with program.signing_in("--no-browser") as (process, address):
         browser.get(program.returned(f"{address}&prompt=consent", agrees=False))
         assert "Not signed in: you did not agree" in program.ended(process)
+
+
+def test_a_browser_in_the_terminal_gets_its_answer(program, tmp_path):
+    (tmp_path / "browser.py").write_text(BROWSER)
+    browser = f"{sys.executable} {tmp_path}/browser.py %s"
+    printed, complaint = program.start("login", BROWSER=browser).communicate(timeout=PATIENCE)
+    assert "Go back to the program" in printed
+    assert "you did not agree" in complaint
 
 
 def test_ctrl_c_ends_the_sign_in(program):

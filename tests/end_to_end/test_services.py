@@ -168,6 +168,16 @@ def test_the_example_gets_the_next_token_before_one_expires(pair, examples_key_f
         assert tokens_of(pair) == before + tokens
 
 
+def test_the_example_goes_on_where_its_token_is_revoked(pair, examples_key_file):
+    client = runpy.run_path(str(EXAMPLE))["ServiceClient"]
+    service = client(json.loads(examples_key_file.read_text()), pair.server2.base_url)
+    service.request("GET", "/api/notes")
+    service._access_token = "revoked"
+    before = tokens_of(pair)
+    service.request("GET", "/api/notes")
+    assert tokens_of(pair) == before + 1
+
+
 def test_the_example_says_in_one_line_why_it_is_refused(pair, examples_key_file, tmp_path):
     other = json.loads(examples_key_file.read_text()) | {"client_id": "another"}
     changed = tmp_path / "another.json"
