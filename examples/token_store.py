@@ -10,12 +10,15 @@ import fcntl
 import hashlib
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
+
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class ProgramError(Exception):
@@ -56,11 +59,18 @@ class TokenStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let one process at a time change the tokens; one that dies gives the lock back."""
+        """Let one process at a time change the tokens; one that dies gives the lock back.
+
+        Ctrl-C waits until they are kept: else the new refresh token is lost, and the old one spent.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._folder / f"{self._name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+            try:
+                yield
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def load(self) -> Tokens | None:
         """Return the tokens; None where there are none that can be read.

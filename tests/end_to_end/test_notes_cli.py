@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import re
 import signal
 import stat
@@ -313,6 +314,7 @@ class LosesAnAnswer(BaseHTTPRequestHandler):
     """A proxy on the way to the servers, which loses the first answer of the token endpoint."""
 
     lost = 0
+    instead: int | None = None  # what it says itself
 
     def answer(self):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
@@ -321,6 +323,9 @@ class LosesAnAnswer(BaseHTTPRequestHandler):
         )
         if self.path.endswith("/token") and type(self).lost == 0:
             type(self).lost = 1
+            if self.instead is not None:
+                self.send_response(self.instead)
+                self.end_headers()
             return
         self.send_response(given.status_code)
         self.send_header("Content-Type", given.headers["Content-Type"])
@@ -332,6 +337,18 @@ class LosesAnAnswer(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+class Interrupts(LosesAnAnswer):
+    """A proxy on the way to the servers; the user presses Ctrl-C before new tokens come."""
+
+    lost = 1
+    started: queue.Queue[subprocess.Popen[str]] = queue.Queue()
+
+    def send_response(self, *arguments):
+        if self.path.endswith("/token"):
+            self.started.get(timeout=PATIENCE).send_signal(signal.SIGINT)
+        super().send_response(*arguments)
 
 
 class AnswersElse(LosesAnAnswer):
@@ -367,13 +384,26 @@ def proxy(handler):
             thread.join()
 
 
-def test_an_answer_that_was_lost_is_asked_for_again(signed_in):
+@pytest.mark.parametrize("instead", [None, 502])
+def test_an_answer_that_was_lost_is_asked_for_again(signed_in, instead):
     signed_in.change(expires_at=0)
-    with proxy(LosesAnAnswer) as by_proxy:
+    handler: Any = type("LosesThisOne", (LosesAnAnswer,), {"instead": instead})
+    with proxy(handler) as by_proxy:
         assert signed_in.works(**by_proxy)
-    assert LosesAnAnswer.lost == 1
+    assert handler.lost == 1
     signed_in.change(expires_at=0)
     assert signed_in.works()  # the family is alive, and the token its newest
+
+
+def test_ctrl_c_loses_no_new_token(signed_in):
+    signed_in.change(expires_at=0)
+    held = signed_in.tokens
+    with proxy(Interrupts) as by_proxy:
+        process = signed_in.start("list", **by_proxy)
+        Interrupts.started.put(process)
+        assert signed_in.ended(process) == "notes: Interrupted."
+    assert signed_in.tokens["refresh_token"] != held["refresh_token"]
+    assert signed_in.works()
 
 
 @pytest.mark.parametrize(
