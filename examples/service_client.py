@@ -145,8 +145,11 @@ def main() -> int:
         service = ServiceClient(json.loads(options.key_file.read_text()), api)
         for text in options.texts:
             service.request("POST", "/api/notes", json={"text": text})
-        for note in service.request("GET", "/api/notes")["notes"]:
+        page = service.request("GET", "/api/notes")
+        for note in page["notes"]:
             print(f"{printable(note['created_at'])[:10]}  {printable(note['text'])}")
+        if page["next"] is not None:
+            print("and older ones; notes_cli.py shows how to go through them")
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 1

@@ -214,7 +214,14 @@ def test_the_example_says_in_one_line_what_is_no_key(pair, tmp_path, text):
 
 def test_no_note_of_a_service_commands_the_terminal(pair, examples_key_file):
     note = {"created_at": "\x1b[2J", "text": "\x1b[31m\u202eHi\ud800"}
-    given = {"access_token": "a", "expires_in": 600, "notes": [note]}
+    given = {"access_token": "a", "expires_in": 600, "notes": [note], "next": None}
     with answers_else(json.dumps(given).encode()) as by_proxy:
         done = run_example(examples_key_file, pair, "list", **by_proxy)
     assert done.stdout.split() == ["[2J", "[31m", "Hi"]
+
+
+def test_the_example_says_that_there_are_more_notes(pair, examples_key_file):
+    given = {"access_token": "a", "expires_in": 600, "notes": [], "next": "http://elsewhere"}
+    with answers_else(json.dumps(given).encode()) as by_proxy:
+        done = run_example(examples_key_file, pair, "list", **by_proxy)
+    assert (done.returncode, done.stdout[:9]) == (0, "and older")
