@@ -1,20 +1,20 @@
 #!/bin/bash
 # flask-smorest 0.47.0 with Flask-Compress 1.25: what is long enough to be compressed can no longer be changed.
 #
-# Seen: an API guards its PUT against lost updates: the view has @blueprint.etag and calls check_etag(). Compress(app) is
-# added for speed. A client reads a note, keeps its ETag, and sends it in If-Match with the change, as it should. For a
-# note of less than 500 bytes that works. A longer one is compressed for any client that accepts it, as browsers and
+# Seen: an API guards its PUT against lost updates: the view has @blueprint.etag and calls check_etag(). Compress(app)
+# is added for speed. A client reads a note, keeps its ETag, and sends it in If-Match with the change, as it should. For
+# a note of less than 500 bytes that works. A longer one is compressed for any client that accepts it, as browsers and
 # requests do without being asked; Flask-Compress then appends the coding to the tag ("c67d...:gzip"), and check_etag()
 # compares that with the tag that flask-smorest gave out: 412, although nobody else has touched the note. Reading it
-# again, which is what a client does after a 412, brings the same tag, and the next 412. DELETE and PATCH are alike.
+# again, which is what a client does after a 412, brings the same tag, and the next 412. DELETE is alike.
 #
-# Expected: 200. The suffix as such is right: RFC 9110, section 8.8.3.3, wants another strong tag for compressed content.
-# But section 13.1.1 compares If-Match with the tag of the selected representation, which is the one that this client gets
-# by GET, and flask-smorest's chapter on ETag has the precondition fail where the client's copy is outdated.
+# Expected: 200. The suffix as such is right: RFC 9110, section 8.8.3.3, wants another strong tag for compressed
+# content. But section 13.1.1 compares If-Match with the tag of the selected representation, which is the one that this
+# client gets by GET, and flask-smorest's chapter on ETag has the precondition fail where the client's copy is outdated.
 # Flask-Compress looks after If-None-Match of GET itself (its issues 24 and 65), and after If-Match never.
 #
 # Source: Compress.after_request() and EtagMixin.check_etag() of those versions, read there, and run here. It matters as
-# soon as one entry of an API grows. Until then: take the suffix off If-Match before the view has it, as below.
+# soon as one entry of an API grows. Until then: take the suffix off If-Match before the view reads it, as below.
 set -euo pipefail
 
 folder=$(mktemp -d)

@@ -6,8 +6,8 @@
 # 120, and one that ended a second ago is refused with any. With the default of 10 each token is over ten seconds before
 # its exp, and one that is made for ten seconds, as for a redirect, never valid at all; the error says that it expired
 # at a moment that is still to come. Who sees refusals because two clocks differ, and raises leeway, gets more of them.
-# validate_id_token() of requests_oauth2client hands its exp_leeway on, and does the same to ID Tokens; there the default
-# is 0.
+# validate_id_token() of requests_oauth2client hands its exp_leeway on, and does the same to ID Tokens; there the
+# default is 0.
 #
 # Expected: RFC 7519, section 4.1.4, and OpenID Connect Core 1.0, section 2, allow some leeway for clock skew where a
 # token would otherwise have to be refused. PyJWT's leeway does that.
