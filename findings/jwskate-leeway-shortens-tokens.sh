@@ -3,9 +3,9 @@
 #
 # Seen: JwtVerifier takes leeway, which it describes as the seconds to allow when it verifies the validity period. It
 # adds them to the present time before it looks at exp, so that a token with 60 seconds left has expired for a leeway of
-# 120, and one that ended a second ago is refused with any. With the default of 10 each token is over ten seconds before
-# its exp, and one that is made for ten seconds, as for a redirect, never valid at all; the error says that it expired
-# at a moment that is still to come. Who sees refusals because two clocks differ, and raises leeway, gets more of them.
+# 120, and one that ended a second ago is refused however large it is. With the default of 10 each token is over ten
+# seconds before its exp, and one that is made for ten seconds, as for a redirect, never valid at all; the error says
+# that it expired at a moment that is still to come. Raising leeway because two clocks differ brings more refusals.
 # validate_id_token() of requests_oauth2client hands its exp_leeway on, and does the same to ID Tokens; there the
 # default is 0.
 #

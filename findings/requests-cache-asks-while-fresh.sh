@@ -8,7 +8,7 @@
 # tokens that caches keys like this depends on the key server at every token. Google's key set had just such a header
 # when people wrote it down: ericchiang/oidc#1 in 2016, caojen/google-oauth#8 in 2023.
 #
-# Expected: one request an hour. RFC 9111, section 5.2.2.2, forbids to reuse such an answer once it has become stale;
+# Expected: one request an hour. RFC 9111, section 5.2.2.2, forbids reusing such an answer once it has become stale;
 # while it is fresh, section 4.2 holds as for any other. requests-cache's own table of headers has must-revalidate act
 # "in combination with max-age=0". CacheControl, the other cache for requests, asks once.
 #
