@@ -12,9 +12,8 @@
 # has "all sessions" for a token without a sid. Nextcloud's user_oidc reads it so (nextcloud/user_oidc#1184).
 #
 # Source: onLogoutToken.js and isLoggedOut.js in lib/hooks/backchannelLogout of that version; read there, and run here.
-# The type declarations say as well that there are two entries, and not what follows. It matters to those who look for
-# the fault at their provider. Until then: an onLogoutToken of one's own, which keeps the sid where there is one, and
-# the sub where there is none.
+# The type declarations tell of the two entries. It matters to those who look for the fault at their provider. Until
+# then: an onLogoutToken of one's own, which keeps the sid where there is one, and the sub where there is none.
 set -euo pipefail
 
 folder=$(mktemp -d)

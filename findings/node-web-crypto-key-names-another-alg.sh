@@ -2,15 +2,15 @@
 # Node.js 22.15.0 with jose 6.2.18: after a minor update, a key set made by Web Crypto verifies its own tokens no more.
 #
 # Seen: a server signs with an Ed25519 key and "alg": "EdDSA", and publishes crypto.subtle.exportKey("jwk", publicKey)
-# in its key set. Under Node.js 22.14.0 the JWK has no alg, and jose verifies. 22.15.0 exports the same key with "alg":
-# "Ed25519"; in line 20 that came with 20.19.3. Now jose finds no applicable key in the set, and given
-# the JWK itself it raises a TypeError. Key, tokens and code are what they were, and every new deployment of the server
-# locks its clients out. The exported private key signs no more either. jose's own exportJWK() leaves alg out.
+# in its key set. Under Node.js 22.14.0 the JWK has no alg, and jose verifies. 22.15.0 exports such a key with "alg":
+# "Ed25519"; in line 20 that came with 20.19.3. Now jose finds no applicable key in the set, and raises a TypeError for
+# the JWK by itself. The code is what it was, and the kind of key and token as well; yet whoever verifies with this set
+# turns the server's tokens away. An exported private key signs no more either. jose's own exportJWK() leaves alg out.
 #
-# Expected: what was published stays usable within one LTS line. The two names stand for one signature with this key:
-# RFC 8037, section 3.1, has EdDSA for the curve of the key, and RFC 9864, section 2.2, has Ed25519 for EdDSA with that
-# curve, and deprecates the wider name. Nothing is wrong with either side alone: Web Cryptography says to export the
-# new name and to import both (w3c/webcrypto#401), and an alg in a JWK binds the key to it (RFC 7517, section 4.4).
+# Expected: the same key set within one LTS line. With this key the two names stand for one signature: RFC 8037, section
+# 3.1, has EdDSA for the curve of the key, and RFC 9864 has Ed25519 for EdDSA with that curve (section 2.2), while the
+# wider name is deprecated (4.1.2). Neither side is wrong by itself: Web Cryptography says to export the new name and to
+# import both (w3c/webcrypto#401), and the alg of a JWK says what the key is for (RFC 7517, section 4.4).
 #
 # Source: isUsableJWK() in jose's jwks/local.js, which compares the two names as they are; read there, and run here. It
 # matters to whoever writes key sets with Web Crypto, in browsers too: Chromium 156 exports alg as well. Until then:
