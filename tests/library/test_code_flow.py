@@ -451,6 +451,7 @@ def test_no_code_and_no_secret_reach_the_log(browser, caplog):
     exchange(browser, code, client_secret="wrong-secret")
     secret = (code, CODE_CLIENT_SECRET, "wrong-secret", tokens["id_token"], tokens["access_token"])
     assert caplog.text.count("token request refused") == 2
+    assert f"client_authentication client_id={CODE_CLIENT['client_id']} " in caplog.text
     assert not [one for one in secret if one in caplog.text]
 
 
