@@ -122,7 +122,7 @@ def test_a_redirect_uri_is_told_beside_those_that_are_registered(read):
 def test_a_mode_is_told_beside_those_that_are_registered(read, unverified, told):
     with pytest.raises(ResponseModeError) as refused:
         read(response_mode=unverified)
-    assert f"{told} registered: form_post, query" in str(refused.value)
+    assert f"{told} registered: form_post, query; response types: id_token" in str(refused.value)
 
 
 def test_no_client_is_a_fault_of_the_return_address(read):

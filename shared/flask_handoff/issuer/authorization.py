@@ -87,7 +87,8 @@ class ReturnAddress(NamedTuple):
                 raise ResponseModeError(
                     f"not registered for client {client.client_id!r}: {_shown(response_mode)}"
                     f"{'' if named else ', as none is named'}; "
-                    f"registered: {', '.join(sorted(allowed))}"
+                    f"registered: {', '.join(sorted(allowed))}; "
+                    f"response types: {', '.join(sorted(client.response_types)) or 'none'}"
                 )
             response_mode = min(allowed)  # ``form_post`` before ``query``
         state = read.text("state")
