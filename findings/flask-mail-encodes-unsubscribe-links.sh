@@ -11,10 +11,10 @@
 # header outside of comments and phrases; List-Unsubscribe is one, of links in angle brackets (RFC 2369, section 2).
 # RFC 5322, section 2.1.1, would like 78 characters in a line, and allows 998. Flask-Mailman leaves the header whole.
 #
-# Source: Message._message() of that version, read there, and run here, as in 0.9.1: it sets policy.SMTP on the finished
-# mail. With that, serializing folds each header that is too long anew, and one that Python has no class for (in 3.11
-# and in 3.14) is folded as free text. pallets-eco/flask-mail#246 reports such a header; whoever answered could not make
-# one. Until then: a subclass of Message whose as_bytes() sets a policy with longer lines, as below.
+# Source: Message._message() of that version, read there, and run here, as in 0.9.1: it sets policy.SMTP on the
+# finished mail. With that, serializing folds each header that is too long anew, and one that Python has no class for
+# (in 3.11 and in 3.14) is folded as free text. pallets-eco/flask-mail#246 reports such a header; whoever answered
+# could not make one. Until then: a subclass of Message whose as_bytes() sets a policy with longer lines, as below.
 set -euo pipefail
 
 folder=$(mktemp -d)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # hypercorn 0.18.0 with Flask 3.1.3: every answer without content, such as 204, 304 and any to HEAD, becomes a 500.
 #
-# Seen: "hypercorn wsgi:notes:app" serves a Flask application. GET is right, and so is a redirect, since Flask gives it a
-# body. What has none is a 500 with an empty body and a closed connection: HEAD of any page, so every health check by
+# Seen: "hypercorn wsgi:notes:app" serves a Flask application. GET is right, and so is a redirect, since Flask gives it
+# a body. What has none is a 500 with an empty body and a closed connection: HEAD of any page, so every health check by
 # HEAD fails; the 304 for a file that the browser has in its cache, so static files load once and then no more; and the
 # 204 of a DELETE, which has been carried out by then: who tries it again is told that there is no such note.
 #
