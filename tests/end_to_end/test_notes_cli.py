@@ -524,7 +524,11 @@ def test_who_does_not_agree_is_not_signed_in(program, browser):
 def test_a_browser_in_the_terminal_gets_its_answer(program, tmp_path):
     (tmp_path / "browser.py").write_text(BROWSER)
     browser = f"{sys.executable} {tmp_path}/browser.py %s"
-    printed, complaint = program.start("login", BROWSER=browser).communicate(timeout=PATIENCE)
+    process = program.start("login", BROWSER=browser)
+    try:
+        printed, complaint = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
     assert "Go back to the program" in printed
     assert "you did not agree" in complaint
 
