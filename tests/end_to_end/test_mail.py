@@ -80,11 +80,11 @@ def until(condition):
 
 
 def link_in(mail):
-    return re.search(r"^http://\S+\?token=\S+", mail.get_body(("plain",)).get_content(), re.M)[0]
+    return re.search(r"^http://\S+\?\S+", mail.get_body(("plain",)).get_content(), re.M)[0]
 
 
 def token_in(mail):
-    return link_in(mail).partition("?token=")[2]
+    return link_in(mail).partition("?")[2]
 
 
 def links_that_work(folder):
