@@ -7,9 +7,9 @@
 # calls request.user.check_password(), even signs out the very browser that has just typed it correctly. Each user meets
 # this once per upgrade: every feature release of Django raises the iterations of PBKDF2.
 #
-# Expected: both stay signed in, as with the same release twice. Django's chapter on passwords, "Password upgrading", has
-# a sign-in bring the stored hash up to date, and says nothing of sessions; the default user model ends them when the
-# password is changed ("Session invalidation on password change"). Nobody has changed it, and a comment in
+# Expected: both stay signed in, as with the same release twice. Django's chapter on passwords, "Password upgrading",
+# has a sign-in bring the stored hash up to date, and says nothing of sessions; the default user model ends them when
+# the password is changed ("Session invalidation on password change"). Nobody has changed it, and a comment in
 # check_password() says that an upgraded hash shall not count as a change.
 #
 # Source: AbstractBaseUser.check_password() and get_session_auth_hash() of that version, read there, and run here: what
