@@ -3,10 +3,10 @@
 #
 # Seen: id_token.verify_token(token, request, audience, certs_url, clock_skew_in_seconds=60) takes the address of the
 # issuer's keys, either a map of certificates or a JWK Set. With certificates, a token that was issued by a clock 30
-# seconds ahead is good, and so is one that expired 30 seconds ago. With a JWK Set of the same keys both are
-# refused: clock_skew_in_seconds has no effect. A token whose aud is an array is refused with certificates ("wrong
-# audience ['notes']", even with that one audience alone), and good with a JWK Set. And only with certificates is a
-# refusal the ValueError that callers of this library catch: with a JWK Set it is an exception of PyJWT.
+# seconds ahead is good, and so is one that expired 30 seconds ago. With a JWK Set of the same keys both are refused:
+# clock_skew_in_seconds has no effect. A token whose aud is an array is good with a JWK Set, and refused with
+# certificates: "Token has wrong audience ['notes'], expected one of ['notes']". And only with certificates is a refusal
+# the ValueError that callers of this library catch: with a JWK Set it is an exception of PyJWT.
 #
 # Expected: one answer per token. The docstring gives both forms for certs_url, and clock_skew_in_seconds for the check
 # of iat and exp, without a word that joins the two. RFC 7519, section 4.1.3, has aud be an array in the general case
