@@ -349,7 +349,13 @@ def test_the_endpoint_is_there_and_announced_with_its_hooks_only(issuer, build_i
         assert (browser.get(END_SESSION).status_code == 404) != is_there
 
 
-@pytest.mark.parametrize("given", [{"end_session": print}, {"logout_endpoint": "logout"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"end_session": print}, {"logout_endpoint": "logout"}),
+        *({"consented_at": print}, {"consent_endpoint": "consent"}),
+    ],
+)
 def test_the_two_hooks_are_given_together(given):
     hooks: dict[str, Any] = {"signed_in_user": print, "granted_scope": print}
     with pytest.raises(TypeError, match="given together"):

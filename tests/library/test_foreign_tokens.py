@@ -480,6 +480,12 @@ def test_the_log_says_which_setting_to_compare_and_the_page_guesses_nothing(
     assert logged in caplog.text
 
 
+def test_a_date_may_lie_back_by_ten_minutes_at_most(foreign):
+    foreign(HANDOFF_BACKDATING="600")
+    with pytest.raises(ConfigurationError, match="600 at most"):
+        foreign(HANDOFF_BACKDATING="601")
+
+
 @pytest.mark.parametrize("name", ["HANDOFF_BACKDATING", "HANDOFF_DEFAULT_SCOPE"])
 def test_a_setting_of_foreign_providers_is_refused_for_our_own(build_receiver, name):
     with pytest.raises(ConfigurationError, match="HANDOFF_POLICY=handoff"):
