@@ -203,12 +203,12 @@ def test_of_several_scopes_all_are_needed(client, mint):
 @pytest.mark.parametrize(
     "sent",
     [
-        {"headers": {"Authorization": "Bearer  x"}},
+        {"headers": {"Authorization": "Bearer x y"}},
         {"headers": {"Authorization": "Bearer"}},
         {"query_string": {"access_token": "x"}},
         {"headers": {"Authorization": "Bearer x"}, "query_string": {"access_token": "x"}},
     ],
-    ids=["two spaces", "no token", "in the query", "in two ways"],
+    ids=["two words", "no token", "in the query", "in two ways"],
 )
 def test_what_is_no_request_with_a_token_is_malformed(client, sent):
     assert is_refused(client.get("/notes", **sent), 400, "invalid_request")

@@ -35,6 +35,8 @@ def chosen(scope, resource=None):
         ("openid profile", ISSUER, ISSUER),
         ("openid profile", NOTES, NOTES),
         ("openid notes:write", NOTES, NOTES),
+        ("openid notes:write", NOTES + "/", NOTES),
+        ("openid", ISSUER + "/", ISSUER),
     ],
 )
 def test_a_token_is_for_the_service_that_knows_its_scope(scope, resource, audience):
@@ -49,7 +51,8 @@ def test_a_token_is_for_the_service_that_knows_its_scope(scope, resource, audien
         ("files:read", NOTES),
         ("openid notes:read", ISSUER),
         ("notes:read", "https://unknown.example.com"),
-        ("openid", NOTES + "/"),
+        ("openid", NOTES + "//"),
+        ("files:read", FILES + "/"),
     ],
 )
 def test_a_token_for_no_service_or_for_two_is_refused(scope, resource):

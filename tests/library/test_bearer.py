@@ -63,6 +63,10 @@ def test_the_scheme_may_be_written_in_any_case(client, scheme):
     }
 
 
+def test_several_spaces_may_follow_the_scheme(client):
+    assert client.get("/api", **with_header("Bearer   abc")).json == {"token": "abc"}
+
+
 def test_a_posted_form_may_hold_the_token(client):
     assert client.post("/api", data={"access_token": "abc", "x": "y"}).json == {"token": "abc"}
 
@@ -70,7 +74,7 @@ def test_a_posted_form_may_hold_the_token(client):
 @pytest.mark.parametrize(
     "value",
     [
-        *("Bearer", "Bearer  abc", "Bearer\tabc", "Bearer abc def", "Bearer a,b", "Bearer abc,"),
+        *("Bearer", "Bearer\tabc", "Bearer \tabc", "Bearer abc def", "Bearer a,b", "Bearer abc,"),
         *("Bearer abc, Bearer abc", 'Bearer token="abc"', "Bearer =", "Bearer a=b", "bearer:abc"),
         *("Bearer ab\xe9", "Bearer  ", "Bearer \t abc"),
     ],

@@ -92,10 +92,11 @@ def test_a_client_that_proves_nothing_is_refused(authorization, body):
 
 def test_the_refusal_does_not_tell_which_clients_there_are():
     texts = set()
-    for client_id in ("wiki", "unknown"):
+    for client_id, named in (("wiki", "wiki"), ("unknown", None)):
         with pytest.raises(ClientAuthenticationError) as refused:
             authenticate(client_id=client_id, client_secret="wrong")
         texts.add(str(refused.value))
+        assert refused.value.claimed_client_id == named  # for the log of the issuer
     assert len(texts) == 1
     assert SECRET not in texts.pop()
 

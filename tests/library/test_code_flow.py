@@ -340,9 +340,10 @@ def test_a_code_with_a_wrong_request_is_spent(browser, changed, error):
     assert refused(exchange(browser, code, PUBLIC_CLIENT)) == "invalid_grant"
 
 
-def test_the_resource_of_the_code_may_be_named_again(browser):
-    code = code_of(ask(browser, resource=NOTES))
-    assert exchange(browser, code, resource=NOTES).status_code == 200
+@pytest.mark.parametrize("named", [NOTES, f"{NOTES}/", [NOTES, NOTES]], ids=["as is", "/", "twice"])
+def test_the_resource_of_the_code_may_be_named_again(browser, named):
+    code = code_of(ask(browser, resource=named))
+    assert exchange(browser, code, resource=named).status_code == 200
 
 
 def test_a_verifier_without_a_challenge_is_refused(browser):
@@ -451,6 +452,7 @@ def test_no_code_and_no_secret_reach_the_log(browser, caplog):
     exchange(browser, code, client_secret="wrong-secret")
     secret = (code, CODE_CLIENT_SECRET, "wrong-secret", tokens["id_token"], tokens["access_token"])
     assert caplog.text.count("token request refused") == 2
+    assert f"client_authentication client_id={CODE_CLIENT['client_id']} " in caplog.text
     assert not [one for one in secret if one in caplog.text]
 
 

@@ -122,7 +122,7 @@ def test_another_prompt_is_refused(read, prompt):
         read(prompt=prompt)
 
 
-@pytest.mark.parametrize("max_age", ["-1", "1.5", "1" * 9, "\u0663", " 1", "x"])
+@pytest.mark.parametrize("max_age", ["-1", "1.5", "1" * 21, "\u0663", " 1", "x"])
 def test_another_age_is_refused(read, max_age):
     with pytest.raises(RequestMalformedError, match="max_age"):
         read(max_age=max_age)

@@ -294,7 +294,7 @@ def test_a_successor_survives_a_change_of_the_secret_key(key_ring, clock, codes,
 
 def test_the_granted_resource_stays_with_the_family(browser):
     first = first_tokens(browser, scope="openid offline_access notes:r", resource=NOTES)
-    for options in ({}, {"resource": NOTES}):
+    for options in ({}, {"resource": NOTES}, {"resource": f"{NOTES}/"}):
         access = claims_of(refreshed(browser, first["refresh_token"], **options)["access_token"])
         assert (access["aud"], access["scope"]) == (NOTES, "notes:r")
 

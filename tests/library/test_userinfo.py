@@ -247,12 +247,13 @@ def test_a_script_of_any_origin_may_call_it(client, path, method):
     asked = {
         **origin,
         "Access-Control-Request-Method": method,
-        "Access-Control-Request-Headers": "authorization",
+        "Access-Control-Request-Headers": "authorization,x-requested-with",
     }
     preflight = client.options(path, base_url=ISSUER, headers=asked)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
-    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    allowed = preflight.headers["Access-Control-Allow-Headers"].split(", ")
+    assert allowed == ["Authorization", "Content-Type", "X-Requested-With"]
     assert method in preflight.headers["Access-Control-Allow-Methods"]
     answer = client.open(path, method=method, base_url=ISSUER, headers=origin)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"

@@ -18,10 +18,15 @@ class TokenRequestError(HandoffError, code="token_request"):
 
 
 class ClientAuthenticationError(TokenRequestError, code="client_authentication"):
-    """The client is not registered, or did not prove who it is (HTTP 401)."""
+    """The client is not registered, or did not prove who it is (HTTP 401).
 
-    def __init__(self, message: str) -> None:
+    Args:
+        claimed_client_id: Who it says it is, where such a client is registered: for the log alone.
+    """
+
+    def __init__(self, message: str, *, claimed_client_id: str | None = None) -> None:
         super().__init__(message, error="invalid_client")
+        self.claimed_client_id = claimed_client_id
 
 
 class ClientAssertionError(ClientAuthenticationError, code="client_assertion"):

@@ -87,7 +87,8 @@ class ReturnAddress(NamedTuple):
                 raise ResponseModeError(
                     f"not registered for client {client.client_id!r}: {_shown(response_mode)}"
                     f"{'' if named else ', as none is named'}; "
-                    f"registered: {', '.join(sorted(allowed))}"
+                    f"registered: {', '.join(sorted(allowed))}; "
+                    f"response types: {', '.join(sorted(client.response_types)) or 'none'}"
                 )
             response_mode = min(allowed)  # ``form_post`` before ``query``
         state = read.text("state")
@@ -154,7 +155,7 @@ class AuthorizationRequest(NamedTuple):
             raise AuthorizationReturnedError(
                 "response_type: not registered for this client", error="unauthorized_client"
             )
-        gets_code = response_type == "code"
+        gets_code, resource = response_type == "code", read_resource(read)
         scope = _read_scope(read, may_be_without_openid=gets_code)
         if not (gets_code and offline_access):  # OpenID Connect Core 1.0, section 11
             scope -= {"offline_access"}
@@ -164,13 +165,17 @@ class AuthorizationRequest(NamedTuple):
             scope=scope,
             nonce=_read_nonce(read, is_required=not gets_code),
             code_challenge=_read_challenge(read, address.client) if gets_code else None,
-            resource=read_resource(read),
+            resource=resource,
             prompts=_read_prompts(read),
             max_age=read.max_age(),
             login_hint=read.login_hint(),
             hinted_subject=read.text("hinted_subject"),
             arrived_at=now,
-            parameters={name: value for name in _PARAMETERS if (value := read.text(name))},
+            parameters={
+                name: value
+                for name in _PARAMETERS
+                if (value := resource if name == "resource" else read.text(name))
+            },
         )
 
     def with_hinted_subject(self, subject: str) -> AuthorizationRequest:

@@ -122,11 +122,13 @@ def _refuse(
     What is wrong with a code, a refresh token or a secret, only the log tells: whoever tries one
     that is not theirs shall not learn more.
     """
+    unauthenticated = error if isinstance(error, ClientAuthenticationError) else None
+    claimed = unauthenticated and unauthenticated.claimed_client_id
     _log.warning(
         "%s request refused: code=%s client_id=%s reason=%s request_id=%s",
         kind,
         error.code,
-        "-" if client is None else client.client_id,
+        (claimed or "-") if client is None else client.client_id,
         error,
         request_id(),
     )
@@ -139,7 +141,6 @@ def _refuse(
         response = oauth_error(503, error="temporarily_unavailable", error_description=description)
         response.headers["Retry-After"] = "5"  # seconds
         return response
-    unauthenticated = isinstance(error, ClientAuthenticationError)
     response = oauth_error(
         401 if unauthenticated else 400,
         error=error.error,

@@ -28,7 +28,7 @@ from flask_handoff.web.parameters import ParameterReader
 
 from .authorization import AuthorizationRequest
 from .clients import Client
-from .clients.audiences import Audience
+from .clients.audiences import Audience, check_resources
 from .grants import TokenUserHook, one_transaction, sha256
 from .refresh_tokens import RefreshTokens, derived_secret, family_id_of
 from .valid_after import ValidAfterRule
@@ -200,8 +200,7 @@ def _check_request(grant: CodeGrant, client: Client, read: ParameterReader) -> N
     if read.text("redirect_uri") != grant.redirect_uri:
         raise CodeInvalidError("redirect_uri: not the one that the code was sent to")
     _check_verifier(grant.code_challenge, read.text("code_verifier"))
-    if not set(read.values("resource")) <= {grant.audience}:
-        raise TokenRequestError("resource: not the one of the code", error="invalid_target")
+    check_resources(read, grant.audience)
 
 
 def _check_verifier(challenge: str | None, verifier: str | None) -> None:

@@ -34,6 +34,7 @@ from flask_handoff.web.events import send
 from flask_handoff.web.parameters import ParameterReader
 
 from .clients import Client
+from .clients.audiences import check_resources
 from .grants import TokenUserHook, one_transaction, sha256
 from .valid_after import ValidAfterRule
 
@@ -280,8 +281,7 @@ def _narrowed(family: RefreshFamily, read: ParameterReader) -> RefreshFamily:
 
     Sources: RFC 6749, sections 3.3 and 6; RFC 8707, section 2.2.
     """
-    if not set(read.values("resource")) <= {family.audience}:
-        raise TokenRequestError("resource: not the one that was granted", error="invalid_target")
+    check_resources(read, family.audience)
     unverified_scope = read.text("scope")
     if unverified_scope is None:
         return family

@@ -25,7 +25,7 @@ from .responses import json_response
 PARAMETER = "access_token"
 
 _SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*", re.ASCII)
-_TOKEN68 = re.compile(r" ([A-Za-z0-9._~+/-]+=*)", re.ASCII)
+_TOKEN68 = re.compile(r" +([A-Za-z0-9._~+/-]+=*)", re.ASCII)
 
 Refusal = AccessTokenError | HandoffRejectedError | DependencyUnavailableError
 """What a request with an access token can be refused for."""
@@ -126,7 +126,7 @@ def _read_header(unverified_header: str) -> UnverifiedToken:
         raise AccessTokenError("an access token is needed", error=None, status=401)
     token = _TOKEN68.fullmatch(unverified_header, scheme.end())
     if token is None:
-        raise _malformed("Authorization: expected Bearer, one space and the token")
+        raise _malformed("Authorization: expected Bearer, a space and the token")
     return UnverifiedToken(token[1])
 
 

@@ -11,7 +11,8 @@ from .current import this_request
 _FIRST_ERROR = 400  # the least status that says why
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    # Swagger UI sends the last one with its request for a token.
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Requested-With",
     "Access-Control-Max-Age": "7200",  # seconds; Chromium keeps it no longer
 }
 

@@ -15,7 +15,8 @@ from flask_handoff.redaction import is_one_line
 from .current import this_request
 from .request_guards import check_body
 
-_SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,20}", re.ASCII)  # all that fits into 64 bits
+_GREATEST_AGE = 10**9  # seconds, some 30 years: no sign-in is that old, and every date can bear it
 _LONGEST_HINT = 255  # characters
 
 UnverifiedParameters = Mapping[str, Sequence[str]]
@@ -98,7 +99,7 @@ class ParameterReader:
             return None
         if _SECONDS.fullmatch(seconds) is None:
             raise self._refusal("max_age: expected a number of seconds")
-        return timedelta(seconds=int(seconds))
+        return timedelta(seconds=min(int(seconds), _GREATEST_AGE))
 
     def login_hint(self) -> str | None:
         """Return what the sign-in page may be filled with, not verified."""

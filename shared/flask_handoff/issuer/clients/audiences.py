@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from flask_handoff.errors import InvalidTargetError
+from flask_handoff.errors import InvalidTargetError, TokenRequestError
 from flask_handoff.profiles import OPENID_SCOPES
 from flask_handoff.web.parameters import ParameterReader
 
 from .registry import ClientSource
+
+_BARE_ORIGIN = re.compile(r"https?://[^/?#]+/")
 
 
 class Audience(NamedTuple):
@@ -26,10 +29,25 @@ def read_resource(read: ParameterReader) -> str | None:
 
     Source: RFC 8707, section 2.
     """
-    resources = set(read.values("resource"))
+    values = read.values("resource")
+    if not values:
+        return None
+    resources = _named(*values)
     if len(resources) > 1:
         raise InvalidTargetError("resource: more than one; ask for a token for each")
-    return next(iter(resources), None)
+    return resources.pop()
+
+
+def check_resources(read: ParameterReader, granted: str) -> None:
+    """Check that what a client names beside its code or refresh token is what was granted.
+
+    Raises:
+        TokenRequestError: It names another service.
+
+    Source: RFC 8707, section 2.2.
+    """
+    if not _named(*read.values("resource")) <= _named(granted):
+        raise TokenRequestError("resource: not the one that was granted", error="invalid_target")
 
 
 def choose_audience(
@@ -56,9 +74,20 @@ def choose_audience(
     services = [Audience(one.resource, one.scopes) for one in clients if one.resource is not None]
     meant = {one for one in services if one.scopes & scope}
     if unverified_resource is not None:
-        meant |= {one for one in (own, *services) if one.name == unverified_resource}
-        if unverified_resource not in {one.name for one in meant}:
+        of_this_name = {
+            one for one in (own, *services) if _named(one.name) == _named(unverified_resource)
+        }
+        meant |= of_this_name
+        if not of_this_name:
             raise InvalidTargetError("resource: no service of this name is registered")
     if len(meant) > 1:
         raise InvalidTargetError("scope: its values belong to several services")
     return meant.pop() if meant else own
+
+
+def _named(*resources: str) -> set[str]:
+    """Return which services these are: JavaScript adds the slash to an address without a path.
+
+    Source: RFC 3986, section 6.2.3.
+    """
+    return {one[:-1] if _BARE_ORIGIN.fullmatch(one) else one for one in resources}

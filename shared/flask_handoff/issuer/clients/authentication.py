@@ -84,7 +84,7 @@ def authenticate_client(
     try:
         client = clients.client(unverified.client_id)
     except ClientUnknownError:
-        raise _refusal() from None
+        raise _refusal(None) from None
     _check_secret(client, unverified.secret)
     return Proof(client)
 
@@ -95,7 +95,7 @@ def _check_secret(client: Client, unverified_secret: str) -> None:
     given = secret_hash(unverified_secret)
     # Without a break: how long it takes must not tell which of two secrets it was.
     if not sum(hmac.compare_digest(given, kept) for kept in client.secret_hashes):
-        raise _refusal()
+        raise _refusal(client)
 
 
 def _read_basic(unverified_authorization: str) -> _Credentials:
@@ -123,5 +123,8 @@ def _two_ways() -> TokenRequestError:
     return TokenRequestError("the client authenticates in two ways at once")
 
 
-def _refusal() -> ClientAuthenticationError:
-    return ClientAuthenticationError("the client is unknown, or its secret is wrong")
+def _refusal(client: Client | None) -> ClientAuthenticationError:
+    return ClientAuthenticationError(
+        "the client is unknown, or its secret is wrong",
+        claimed_client_id=None if client is None else client.client_id,
+    )
