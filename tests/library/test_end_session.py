@@ -235,7 +235,7 @@ def test_who_is_not_signed_in_goes_back_at_once(stranger):
 
 
 def test_without_an_address_the_end_is_a_page(stranger, browser):
-    answer = end_session(browser, logout_hint=SID)
+    answer = end_session(browser, logout_hint=SID, state="s")
     assert page(browser, answer) == {"signed_in": False, "client": None, "cannot_return": None}
 
 
