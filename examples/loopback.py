@@ -9,6 +9,7 @@ import queue
 import secrets
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
 from urllib.parse import parse_qs
 
 from token_store import ProgramError
@@ -21,7 +22,7 @@ NOT_AWAITED = PAGE.format("The program does not wait for this answer.").encode()
 
 
 class Listener(ThreadingHTTPServer):
-    """Waits for the one answer with this state; any other changes nothing."""
+    """Waits, while it is open, for the one answer with this state; any other changes nothing."""
 
     def __init__(self, state: str) -> None:
         super().__init__(("127.0.0.1", 0), _Callback)
@@ -29,19 +30,25 @@ class Listener(ThreadingHTTPServer):
         self.state = state
         self.answers = queue.Queue[dict[str, str]]()
 
+    def __enter__(self) -> Self:
+        # At once: some browsers are started and waited for until they are closed again.
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
     def wait(self) -> dict[str, str]:
         """Return the parameters of the answer, each of which came once.
 
         Raises:
             ProgramError: None came in ten minutes.
         """
-        threading.Thread(target=self.serve_forever, daemon=True).start()
         try:
             return self.answers.get(timeout=SIGN_IN_WITHIN)
         except queue.Empty:
             raise ProgramError("Not signed in: ten minutes have passed. Begin again.") from None
-        finally:
-            self.shutdown()
 
     def handle_error(self, *_: object) -> None:
         """Write nothing about a browser that is gone before its page has come."""

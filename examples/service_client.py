@@ -67,8 +67,19 @@ class ServiceClient:
             requests.RequestException: SERVER1 or the API refuses, or does not answer.
             LookupError, TypeError, ValueError: It answers something else.
         """
-        if self._renew_at <= self._clock():
+        is_new = self._renew_at <= self._clock()
+        if is_new:
             self._renew()
+        try:
+            return self._call(method, path, **options)
+        except requests.HTTPError as error:
+            if is_new or error.response.status_code != 401:
+                raise
+        # Revoked meanwhile, or expired while the machine slept and its clock with it.
+        self._renew()
+        return self._call(method, path, **options)
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
         return self._send(
             method,
             f"{self._api}{path}",
@@ -117,7 +128,8 @@ class ServiceClient:
                     raise ValueError(f"{url} answered too much")
         if answer.status_code // 100 != 2:
             text = body.decode(errors="replace").strip()
-            raise requests.HTTPError(f"{url} answered {answer.status_code}: {text}")
+            problem = f"{url} answered {answer.status_code}: {text}"
+            raise requests.HTTPError(problem, response=answer)
         return json.loads(body)
 
 
@@ -133,8 +145,11 @@ def main() -> int:
         service = ServiceClient(json.loads(options.key_file.read_text()), api)
         for text in options.texts:
             service.request("POST", "/api/notes", json={"text": text})
-        for note in service.request("GET", "/api/notes")["notes"]:
+        page = service.request("GET", "/api/notes")
+        for note in page["notes"]:
             print(f"{printable(note['created_at'])[:10]}  {printable(note['text'])}")
+        if page["next"] is not None:
+            print("and older ones; notes_cli.py shows how to go through them")
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 1

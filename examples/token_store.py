@@ -10,12 +10,15 @@ import fcntl
 import hashlib
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
+
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class ProgramError(Exception):
@@ -38,23 +41,36 @@ class TokenStore:
         program: Its name; a folder is named so.
         *purpose: Whose tokens they are, and for what. Other tokens than these are never found, so
             those of one server cannot reach another.
+
+    Raises:
+        ProgramError: There is no place for them, or the keyring cannot be asked.
     """
 
     def __init__(self, program: str, *purpose: str) -> None:
         self._program = program
         self._name = hashlib.sha256("\n".join(purpose).encode()).hexdigest()[:16]
-        config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
+        try:
+            config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
+        except RuntimeError:  # in a container, say, whose user has no name
+            raise ProgramError("There is no home to keep tokens in. Set XDG_CONFIG_HOME.") from None
         self._folder = config / program
         self._file = self._folder / f"{self._name}.json"
         self._keyring = _keyring()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let one process at a time change the tokens; one that dies gives the lock back."""
+        """Let one process at a time change the tokens; one that dies gives the lock back.
+
+        Ctrl-C waits until they are kept: else the new refresh token is lost, and the old one spent.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._folder / f"{self._name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+            try:
+                yield
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def load(self) -> Tokens | None:
         """Return the tokens; None where there are none that can be read.
@@ -78,7 +94,7 @@ class TokenStore:
         if self._keyring is None:
             self._replace_file(text)
             return
-        with _plain_errors(self._keyring):
+        with _plain_errors():
             self._keyring.set_password(self._program, self._name, text)
         self._remove_files()
 
@@ -90,13 +106,13 @@ class TokenStore:
         """
         self._remove_files()
         if self._keyring is not None and self._in_keyring() is not None:
-            with _plain_errors(self._keyring):
+            with _plain_errors():
                 self._keyring.delete_password(self._program, self._name)
 
     def _in_keyring(self) -> str | None:
         if self._keyring is None:
             return None
-        with _plain_errors(self._keyring):
+        with _plain_errors():
             found: str | None = self._keyring.get_password(self._program, self._name)
         return found
 
@@ -121,17 +137,19 @@ class TokenStore:
 def _keyring() -> ModuleType | None:
     try:
         import keyring
-        import keyring.errors
     except ImportError:
         return None
-    # Below 1 are those that keep nothing, or keep it where everybody can read it.
-    return keyring if keyring.get_keyring().priority >= 1 else None
+    # One that was chosen and does not work is an error: a file is not what its user chose.
+    with _plain_errors():
+        # Below 1 are those that keep nothing, or keep it where everybody can read it.
+        return keyring if keyring.get_keyring().priority >= 1 else None
 
 
 @contextmanager
-def _plain_errors(keyring: ModuleType) -> Iterator[None]:
+def _plain_errors() -> Iterator[None]:
     try:
         yield
-    except keyring.errors.KeyringError as error:
+    except Exception as error:  # a backend raises what the libraries below it do
         reason = type(error).__name__
-        raise ProgramError(f"The system's keyring refused ({reason}). Unlock it.") from None
+        advice = "Unlock it, or see what `keyring diagnose` says."
+        raise ProgramError(f"The system's keyring refused ({reason}). {advice}") from None

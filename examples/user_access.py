@@ -32,7 +32,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class NoAnswerError(ProgramError):
-    """A server did not answer, or its answer was lost."""
+    """A server did not answer, or its answer was lost: a proxy says 502 or 504 then."""
 
 
 class AccessEndedError(ProgramError):
@@ -224,6 +224,8 @@ class UserAccess:
         given = answer.document
         if given.get("error") == "invalid_grant":
             raise AccessEndedError
+        if answer.status >= 500:
+            raise NoAnswerError(f"{self._client.issuer} gave no tokens: status {answer.status}.")
         try:
             return Tokens(
                 access_token=_token(given["access_token"]),

@@ -125,9 +125,9 @@ def end_all_access(
 
 
 def end_access_of_client(client_id: str) -> int:
-    """End every access of one client, to whatever account, and return how many there were."""
+    """End every access of one client, and return to how many accounts it had some."""
     # No event for each: the client's own is recorded, and there may be very many.
-    return len(_store().end(client_id=client_id))
+    return len({family.subject for family in _store().end(client_id=client_id)})
 
 
 def end_access_of_everybody(connection: sa.Connection) -> None:

@@ -92,14 +92,15 @@ def end_all_at_client(connection: Connection, client_id: str) -> tuple[int, int,
     """End all that anybody has at one client.
 
     Returns:
-        How many sessions there and apps that were, and since when what is issued counts.
+        How many sessions there that were, to how many accounts its app had access, and since when
+        what is issued counts.
     """
     codes().end(client_id=client_id)
     entered = take_client_sessions(connection, client_id=client_id)
     expired = take_expired(connection, client_id=client_id)
-    apps = end_access_of_client(client_id)
+    accounts = end_access_of_client(client_id)
     valid_after = cut_client(connection, client_id)
-    return end_there(connection, entered, expired, valid_after, None), apps, valid_after
+    return end_there(connection, entered, expired, valid_after, None), accounts, valid_after
 
 
 def end_there(

@@ -234,8 +234,8 @@ def disable(client_id: str) -> None:
     """
     with database().writing() as connection:
         name = set_disabled(connection, client_id, True)
-        sessions, apps, since = client_revocation.end_all_at_client(connection, client_id)
-    click.echo(f"Disabled {name}. Access of it to accounts that ended: {apps}.")
+        sessions, accounts, since = client_revocation.end_all_at_client(connection, client_id)
+    click.echo(f"Disabled {name}, and ended its {effects.access_to(accounts)}.")
     click.echo(effects.sessions_end(disabled_client(client_id), client_id, sessions))
     click.echo(effects.tokens_dead(since))
 

@@ -9,6 +9,11 @@ from flask_handoff.profiles import ACCESS
 from server1 import clock
 
 
+def access_to(accounts: int) -> str:
+    """Say to how many accounts a client had access while their users were away."""
+    return f"access to {accounts} account" + ("" if accounts == 1 else "s")
+
+
 def sessions_end(client: Client | None, client_id: str, count: int) -> str:
     """Say what becomes of the sessions at a client; None for one that is not registered."""
     name = shown(client_id) if client is None else client.name

@@ -121,9 +121,10 @@ def _revoke_user(email: str) -> None:
 def _revoke_client(client_id: str) -> None:
     client = _client(client_id)
     with database().writing() as connection:
-        count, apps, since = client_revocation.end_all_at_client(connection, client_id)
+        count, accounts, since = client_revocation.end_all_at_client(connection, client_id)
         audit.record(connection, Event.ACCESS_REVOKED, client_id=client_id)
-    click.echo(f"Ended all that {client.name} was given: codes, and its access to {apps} accounts.")
+    access = effects.access_to(accounts)
+    click.echo(f"Ended all that {client.name} was given: codes, and its {access}.")
     click.echo(effects.sessions_end(client, client_id, count))
     click.echo(effects.tokens_dead(since))
 

@@ -102,10 +102,10 @@ def add_service(
     for label, value in (
         ("client_id", client_id),
         ("issuer", config().issuer),
-        ("token endpoint", _token_endpoint()),
+        ("token endpoint", handoff.token_endpoint),
         ("authentication", "private_key_jwt, RS256"),
         ("key ID (kid)", key.kid),
-        ("audience (aud)", _token_endpoint() if token_endpoint_audience else config().issuer),
+        ("audience (aud)", handoff.token_endpoint if token_endpoint_audience else config().issuer),
         ("scope", " ".join(sorted(scope))),
     ):
         click.echo(f"  {label:<15} {value}")
@@ -186,7 +186,7 @@ def _document(client_id: str, kind: str, key: SigningKey) -> bytes:
     document = {
         "type": kind,
         "issuer": config().issuer,
-        "token_uri": _token_endpoint(),
+        "token_uri": handoff.token_endpoint,
         "client_id": client_id,
         "key_id": key.kid,
         "private_key": key.to_pem().decode(),
@@ -215,7 +215,3 @@ def _check_is_no_subject(connection: Any, client_id: str) -> None:
 def _check_scope(scope: frozenset[str]) -> None:
     if not scope or scope & OPENID_SCOPES:
         raise ClientRefusedError("Give --scope, what it may do at an API: it acts for no user.")
-
-
-def _token_endpoint() -> str:
-    return f"{config().issuer}/token"

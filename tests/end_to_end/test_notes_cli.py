@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import re
 import signal
 import stat
@@ -42,6 +43,16 @@ def set_password(service, name, password):
 def delete_password(service, name):
     del held[service + name]
     file.write_text(json.dumps(held))
+def broken(*_): raise RuntimeError("no bus")
+globals().update(dict.fromkeys(os.environ.get("BROKEN", "").split(), broken))
+"""
+# A browser that runs in the terminal: it has closed when it has shown the page that it was led to.
+BROWSER = """
+import os, sys, urllib.parse, urllib.request
+asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(sys.argv[1]).query))
+given = {"state": asked["state"], "iss": os.environ["NOTES_ISSUER"], "error": "access_denied"}
+with urllib.request.urlopen(f"{asked['redirect_uri']}?{urllib.parse.urlencode(given)}") as page:
+    print(page.read().decode())
 """
 
 
@@ -303,6 +314,7 @@ class LosesAnAnswer(BaseHTTPRequestHandler):
     """A proxy on the way to the servers, which loses the first answer of the token endpoint."""
 
     lost = 0
+    instead: int | None = None  # what it says itself
 
     def answer(self):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
@@ -311,6 +323,9 @@ class LosesAnAnswer(BaseHTTPRequestHandler):
         )
         if self.path.endswith("/token") and type(self).lost == 0:
             type(self).lost = 1
+            if self.instead is not None:
+                self.send_response(self.instead)
+                self.end_headers()
             return
         self.send_response(given.status_code)
         self.send_header("Content-Type", given.headers["Content-Type"])
@@ -322,6 +337,18 @@ class LosesAnAnswer(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+class Interrupts(LosesAnAnswer):
+    """A proxy on the way to the servers; the user presses Ctrl-C before new tokens come."""
+
+    lost = 1
+    started: queue.Queue[subprocess.Popen[str]] = queue.Queue()
+
+    def send_response(self, *arguments):
+        if self.path.endswith("/token"):
+            self.started.get(timeout=PATIENCE).send_signal(signal.SIGINT)
+        super().send_response(*arguments)
 
 
 class AnswersElse(LosesAnAnswer):
@@ -357,13 +384,26 @@ def proxy(handler):
             thread.join()
 
 
-def test_an_answer_that_was_lost_is_asked_for_again(signed_in):
+@pytest.mark.parametrize("instead", [None, 502])
+def test_an_answer_that_was_lost_is_asked_for_again(signed_in, instead):
     signed_in.change(expires_at=0)
-    with proxy(LosesAnAnswer) as by_proxy:
+    handler: Any = type("LosesThisOne", (LosesAnAnswer,), {"instead": instead})
+    with proxy(handler) as by_proxy:
         assert signed_in.works(**by_proxy)
-    assert LosesAnAnswer.lost == 1
+    assert handler.lost == 1
     signed_in.change(expires_at=0)
     assert signed_in.works()  # the family is alive, and the token its newest
+
+
+def test_ctrl_c_loses_no_new_token(signed_in):
+    signed_in.change(expires_at=0)
+    held = signed_in.tokens
+    with proxy(Interrupts) as by_proxy:
+        process = signed_in.start("list", **by_proxy)
+        Interrupts.started.put(process)
+        assert signed_in.ended(process) == "notes: Interrupted."
+    assert signed_in.tokens["refresh_token"] != held["refresh_token"]
+    assert signed_in.works()
 
 
 @pytest.mark.parametrize(
@@ -435,8 +475,16 @@ def test_a_keyring_that_refuses_is_told_without_its_contents(keyring, program, b
     assert pair.server1.log.count(" POST /revoke ") == before + 1  # nobody has them
 
 
-def test_nobody_signs_in_where_nothing_can_be_kept(program):
-    assert program.run("login", XDG_CONFIG_HOME="/dev/null").startswith("notes: Not a directory")
+@pytest.mark.parametrize("broken", ["get_keyring", "get_password"])
+def test_a_keyring_that_does_not_work_is_told(keyring, program, broken):
+    assert "keyring refused (RuntimeError)" in program.run("list", BROKEN=broken)
+
+
+@pytest.mark.parametrize(
+    ("home", "reason"), [("/dev/null", "Not a directory"), ("~nobody-here", "There is no home")]
+)
+def test_nobody_signs_in_where_nothing_can_be_kept(program, home, reason):
+    assert program.run("login", XDG_CONFIG_HOME=home).startswith(f"notes: {reason}")
 
 
 def test_another_answer_leaves_the_sign_in_waiting(program, browser):
@@ -471,6 +519,18 @@ def test_who_does_not_agree_is_not_signed_in(program, browser):
     with program.signing_in("--no-browser") as (process, address):
         browser.get(program.returned(f"{address}&prompt=consent", agrees=False))
         assert "Not signed in: you did not agree" in program.ended(process)
+
+
+def test_a_browser_in_the_terminal_gets_its_answer(program, tmp_path):
+    (tmp_path / "browser.py").write_text(BROWSER)
+    browser = f"{sys.executable} {tmp_path}/browser.py %s"
+    process = program.start("login", BROWSER=browser)
+    try:
+        printed, complaint = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert "Go back to the program" in printed
+    assert "you did not agree" in complaint
 
 
 def test_ctrl_c_ends_the_sign_in(program):

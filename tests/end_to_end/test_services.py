@@ -168,6 +168,16 @@ def test_the_example_gets_the_next_token_before_one_expires(pair, examples_key_f
         assert tokens_of(pair) == before + tokens
 
 
+def test_the_example_goes_on_where_its_token_is_revoked(pair, examples_key_file):
+    client = runpy.run_path(str(EXAMPLE))["ServiceClient"]
+    service = client(json.loads(examples_key_file.read_text()), pair.server2.base_url)
+    service.request("GET", "/api/notes")
+    service._access_token = "revoked"
+    before = tokens_of(pair)
+    service.request("GET", "/api/notes")
+    assert tokens_of(pair) == before + 1
+
+
 def test_the_example_says_in_one_line_why_it_is_refused(pair, examples_key_file, tmp_path):
     other = json.loads(examples_key_file.read_text()) | {"client_id": "another"}
     changed = tmp_path / "another.json"
@@ -204,7 +214,14 @@ def test_the_example_says_in_one_line_what_is_no_key(pair, tmp_path, text):
 
 def test_no_note_of_a_service_commands_the_terminal(pair, examples_key_file):
     note = {"created_at": "\x1b[2J", "text": "\x1b[31m\u202eHi\ud800"}
-    given = {"access_token": "a", "expires_in": 600, "notes": [note]}
+    given = {"access_token": "a", "expires_in": 600, "notes": [note], "next": None}
     with answers_else(json.dumps(given).encode()) as by_proxy:
         done = run_example(examples_key_file, pair, "list", **by_proxy)
     assert done.stdout.split() == ["[2J", "[31m", "Hi"]
+
+
+def test_the_example_says_that_there_are_more_notes(pair, examples_key_file):
+    given = {"access_token": "a", "expires_in": 600, "notes": [], "next": "http://elsewhere"}
+    with answers_else(json.dumps(given).encode()) as by_proxy:
+        done = run_example(examples_key_file, pair, "list", **by_proxy)
+    assert (done.returncode, done.stdout[:9]) == (0, "and older")

@@ -4,7 +4,7 @@ import secrets
 from typing import ClassVar
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, request
 from flask.views import MethodView
 from sqlalchemy import create_engine
 
@@ -222,6 +222,15 @@ def test_the_scheme_may_be_written_in_any_case(client, mint, scheme):
 
 def test_a_posted_form_may_hold_the_token(client, mint):
     assert client.post("/notes", data={"access_token": mint()}).status_code == 200
+
+
+def test_a_view_reads_a_posted_form_as_it_came(service, client, mint):
+    @service.post("/signed")
+    @service.extensions["api"].require_token(scope=READ)
+    def signed():
+        return request.get_data()
+
+    assert ask(client, mint(), "/signed", "POST", data={"b": "2"}).data == b"b=2"
 
 
 @pytest.mark.parametrize("audience", [ISSUER, f"{RECEIVER}/", "http://127.0.0.1:5003", "notes"])

@@ -79,8 +79,9 @@ def test_all_that_a_user_has_ends_and_nobody_else_s(accounts):
 def test_all_that_a_client_was_given_ends_and_it_goes_on(accounts):
     visitor = signed_in(accounts)
     tokens, code = first_tokens(visitor), code_of(ask(visitor))
+    first_tokens_again(visitor)  # on another device
     output = run(accounts, "--client", "wiki")
-    assert "Ended all that Wiki was given: codes, and its access to 1 accounts." in output
+    assert "Ended all that Wiki was given: codes, and its access to 1 account." in output
     assert "1 session at Wiki ends within seconds" in output
     assert not is_alive(accounts, tokens)
     assert exchange(accounts, code).json["error"] == "invalid_grant"

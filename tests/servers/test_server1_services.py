@@ -17,7 +17,7 @@ from flask_handoff.issuer.clients.assertions import ASSERTION_TYPE
 from flask_handoff.keys import VerificationKey, thumbprint
 from server1.audit import Event
 from server1.clients.registry import clients
-from tests.servers.accounts_visitor import Visitor
+from tests.servers.accounts_visitor import Visitor, running_accounts
 from tests.servers.audit_log import rows
 from tests.servers.statements import noted
 from tests.servers.test_handoff_cost import CALLS_ARE_KNOWN, calls_of
@@ -77,14 +77,14 @@ def assertion(service, clock, **changed):
     )
 
 
-def ask(accounts, signed, **changed):
+def ask(accounts, signed, path="/token", **changed):
     form = {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": signed,
         **changed,
     }
-    return accounts.app.test_client().post("/token", data=form, base_url=accounts.issuer)
+    return accounts.app.test_client().post(path, data=form, base_url=accounts.issuer)
 
 
 def works(accounts, service, clock):
@@ -130,6 +130,20 @@ def test_no_service_names_the_token_endpoint_unless_it_may(with_api, folder, clo
     service = read(folder / "report.json")
     refused = ask(with_api, assertion(service, clock, aud=service["token_uri"]))
     assert (refused.status_code, refused.json["error"]) == (401, "invalid_client")
+
+
+def test_its_key_file_names_the_token_endpoint_where_it_lies(
+    made_environment, clock, kept_applications, folder
+):
+    below = {**made_environment, "HANDOFF_URL_PREFIX": "/oidc"}
+    with running_accounts(below, clock, kept_applications) as accounts:
+        add_api(accounts)
+        accounts.run(*ADD, "--allow-token-endpoint-audience")
+        service = read(folder / "report.json")
+        assert service["token_uri"] == f"{accounts.issuer}/oidc/token"
+        for audience, status in ((service["token_uri"], 200), (f"{accounts.issuer}/token", 401)):
+            signed = assertion(service, clock, aud=audience)
+            assert ask(accounts, signed, path="/oidc/token").status_code == status
 
 
 def test_the_audience_of_a_client_that_signs_nothing_is_refused(accounts):

@@ -55,6 +55,8 @@ class IssuerConfig:
         self.well_known_prefix = self.url_prefix if ends_with_it else ""
         self.base_url = self.issuer.removesuffix(self.well_known_prefix)
         self.endpoints_url = f"{self.base_url}{self.url_prefix}"
+        self.token_endpoint = f"{self.endpoints_url}/token"
+        self.audiences = self.issuer, self.token_endpoint
 
 
 def _keys_directory(read: SettingReader, *, keys_elsewhere: bool) -> Path | None:

@@ -196,7 +196,7 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
             valid_after=valid_after,
             codes=Codes.of(codes, refresh_tokens, hooks.token_user, valid_after, secret_keys),
             issued=IssuedTokens.of(revoked_tokens, verifier),
-            assertions=ClientAssertions.of(config.issuer, replay_store, known, clock),
+            assertions=ClientAssertions.of(config.audiences, replay_store, known, clock),
             logouts=self._logouts(app, secret_keys, known),
             clock=clock,
         )
@@ -213,6 +213,11 @@ class HandoffIssuer(PagesOfIssuer, NoticesOfIssuer):
             ClientUnknownError: None is registered with the current application.
         """
         return issuer_context().clients.client(client_id)
+
+    @property
+    def token_endpoint(self) -> str:
+        """The address at which clients of the current application ask for tokens."""
+        return issuer_context().config.token_endpoint
 
     def continue_url(self, client: Client, target: str | None = None) -> str:
         """Return the address of a link that takes the user to *client*.

@@ -116,6 +116,7 @@ def refuse(error: Refusal, *, realm: str, body: Callable[..., Response] = oauth_
 def _values_in_form(request: Request) -> list[str]:
     if request.method != "POST" or request.mimetype != "application/x-www-form-urlencoded":
         return []
+    request.get_data()  # is kept: what is read as a form first, the view could not read as it came
     # Sent without a value is not sent (RFC 6749, section 3.1).
     return [value for value in request.form.getlist(PARAMETER) if value]
 

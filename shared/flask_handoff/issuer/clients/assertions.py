@@ -38,17 +38,23 @@ class Proof(NamedTuple):
 class ClientAssertions(NamedTuple):
     """What an issuer needs that takes client assertions."""
 
-    issuer: str
+    audiences: tuple[str, str]  # the issuer, and its token endpoint for some
     replay_store: ReplayStore
     clients: ClientSource
     clock: Clock
 
     @classmethod
     def of(
-        cls, issuer: str, replay_store: ReplayStore | None, clients: ClientSource, clock: Clock
+        cls,
+        audiences: tuple[str, str],
+        replay_store: ReplayStore | None,
+        clients: ClientSource,
+        clock: Clock,
     ) -> Self | None:
         """Return None without a store: an assertion must not be good twice."""
-        return None if replay_store is None else cls(issuer, replay_store, clients, clock)
+        if replay_store is None:
+            return None
+        return cls(audiences, replay_store, clients, clock)
 
     def authenticate(self, unverified_token: UnverifiedToken, client_id: str | None) -> Proof:
         """Return the client that has signed this assertion, which is redeemed once.
@@ -88,13 +94,13 @@ class ClientAssertions(NamedTuple):
 
     def verifier(self, client: Client) -> ClientAssertionVerifier:
         """Return what verifies the assertions of one client, with no keys but its own."""
-        allows = client.allow_token_endpoint_audience
+        issuer, token_endpoint = self.audiences
         return ClientAssertionVerifier(
             client_id=client.client_id,
-            audience=self.issuer,
+            audience=issuer,
             keys=client.public_keys,
             replay_store=self.replay_store,
-            token_endpoint=f"{self.issuer}/token" if allows else None,
+            token_endpoint=token_endpoint if client.allow_token_endpoint_audience else None,
             clock=self.clock,
         )
 
