@@ -128,6 +128,10 @@ def test_a_sign_in_of_the_future_counts_as_none(trial, caplog):
     assert "claims left out, not of their form: claims=auth_time jti=" in caplog.text
 
 
+def test_a_sign_in_counts_that_a_clock_ahead_has_dated(trial):
+    assert trial.present(dates(auth_time=5)).auth_time
+
+
 def test_a_sign_in_of_the_future_is_none_where_one_was_asked_for(trial):
     error = trial.refusal(dates(auth_time=6), authenticated_after=trial.clock())
     assert (error.check, error.claim) == ("authentication", "auth_time")
