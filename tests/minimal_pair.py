@@ -184,7 +184,7 @@ def issuer_app(
             hooks.agreed_at = clock()
             return redirect(handoff.after_sign_in(default="/"), 303)
         pending = handoff.pending_request()
-        return {"client": pending and pending.address.client.name}
+        return {"client": pending and pending.client.name}
 
     @app.route("/logout", methods=["GET", "POST"])
     def logout():

@@ -107,7 +107,7 @@ def _prepare(connection: Connection, kind: EmailKind, email: Email, now: datetim
         browser_sha256=_trusted_browser(connection, purpose, email, user),
         now=now,
     )
-    url = f"{config().issuer}/{purpose}?token={token}"  # the host is no request's
+    url = f"{config().issuer}/{purpose}?{token}"  # the host is no request's
     return _Prepared(address, user.subject, token, url, now + purpose.life)
 
 

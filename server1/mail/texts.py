@@ -82,9 +82,9 @@ def _fill(paragraph: str) -> str:
 
 
 def _encoding(text: str) -> str:
-    # Left to itself, the library writes token=3D… where a line is longer than 78 characters, and
-    # breaks the link: whoever takes it from the mail's source, as from a file of the outbox, has
-    # none then. In base64 nobody takes it: the HTML part, ASCII always, has it whole.
+    # Left to itself, the library breaks the link where a line is longer than 78 characters: whoever
+    # takes it from the mail's source, as from a file of the outbox, has none then. In base64 nobody
+    # takes it: the HTML part, ASCII always, has it whole.
     plain = text.isascii() and all(len(line) <= _LONGEST_LINE for line in text.splitlines())
     return "7bit" if plain else "base64"
 

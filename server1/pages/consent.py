@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from flask_handoff import AccessDeniedError, is_loopback
-from flask_handoff.issuer.authorization import AuthorizationRequest
+from flask_handoff import AccessDeniedError, AuthorizationRequest, is_loopback
 from flask_service.database import database
 from server1 import clock
 from server1.accounts.consents import give_consent
@@ -32,20 +31,20 @@ def consent() -> Response:
     try:
         with database().reading() as connection:
             scope = permitted_scope(
-                connection, session.user, pending.address.client, pending.scope, handoff.clients
+                connection, session.user, pending.client, pending.scope, handoff.clients
             )
     except AccessDeniedError:
         return _go_on()
     page = render_template(
         "pages/consent.html",
-        client=pending.address.client,
+        client=pending.client,
         user=session.user,
         permissions=in_words(scope),
         scope=" ".join(sorted(scope)),
         host=_host(pending),
         carried=request.values["continue"],
     )
-    return lead_to(pending.address.client, make_response(page))
+    return lead_to(pending.client, make_response(page))
 
 
 @blueprint.post("/consent")
@@ -64,7 +63,7 @@ def answer() -> Response:
 
 
 def _agree(pending: AuthorizationRequest, session: Session) -> Response:
-    client, shown = pending.address.client, frozenset(request.form.get("scope", "").split())
+    client, shown = pending.client, frozenset(request.form.get("scope", "").split())
     try:
         with database().writing() as connection:
             scope = permitted_scope(
@@ -84,7 +83,7 @@ def _go_on() -> Response:
 
 def _host(pending: AuthorizationRequest) -> str | None:
     """Return where the user is sent; None for an application on their own machine."""
-    url = urlsplit(pending.address.redirect_uri)
-    is_native = pending.address.client.native
+    url = urlsplit(pending.redirect_uri)
+    is_native = pending.client.native
     is_here = url.scheme not in ("http", "https") or is_loopback(url.hostname or "")
     return None if is_native and is_here else url.netloc

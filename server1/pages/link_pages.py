@@ -16,6 +16,26 @@ from server1.accounts.mail_links import (
 )
 from server1.accounts.users import UserChangedError
 
+_SHORTEST_TOKEN = 43  # characters
+
+
+def unverified_token() -> str:
+    """Return the token of this request: of a mailed link, or of the form of its page.
+
+    A mailed link has it alone behind the question mark, where no mail program finds an ``=`` to
+    write as ``%3D``. What counts clicks adds parameters with values.
+
+    Raises:
+        LinkUnknownError: There is none, or more than one.
+    """
+    tokens = request.values.getlist("token")
+    for name, value in request.args.items(multi=True):
+        if not value and len(name) >= _SHORTEST_TOKEN:
+            tokens.append(name.removeprefix("token="))  # which earlier versions mailed
+    if len(tokens) != 1:
+        raise LinkUnknownError
+    return tokens[0]
+
 
 def find_link(purpose: Purpose) -> Link:
     """Find the link of this request, and leave it as it is.
@@ -24,11 +44,9 @@ def find_link(purpose: Purpose) -> Link:
         LinkUnknownError, LinkExpiredError, LinkReplacedError: There is none that is valid; a
             page says so.
     """
-    tokens = request.values.getlist("token")
-    if len(tokens) != 1:
-        raise LinkUnknownError
+    token = unverified_token()
     with database().reading() as connection:
-        return links.find(connection, tokens[0], purpose, clock.now())
+        return links.find(connection, token, purpose, clock.now())
 
 
 def init_app(app: Flask) -> None:

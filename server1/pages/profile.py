@@ -30,7 +30,7 @@ from .forms import (
     form_view,
     known_about,
 )
-from .link_pages import find_link
+from .link_pages import find_link, unverified_token
 
 blueprint = Blueprint("profile", __name__)
 add_notice(blueprint, "/change-email/done", "email_changed", "accounts/email_changed.html")
@@ -110,12 +110,12 @@ def _new_email_page(error: FormError | None) -> Response:
         error,
         user=link.user,
         address=link.address,
-        token=request.values["token"],
+        token=unverified_token(),
         proven=is_signed_in(link.user),
     )
 
 
-@blueprint.route("/change-email", methods=["GET", "POST"])
+@blueprint.route("/change-email", methods=["GET", "POST"], strict_slashes=False)
 @form_view(_new_email_page)
 def change_email() -> Response:
     """Give the account its new address. A GET, by a mail scanner perhaps, does nothing."""

@@ -18,7 +18,7 @@ from server1.audit import EndReason, Event
 from server1.mail.queue import EmailKind, enqueue
 
 from .forms import FormError, add_notice, attempt_here, form_page, form_view, known_about
-from .link_pages import find_link
+from .link_pages import find_link, unverified_token
 from .way_on import take_way_on, told_way_on
 
 blueprint = Blueprint("recovery", __name__)
@@ -41,11 +41,11 @@ def forgot_password() -> Response:
 def _reset_page(error: FormError | None) -> Response:
     link = find_link(Purpose.RESET_PASSWORD)
     return form_page(
-        "accounts/reset_password.html", error, user=link.user, token=request.values["token"]
+        "accounts/reset_password.html", error, user=link.user, token=unverified_token()
     )
 
 
-@blueprint.route("/reset-password", methods=["GET", "POST"])
+@blueprint.route("/reset-password", methods=["GET", "POST"], strict_slashes=False)
 @form_view(_reset_page)
 def reset_password() -> Response:
     """Give the account its new password, and end every session that the old one opened."""

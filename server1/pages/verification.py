@@ -39,7 +39,7 @@ from .forms import (
     form_view,
     notice_page,
 )
-from .link_pages import find_link
+from .link_pages import find_link, unverified_token
 from .way_on import carried, note_way_on, take_way_on, told_way_on, way_on
 
 WORD_TO_DELETE = "delete"
@@ -54,12 +54,12 @@ def _verify_page(error: FormError | None) -> Response:
         "accounts/verify_email.html",
         error,
         user=link.user,
-        token=request.values["token"],
+        token=unverified_token(),
         proven=_is_proven(link),
     )
 
 
-@blueprint.route("/verify-email", methods=["GET", "POST"])
+@blueprint.route("/verify-email", methods=["GET", "POST"], strict_slashes=False)
 @form_view(_verify_page)
 def verify_email() -> Response:
     """Verify the address. A GET, by a mail scanner perhaps, does nothing."""
@@ -101,7 +101,7 @@ def required() -> Response:
 
 def _disown_page(error: FormError | None) -> Response:
     link = _find_link()
-    token = request.values["token"]
+    token = unverified_token()
     return form_page("accounts/verify_not_mine.html", error, user=link.user, token=token)
 
 

@@ -30,17 +30,18 @@ def way_on() -> WayOn | None:
     destination = handoff.destination()
     if destination is None:
         return None
-    if destination.client.initiate_login_uri is None:
-        home = url_for("pages.home")
-        return WayOn(destination.client, handoff.after_sign_in(default=home))
-    return WayOn(destination.client, handoff.continue_url(*destination))
+    client, target = destination
+    if client.initiate_login_uri is None:
+        return WayOn(client, handoff.after_sign_in(default=url_for("pages.home")))
+    return WayOn(client, handoff.continue_url(client, target))
 
 
 def note_way_on(connection: Connection, subject: str) -> None:
     """Keep where this user is going until their address is confirmed, in whatever browser."""
     destination = handoff.destination()
     if destination is not None:
-        note_destination(connection, subject, destination.client.client_id, destination.target)
+        client, target = destination
+        note_destination(connection, subject, client.client_id, target)
 
 
 def take_way_on(connection: Connection, subject: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .errors import DependencyUnavailableError as DependencyUnavailableError
 from .errors import HandoffError as HandoffError
 from .errors import HandoffRejectedError as HandoffRejectedError
 from .errors import InteractionRequiredError as InteractionRequiredError
+from .issuer import AuthorizationRequest as AuthorizationRequest
 from .issuer import Client as Client
 from .issuer import HandoffIssuer as HandoffIssuer
 from .issuer import LogoutRequest as LogoutRequest

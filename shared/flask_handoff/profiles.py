@@ -15,26 +15,48 @@ UNBOUNDED = timedelta(days=3_660_000)
 class TokenProfile:
     """The rules of one kind of token. Another kind is refused, whatever key signed it.
 
+    The kinds are those of this module. A service with a clock of its own, say, hands its verifier
+    ``dataclasses.replace(HANDOFF, leeway=timedelta(seconds=10))``.
+
+    Args:
+        name: Of the kind, in messages.
+        typ: The header's, when minted.
+        accepted_types: The header's that are accepted, in lower case and without
+            ``application/``; None among them accepts that ``typ`` is absent.
+        header_parameters: All that are allowed; ``alg`` is required. Of a foreign issuer's, all
+            others are ignored.
+        lifetime: From ``iat`` to ``exp`` when minted.
+        maximum_lifetime: The longest from ``iat`` to ``exp`` that is accepted.
+        leeway: How far the two clocks may differ.
+        required_claims: In the order in which they are looked for.
+        strict_jwt_id: Whether ``jti`` has to be of the form in which it is minted here.
+        requires_kid: Whether a token names its key; else, without a ``kid``, there has to be one
+            key only.
+        foreign: Whether it is read as the standards allow others to write.
+        maximum_length: Characters; a handoff by a key of 2,048 bits is about 950.
+        maximum_age: Since ``iat``, however long it lives.
+        backdating: How far back its issuer dates ``iat``, on purpose.
+        ignores_openid_scopes: Whether a ``scope`` of OpenID Connect's own values alone says
+            nothing of the service.
+
     Sources: RFC 8725, sections 3.11 and 3.12; RFC 7515, section 4.1.9.
     """
 
-    name: str  # of the kind, in messages
-    typ: str  # the header's, when minted
-    # Lower case, without ``application/``; None among them accepts that ``typ`` is absent.
+    name: str
+    typ: str
     accepted_types: frozenset[str | None]
-    # All that are allowed; ``alg`` is required. Of a foreign issuer's, all others are ignored.
     header_parameters: frozenset[str]
-    lifetime: timedelta  # from ``iat`` to ``exp`` when minted
-    maximum_lifetime: timedelta  # the longest from ``iat`` to ``exp`` that is accepted
-    leeway: timedelta  # how far the two clocks may differ
-    required_claims: tuple[str, ...]  # in the order in which they are looked for
-    strict_jwt_id: bool  # whether ``jti`` has to be of the form in which it is minted here
-    requires_kid: bool = True  # else, without a ``kid``, there has to be one key only
-    foreign: bool = False  # read as the standards allow others to write, see ``tokens.foreign``
-    maximum_length: int = 4096  # characters; a handoff by a key of 2048 bits is about 950
-    maximum_age: timedelta = UNBOUNDED  # since ``iat``, however long it lives
-    backdating: timedelta = timedelta(0)  # how far back its issuer dates ``iat``, on purpose
-    ignores_openid_scopes: bool = False  # a ``scope`` of these alone says nothing of the service
+    lifetime: timedelta
+    maximum_lifetime: timedelta
+    leeway: timedelta
+    required_claims: tuple[str, ...]
+    strict_jwt_id: bool
+    requires_kid: bool = True
+    foreign: bool = False
+    maximum_length: int = 4096
+    maximum_age: timedelta = UNBOUNDED
+    backdating: timedelta = timedelta(0)
+    ignores_openid_scopes: bool = False
 
     @property
     def accepted_for(self) -> timedelta:

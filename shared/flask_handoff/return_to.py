@@ -24,6 +24,11 @@ _OVERLONG = re.compile(
     "|\udcf8[\udc80-\udc87]|\udcfc[\udc80-\udc83]"
 )
 _DOT_SEGMENTS = frozenset({".", ".."})
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?P<port>:[0-9]+)?(?=/|\Z)",
+    re.ASCII | re.IGNORECASE,
+)
+_OWN_PORT = {"http": ":80", "https": ":443"}  # of the scheme, which need not be named
 
 
 def check_return_to(unverified_target: str) -> str:
@@ -58,7 +63,8 @@ def target_path(unverified_target: str, *, base_url: str, excluded: tuple[str, .
     """Return the path and query of *unverified_target*, which may begin with this site's base URL.
 
     What browsers and Flask hand over raw is percent-encoded before it is checked: brackets, braces,
-    letters that are not ASCII. A fragment is left out.
+    letters that are not ASCII. A fragment is left out. Scheme and host may be in capitals, and the
+    scheme's own port may be named.
 
     Args:
         base_url: Scheme, host and port of this site, without a slash at the end.
@@ -67,18 +73,34 @@ def target_path(unverified_target: str, *, base_url: str, excluded: tuple[str, .
     Raises:
         UnsafeReturnToError: Not a path of this site, or an excluded one.
 
-    Sources: OpenID Connect Core 1.0, section 4; RFC 3986, section 2.1; RFC 3987, section 3.1.
+    Sources: OpenID Connect Core 1.0, section 4; RFC 3986, sections 2.1, 6.2.2.1 and 6.2.3;
+    RFC 3987, section 3.1.
     """
-    if unverified_target == base_url:
-        return "/"
     if type(unverified_target) is str:
-        # Behind it could stand ".evil.example" or "@evil": the rest must be a path by itself.
-        unverified_target = _encode(unverified_target.removeprefix(base_url))
+        if unverified_target[:1] != "/":
+            unverified_target = _behind(base_url, unverified_target)
+        unverified_target = _encode(unverified_target)
     target = check_return_to(unverified_target)
     path = _decode(_path(target))
     if any(path == one or path.startswith(f"{one}/") for one in excluded):
         raise UnsafeReturnToError("expected a place to land on")
     return target
+
+
+def _behind(base_url: str, unverified_target: str) -> str:
+    """Return what stands behind the base URL, or all of a text that does not begin with it."""
+    base, target = _normalized(base_url), _normalized(unverified_target)
+    # Behind it could stand ".evil.example" or "@evil": the rest must be a path by itself.
+    return "/" if target == base else target.removeprefix(base)
+
+
+def _normalized(url: str) -> str:
+    origin = _ORIGIN.match(url)
+    if origin is None:
+        return url
+    scheme, port = origin["scheme"].lower(), origin["port"] or ""
+    shown_port = "" if port == _OWN_PORT[scheme] else port
+    return f"{scheme}://{origin['host'].lower()}{shown_port}{url[origin.end() :]}"
 
 
 def _encode(unverified_target: str) -> str:

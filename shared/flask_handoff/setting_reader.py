@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .addresses import is_plain_address, is_safe_from_others
+from .ca_file import check_ca_file
 from .errors import ConfigurationError, UnsafeReturnToError
 from .redaction import check_settings, shown
 from .return_to import check_return_to
@@ -181,7 +182,7 @@ class SettingReader:
         """Read the path of the authorities to trust over TLS; None for the public ones."""
         path = self.path(name)
         if path is not None:
-            _check_authorities(path, setting=name)
+            check_ca_file(path, setting=name)
         return path
 
     def scope(self, name: str) -> frozenset[str]:
@@ -250,18 +251,3 @@ def check_public_url(url: str, *, setting: str) -> str:
     if not is_safe_from_others(url):
         raise ConfigurationError(f"{setting}: {shown(url)} may not be used.", remedy)
     return url
-
-
-def _check_authorities(path: Path, *, setting: str) -> None:
-    import ssl  # for whoever has a company's own authority; it takes as long as half of Flask
-
-    problem, remedy = "", "Put the certificates of the authorities there as PEM, one after another."
-    try:
-        ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        problem = "holds no certificates in PEM"
-        remedy += f" One in DER is converted by: openssl x509 -inform DER -in {shown(path)}"
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-    if problem:
-        raise ConfigurationError(f"{setting}: {shown(path)} {problem}.", remedy)

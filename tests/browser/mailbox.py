@@ -37,6 +37,6 @@ def link_in(mail: EmailMessage) -> str:
     """Return the link of a mail."""
     body = mail.get_body(("plain",))
     assert body is not None
-    found = re.search(r"http://localhost:\S+\?token=[A-Za-z0-9_-]{43}\b", body.get_content())
+    found = re.search(r"http://localhost:\S+\?[A-Za-z0-9_-]{43}\b", body.get_content())
     assert found is not None, "there is no link in this mail"
     return found[0]

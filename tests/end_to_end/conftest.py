@@ -9,7 +9,7 @@ from flask_service.database import database_of
 from server1 import create_app
 from server1.config import Config
 from tests.end_to_end.journey import Browser
-from tests.pair import PASSWORD, Pair, running_pair
+from tests.pair import PASSWORD, Pair, described_pair, running
 
 # All of 127.0.0.0/8 is this machine, but only Linux lets one begin there without a word before.
 ADDRESSES = (
@@ -20,10 +20,15 @@ ADDRESSES = (
 JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.")
 
 
-@contextmanager
 def watched_pair(folder, **settings):
+    """Run a pair, see ``watched``."""
+    return watched(described_pair(folder, **settings))
+
+
+@contextmanager
+def watched(pair):
     """Run the pair, and look through both logs at the end, whatever the tests did meanwhile."""
-    with running_pair(folder, **settings) as pair:
+    with running(pair.server1, pair.server2):
         yield pair
     for server in (pair.server1, pair.server2):
         assert not JWT.search(server.log)
@@ -52,9 +57,9 @@ def pair(query_pair):
     return query_pair
 
 
-@pytest.fixture
-def new_browser(pair: Pair):
-    """Opens one more browser, with a cookie jar of its own and at an address of its own.
+@contextmanager
+def opening_browsers(pair: Pair):
+    """Open one more browser with each call, with a cookie jar and at an address of its own.
 
     SERVER1 counts wrong passwords by the address they come from, and the tests share a server.
     """
@@ -62,6 +67,12 @@ def new_browser(pair: Pair):
         yield lambda: stack.enter_context(
             Browser(pair.server1.base_url, pair.server2.base_url, next(ADDRESSES))
         )
+
+
+@pytest.fixture
+def new_browser(pair):
+    with opening_browsers(pair) as new_browser:
+        yield new_browser
 
 
 @pytest.fixture

@@ -175,21 +175,6 @@ def signed_in(demo, password):
         yield browser.sign_in(password, browser.arrive())
 
 
-def test_the_account_that_is_printed_signs_in_and_arrives_at_the_notes(start, ports, tmp_path):
-    demo = start().wait_until_ready()
-    assert demo.address("SERVER1") == f"http://localhost:{ports[0]}"
-    assert demo.address("SERVER2") == f"http://127.0.0.1:{ports[1]}"
-    assert f"http://lab.localhost:{ports[2]}\r\n" in demo.written
-    with signed_in(demo, demo.password()) as arrived:
-        assert arrived.url == f"http://127.0.0.1:{ports[1]}/notes"
-        assert "Your notes" in arrived.text
-    assert {made.name for made in (tmp_path / "instance").iterdir()} == {
-        "keys",
-        "server1",
-        "server2",
-    }
-
-
 def stalled_post(url):
     host, port = url.removeprefix("http://").split(":")
     connection = socket.create_connection(("127.0.0.1", int(port)))
@@ -208,22 +193,24 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize("how", ENDINGS)
-def test_nothing_is_left_of_it(start, how):
-    demo = start().wait_until_ready()
+def end_and_leave_nothing(demo, how):
     ENDINGS[how](demo)
     status = demo.wait_until_ended()
     assert status == (-signal.SIGKILL if how == "SIGKILL" else 0)
     until(lambda: demo.what_is_left() == [])
 
 
+# Ctrl-C and SIGKILL end the two starts below.
+@pytest.mark.parametrize("how", ["SIGTERM", "the terminal closes"])
+def test_nothing_is_left_of_it(start, how):
+    end_and_leave_nothing(start().wait_until_ready(), how)
+
+
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGKILL"])
 def test_nothing_is_left_of_it_when_requests_stall(start, how):
     demo = start().wait_until_ready()
     with stalled_post(demo.address("SERVER1")), stalled_post(demo.address("SERVER2")):
-        ENDINGS[how](demo)
-        demo.wait_until_ended()
-        until(lambda: demo.what_is_left() == [])
+        end_and_leave_nothing(demo, how)
 
 
 def test_signals_of_log_rotation_and_supervisors_end_nothing(lasting_demo):
@@ -313,11 +300,19 @@ def test_the_password_can_be_chosen(lasting_demo):
         assert arrived.url.endswith("/notes")
 
 
-def test_a_second_start_keeps_the_keys_and_makes_a_new_password(start, ports):
+def test_two_starts_share_the_keys_and_each_prints_a_password_of_its_own(start, ports, tmp_path):
     first = start().wait_until_ready()
+    assert first.address("SERVER1") == f"http://localhost:{ports[0]}"
+    assert first.address("SERVER2") == f"http://127.0.0.1:{ports[1]}"
+    assert f"http://lab.localhost:{ports[2]}\r\n" in first.written
+    with signed_in(first, first.password()) as arrived:
+        assert arrived.url == f"http://127.0.0.1:{ports[1]}/notes"
+        assert "Your notes" in arrived.text
+    made = {made.name for made in (tmp_path / "instance").iterdir()}
+    assert made == {"keys", "server1", "server2"}
     keys = requests.get(f"{first.address('SERVER1')}/.well-known/jwks.json", timeout=PATIENCE)
-    first.press_ctrl_c()
-    first.wait_until_ended()
+    end_and_leave_nothing(first, "Ctrl-C")
+
     second = start().wait_until_ready()
     again = requests.get(f"{second.address('SERVER1')}/.well-known/jwks.json", timeout=PATIENCE)
     assert again.json() == keys.json()
@@ -326,3 +321,4 @@ def test_a_second_start_keeps_the_keys_and_makes_a_new_password(start, ports):
         assert refused.url.startswith(second.address("SERVER1"))
     with signed_in(second, second.password()) as arrived:
         assert arrived.url.endswith("/notes")
+    end_and_leave_nothing(second, "SIGKILL")

@@ -14,12 +14,12 @@ import pytest
 from flask_handoff.issuer.notices import DEADLINE
 from flask_handoff.keys import KeyRing, new_key
 from flask_handoff.profiles import LOGOUT_EVENT
-from tests.end_to_end.conftest import watched_pair
+from tests.end_to_end.conftest import watched, watched_pair
 from tests.end_to_end.journey import EMAIL, Browser, action_of, fields_of, parameters_of
 from tests.end_to_end.mailbox import link_mailed_to, links_mailed_to
 from tests.end_to_end.raw_http import ask, head
 from tests.jwks_endpoint import JWKSEndpoint, drip, eventually, response, says_nothing, sends
-from tests.pair import running
+from tests.pair import described_pair, running
 from tests.stopwatch import TRIES, WALL_TIME, slowdown
 from tests.token_trial import Draft, base64url, claims, header, without
 
@@ -298,13 +298,12 @@ def payload_of(token):
 
 
 def test_server2_is_told_by_a_name_of_the_inside(tmp_path, new_browser_at):
-    with watched_pair(tmp_path) as pair:
-        inside = f"localhost:{pair.server2.port}"
-        clients = registration(pair, f"http://{inside}/sso/backchannel-logout")
-        pair.server1.environment = {**pair.server1.environment, "HANDOFF_CLIENTS": clients}
-        pair.server2.environment = {**pair.server2.environment, "HANDOFF_INTERNAL_HOSTS": inside}
-        pair.server2.restart()
-        pair.server1.restart()
+    pair = described_pair(tmp_path)
+    inside = f"localhost:{pair.server2.port}"
+    clients = registration(pair, f"http://{inside}/sso/backchannel-logout")
+    pair.server1.environment = {**pair.server1.environment, "HANDOFF_CLIENTS": clients}
+    pair.server2.environment = {**pair.server2.environment, "HANDOFF_INTERNAL_HOSTS": inside}
+    with watched(pair):
         browser = new_browser_at(pair)
         browser.sign_in(pair.password, browser.arrive("/session"))
         sign_out(browser)

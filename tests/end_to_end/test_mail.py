@@ -3,11 +3,13 @@
 import hashlib
 import json
 import re
+import secrets
 import socket
 import sqlite3
 import time
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from urllib.parse import urljoin
 
 import pytest
@@ -80,11 +82,11 @@ def until(condition):
 
 
 def link_in(mail):
-    return re.search(r"^http://\S+\?token=\S+", mail.get_body(("plain",)).get_content(), re.M)[0]
+    return re.search(r"^http://\S+\?\S+", mail.get_body(("plain",)).get_content(), re.M)[0]
 
 
 def token_in(mail):
-    return link_in(mail).partition("?token=")[2]
+    return link_in(mail).partition("?")[2]
 
 
 def links_that_work(folder):
@@ -95,83 +97,128 @@ def links_that_work(folder):
     return [text for text in TOKEN.findall(contents) if hashlib.sha256(text).hexdigest() in known]
 
 
-def test_a_mail_server_that_is_down_loses_no_mail(tmp_path):
-    port = free_port()
-    with running_server1(tmp_path, port) as server:
+@pytest.fixture(scope="module")
+def outage(tmp_path_factory):
+    """What becomes of a mail while there is no mail server, over a restart, and afterwards."""
+    seen, port, folder = SimpleNamespace(), free_port(), tmp_path_factory.mktemp("outage")
+    with running_server1(folder, port) as server:
         forget_password(server)
         until(lambda: "email 1 reset-password: retry later at attempt 1" in server.log)
-        assert "the mail server cannot be reached (ConnectionRefused" in server.flask(
-            "outbox", "list"
-        )
+        seen.waiting = server.flask("outbox", "list")
+        seen.links_that_work = [*links_that_work(folder)]
         server.restart()
-        with mail_server(port) as post:
-            server.flask("outbox", "retry", "--all")
-            until(lambda: post.mails)
-            (mail,) = post.mails
-            assert post.envelopes[0].rcpt_tos == [EMAIL]
-            assert server.flask("outbox", "list") == "Nothing waits.\n"
-        page = submit(server, link_in(mail), password=NEW_PASSWORD)
-        assert page.status_code == 200
-        with browser_at(server) as browser:
-            assert "Hello, Ada" in browser.sign_in(NEW_PASSWORD).text
-            assert browser.get(link_in(mail)).status_code == 404
-
-
-def test_only_the_link_of_the_mail_that_arrived_last_works(tmp_path):
-    with (
-        mail_server() as post,
-        running_server1(tmp_path, post.port) as server,
-        browser_at(server) as browser,
-    ):
-        for number in (1, 2):
-            forget_password(server)
-            until(lambda number=number: len(post.mails) == number)
-        first, second = post.mails
-        assert browser.get(link_in(first)).status_code == 410
-        assert browser.get(link_in(second)).status_code == 200
-        for mail in post.mails:
-            assert token_in(mail) not in server.log
-
-
-def test_no_file_of_the_database_ever_holds_a_link_that_works(tmp_path):
-    port = free_port()
-    with running_server1(tmp_path, port) as server:
-        forget_password(server)
-        until(lambda: "retry later" in server.log)
-        assert links_that_work(tmp_path) == []
+        seen.links_that_work += links_that_work(folder)
         with mail_server(port) as post:
             server.flask("outbox", "retry", "--all")
             until(lambda: "email 1 reset-password: sent" in server.log)
-        assert links_that_work(tmp_path) == []
-        token = token_in(post.mails[0])
-        with closing(sqlite3.connect(tmp_path / "server1.sqlite3")) as database:
+            seen.mails, seen.envelopes = [*post.mails], [*post.envelopes]
+            seen.left = server.flask("outbox", "list")
+        seen.links_that_work += links_that_work(folder)
+        (mail,) = seen.mails
+        token = token_in(mail)
+        with closing(sqlite3.connect(folder / "server1.sqlite3")) as database:
             database.execute("CREATE TABLE found (it TEXT)")
             database.execute("INSERT INTO found VALUES (?)", (token,))
             database.commit()
-        assert links_that_work(tmp_path) == [token.encode()]  # so it would have been found
+        seen.would_be_found = links_that_work(folder) == [token.encode()]
+        seen.reset = submit(server, link_in(mail), password=NEW_PASSWORD)
+        with browser_at(server) as browser:
+            seen.signed_in = browser.sign_in(NEW_PASSWORD)
+            seen.opened_again = browser.get(link_in(mail))
+    return seen
 
 
-def test_known_and_unknown_people_are_answered_alike_and_one_is_written_to(tmp_path):
-    with mail_server() as post, running_server1(tmp_path, post.port) as server:
-        for email in ("nobody@example.com", EMAIL):
-            forget_password(server, email)
-        until(lambda: "email 1 reset-password: skipped" in server.log)
-        until(lambda: post.mails)
-        assert [envelope.rcpt_tos for envelope in post.envelopes] == [[EMAIL]]
-        assert "nobody@example.com" not in server.log
+def test_a_mail_server_that_is_down_loses_no_mail(outage):
+    assert "the mail server cannot be reached (ConnectionRefused" in outage.waiting
+    assert [envelope.rcpt_tos for envelope in outage.envelopes] == [[EMAIL]]
+    assert outage.left == "Nothing waits.\n"
+    assert outage.reset.status_code == 200
+    assert "Hello, Ada" in outage.signed_in.text
+    assert outage.opened_again.status_code == 404
 
 
-def test_a_name_that_was_typed_is_in_no_mail(tmp_path):
+def test_no_file_of_the_database_ever_holds_a_link_that_works(outage):
+    assert outage.links_that_work == []
+    assert outage.would_be_found
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory):
+    """A SERVER1 and its mail server, for tests that write to people of their own."""
+    with (
+        mail_server() as post,
+        running_server1(tmp_path_factory.mktemp("serving"), post.port) as server,
+    ):
+        yield server, post
+
+
+@pytest.fixture
+def people(serving):
+    """Creates accounts by command, which sends no mail, and returns their addresses."""
+    server, _post = serving
+
+    def create():
+        email = f"{secrets.token_hex(8)}@example.com"
+        server.flask("users", "create", email, "--password-stdin")
+        return email
+
+    return create
+
+
+def mails_to(post, *addresses):
+    """Return what has arrived for these people, each with its envelope."""
+    arrived = zip(post.mails, post.envelopes, strict=False)
+    return [(mail, envelope) for mail, envelope in arrived if {*envelope.rcpt_tos} & {*addresses}]
+
+
+def test_only_the_link_of_the_mail_that_arrived_last_works(serving, people):
+    (server, post), email = serving, people()
+    for number in (1, 2):
+        forget_password(server, email)
+        until(lambda number=number: len(mails_to(post, email)) == number)
+    (first, _), (second, _) = mails_to(post, email)
+    with browser_at(server) as browser:
+        assert browser.get(link_in(first)).status_code == 410
+        assert browser.get(link_in(second)).status_code == 200
+    for mail in (first, second):
+        assert token_in(mail) not in server.log
+
+
+def test_known_and_unknown_people_are_answered_alike_and_one_is_written_to(serving, people):
+    (server, post), known, unknown = serving, people(), "nobody@example.com"
+    for email in (unknown, known):
+        forget_password(server, email)
+    until(lambda: re.search(r"email \d+ reset-password: skipped", server.log))
+    until(lambda: mails_to(post, known))
+    assert [envelope.rcpt_tos for _, envelope in mails_to(post, known, unknown)] == [[known]]
+    assert unknown not in server.log
+
+
+def test_a_name_that_was_typed_is_in_no_mail(serving):
+    (server, post), email = serving, "eve@example.com"
     typed = "You have won! Open evil.example"
-    with mail_server() as post, running_server1(tmp_path, post.port) as server:
-        submit(server, "/signup", email="eve@example.com", name=typed, password=NEW_PASSWORD)
-        until(lambda: post.mails)
-        forget_password(server, "eve@example.com")
-        until(lambda: len(post.mails) == 2)
-    contents = b"".join(envelope.original_content for envelope in post.envelopes)
+    submit(server, "/signup", email=email, name=typed, password=NEW_PASSWORD)
+    until(lambda: mails_to(post, email))
+    forget_password(server, email)
+    until(lambda: len(mails_to(post, email)) == 2)
+    contents = b"".join(envelope.original_content for _, envelope in mails_to(post, email))
     assert b"confirm" in contents
     assert b"won" not in contents
     assert b"evil" not in contents
+
+
+def test_a_mail_that_the_server_refuses_is_kept_for_the_operator(serving, people):
+    (server, post), email = serving, people()
+    post.replies[email] = "550 no such user canary-of-the-mail-server"
+    forget_password(server, email)
+    line = re.compile(rf"^(\d+) .* {email} .*", re.MULTILINE)
+    (number,) = line.findall(server.flask("outbox", "list"))
+    until(lambda: f"email {number} reset-password: failed at attempt 1" in server.log)
+    assert " failed " in line.search(server.flask("outbox", "list"))[0]
+    assert "canary-of-the-mail-server" not in server.log + server.flask("outbox", "list")
+    del post.replies[email]
+    server.flask("outbox", "retry", number)
+    until(lambda: mails_to(post, email))
 
 
 def test_mail_travels_over_tls_with_a_login_and_no_log_holds_the_password(tmp_path):
@@ -193,18 +240,6 @@ def test_mail_travels_over_tls_with_a_login_and_no_log_holds_the_password(tmp_pa
         until(lambda: post.mails)
         assert post.logins == ["accounts"]
         assert SMTP_PASSWORD not in server.log
-
-
-def test_a_mail_that_the_server_refuses_is_kept_for_the_operator(tmp_path):
-    with mail_server() as post, running_server1(tmp_path, post.port) as server:
-        post.replies["RCPT"] = "550 no such user canary-of-the-mail-server"
-        forget_password(server)
-        until(lambda: "email 1 reset-password: failed at attempt 1" in server.log)
-        assert " failed " in server.flask("outbox", "list")
-        assert "canary-of-the-mail-server" not in server.log + server.flask("outbox", "list")
-        post.replies.clear()
-        server.flask("outbox", "retry", "1")
-        until(lambda: post.mails)
 
 
 def test_a_mail_server_that_hangs_holds_up_neither_requests_nor_the_end(tmp_path):

@@ -2,10 +2,11 @@ import resource
 import sqlite3
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tests.end_to_end.conftest import watched_pair
+from tests.end_to_end.conftest import opening_browsers, watched_pair
 from tests.end_to_end.journey import fields_of
 
 
@@ -32,83 +33,117 @@ def assert_unavailable(answer):
     assert "s2_session" not in answer.headers.get("Set-Cookie", "")
 
 
-def test_a_token_that_was_used_is_refused_after_a_restart(pair, signed_in):
-    callback = signed_in.callback_url()
-    attempt = signed_in.cookies("s2_tx_")
-    assert signed_in.get(callback).status_code == 303
-    pair.server2.restart()
-    signed_in.http.cookies.clear(domain="127.0.0.1")
-    signed_in.take_cookies(attempt)
-    assert signed_in.get(callback).status_code == 403
-    assert "code=token_replayed" in pair.server2.log.rpartition("handoff rejected:")[2]
+# Each start of a server has its price: what is seen at one stop and start is seen at the same.
 
 
-def test_sessions_on_both_sides_survive_a_restart(pair, signed_in):
-    signed_in.arrive()
-    pair.server1.restart()
-    pair.server2.restart()
-    assert signed_in.get(f"{pair.server2.base_url}/notes").status_code == 200
-    assert signed_in.arrive("/session").status_code == 200
+@pytest.fixture(scope="module")
+def restart(pair):
+    """What was under way when both servers were stopped, and what came of it."""
+    seen = SimpleNamespace()
+    with opening_browsers(pair) as new_browser:
+        arrived, replaying, waiting = new_browser(), new_browser(), new_browser()
+        login = waiting.arrive("/session")
+        arrived.sign_in(pair.password)
+        arrived.arrive()
+        replaying.sign_in(pair.password)
+        callback = replaying.callback_url()
+        attempt = replaying.cookies("s2_tx_")
+        seen.first_use = replaying.get(callback)
+        with down(pair.server1), down(pair.server2):
+            seen.sessions_in_files = {
+                str(file.relative_to(server.folder)): sessions_in(file)
+                for server in (pair.server1, pair.server2)
+                for file in server.folder.glob(f"{server.name}.sqlite3*")
+            }
+        replaying.http.cookies.clear(domain="127.0.0.1")
+        replaying.take_cookies(attempt)
+        seen.second_use = replaying.get(callback)
+        seen.rejection = pair.server2.log.rpartition("handoff rejected:")[2]
+        seen.notes = arrived.get(f"{pair.server2.base_url}/notes")
+        seen.arrived_again = arrived.arrive("/session")
+        seen.signed_in = waiting.sign_in(pair.password, login)
+    return seen
 
 
-def test_an_orderly_stop_leaves_one_whole_database_file(pair, signed_in):
-    signed_in.arrive()
-    for server in (pair.server1, pair.server2):
-        with down(server):
-            [file] = server.folder.glob(f"{server.name}.sqlite3*")
-            with closing(sqlite3.connect(file)) as database:
-                assert database.execute("SELECT count(*) FROM sessions").fetchone()[0] > 0
+def sessions_in(file):
+    with closing(sqlite3.connect(file)) as database:
+        return database.execute("SELECT count(*) FROM sessions").fetchone()[0]
 
 
-def test_a_handoff_that_waits_at_the_sign_in_survives_a_restart_of_both(pair, browser):
-    login = browser.arrive("/session")
-    pair.server1.restart()
-    pair.server2.restart()
-    assert browser.sign_in(pair.password, login).url == f"{pair.server2.base_url}/session"
+def test_a_token_that_was_used_is_refused_after_a_restart(restart):
+    assert restart.first_use.status_code == 303
+    assert restart.second_use.status_code == 403
+    assert "code=token_replayed" in restart.rejection
 
 
-def test_who_is_signed_in_works_on_while_server1_is_down(pair, signed_in):
-    notes = signed_in.arrive()
-    with down(pair.server1):
-        written = signed_in.add_note(notes, "Written without SERVER1.")
-        assert "Written without SERVER1." in written.text
-        assert signed_in.get(f"{pair.server2.base_url}/session").status_code == 200
-        signed_out = signed_in.post(f"{pair.server2.base_url}/logout", fields_of(notes))
-        assert signed_out.status_code == 303
+def test_sessions_on_both_sides_survive_a_restart(restart):
+    assert restart.notes.status_code == 200
+    assert restart.arrived_again.status_code == 200
 
 
-def test_a_token_that_was_minted_before_server1_went_down_is_taken_with_the_keys_held(
-    pair, signed_in
-):
-    signed_in.arrive()
-    callback = signed_in.callback_url("/session")
-    with down(pair.server1):
-        assert signed_in.get(callback).headers["Location"] == "/session"
+def test_an_orderly_stop_leaves_one_whole_database_file(restart):
+    assert restart.sessions_in_files.keys() == {"server1.sqlite3", "server2.sqlite3"}
+    assert all(restart.sessions_in_files.values())
 
 
-def test_without_any_key_nobody_is_sent_to_sign_in(pair, browser):
-    with down(pair.server1):
-        pair.server2.restart()
-        assert_unavailable(browser.begin())
-        assert not browser.cookies()
-        assert browser.get(f"{pair.server2.base_url}/").status_code == 200
-        assert browser.get(f"{pair.server2.base_url}/healthz").status_code == 200
-        readiness = browser.get(f"{pair.server2.base_url}/readyz")
-        assert (readiness.status_code, readiness.json()["keys"]) == (503, "unavailable")
-    pair.server2.restart()  # else it would wait ten seconds before it asks again
-    assert browser.get(f"{pair.server2.base_url}/readyz").status_code == 200
+def test_a_handoff_that_waits_at_the_sign_in_survives_a_restart_of_both(pair, restart):
+    assert restart.signed_in.url == f"{pair.server2.base_url}/session"
 
 
-def test_a_callback_that_cannot_be_checked_for_want_of_keys_works_when_loaded_again(
-    pair, signed_in
-):
-    callback = signed_in.callback_url("/session")
-    with down(pair.server1):
-        pair.server2.restart()
-        assert_unavailable(signed_in.get(callback))
-        assert not signed_in.cookies("s2_session")
-    pair.server2.restart()  # else it would wait ten seconds before it asks again
-    assert signed_in.get(callback).headers["Location"] == "/session"
+@pytest.fixture(scope="module")
+def outage(pair):
+    """What people see while SERVER1 is down, before SERVER2 is restarted and after it."""
+    seen = SimpleNamespace()
+    with opening_browsers(pair) as new_browser:
+        working, early, late, stranger = (new_browser() for _ in range(4))
+        for browser in (working, early, late):
+            browser.sign_in(pair.password)
+        notes = working.arrive()  # SERVER2 holds the keys from then on
+        early_callback = early.callback_url("/session")
+        late_callback = late.callback_url("/session")
+        with down(pair.server1):
+            seen.note = working.add_note(notes, "Written without SERVER1.")
+            seen.session = working.get(f"{pair.server2.base_url}/session")
+            seen.signed_out = working.post(f"{pair.server2.base_url}/logout", fields_of(notes))
+            seen.with_held_keys = early.get(early_callback)
+
+            pair.server2.restart()
+            seen.begun = stranger.begin()
+            seen.cookies = stranger.cookies()
+            seen.pages = [
+                stranger.get(f"{pair.server2.base_url}{path}") for path in ("/", "/healthz")
+            ]
+            seen.readiness = stranger.get(f"{pair.server2.base_url}/readyz")
+            seen.without_keys = late.get(late_callback)
+            seen.session_without_keys = late.cookies("s2_session")
+        pair.server2.restart()  # else it would wait ten seconds before it asks again
+        seen.loaded_again = late.get(late_callback)
+        seen.ready_again = stranger.get(f"{pair.server2.base_url}/readyz")
+    return seen
+
+
+def test_who_is_signed_in_works_on_while_server1_is_down(outage):
+    assert "Written without SERVER1." in outage.note.text
+    assert outage.session.status_code == 200
+    assert outage.signed_out.status_code == 303
+
+
+def test_a_token_that_was_minted_before_server1_went_down_is_taken_with_the_keys_held(outage):
+    assert outage.with_held_keys.headers["Location"] == "/session"
+
+
+def test_without_any_key_nobody_is_sent_to_sign_in(outage):
+    assert_unavailable(outage.begun)
+    assert not outage.cookies
+    assert [page.status_code for page in outage.pages] == [200, 200]
+    assert (outage.readiness.status_code, outage.readiness.json()["keys"]) == (503, "unavailable")
+    assert outage.ready_again.status_code == 200
+
+
+def test_a_callback_that_cannot_be_checked_for_want_of_keys_works_when_loaded_again(outage):
+    assert_unavailable(outage.without_keys)
+    assert not outage.session_without_keys
+    assert outage.loaded_again.headers["Location"] == "/session"
 
 
 def test_a_callback_that_cannot_be_remembered_works_when_loaded_again(pair, signed_in):

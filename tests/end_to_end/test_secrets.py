@@ -7,19 +7,25 @@ from urllib.parse import quote, urljoin
 
 import pytest
 
+from tests.end_to_end.conftest import opening_browsers
 from tests.end_to_end.journey import action_of, fields_of, parameters_of
 from tests.end_to_end.mailbox import link_mailed_to, token_of
 from tests.end_to_end.raw_http import ask, head
 
 
-@pytest.fixture(params=["query_pair", "form_post_pair"])
+@pytest.fixture(scope="module", params=["query_pair", "form_post_pair"])
 def pair(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture
-def secrets(pair, browser, new_browser):
+@pytest.fixture(scope="module")
+def secrets(pair):
     """Go the whole way, with a few missteps, and return every secret that was met."""
+    with opening_browsers(pair) as new_browser:
+        return secrets_met(pair, new_browser(), new_browser)
+
+
+def secrets_met(pair, browser, new_browser):
     met = {"password": pair.password}
     login = browser.arrive("/session")
     met["continue"] = fields_of(login)["continue"]

@@ -1,8 +1,19 @@
 """A company's own authority: HANDOFF_CA_FILE holds for every request that the library sends."""
 
 import json
+import re
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    pkcs7,
+    pkcs12,
+)
 from flask import Flask
 
 from flask_handoff import ConfigurationError, HandoffIssuer, HandoffReceiver, MemoryReplayStore
@@ -73,14 +84,82 @@ def test_logouts_are_told_to_whom_the_file_trusts(issuing, tls, certificate, clo
             issuer.send_logout(issuer.client("notes"), ended_at=clock(), session_id="s")
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [(None, "cannot be read"), (b"", "holds no certificates"), (b"\x30\x82", "in DER")],
-    ids=["missing", "empty", "DER"],
-)
-def test_a_file_without_authorities_refuses_to_start(issuing, tmp_path, content, problem):
+@pytest.fixture
+def authority(certificate):
+    return x509.load_pem_x509_certificate(certificate.read_bytes())
+
+
+def in_pkcs12(authority, key):
+    return pkcs12.serialize_key_and_certificates(None, None, None, [authority], NoEncryption())
+
+
+def in_pkcs7(authority, key):
+    return pkcs7.serialize_certificates([authority], Encoding.DER)
+
+
+def in_pem(key, form=PrivateFormat.PKCS8, encryption=None):
+    return key.private_bytes(Encoding.PEM, form, encryption or NoEncryption())
+
+
+# What people put there by mistake.
+MISTAKES = {
+    "an empty file": (lambda authority, key: b"", "is empty"),
+    "blank lines": (lambda authority, key: b"\n \r\n", "is empty"),
+    "a private key": (lambda authority, key: in_pem(key), "holds a private key"),
+    "an encrypted key": (
+        lambda authority, key: in_pem(key, encryption=BestAvailableEncryption(b"x")),
+        "holds a private key",
+    ),
+    "an older form of key": (
+        lambda authority, key: in_pem(key, PrivateFormat.TraditionalOpenSSL),
+        "holds a private key",
+    ),
+    "a key in DER": (
+        lambda authority, key: key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
+        "holds a private key",
+    ),
+    "a public key": (
+        lambda authority, key: key.public_key().public_bytes(
+            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+        ),
+        "holds no certificate in PEM",
+    ),
+    "PKCS 12": (in_pkcs12, r"is PKCS#12.*openssl pkcs12 -nokeys -in \S+ca\.pem"),
+    "PKCS 7": (in_pkcs7, r"is PKCS#7 in DER.*openssl pkcs7 -inform DER"),
+    "PKCS 7 in PEM": (
+        lambda authority, key: pkcs7.serialize_certificates([authority], Encoding.PEM),
+        r"is PKCS#7\..*openssl pkcs7 -print_certs",
+    ),
+    "DER": (
+        lambda authority, key: authority.public_bytes(Encoding.DER),
+        "is in DER.*openssl x509 -inform DER",
+    ),
+    "cut off": (
+        lambda authority, key: authority.public_bytes(Encoding.PEM)[:200],
+        "holds a certificate that is broken or cut off",
+    ),
+    "a text": (lambda authority, key: b"certificates are in the other folder", "no certificate"),
+}
+
+
+@pytest.mark.parametrize(("content", "problem"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_file_without_authorities_refuses_to_start(
+    issuing, tmp_path, authority, strangers_key, content, problem
+):
     path = tmp_path / "ca.pem"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=problem):
+    path.write_bytes(content(authority, strangers_key))
+    with pytest.raises(ConfigurationError, match="HANDOFF_CA_FILE") as refused:
         issuing("https://127.0.0.1:1/x", HANDOFF_CA_FILE=str(path))
+    assert re.search(problem, str(refused.value))
+    assert "certificates of the authorities as PEM" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("missing", "No such file"), ("directory", "Is a directory"), ("loop", "Too many levels")],
+)
+def test_a_file_that_cannot_be_read_refuses_to_start(issuing, tmp_path, name, problem):
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigurationError, match=f"HANDOFF_CA_FILE: .*cannot be read: {problem}"):
+        issuing("https://127.0.0.1:1/x", HANDOFF_CA_FILE=str(tmp_path / name))

@@ -127,6 +127,9 @@ def test_the_error_does_not_repeat_the_target():
         (f"{BASE_URL}/", "/"),
         (BASE_URL, "/"),
         (f"{BASE_URL}/{'n' * 511}", "/" + "n" * 511),
+        ("HTTPS://NOTES.Example.com/Notes", "/Notes"),
+        ("https://notes.example.com:443/notes?a=B", "/notes?a=B"),
+        ("Https://Notes.Example.Com:443", "/"),
         ("/a b[1]?c={d}#e", "/a%20b%5B1%5D?c=%7Bd%7D"),
         ("/notes?next=/sso/login", "/notes?next=/sso/login"),
         ("/ssold", "/ssold"),
@@ -136,6 +139,17 @@ def test_the_error_does_not_repeat_the_target():
 )
 def test_a_page_of_this_site_is_told_by_its_path(target, path):
     assert target_path(target, base_url=BASE_URL, excluded=EXCLUDED) == path
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["http://[::1]:80", "HTTP://[::1]", "http://localhost/app", "http://LOCALHOST:80/app"],
+)
+def test_a_base_url_may_be_written_in_another_way_too(base_url):
+    target = f"{base_url.lower().replace(':80', '')}/Notes"
+    assert target_path(target, base_url=base_url, excluded=()) == "/Notes"
+    with pytest.raises(UnsafeReturnToError):
+        target_path("http://localhost/APP/Notes", base_url=base_url, excluded=())
 
 
 @pytest.mark.parametrize(
@@ -154,6 +168,20 @@ def test_a_page_of_this_site_is_told_by_its_path(target, path):
         f" {BASE_URL}/notes",
         "//notes.example.com/notes",
         "",
+        *("HTTPS://NOTES.EXAMPLE.COM.EVIL.EXAMPLE/", "HTTPS://NOTES.EXAMPLE.COM@evil.example/"),
+        *("HTTPS://EVIL.EXAMPLE/", "HTTP://notes.example.com/", "http://notes.example.com:443/"),
+        *("https://notes.example.com:80/", "https://notes.example.com:4430/"),
+        *("https://notes.example.com:443.evil.example/", "https://notes.example.com:443@evil/"),
+        *("https://notes.example.com:443?a=b", "https://notes.example.com:443//evil.example"),
+        *("https://notes.example.com:0443/", "https://notes.example.com:/", "HTTPS:/notes"),
+        *("https://notes.example.com:443/\\evil.example", "https://notes.example.com\\.evil/"),
+        *("https://notes.example.com./", "https://note\u017f.example.com/", "HTTPS:notes"),
+        *("https://%6Eotes.example.com/", "https://a@notes.example.com/"),
+        *("https://notes.example.com:443/../notes", "HTTPS://NOTES.EXAMPLE.COM/SSO/../sso/login"),
+        *(
+            "https://notes.example.com:443HTTPS://NOTES.EXAMPLE.COM/",
+            "\thttps://NOTES.example.com/",
+        ),
     ],
 )
 def test_another_site_or_no_plain_path_is_unsafe(target):
@@ -168,7 +196,7 @@ def test_another_site_or_no_plain_path_is_unsafe(target):
         *("/logout/", "/logout?a", "/%73so", "/s%73%6F/login", "/%6Cogout", "/%256Cogout"),
     ],
 )
-@pytest.mark.parametrize("base", ["", BASE_URL])
+@pytest.mark.parametrize("base", ["", BASE_URL, "HTTPS://Notes.Example.Com:443"])
 def test_a_place_that_begins_again_or_signs_out_is_excluded(base, target):
     with pytest.raises(UnsafeReturnToError):
         target_path(base + target, base_url=BASE_URL, excluded=EXCLUDED)

@@ -21,7 +21,7 @@ def test_every_page_is_in_the_navigation():
 
 
 def described_by(directive):
-    return re.findall(rf"^\.\. {directive}:: (\S+)$", PAGES, re.MULTILINE)
+    return re.findall(rf"^\.\. {directive}:: (\S+?)(?:\(\))?$", PAGES, re.MULTILINE)
 
 
 def public_names():

@@ -70,4 +70,4 @@ def text_of(mail):
 
 
 def token_in(mail):
-    return re.search(r"\?token=([A-Za-z0-9_-]{43})\s", text_of(mail))[1]
+    return re.search(r"\?([A-Za-z0-9_-]{43})\s", text_of(mail))[1]

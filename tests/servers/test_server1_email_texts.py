@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 def write(accounts, kind, address=EMAIL):
     issuer = accounts.issuer
-    link, now = f"{issuer}/{kind}?token={TOKEN}", accounts.clock()
+    link, now = f"{issuer}/{kind}?{TOKEN}", accounts.clock()
     with accounts.app.app_context():
         return texts.write(kind, address=address, asked_at=now, link=link, link_expires_at=now)
 
@@ -95,13 +95,12 @@ def test_an_email_says_who_it_is_from_when_it_was_asked_for_and_whom_to_ask(serv
 @pytest.mark.parametrize("kind", LINKS)
 def test_the_link_stands_on_a_line_of_its_own_in_one_piece(server1, kind):
     message = write(server1, kind)
-    line = f"{server1.issuer}/{kind}?token={TOKEN}"
+    line = f"{server1.issuer}/{kind}?{TOKEN}"
     assert line in text_of(sent(message)).splitlines()
     assert token_in(sent(message)) == TOKEN
     source = message.as_bytes()
     assert (f"\r\n{line}\r\n".encode() in source) == server1.config.contact.isascii()
     assert f'<a href="{line}"'.encode() in source
-    assert b"token=3D" not in source
 
 
 @pytest.mark.parametrize("kind", [EmailKind.ACCOUNT_EXISTS, EmailKind.PASSWORD_CHANGED])

@@ -132,14 +132,14 @@ def test_the_link_in_a_mail_can_be_followed_and_nothing_else(demo, clock):
     token = token_in(mailbox.read(mailbox.names()[0]))
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     links = re.findall('href="([^"]+)"', Visitor(demo).get(path).text.partition("<article")[2])
-    assert links == [f"{demo.issuer}/reset-password?token={token}", f"{path}/html", "/outbox"]
+    assert links == [f"{demo.issuer}/reset-password?{token}", f"{path}/html", "/outbox"]
 
 
 def test_the_html_of_a_mail_is_shown_and_loads_nothing(demo, clock):
     send(demo, clock)
     (path,) = re.findall('<h3><a href="([^"]+)"', Visitor(demo).get("/outbox").text)
     page = Visitor(demo).get(f"{path}/html")
-    assert f'<a href="{demo.issuer}/reset-password?token=' in page.text
+    assert f'<a href="{demo.issuer}/reset-password?' in page.text
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'; style-src 'unsafe-inline';" in policy
     assert "script-src" not in policy

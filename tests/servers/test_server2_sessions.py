@@ -2,9 +2,22 @@ import base64
 import json
 import zlib
 
+import pytest
 from sqlalchemy import select, update
 
 from server2.sessions import sessions
+from tests.conftest import ANY_PLAN, with_another_plan
+
+
+@pytest.fixture
+def notes_app(request, build_notes):
+    """SERVER2 on SQLite, or on what the test names."""
+    database = getattr(request, "param", "sqlite")
+    if database == "sqlite":
+        return build_notes()
+    url = request.getfixturevalue("postgresql_url")
+    url = with_another_plan(url) if database == "another plan" else url
+    return build_notes(SERVER2_DATABASE_URL=url)
 
 
 def row_of(app):
@@ -61,13 +74,18 @@ def test_a_clock_put_back_makes_no_session_last_longer(visitor, notes_app, clock
     assert row_of(notes_app).last_seen_at == clock()
 
 
-def test_ended_sessions_are_swept_away_by_later_arrivals(
-    visitor, another_visitor, notes_app, clock
-):
-    visitor.arrive(subject="ada")
+@pytest.mark.parametrize("notes_app", ANY_PLAN, indirect=True)
+def test_two_ended_sessions_go_for_one_that_comes(visitor, another_visitor, notes_app, clock):
+    def arrive_with_no_cookies(each):
+        each.client = notes_app.test_client()
+        each.arrive()
+        with notes_app.extensions["database"].reading() as connection:
+            return connection.execute(select(sessions.c.started_at)).scalars().all()
+
+    old = [arrive_with_no_cookies(visitor) for _ in range(5)][-1]
     clock.tick(minutes=31)
-    another_visitor.arrive(subject="bob")
-    assert row_of(notes_app).started_at == clock()
+    left = [sorted(arrive_with_no_cookies(another_visitor)) for _ in range(4)]
+    assert left == [[*old[:3], clock()], [old[0], clock(), clock()], [clock()] * 3, [clock()] * 4]
 
 
 def test_the_row_holds_neither_the_id_nor_the_token(visitor, notes_app):

@@ -103,20 +103,40 @@ class ReturnAddress(NamedTuple):
 
 
 class AuthorizationRequest(NamedTuple):
-    """One checked request for a handoff, or for a code."""
+    """One checked request for a handoff, or for a code.
+
+    ``HandoffIssuer.pending_request`` returns it to a page that asks for consent. Beside its
+    ``client`` and ``redirect_uri``, such a page may read:
+
+    * ``scope``, a ``frozenset``: what is asked for, with ``openid`` where an ID Token is.
+    * ``response_type``: ``id_token`` or ``code``.
+    * ``resource``, of a code: the service that the access token is for, or None.
+    * ``login_hint``: what the sign-in page may be filled with, not verified, or None.
+    * ``arrived_at``: when it came, aware. It can be answered for ten minutes from then.
+    """
 
     address: ReturnAddress
-    response_type: str  # ``id_token`` or ``code``
-    scope: frozenset[str]  # what is asked for; ``openid`` is in it where an ID Token is
+    response_type: str
+    scope: frozenset[str]
     nonce: str | None  # goes into the ID Token as it came
     code_challenge: str | None  # of a code: what the client that redeems it has to know
-    resource: str | None  # of a code: the service that the access token is for
+    resource: str | None
     prompts: frozenset[str]  # of ``login``, ``consent``, ``select_account``; or ``none`` alone
     max_age: timedelta | None  # of the user's authentication at ``arrived_at``; None for any age
-    login_hint: str | None  # what the sign-in page may be filled with
+    login_hint: str | None
     hinted_subject: str | None  # the answer may be about this user only; None for whoever it is
-    arrived_at: datetime  # the sign-in has ten minutes from then
+    arrived_at: datetime
     parameters: Mapping[str, str]  # what the request was read from
+
+    @property
+    def client(self) -> Client:
+        """Who asks."""
+        return self.address.client
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the answer goes, an address that is registered for the client."""
+        return self.address.redirect_uri
 
     @classmethod
     def read(

@@ -75,11 +75,11 @@ def _way_back(error: AuthorizationRequestError) -> tuple[Client, str] | tuple[No
     """
     issuer = issuer_context()
     content = error.content if isinstance(error, AuthorizationExpiredError) else None
-    destination = issuer.carrier.destination_of(content)
-    if destination is None or (begin_at := destination.client.initiate_login_uri) is None:
+    client, target = issuer.carrier.destination_of(content) or (None, None)
+    if client is None or client.initiate_login_uri is None:
         return None, None
-    begin = {"iss": issuer.config.issuer, "target_link_uri": destination.target}
-    return destination.client, with_parameters(begin_at, begin)
+    begin = {"iss": issuer.config.issuer, "target_link_uri": target}
+    return client, with_parameters(client.initiate_login_uri, begin)
 
 
 def unavailable(error: SigningUnavailableError) -> Response:

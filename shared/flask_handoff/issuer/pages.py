@@ -34,13 +34,14 @@ class PagesOfIssuer:
     def pending_client(self) -> Client | None:
         """Return the client that the user is about to enter, on the sign-in page; else None."""
         pending = self.pending_request()
-        return None if pending is None else pending.address.client
+        return None if pending is None else pending.client
 
     def destination(self) -> Destination | None:
         """Return where the user was going, on a page that keeps ``continue``; else None.
 
-        Also where that request is too old to be answered: ``continue_url`` begins a new one, in
-        any browser.
+        That is a client and a target, as ``continue_url`` takes them; the target is None where the
+        client did not name one. A request that is too old to be answered counts as well:
+        ``continue_url`` begins a new one, in any browser.
         """
         try:
             carried = carried_value(request.values.to_dict(flat=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -15,6 +15,10 @@ from .authorization import AuthorizationRequest, ReturnAddress
 from .clients import Client, ClientSource
 
 LIFETIME = timedelta(minutes=10)  # to sign in, from the request's arrival
+
+Destination = tuple[Client, str | None]
+"""Where a user was going: the client, and the target as it was sent, for that client to judge.
+The target is None for the client's own choice."""
 
 
 class Carrier:
@@ -57,13 +61,6 @@ class Carrier:
 def another_form() -> AuthorizationExpiredError:
     """Say that another version of this library has signed it, before or after an update."""
     return AuthorizationExpiredError("the carried request has another form")
-
-
-class Destination(NamedTuple):
-    """Where a user was going, see ``HandoffIssuer.continue_url``."""
-
-    client: Client
-    target: str | None  # as the client sent it, for the client alone; None for its own choice
 
 
 class RequestCarrier:
@@ -142,4 +139,4 @@ class RequestCarrier:
             client = self._clients.client(str(content.get("client_id")))
         except AuthorizationRequestError:
             return None
-        return Destination(client, content.get("target_link_uri"))
+        return client, content.get("target_link_uri")

@@ -33,14 +33,24 @@ _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingEntry:
-    """What ``ring.json`` says of one key; a date is None until it has come."""
+    """What ``ring.json`` says of one key; a date is aware, and None until it has come.
 
-    kid: str  # the RFC 7638 thumbprint
+    Args:
+        kid: The key's name, its RFC 7638 thumbprint.
+        state: Staged, and published while another key signs; active; retired or revoked, and
+            neither published nor on the disk any more.
+        created_at: When it was made, and published by the issuers that run.
+        activated_at: When it began to sign.
+        replaced_at: When another key began to sign in its place.
+        removed_at: When it was retired or revoked.
+    """
+
+    kid: str
     state: KeyState
-    created_at: datetime  # and published by the issuers that run
+    created_at: datetime
     activated_at: datetime | None = None
-    replaced_at: datetime | None = None  # when another key began to sign in its place
-    removed_at: datetime | None = None  # when it was retired or revoked
+    replaced_at: datetime | None = None
+    removed_at: datetime | None = None
 
     @property
     def is_published(self) -> bool:
@@ -49,7 +59,7 @@ class RingEntry:
 
     @property
     def signs(self) -> bool:
-        """Whether tokens are signed with this key: true of one key of a ring at most."""
+        """Whether tokens are signed with this key, which is true of one key of a ring at most."""
         return self.state == "active" and self.replaced_at is None
 
     @property
