@@ -117,13 +117,16 @@ def test_no_password_csrf_token_or_cookie_is_told(visitor, lab):
     assert '["csrf_token", "\\u2026"], ["text", "\\u2026"]' in everything
 
 
-def test_no_password_is_told_at_server1(lab, made_environment, clock):
+def test_no_password_or_mailed_link_is_told_at_server1(lab, made_environment, clock):
     settings = {**made_environment, "SERVER1_DEMO": "1", "SERVER1_LAB_URL": lab.url}
     with accounts_visitor.running_accounts(settings, clock) as accounts:
         visitor = accounts_visitor.Visitor(accounts)
         assert f'href="{lab.url}/"' in visitor.get("/login").text
         assert visitor.sign_in().status_code == 303
         assert f'href="{lab.url}/journeys"' in visitor.get("/account").text
+        visitor.get(f"/reset-password?{'t' * 43}&utm_source=news")
+    link = lab.wait_for_path("/reset-password")
+    assert dict(link.query) == {"(cut)": "…", "utm_source": "…"}
     hop = lab.wait_for_path("/login")
     while hop.method != "POST":
         hop = lab.wait_for_path("/login")

@@ -244,7 +244,8 @@ def _form(request: Request) -> Iterable[tuple[str, str]]:
 def _shown(fields: Iterable[tuple[str, str]]) -> Pairs:
     return some(
         [
-            (bounded(name), bounded(value) if name in SHOWN_FIELDS else HIDDEN)
+            # A mailed link has its token for a name.
+            (_cut(name), bounded(value) if name in SHOWN_FIELDS else HIDDEN)
             for name, value in fields
         ]
     )
