@@ -8,7 +8,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, g
-from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf, validate_csrf
+from flask_wtf.csrf import CSRFError, generate_csrf, validate_csrf
 from werkzeug.exceptions import BadRequest, Forbidden, UnsupportedMediaType
 from werkzeug.wrappers import Response
 from wtforms import ValidationError
@@ -47,14 +47,11 @@ def init_app(
     """
     origin = _origin(base_url)
     app.config["WTF_CSRF_TIME_LIMIT"] = None  # a token lives as long as the cookie it belongs to
-    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # but below, where anything may change
-    app.config["WTF_CSRF_SSL_STRICT"] = False  # it demands a Referer, which many do not send
     # The last one signs; a form that was open when the key was replaced is still taken.
     app.config["WTF_CSRF_SECRET_KEY"] = [
         *(app.config["SECRET_KEY_FALLBACKS"] or ()),
         app.secret_key,
     ]
-    CSRFProtect(app)
     app.context_processor(lambda: {"csrf_token": form_token})
 
     @app.before_request

@@ -77,14 +77,16 @@ def test_a_notice_names_one_thing_in_a_known_way(trial, events):
         ({"sub": " u"}, "sub"),
         ({"sub": "u" * 256}, "sub"),
         ({"client_id": "\u202e"}, "client_id"),
+        ({"jti": "short", "exp": DATE}, "jti"),
         ({"sub": "u", "valid_after": True}, "valid_after"),
         ({"sub": "u", "valid_after": 1.5}, "valid_after"),
         ({"sub": "u", "valid_after": -1}, "valid_after"),
     ],
 )
 def test_what_it_names_is_of_its_type_and_form(trial, told, claim):
-    event = {"valid_after": trial.now, **told}
-    error = trial.refusal(claims(events={TOKENS_REVOKED: event}))
+    is_token = "jti" in told
+    event = told if is_token else {"valid_after": trial.now, **told}
+    error = trial.refusal(claims(events={TOKEN_REVOKED if is_token else TOKENS_REVOKED: event}))
     assert (error.code, error.claim) == ("token_claim", claim)
 
 

@@ -282,7 +282,6 @@ def test_a_request_is_carried_for_ten_minutes(read, carrier, clock):
         lambda carried: carried.rpartition(".")[0],
         lambda carried: carried + " ",
         lambda carried: "\u00df" + carried,
-        lambda carried: "x" * 8193,
         lambda carried: "https://evil.example.com",
     ],
 )
@@ -292,7 +291,7 @@ def test_what_was_not_signed_here_is_not_continued(read, carrier, clock, change)
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, [], "text", {"address": {}, "scope": 1}, ["now", {}], [1, "text"], ...]
+    "fields", [{}, [], "text", {"address": {}, "scope": 1}, ["now", {}], [2**31, "text"], ...]
 )
 def test_what_another_version_signed_is_too_late(read, carrier, clock, fields):
     signer = URLSafeSerializer(b"secret", salt="flask_handoff.authorization_request")

@@ -203,6 +203,7 @@ WRONG_FIELDS = {
     "backchannel_logout_allow_http a number": {"backchannel_logout_allow_http": 1},
     "policy unknown": {"policy": "lax"},
     "policy null": {"policy": None},
+    "name null": {"name": None},
     "no response_type": {"response_types": []},
     "response_type unknown": {"response_types": ["token"], "policy": "oidc"},
     "code with policy handoff": {"response_types": ["code"]},

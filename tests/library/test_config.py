@@ -207,6 +207,7 @@ BAD = {
         "/authorize",
         "http://idp.example.com/",
         "https://a.example?client_id=x",
+        *(f"https://a.example?{each}=x" for each in ("nonce", "prompt", "login_hint", "max_age")),
         "https://a.example/?p=a&scope",
         "https://a.example?x#y",
     ],

@@ -235,7 +235,7 @@ def test_who_is_not_signed_in_goes_back_at_once(stranger):
 
 
 def test_without_an_address_the_end_is_a_page(stranger, browser):
-    answer = end_session(browser, logout_hint=SID)
+    answer = end_session(browser, logout_hint=SID, state="s")
     assert page(browser, answer) == {"signed_in": False, "client": None, "cannot_return": None}
 
 
@@ -349,7 +349,13 @@ def test_the_endpoint_is_there_and_announced_with_its_hooks_only(issuer, build_i
         assert (browser.get(END_SESSION).status_code == 404) != is_there
 
 
-@pytest.mark.parametrize("given", [{"end_session": print}, {"logout_endpoint": "logout"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"end_session": print}, {"logout_endpoint": "logout"}),
+        *({"consented_at": print}, {"consent_endpoint": "consent"}),
+    ],
+)
 def test_the_two_hooks_are_given_together(given):
     hooks: dict[str, Any] = {"signed_in_user": print, "granted_scope": print}
     with pytest.raises(TypeError, match="given together"):

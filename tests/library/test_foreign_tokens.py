@@ -128,6 +128,10 @@ def test_a_sign_in_of_the_future_counts_as_none(trial, caplog):
     assert "claims left out, not of their form: claims=auth_time jti=" in caplog.text
 
 
+def test_a_sign_in_counts_that_a_clock_ahead_has_dated(trial):
+    assert trial.present(dates(auth_time=5)).auth_time
+
+
 def test_a_sign_in_of_the_future_is_none_where_one_was_asked_for(trial):
     error = trial.refusal(dates(auth_time=6), authenticated_after=trial.clock())
     assert (error.check, error.claim) == ("authentication", "auth_time")
@@ -478,6 +482,12 @@ def test_the_log_says_which_setting_to_compare_and_the_page_guesses_nothing(
     assert is_uniform_refusal(answer)
     assert "This sign-in was not accepted." in answer.text
     assert logged in caplog.text
+
+
+def test_a_date_may_lie_back_by_ten_minutes_at_most(foreign):
+    foreign(HANDOFF_BACKDATING="600")
+    with pytest.raises(ConfigurationError, match="600 at most"):
+        foreign(HANDOFF_BACKDATING="601")
 
 
 @pytest.mark.parametrize("name", ["HANDOFF_BACKDATING", "HANDOFF_DEFAULT_SCOPE"])

@@ -482,6 +482,10 @@ def test_the_metadata_names_the_endpoints_and_keeps_query_to_itself(browser):
     assert told["response_types_supported"] == ["id_token"]
     assert told["id_token_signing_alg_values_supported"] == ["RS256"]
     assert told["authorization_response_iss_parameter_supported"] is True
+    for name in ("claims", "request", "request_uri"):
+        assert told[f"{name}_parameter_supported"] is False
+    everybodys = ["iss", "sub", "aud", "exp", "iat", "nonce", "jti", "sid", "auth_time", "scope"]
+    assert told["claims_supported"] == [*everybodys, "name", "email", "email_verified"]
 
 
 @pytest.mark.parametrize("uri", [None, f"{RECEIVER}/sso/backchannel-logout"])

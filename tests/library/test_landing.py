@@ -35,6 +35,9 @@ def test_what_follows_a_post_is_a_page_that_goes_on_by_itself(build_issuer, buil
     assert (answer.status_code, landed_at(answer)) == (200, "/notes?a=1&b='2'")
     assert "form-action" not in answer.headers["Content-Security-Policy"]
     assert answer.headers["Cache-Control"] == "no-store"
+    cookies = answer.headers.getlist("Set-Cookie")
+    (counter,) = [cookie for cookie in cookies if cookie.startswith("landed_")]
+    assert counter.endswith("; HttpOnly; Path=/; SameSite=Lax")
 
 
 def test_a_browser_that_keeps_no_session_is_told_so_and_the_log(forgetful, caplog):

@@ -56,6 +56,10 @@ def planned_failure():
     raise RuntimeError("the database of the application")
 
 
+def planned_outage():
+    raise DependencyUnavailableError("the sessions of the application")
+
+
 class Gate:
     """A lock that tells when so many callers have come to it."""
 
@@ -126,11 +130,14 @@ def test_a_spoilt_answer_leaves_a_live_attempt_its_token(browser, store, change)
     assert browser.get(answer.location).location == "/notes"
 
 
-def test_a_hook_that_fails_keeps_no_leaked_token_alive(browser, victim, receiver, store):
+@pytest.mark.parametrize(("fails", "status"), [(planned_failure, 500), (planned_outage, 503)])
+def test_a_hook_that_fails_keeps_no_leaked_token_alive(
+    browser, victim, receiver, store, fails, status
+):
     answer = browser.come_back("/notes")
-    receiver.extensions["looks_up"] = planned_failure
+    receiver.extensions["looks_up"] = fails
     receiver.config["PROPAGATE_EXCEPTIONS"] = False
-    assert victim.get(answer.location).status_code == 500
+    assert victim.get(answer.location).status_code == status
     assert len(store.claimed) == 1
 
 

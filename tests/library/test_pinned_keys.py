@@ -107,6 +107,7 @@ def test_a_key_of_another_kind_is_refused(path):
         b"no key at all",
         b"\xff\xfe",
         b'{"keys": []}',
+        b'{"keys": ["a key", 7, null]}',
         b"{",
         CERTIFICATE,
         b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",

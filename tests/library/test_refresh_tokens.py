@@ -17,6 +17,8 @@ from flask_handoff.errors import (
     SigningUnavailableError,
     TokenRevokedError,
 )
+from flask_handoff.issuer.codes import Codes
+from flask_handoff.issuer.valid_after import ValidAfterRule
 from flask_handoff.signals import refresh_token_reused, tokens_issued, tokens_refused
 from flask_handoff.stores import MemoryCodeStore, MemoryRefreshStore
 from flask_handoff.stores.sql import SQLCodeStore, SQLRefreshStore
@@ -175,6 +177,11 @@ def test_the_metadata_announces_them(browser):
 def test_a_store_of_them_alone_is_refused_at_the_start(key_ring, clock, families):
     with pytest.raises(ConfigurationError, match="none of codes"):
         issuer_app(key_ring, clock, None, families)
+
+
+def test_a_store_of_codes_without_token_user_is_refused():
+    with pytest.raises(ConfigurationError, match="cannot tell whose"):
+        Codes.of(MemoryCodeStore(), None, None, ValidAfterRule(None, system_clock), [])
 
 
 # Time.

@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from flask import Flask
 from sqlalchemy import create_engine
 
+from flask_handoff import HandoffAPI, MemoryReplayStore
 from flask_handoff.api.revocation import Allowlist, RevocationCopy
 from flask_handoff.errors import (
     ConfigurationError,
@@ -222,3 +224,19 @@ def test_an_answer_from_before_a_notice_brings_nothing_back(listed, clock):
 def test_a_service_that_could_not_revoke_does_not_start(build, settings, told):
     with pytest.raises(ConfigurationError, match=told):
         build(**{"strategy": settings.pop("HANDOFF_REVOCATION", "blocklist"), **settings})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"replay_store": None}, "nowhere to keep it"),
+        ({"revocation_list": None}, "nowhere to keep it"),
+        ({"revocations": SimpleNamespace(check_not_revoked=print)}, "was given revocations"),
+    ],
+)
+def test_what_it_asks_is_given_once(build, given, told):
+    app = Flask("another")
+    app.config.update(build().app.config)
+    stores = {"revocation_list": MemoryRevocationList(), "replay_store": MemoryReplayStore()}
+    with pytest.raises(ConfigurationError, match=told):
+        HandoffAPI().init_app(app, **{**stores, **given})

@@ -301,6 +301,7 @@ def test_a_deleted_account_is_gone_with_all_that_belongs_to_it(accounts, ada, ma
     other.sign_in()
     ada.authorize()
     answer = close(ada)
+    assert "s1_session=" in answer.headers["Set-Cookie"], "replaced, for the pages of before"
     assert "Your account is deleted" in ada.get(answer.location).text
     assert user_rows(accounts) == []
     assert accounts.session_rows() == []

@@ -181,11 +181,12 @@ def test_what_ends_an_app_ends_its_tokens_for_good(accounts_on, end, reason):
     visitor = signed_in(accounts_on)
     tokens = first_tokens(visitor)
     tokens = refresh(accounts_on, tokens["refresh_token"]).json
-    subject = accounts_on.find().subject
+    subject, family_id = accounts_on.find().subject, family_of(accounts_on).family_id
     end(visitor)
     assert not is_alive(accounts_on, tokens)
     (ended,) = rows(accounts_on, Event.APP_ACCESS_ENDED)
     assert (ended.subject, ended.client_id, ended.reason) == (subject, "wiki", reason)
+    assert ended.detail == f"app {family_id}"
     if end is not delete_account:
         accounts_on.run("users", "enable", EMAIL)
         assert not is_alive(accounts_on, tokens)

@@ -78,6 +78,16 @@ def test_an_account_gets_another_address(accounts_on, ada, mail_room):
     assert rows(accounts_on, Event.CLIENT_SESSION_ENDED)[0].reason == "email_changed"
 
 
+def test_a_link_that_waits_does_not_undo_the_new_address(accounts, clock):
+    mail_room = MailRoom(accounts, clock)
+    subject = accounts.find().subject
+    mail_room.enqueue(EmailKind.CHANGE_EMAIL, address="eve@example.com", subject=subject)
+    mail_room.deliver()
+    assert len(mail_room.link_rows()) == 1
+    accounts.run("users", "set-email", EMAIL, MOVED)
+    assert mail_room.link_rows() == []
+
+
 def test_an_address_that_is_not_known_to_be_theirs_gets_a_link(accounts_on, mail_room):
     accounts_on.run("users", "set-email", EMAIL, MOVED, "--unverified")
     assert not accounts_on.find(MOVED).email_verified

@@ -150,9 +150,11 @@ def test_a_browser_that_signed_up_and_asks_again_needs_no_password(accounts, bob
 
 def test_in_another_browser_the_password_confirms_and_signs_in(accounts, bob, mail_room):
     elsewhere = Visitor(accounts)
+    bob.sign_in(BOB, BOBS["password"])
     answer = confirm(elsewhere, link_in_newest(mail_room), password=BOBS["password"])
     assert answer.location == "/"
     assert elsewhere.is_signed_in
+    assert not bob.is_signed_in, "it may be a stranger's who signed up with this address"
     assert is_verified(accounts)
 
 

@@ -204,6 +204,8 @@ def enter_by_form(services, visitor, client_id):
 def test_a_client_that_is_disabled_is_told_of_everybody_s_sessions(services, clock):
     reader, sids = registered(services), set()
     services.accounts.create(GRACE)
+    services.visitor("photos")
+    clock.tick(minutes=30)
     for email in (EMAIL, GRACE):
         visitor = Visitor(services.accounts)
         visitor.sign_in(email)
@@ -218,6 +220,7 @@ def test_a_client_that_is_disabled_is_told_of_everybody_s_sessions(services, clo
     assert {each.client_id for each in told} == {reader}
     assert {each.sid for each in told} == {*sids, None}
     assert len({each.subject for each in told}) == 2
+    assert [each.client_id for each in services.expired()] == ["photos"]
     assert "No session" in services.accounts.run("clients", "disable", reader).output
 
 

@@ -124,7 +124,10 @@ def test_a_link_to_the_sign_out_only_asks(visitor):
 
 def test_signing_out_twice_is_no_error(visitor):
     visitor.arrive()
+    other_tab = {"csrf_token": visitor.csrf_token("/logout")}
     visitor.submit("/logout")
+    answer = visitor.post("/logout", other_tab)
+    assert (answer.status_code, answer.location) == (303, "/logout")
     assert "You are signed out" in visitor.get("/logout").text
     assert "<form" not in visitor.get("/logout").text
 

@@ -423,6 +423,17 @@ def test_while_a_topic_fails_one_job_at_a_time_is_tried(small, clock):
         assert sum(job.is_probe for job in small.jobs()) == 1
 
 
+def test_each_topic_that_fails_has_a_probe_of_its_own(small, clock):
+    small.acts["down"] = small.acts["out"] = raises(JobError("no answer"))
+    for topic in ("down", "out", "out"):
+        small.enqueue(topic, kind="call")
+    for _ in range(2):
+        small.process_due(small.call)
+        clock.tick(minutes=1)
+    assert [job.attempts for job in small.jobs()] == [2, 1, 1]
+    assert {job.topic for job in small.jobs() if job.is_probe} == {"down", "out"}
+
+
 def test_once_a_topic_answers_all_its_jobs_are_due(small, clock):
     small.acts["down"] = raises(JobError("no answer"))
     for _ in range(5):

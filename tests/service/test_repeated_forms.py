@@ -53,6 +53,7 @@ class Small:
             return "refused", 400
         if request.form["about"] == "sign in":
             give_session_id("a session id")
+        if request.form["about"] in ("sign in", "greet me"):
             session["told"] = "welcome"
         return redirect(f"/done/{len(self.handled)}", 303)
 
@@ -133,6 +134,15 @@ def test_the_session_of_an_answer_that_was_lost_is_opened_again(small):
     with browser.clients[1] as client:
         client.get("/form", base_url=BASE_URL)
         assert (session["id"], session["told"]) == (f"again {SESSION}", "welcome")
+
+
+def test_what_a_lost_answer_told_somebody_without_a_session_is_restored(small):
+    browser = Browser(small)
+    browser.send("greet me")
+    assert browser.send("greet me", 1) == (303, "/done/1")
+    with browser.clients[1] as client:
+        client.get("/form", base_url=BASE_URL)
+        assert (session.get("id"), session["told"]) == (None, "welcome")
 
 
 def test_an_equal_form_with_the_new_cookie_is_answered_and_changes_no_session(small):

@@ -20,8 +20,6 @@ Destination = tuple[Client, str | None]
 """Where a user was going: the client, and the target as it was sent, for that client to judge.
 The target is None for the client's own choice."""
 
-_LONGEST_CARRIED = 32 * 1024  # characters of the signed value
-
 
 class Carrier:
     """Signs what a page of the application carries on, for ten minutes.
@@ -44,8 +42,6 @@ class Carrier:
         Raises:
             AuthorizationExpiredError: Not signed by this application, or over ten minutes ago.
         """
-        if len(unverified_carried) > _LONGEST_CARRIED:
-            raise AuthorizationExpiredError("the carried request is too long")
         try:
             seconds, content = self._serializer.loads(unverified_carried)
             arrived_at = datetime.fromtimestamp(seconds, UTC)
