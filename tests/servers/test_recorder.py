@@ -117,7 +117,7 @@ def test_no_password_csrf_token_or_cookie_is_told(visitor, lab):
     assert '["csrf_token", "\\u2026"], ["text", "\\u2026"]' in everything
 
 
-def test_no_password_or_mailed_link_is_told_at_server1(lab, made_environment, clock):
+def test_no_password_is_told_at_server1(lab, made_environment, clock):
     settings = {**made_environment, "SERVER1_DEMO": "1", "SERVER1_LAB_URL": lab.url}
     with accounts_visitor.running_accounts(settings, clock) as accounts:
         visitor = accounts_visitor.Visitor(accounts)
