@@ -59,18 +59,11 @@ class TokenStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let one process at a time change the tokens; one that dies gives the lock back.
-
-        Ctrl-C waits until they are kept: else the new refresh token is lost, and the old one spent.
-        """
+        """Let one process at a time change the tokens; one that dies gives the lock back."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._folder / f"{self._name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-            try:
-                yield
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield
 
     def load(self) -> Tokens | None:
         """Return the tokens; None where there are none that can be read.
@@ -132,6 +125,16 @@ class TokenStore:
         # With what a process left that was killed while it wrote.
         for path in self._folder.glob(f"{self._file.name}*"):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Have Ctrl-C, and what else asks the program to end, wait until this is done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _keyring() -> ModuleType | None:

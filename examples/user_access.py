@@ -23,7 +23,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from loopback import Listener
-from token_store import ProgramError, Tokens, TokenStore
+from token_store import ProgramError, Tokens, TokenStore, uninterrupted
 
 RENEWED_BEFORE = 30  # seconds before an access token expires
 PATIENCE = 5  # seconds for an answer; the issuer repeats a lost one for 10
@@ -160,18 +160,23 @@ class UserAccess:
                 raise AccessEndedError
             if held != used:
                 return held
-            # On a full disk it ends here: the new token would be lost, and this one spent.
+            # On a full disk, or by Ctrl-C at a keyring that waits to be unlocked, it ends here:
+            # the new token would be lost, and this one spent.
             self._store.save(held)
-            try:
-                fresh = self._refresh(held)
-            except AccessEndedError:
-                if self._store.load() == held:
-                    self._store.forget()
-                raise
-            # Where a file system ignores locks, what another process kept meanwhile is newer.
+            with uninterrupted():
+                return self._replaced(held)
+
+    def _replaced(self, held: Tokens) -> Tokens:
+        try:
+            fresh = self._refresh(held)
+        except AccessEndedError:
             if self._store.load() == held:
-                self._store.save(fresh)
-            return fresh
+                self._store.forget()
+            raise
+        # Where a file system ignores locks, what another process kept meanwhile is newer.
+        if self._store.load() == held:
+            self._store.save(fresh)
+        return fresh
 
     def _refresh(self, held: Tokens) -> Tokens:
         form = {"grant_type": "refresh_token", "refresh_token": held.refresh_token}

@@ -125,7 +125,7 @@ def end_all_access(
 
 
 def end_access_of_client(client_id: str) -> int:
-    """End every access of one client, and return to how many accounts it had some."""
+    """End every access of one client, and return how many accounts it had access to."""
     # No event for each: the client's own is recorded, and there may be very many.
     return len({family.subject for family in _store().end(client_id=client_id)})
 

@@ -92,7 +92,7 @@ def end_all_at_client(connection: Connection, client_id: str) -> tuple[int, int,
     """End all that anybody has at one client.
 
     Returns:
-        How many sessions there that were, to how many accounts its app had access, and since when
+        How many sessions ended there, how many accounts its app had access to, and since when
         what is issued counts.
     """
     codes().end(client_id=client_id)

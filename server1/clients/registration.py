@@ -221,7 +221,9 @@ def _check_lengths(client: Client) -> None:
 def _check_is_its_own(client: Client, others: Collection[Client]) -> None:
     if client.client_id in {other.client_id for other in others}:
         raise ClientRefusedError(_taken("client_id", client.client_id))
-    if client.resource is not None and client.resource in {other.resource for other in others}:
+    # A request may name it with a slash more.
+    resources = {other.resource.rstrip("/") for other in others if other.resource}
+    if client.resource is not None and client.resource.rstrip("/") in resources:
         raise ClientRefusedError(_taken("resource", client.resource))
     for other in others:
         if known := client.scopes & other.scopes:

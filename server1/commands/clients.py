@@ -112,7 +112,7 @@ def add(
     kind = _kind_given(kind, service=service, has_keys=has_keys)
     if token_endpoint_audience and not (has_keys or kind == "service"):
         raise click.UsageError("--allow-token-endpoint-audience is for those that sign with a key.")
-    if resource == config().issuer:
+    if resource is not None and resource.rstrip("/") == config().issuer:
         raise click.UsageError("This server itself has that address; give --resource the API's.")
     client_id = client_id or new_client_id()
     if kind == "service":

@@ -23,7 +23,7 @@ def unverified_token() -> str:
     """Return the token of this request: of a mailed link, or of the form of its page.
 
     A mailed link has it alone behind the question mark, where no mail program finds an ``=`` to
-    write as ``%3D``. What counts clicks adds parameters with values.
+    write as ``%3D``. Click trackers add parameters that have values.
 
     Raises:
         LinkUnknownError: There is none, or more than one.

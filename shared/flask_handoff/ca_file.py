@@ -17,7 +17,7 @@ _FORMS = [
     (
         rb".*-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----",
         "holds a certificate that is broken or cut off",
-        "Copy it anew, with its lines BEGIN and END.",
+        "Copy it again, including its BEGIN and END lines.",
     ),
     (
         rb".*PRIVATE KEY-----|" + _SEQUENCE + rb"\x02\x01[\x00\x01]",

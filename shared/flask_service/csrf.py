@@ -69,7 +69,7 @@ def init_app(
             raise Forbidden
         if request.mimetype not in _FORM_TYPES:
             raise UnsupportedMediaType
-        if None in request.form:  # a multipart field without a name, at which Flask-WTF stumbles
+        if None in request.form:  # a multipart field without a name: it sorts with no other
             raise BadRequest
         token, mark, _of_this_page = request.form.get("csrf_token", "").partition(_MARK)
         answered = repeats if mark else None

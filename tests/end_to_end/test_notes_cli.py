@@ -44,7 +44,11 @@ def delete_password(service, name):
     del held[service + name]
     file.write_text(json.dumps(held))
 def broken(*_): raise RuntimeError("no bus")
+def waits(*_):
+    print("Unlock it", flush=True)
+    signal.pause()
 globals().update(dict.fromkeys(os.environ.get("BROKEN", "").split(), broken))
+globals().update(dict.fromkeys(os.environ.get("WAITS", "").split(), waits))
 """
 # A browser that runs in the terminal: it has closed when it has shown the page that it was led to.
 BROWSER = """
@@ -478,6 +482,16 @@ def test_a_keyring_that_refuses_is_told_without_its_contents(keyring, program, b
 @pytest.mark.parametrize("broken", ["get_keyring", "get_password"])
 def test_a_keyring_that_does_not_work_is_told(keyring, program, broken):
     assert "keyring refused (RuntimeError)" in program.run("list", BROKEN=broken)
+
+
+def test_ctrl_c_ends_the_wait_for_a_keyring(keyring, program):
+    process = program.start("login", WAITS="get_password")
+    try:
+        assert process.stdout.readline() == "Unlock it\n"
+        process.send_signal(signal.SIGINT)
+        assert program.ended(process) == "notes: Interrupted."
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ UNREADABLE = {
     "target too long": f"{RANDOM}.1767268800000000.{encoded('/' + 'x' * 2048)}",
     "target endless": f"{RANDOM}.1767268800000000.{'L' * 2732}",
     "age negative": f"{RANDOM}.1767268800000000.Lw.-1",
-    "age endless": f"{RANDOM}.1767268800000000.Lw.{'1' * 9}",
+    "age endless": f"{RANDOM}.1767268800000000.Lw.{'1' * 11}",
     "age empty": f"{RANDOM}.1767268800000000.Lw.",
     "line end": f"{RANDOM}.1767268800000000.Lw\n",
     "not ASCII": f"{RANDOM}.1767268800000000.ß",

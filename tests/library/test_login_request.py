@@ -129,6 +129,13 @@ def test_another_age_is_refused(read, max_age):
         read(max_age=max_age)
 
 
+@pytest.mark.parametrize("max_age", ["0", "999999999", "18446744073709551615", "9" * 20])
+def test_whatever_age_is_taken_the_attempt_can_be_finished(read, clock, max_age):
+    begun = Attempt.begin("/", read(max_age=max_age).max_age, clock())
+    finished = Attempt.read(begun.state, begun.value, clock())
+    assert finished.authenticated_after == begun.authenticated_after
+
+
 @pytest.mark.parametrize("login_hint", ["h" * 256, "ada\nx", "\x00", "\u202e"])
 def test_a_hint_that_forges_what_stands_beside_it_is_refused(read, login_hint):
     with pytest.raises(RequestMalformedError, match="login_hint"):

@@ -124,12 +124,21 @@ def test_no_password_is_told_at_server1(lab, made_environment, clock):
         assert f'href="{lab.url}/"' in visitor.get("/login").text
         assert visitor.sign_in().status_code == 303
         assert f'href="{lab.url}/journeys"' in visitor.get("/account").text
+        visitor.get(f"/reset-password?{'t' * 20}%0A{'t' * 23}&utm_source=news")
+    link = lab.wait_for_path("/reset-password")
+    assert dict(link.query) == {"(cut)": "…", "utm_source": "…"}
     hop = lab.wait_for_path("/login")
     while hop.method != "POST":
         hop = lab.wait_for_path("/login")
     assert dict(hop.form) == dict.fromkeys(["csrf_token", "email", "password"], "…")
     assert "s1_session" in {each.name for each in hop.set_cookies}
     assert visitor.cookie not in hop.to_json().decode()
+
+
+def test_a_form_with_a_nameless_field_is_refused(visitor, lab):
+    form = "--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n"
+    answer = visitor.post("/notes", form, content_type="multipart/form-data; boundary=b")
+    assert answer.status_code == 400
 
 
 def test_a_used_token_is_told_once_by_what_was_recorded(visitor, lab):

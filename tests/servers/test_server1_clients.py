@@ -145,9 +145,9 @@ def test_all_that_is_given_is_registered(accounts):
         (("--client-id", "a name"), "client_id"),
         (("--scope", "orders:read"), "scopes of client"),
         (("--resource", "https://wiki.example"), "scopes of client"),
-        (("--resource", "http://localhost:5001", "--scope", "a"), "This server itself"),
+        (("--resource", "http://localhost:5001/", "--scope", "a"), "This server itself"),
         (
-            ("--resource", "http://127.0.0.1:5002", "--scope", "a"),
+            ("--resource", "http://127.0.0.1:5002/", "--scope", "a"),
             "Another client has the resource",
         ),
         (

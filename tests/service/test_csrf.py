@@ -92,7 +92,9 @@ def test_another_kind_of_content_is_refused(client, content_type):
 
 
 def test_a_field_without_a_name_is_refused(client):
-    body = "--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n"
+    token = client.get("/form", base_url=BASE_URL).text
+    part = "--b\r\nContent-Disposition: form-data"
+    body = f'{part}; name="csrf_token"\r\n\r\n{token}\r\n{part}\r\n\r\nx\r\n--b--\r\n'
     assert send(client, data=body, content_type="multipart/form-data; boundary=b") == 400
 
 

@@ -39,7 +39,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _VALUE = re.compile(
     r"(?P<random>[A-Za-z0-9_-]{43})\.(?P<started_at>[0-9]{16,17})"
-    r"\.(?P<target>[A-Za-z0-9_-]{2,2731})(?:\.(?P<max_age>[0-9]{1,8}))?(?P<silent>\.silent)?",
+    r"\.(?P<target>[A-Za-z0-9_-]{2,2731})(?:\.(?P<max_age>[0-9]{1,10}))?(?P<silent>\.silent)?",
     re.ASCII,
 )
 

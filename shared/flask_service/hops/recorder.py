@@ -49,6 +49,7 @@ SHOWN_FIELDS = frozenset(
 """The fields whose values are recorded. That of any other, such as ``password``, is not."""
 
 HIDDEN = "…"
+_LONGEST_NAME = 31  # characters; a mailed link has its token for a name, at times in two lines
 _REFRESH = re.compile(r'http-equiv="refresh" content="0; url=([^"]+)"')
 _NOT_RECORDED = ("/static/", "/healthz", "/readyz", "/favicon.ico")
 
@@ -244,7 +245,11 @@ def _form(request: Request) -> Iterable[tuple[str, str]]:
 def _shown(fields: Iterable[tuple[str, str]]) -> Pairs:
     return some(
         [
-            (bounded(name), bounded(value) if name in SHOWN_FIELDS else HIDDEN)
+            (
+                # A field of a multipart form may have none.
+                name if 0 < len(name or "") <= _LONGEST_NAME else "(cut)",
+                bounded(value) if name in SHOWN_FIELDS else HIDDEN,
+            )
             for name, value in fields
         ]
     )
