@@ -12,10 +12,11 @@ from requests.cookies import RequestsCookieJar
 PATIENCE = 60  # seconds for one answer
 _FIELD = re.compile(r'<input[^>]*\bname="([^"]+)"[^>]*\bvalue="([^"]*)"')
 _ACTION = re.compile(r'<form[^>]*\baction="([^"]+)"')
+_REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)">')
 
 
 class Browser:
-    """Follows redirects, and submits forms as their pages' scripts do.
+    """Follows redirects and pages that lead on, and submits forms as their pages' scripts do.
 
     Args:
         cookies: What it has from the start, for example those of a session.
@@ -45,6 +46,8 @@ class Browser:
                 answer = self.get(urljoin(answer.url, answer.headers["Location"]))
             elif "document.forms[0].submit()" in answer.text:
                 answer = self.submit(answer)
+            elif refresh := _REFRESH.search(answer.text):
+                answer = self.get(urljoin(answer.url, html.unescape(refresh[1])))
             else:
                 assert answer.status_code == 200, f"{answer.status_code} at {answer.url}"
                 return answer
