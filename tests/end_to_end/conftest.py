@@ -1,5 +1,4 @@
 import itertools
-import re
 import sys
 from contextlib import ExitStack, contextmanager
 
@@ -10,6 +9,7 @@ from server1 import create_app
 from server1.config import Config
 from tests.end_to_end.journey import Browser
 from tests.pair import PASSWORD, Pair, described_pair, running
+from tests.token_texts import JWT
 
 # All of 127.0.0.0/8 is this machine, but only Linux lets one begin there without a word before.
 ADDRESSES = (
@@ -17,7 +17,6 @@ ADDRESSES = (
     if sys.platform == "linux"
     else itertools.repeat("")
 )
-JWT = re.compile(r"eyJ[A-Za-z0-9_-]+\.")
 
 
 def watched_pair(folder, **settings):

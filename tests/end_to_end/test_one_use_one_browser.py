@@ -253,7 +253,8 @@ def test_the_words_of_an_error_are_ours(signed_in):
     }
     page = signed_in.get(f"{signed_in.server2}/sso/callback?{urlencode(answer)}")
     assert page.status_code == 403
-    assert "0900" not in page.text
+    assert answer["error"] not in page.text
+    assert answer["error_description"] not in page.text
 
 
 class ReplayedAtOnce:

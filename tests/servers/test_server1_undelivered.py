@@ -35,7 +35,7 @@ def test_a_mail_that_was_refused_is_said_to_its_person(bob, mail_room, page):
     text = bob.get(page).text
     assert "was not delivered" in text
     assert 'href="/account/email">Change the address' in text
-    assert "550" not in text
+    assert "(550)" not in text
 
 
 def test_a_mail_that_is_late_is_said_to_be_tried_again(bob, mail_room):
