@@ -149,6 +149,25 @@ def test_a_genuine_token_for_another_service_stays_refused(trial):
         assert refusal.value.claim == "aud"
 
 
+def test_a_genuine_token_with_a_claim_of_another_form_stays_refused(trial):
+    draft = trial.draft()
+    draft.payload["client_id"] = ["program"]
+    token = draft.signed()
+    for _ in range(2):
+        with pytest.raises(TokenClaimError) as refusal:
+            trial.verify(token)
+        assert (refusal.value.check, refusal.value.claim) == ("claims", "client_id")
+
+
+def test_two_tokens_known_are_two(trial, token):
+    draft = trial.draft()
+    draft.payload["scope"] = "notes:write"
+    other = draft.signed()
+    for _ in range(2):
+        assert trial.verify(other).scope == {"notes:write"}
+        assert trial.verify(token).scope != {"notes:write"}
+
+
 @pytest.fixture
 def mint(trial, keys, key_ring, clock):
     """Mints a token where it will be presented."""
@@ -199,8 +218,10 @@ def test_of_too_many_the_one_presented_least_lately_goes():
     known, key = GenuineTokens(most=2), VerificationKey("one", KEYS[0])
     for token in ("a", "b"):
         known.keep(token, key, {"jti": token})
-    assert known.payload_of("a", key) == {"jti": "a"}
+    kept = known.find("a", key)
+    assert kept.payload == {"jti": "a"}
     known.keep("c", key, {"jti": "c"})
-    assert [known.payload_of(token, key) for token in "abc"] == [{"jti": "a"}, None, {"jti": "c"}]
-    assert known.payload_of("a", VerificationKey("one", KEYS[1])) is None
-    assert known.payload_of("a", key) is None
+    assert known.find("a", key) is kept
+    assert (known.find("b", key), known.find("c", key).payload) == (None, {"jti": "c"})
+    assert known.find("a", VerificationKey("one", KEYS[1])) is None
+    assert known.find("a", key) is None

@@ -11,7 +11,7 @@ from tests.servers.accounts_visitor import EMAIL, Visitor, running_accounts
 from tests.servers.statements import noted
 from tests.servers.test_handoff_cost import CALLS_ARE_KNOWN, calls_of
 
-MOST_CALLS = 680  # of functions in Python and in C
+MOST_CALLS = 630  # of functions in Python and in C
 CALLBACK = "https://wiki.example/callback"
 SECRET = "a secret of the tests, as long as it takes"
 WIKI = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, column, text
@@ -70,7 +71,8 @@ class _Compiled:
         ]
         columns = list(statement.exported_columns)
         names = [column.key for column in columns]
-        self._row: Any = namedtuple("Row", names) if columns else None
+        # As the row's own _make does, which is not written in C.
+        self._row: Any = partial(tuple.__new__, namedtuple("Row", names)) if columns else None
         self._outgoing = [
             (index, convert)
             for index, column in enumerate(columns)
@@ -89,7 +91,7 @@ class _Compiled:
         if self._row is None or not found:
             return []
         rows = map(self._converted, found) if self._outgoing else found
-        return list(map(self._row._make, rows))
+        return list(map(self._row, rows))
 
     def _execute(self, connection: Connection, sent: Any) -> Sequence[Any]:
         lent: Any = connection.connection

@@ -12,7 +12,7 @@ from flask_handoff.stores import RevocationCheck
 
 from . import verification
 from .claim_reader import ClaimReader
-from .genuine_tokens import GenuineTokens
+from .genuine_tokens import GenuineToken, GenuineTokens
 from .verification import (
     Checks,
     Verification,
@@ -35,17 +35,18 @@ class AccessVerification(Verification):
 
     expected: AccessTokenVerifier
 
+    known: GenuineToken | None = field(init=False, default=None)
     claims: AccessClaims = field(init=False)
 
 
 def check_signature(case: AccessVerification) -> None:
     """Did that key sign exactly this text?"""
     genuine = case.expected.genuine
-    known = None if genuine is None else genuine.payload_of(case.unverified_token, case.key)
-    if known is None:
+    case.known = None if genuine is None else genuine.find(case.unverified_token, case.key)
+    if case.known is None:
         verification.check_signature(case)
     else:
-        case.payload, case.is_genuine = known, True
+        case.payload, case.is_genuine = case.known.payload, True
 
 
 def check_payload(case: AccessVerification) -> None:
@@ -54,7 +55,7 @@ def check_payload(case: AccessVerification) -> None:
         return
     verification.check_payload(case)
     if case.is_genuine and case.expected.genuine is not None:
-        case.expected.genuine.keep(case.unverified_token, case.key, case.payload)
+        case.known = case.expected.genuine.keep(case.unverified_token, case.key, case.payload)
 
 
 def check_some_audience(case: AccessVerification) -> None:
@@ -73,11 +74,20 @@ def check_no_other_kind(case: AccessVerification) -> None:
 
 def check_claims(case: AccessVerification) -> None:
     """Is each claim of its type and form?"""
-    expected = case.expected
+    known = case.known
+    if known is not None and known.claims is not None:
+        case.claims = known.claims
+        return
+    case.claims = _read_claims(case)
+    if known is not None:
+        known.claims = case.claims
+
+
+def _read_claims(case: AccessVerification) -> AccessClaims:
     read = ClaimReader(case.payload)
-    read.jwt_id(strict=expected.profile.strict_jwt_id)
-    case.claims = AccessClaims(
-        issuer=expected.issuer,
+    read.jwt_id(strict=case.expected.profile.strict_jwt_id)
+    return AccessClaims(
+        issuer=case.expected.issuer,
         subject=read.required_text("sub"),
         audience=case.payload["aud"],
         client_id=read.required_text("client_id"),
