@@ -1,7 +1,8 @@
 """Authlib's provider: signs in whoever asks, and issues codes and ID Tokens to SERVER2.
 
 Its access tokens are opaque and in the database, Authlib's default; with ``PEER_ACCESS_TOKENS=jwt``
-they are JWTs of RFC 9068, which are kept with the refresh token beside them, or nowhere. A service
+they are JWTs of RFC 9068, which are kept with the refresh token beside them, or nowhere. With
+``PEER_KEEPS_JWTS`` each is kept, which Authlib asks of a server that can revoke them. A service
 that signs its own assertions gets tokens for itself; ``PEER_SERVICE_KEY`` is its public key.
 """
 
@@ -50,6 +51,7 @@ SERVICE_KEY = (
     else None
 )
 ISSUES_JWTS = os.environ.get("PEER_ACCESS_TOKENS") == "jwt"
+KEEPS_ALL = not ISSUES_JWTS or "PEER_KEEPS_JWTS" in os.environ
 
 
 class CodeGrant(AuthorizationCodeGrant):
@@ -182,7 +184,7 @@ def create_app() -> Flask:
     app.secret_key = os.environ["PEER_SECRET"]
     app.config["SESSION_COOKIE_NAME"] = "authlib1"
     prepare()
-    save = keep_what_is_refreshed if ISSUES_JWTS else save_token
+    save = save_token if KEEPS_ALL else keep_what_is_refreshed
     server: Any = AuthorizationServer(app, query_client, save)
     server.register_grant(CodeGrant, [IDToken(require_nonce=True)])
     server.register_grant(RefreshGrant)

@@ -58,10 +58,10 @@ class AuthorizationCode(Table, OAuth2AuthorizationCodeMixin):
 class Token(Table, OAuth2TokenMixin):
     __tablename__ = "token"
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
-    user: Mapped[User] = relationship()
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))  # None: a service's own
+    user: Mapped[User | None] = relationship()
 
-    def get_user(self) -> User:
+    def get_user(self) -> User | None:
         return self.user
 
     def get_client(self) -> Any:
