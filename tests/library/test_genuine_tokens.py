@@ -174,22 +174,23 @@ def mint(trial, keys, key_ring, clock):
     keys.signing_key = key_ring.signing_key
     minter = TokenMinter(issuer=ISSUER, key_ring=keys, genuine=trial.verifier.genuine, clock=clock)
 
-    def mint_token():
+    def mint_token(scope=("notes:read", "notes:write"), session_id="a-session"):
         return minter.mint_access(
             subject="ada",
             client_id="program",
             audience=SERVICE,
-            scope=frozenset({"notes:read"}),
-            session_id="a-session",
+            scope=frozenset(scope),
+            session_id=session_id,
             jwt_id="a" * 43,
         )
 
     return mint_token
 
 
-def test_what_was_minted_here_is_known_and_says_the_same(trial, keys, mint):
+@pytest.mark.parametrize("less", [{}, {"scope": ()}, {"session_id": None}])
+def test_what_was_minted_here_is_known_and_says_the_same(trial, keys, mint, less):
     key = keys.replace_by_watched()
-    token = mint()
+    token = mint(**less)
     known = trial.verify(token)
     assert key.used == 0
     trial.verifier.genuine = None

@@ -56,9 +56,15 @@ class GenuineTokens:
             self._found.move_to_end(digest)
             return found
 
-    def keep(self, token: str, key: VerificationKey, payload: Mapping[str, Any]) -> GenuineToken:
+    def keep(
+        self,
+        token: str,
+        key: VerificationKey,
+        payload: Mapping[str, Any],
+        claims: AccessClaims | None = None,
+    ) -> GenuineToken:
         """Remember a token whose signature by this key is good, and what was read in it."""
-        kept = GenuineToken(key, payload)
+        kept = GenuineToken(key, payload, claims)
         with self._lock:
             self._found[_digest(token)] = kept
             if len(self._found) > self._most:

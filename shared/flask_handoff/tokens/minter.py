@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from flask_handoff.claims import Clock, Revocation, SignedInUser, system_clock
+from flask_handoff.claims import AccessClaims, Clock, Revocation, SignedInUser, system_clock
 from flask_handoff.errors import TokenKeyUnknownError
 from flask_handoff.keys import IssuerKeys
 from flask_handoff.profiles import (
@@ -184,7 +185,7 @@ class TokenMinter:
     def _sign(
         self, profile: TokenProfile, audience: str, issued_at: int, claims: Mapping[str, object]
     ) -> str:
-        payload = {
+        payload: dict[str, Any] = {
             **({} if "jti" in claims else {"jti": secrets.token_urlsafe(32)}),
             **claims,
             "iss": self._issuer,
@@ -196,8 +197,25 @@ class TokenMinter:
         token = sign_token(payload, key, typ=profile.typ)
         if self._genuine is not None and profile is ACCESS:
             with suppress(TokenKeyUnknownError):  # withdrawn meanwhile
-                self._genuine.keep(token, self._key_ring.key(key.kid), payload)
+                said = _access_claims(payload, key.kid)
+                self._genuine.keep(token, self._key_ring.key(key.kid), payload, said)
         return token
+
+
+def _access_claims(payload: Mapping[str, Any], kid: str) -> AccessClaims:
+    """Return what a verifier will read in this payload."""
+    return AccessClaims(
+        issuer=payload["iss"],
+        subject=payload["sub"],
+        audience=payload["aud"],
+        client_id=payload["client_id"],
+        scope=frozenset(payload.get("scope", "").split()),
+        session_id=payload.get("sid"),
+        issued_at=datetime.fromtimestamp(payload["iat"], UTC),
+        expires_at=datetime.fromtimestamp(payload["exp"], UTC),
+        jwt_id=payload["jti"],
+        kid=kid,
+    )
 
 
 def claims_about(user: SignedInUser, scope: frozenset[str]) -> dict[str, object]:
