@@ -179,6 +179,13 @@ def test_wrong_input_is_refused_and_nothing_is_written(
         assert len(rows(accounts)) == before
 
 
+def test_two_apis_may_differ_by_a_slash_below_a_path(accounts):
+    for name, path in (("one", "api"), ("two", "api/")):
+        resource = ("--resource", f"https://wiki.example/{path}", "--scope", f"{name}:read")
+        accounts.run(*ADD, "--client-id", name, *resource)
+    assert listed(accounts).keys() == {"server2", "one", "two"}
+
+
 def test_a_refused_client_is_called_by_its_name(accounts):
     refused = accounts.try_to_run("clients", "add", "Orders", "--kind", "web")
     assert "redirect_uris of client 'Orders' is wrong." in refused.output
