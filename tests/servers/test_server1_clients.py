@@ -294,6 +294,25 @@ def test_all_clients_are_listed_those_of_the_settings_first(accounts):
     ]
 
 
+def test_a_client_of_the_settings_is_listed_with_its_kind(made_environment, clock):
+    hashed = {"secret_hashes": ["0" * 64]}
+    code = {"redirect_uris": ["https://wiki.example/callback"], "response_types": ["code"]}
+    code |= {"policy": "oidc"}
+    kinds = {
+        "receiver": {"redirect_uris": code["redirect_uris"]},
+        "web": {**code, **hashed},
+        "native": {**code, "native": True},
+        "browser": code,
+        "service": {**hashed, "redirect_uris": [], "response_types": [], "service": True},
+    }
+    entries = [{"client_id": kind, "name": "Wiki", **entry} for kind, entry in kinds.items()]
+    settings = {**made_environment, "HANDOFF_CLIENTS": json.dumps(entries)}
+    with running_accounts(settings, clock) as accounts:
+        assert {name: line[2] for name, line in listed(accounts).items()} == {
+            kind: kind for kind in kinds
+        }
+
+
 def test_an_entry_of_the_settings_wins(accounts, made_environment, clock):
     accounts.run(*ADD, *WIKI)
     wiki = {**json.loads(CLIENTS)[0], "client_id": "wiki", "name": "The settings' wiki"}
