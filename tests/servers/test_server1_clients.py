@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -296,10 +297,10 @@ def test_all_clients_are_listed_those_of_the_settings_first(accounts):
 
 def test_a_client_of_the_settings_is_listed_with_its_kind(made_environment, clock):
     hashed = {"secret_hashes": ["0" * 64]}
-    code = {"redirect_uris": ["https://wiki.example/callback"], "response_types": ["code"]}
-    code |= {"policy": "oidc"}
-    kinds = {
-        "receiver": {"redirect_uris": code["redirect_uris"]},
+    address = {"redirect_uris": ["https://wiki.example/callback"]}
+    code = {**address, "response_types": ["code"], "policy": "oidc"}
+    kinds: dict[str, Any] = {
+        "receiver": address,
         "web": {**code, **hashed},
         "native": {**code, "native": True},
         "browser": code,
