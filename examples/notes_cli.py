@@ -16,25 +16,27 @@ client_id for --client-id:
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator
 from math import inf
 
-from token_store import ProgramError, TokenStore
-from user_access import AccessEndedError, Client, UserAccess, printable
+from token_store import ProgramError, TokenStore, printable
+from user_access import AccessEndedError, Client, UserAccess
 
 SCOPE = "notes:read notes:write offline_access"
 PATH = "/api/notes"
+JSON = {"Content-Type": "application/json"}
 
 
 def main() -> int:
     """Run one command; return 1, after a sentence, where it cannot be done."""
     options = _options()
-    client = Client(options.issuer, options.client_id, options.api, SCOPE)
+    client = Client(options.issuer, options.client_id, options.api.rstrip("/"), SCOPE)
     try:
         store = TokenStore("notes-cli", client.issuer, client.client_id, client.resource)
-        print(_run(options, UserAccess(client, store)))
+        _say(_run(options, UserAccess(client, store)))
     except AccessEndedError:
         return _fail(f"You are not signed in, or no longer. Sign in again: {sys.argv[0]} login")
     except ProgramError as error:
@@ -44,7 +46,11 @@ def main() -> int:
         return _fail(f"{options.api} does not answer as the API of notes does: {reason}.")
     except UnicodeEncodeError:
         return _fail("This terminal cannot show what is in them. Try again with LC_ALL=C.UTF-8")
+    except BrokenPipeError:  # who reads has enough, as in "list | head -1"
+        _end_output()
+        return 1
     except OSError as error:
+        _end_output()
         where = f": {error.filename}" if error.filename else ""
         return _fail(f"{error.strerror}{where}")
     except KeyboardInterrupt:
@@ -57,13 +63,21 @@ def _run(options: argparse.Namespace, access: UserAccess) -> str:
         access.sign_in(with_browser=options.browser)
         return "Signed in."
     if options.command == "add":
-        access.request("POST", PATH, json={"text": options.text})
+        access.request("POST", PATH, data=_document(options.text), headers=JSON)
         return "Added."
     if options.command == "list":
         return "\n".join(_lines(access)) or "No notes yet."
     if access.sign_out():
         return "Signed out."
     return f"Signed out here. End the access as well, on your account page at {options.issuer}."
+
+
+def _document(text: str) -> bytes:
+    try:
+        # Escapes are longer: what a note may hold would be too much for a request.
+        return json.dumps({"text": text}, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ProgramError("This text is not in UTF-8, as notes are.") from None
 
 
 def _lines(access: UserAccess) -> Iterator[str]:
@@ -100,6 +114,21 @@ def _options() -> argparse.Namespace:
     commands.add_parser("add", help="write a note").add_argument("text")
     commands.add_parser("logout", help="end the access of this program")
     return parser.parse_args()
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def _end_output() -> None:
+    """Write what is left; what cannot be, Python would try again at its end, and complain of."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(sentence: str) -> int:

@@ -31,6 +31,7 @@ SCOPE = "notes:read notes:write"
 RENEWED_BEFORE = 30  # seconds before the access token expires
 PATIENCE = 10  # seconds for an answer
 LONGEST_ANSWER = 1024 * 1024  # bytes
+JSON = {"Content-Type": "application/json"}
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 UNUSABLE = (
     *(requests.RequestException, jwt.PyJWTError, OSError),
@@ -83,7 +84,7 @@ class ServiceClient:
         return self._send(
             method,
             f"{self._api}{path}",
-            headers={"Authorization": f"Bearer {self._access_token}"},
+            headers=options.pop("headers", {}) | {"Authorization": f"Bearer {self._access_token}"},
             **options,
         )
 
@@ -140,23 +141,39 @@ def main() -> int:
     parser.add_argument("command", choices=["list", "add"])
     parser.add_argument("texts", nargs="*")
     options = parser.parse_args()
-    api = os.environ.get("NOTES_API", "http://127.0.0.1:5002")
+    if bool(options.texts) is not (options.command == "add"):
+        parser.error("'add' takes texts, and 'list' none")
+    api = (os.environ.get("NOTES_API") or "http://127.0.0.1:5002").rstrip("/")
     try:
         service = ServiceClient(json.loads(options.key_file.read_text()), api)
         for text in options.texts:
-            service.request("POST", "/api/notes", json={"text": text})
+            document = json.dumps({"text": text}, ensure_ascii=False)  # escapes would be longer
+            service.request("POST", "/api/notes", data=document.encode(), headers=JSON)
         page = service.request("GET", "/api/notes")
         for note in page["notes"]:
             print(f"{printable(note['created_at'])[:10]}  {printable(note['text'])}")
         if page["next"] is not None:
             print("and older ones; notes_cli.py shows how to go through them")
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has enough, as in "list | head -1"
+        end_output()
+        return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 1
     except UNUSABLE as error:
+        end_output()
         print(f"{type(error).__name__}: {printable(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def end_output() -> None:
+    """Write what is left; what cannot be, Python would try again at its end, and complain of."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: object) -> str:

@@ -13,7 +13,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -58,11 +58,22 @@ class TokenStore:
         self._keyring = _keyring()
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Let one process at a time change the tokens; one that dies gives the lock back."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self._folder / f"{self._name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    def locked(self, *, if_possible: bool = False) -> Iterator[None]:
+        """Let one process at a time change the tokens; one that dies gives the lock back.
+
+        Args:
+            if_possible: Go on without the lock where nothing can be written, as on a read-only
+                home: no other process can change them either.
+        """
+        with ExitStack() as stack:
+            try:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                lock = stack.enter_context((self._folder / f"{self._name}.lock").open("w"))
+            except OSError:
+                if not if_possible:
+                    raise
+            else:
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def load(self) -> Tokens | None:
@@ -95,12 +106,16 @@ class TokenStore:
         """Keep no tokens any more, wherever they were.
 
         Raises:
-            ProgramError: The keyring does not let them go.
+            ProgramError: The keyring does not let them go, or the file cannot be removed.
         """
-        self._remove_files()
-        if self._keyring is not None and self._in_keyring() is not None:
-            with _plain_errors():
-                self._keyring.delete_password(self._program, self._name)
+        try:
+            self._remove_files()
+        except OSError as error:
+            raise ProgramError(f"{error.filename} is still here: {error.strerror}.") from None
+        finally:
+            if self._keyring is not None and self._in_keyring() is not None:
+                with _plain_errors():
+                    self._keyring.delete_password(self._program, self._name)
 
     def _in_keyring(self) -> str | None:
         if self._keyring is None:
@@ -125,6 +140,11 @@ class TokenStore:
         # With what a process left that was killed while it wrote.
         for path in self._folder.glob(f"{self._file.name}*"):
             path.unlink(missing_ok=True)
+
+
+def printable(text: object) -> str:
+    """Return a text from elsewhere without what a terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in str(text))
 
 
 @contextmanager

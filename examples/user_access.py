@@ -23,7 +23,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from loopback import Listener
-from token_store import ProgramError, Tokens, TokenStore, uninterrupted
+from token_store import ProgramError, Tokens, TokenStore, printable, uninterrupted
 
 RENEWED_BEFORE = 30  # seconds before an access token expires
 PATIENCE = 5  # seconds for an answer; the issuer repeats a lost one for 10
@@ -119,17 +119,23 @@ class UserAccess:
         """Forget the tokens in every case, and return whether the issuer ended the access.
 
         Raises:
-            ProgramError: The issuer could not be asked.
+            ProgramError: The issuer could not be asked, or the tokens are still here.
         """
-        with self._store.locked():
+        problem, where = "", f"End the access on your account page at {self._client.issuer}."
+        with self._store.locked(if_possible=True):
             tokens = self._store.load()
             try:
-                return tokens is None or self._revoke(self._metadata(), tokens)
+                has_ended = tokens is None or self._revoke(self._metadata(), tokens)
             except ProgramError as error:
-                where = f"End the access on your account page at {self._client.issuer}."
-                raise ProgramError(f"Signed out here alone. {error} {where}") from None
-            finally:
+                has_ended, problem = False, f"{error} "
+            try:
                 self._store.forget()
+            except ProgramError as error:
+                done = "The access has ended, but" if has_ended else f"{problem}{where} And"
+                raise ProgramError(f"{done} {error}") from None
+        if problem:
+            raise ProgramError(f"Signed out here alone. {problem}{where}")
+        return has_ended
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """Call the API, and return the JSON object of its answer.
@@ -238,10 +244,8 @@ class UserAccess:
                 refresh_token=_token(given.get("refresh_token") or form["refresh_token"]),
             )
         except (KeyError, OverflowError, TypeError):
-            reason = given.get("error", f"status {answer.status}")
-            raise ProgramError(
-                f"{self._client.issuer} gave no tokens: {printable(reason)}"
-            ) from None
+            reason = printable(given.get("error", f"status {answer.status}"))
+            raise ProgramError(f"{self._client.issuer} gave no tokens: {reason}") from None
 
     def _revoke(self, metadata: dict[str, Any], tokens: Tokens) -> bool:
         if "revocation_endpoint" not in metadata:
@@ -254,7 +258,8 @@ class UserAccess:
         return self._send("POST", metadata["revocation_endpoint"], data=form).status == 200
 
     def _send(self, method: str, url: str, tokens: Tokens | None = None, **options: Any) -> Answer:
-        headers = {"Authorization": f"Bearer {tokens.access_token}"} if tokens else {}
+        bearer = {"Authorization": f"Bearer {tokens.access_token}"} if tokens else {}
+        headers = options.pop("headers", {}) | bearer
         try:
             # No redirect is followed: it could lead what is in the request elsewhere.
             options |= {"timeout": PATIENCE, "allow_redirects": False, "stream": True}
@@ -263,11 +268,6 @@ class UserAccess:
         except requests.RequestException as error:
             where = "{0.scheme}://{0.netloc}".format(urlsplit(url))
             raise NoAnswerError(f"{where} does not answer: {type(error).__name__}.") from None
-
-
-def printable(text: object) -> str:
-    """Return a text from elsewhere without what a terminal would obey."""
-    return "".join(each if each.isprintable() else " " for each in str(text))
 
 
 def _document(answer: requests.Response) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flask_handoff import Client, shown
+from flask_handoff.issuer.clients.audiences import plain_resource
 from flask_handoff.issuer.clients.authentication import secret_hash
 from flask_handoff.keys import VerificationKey
 from flask_service.database import insert_into
@@ -221,9 +222,8 @@ def _check_lengths(client: Client) -> None:
 def _check_is_its_own(client: Client, others: Collection[Client]) -> None:
     if client.client_id in {other.client_id for other in others}:
         raise ClientRefusedError(_taken("client_id", client.client_id))
-    # A request may name it with a slash more.
-    resources = {other.resource.rstrip("/") for other in others if other.resource}
-    if client.resource is not None and client.resource.rstrip("/") in resources:
+    resources = {plain_resource(other.resource) for other in others if other.resource}
+    if client.resource is not None and plain_resource(client.resource) in resources:
         raise ClientRefusedError(_taken("resource", client.resource))
     for other in others:
         if known := client.scopes & other.scopes:

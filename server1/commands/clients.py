@@ -10,6 +10,7 @@ import click
 from flask.cli import AppGroup
 
 from flask_handoff import Client
+from flask_handoff.issuer.clients.audiences import plain_resource
 from flask_service.commands import command_line
 from flask_service.commands.command_line import echo_table, to_the_minute
 from flask_service.database import database
@@ -112,7 +113,7 @@ def add(
     kind = _kind_given(kind, service=service, has_keys=has_keys)
     if token_endpoint_audience and not (has_keys or kind == "service"):
         raise click.UsageError("--allow-token-endpoint-audience is for those that sign with a key.")
-    if resource is not None and resource.rstrip("/") == config().issuer:
+    if resource is not None and plain_resource(resource) == config().issuer:
         raise click.UsageError("This server itself has that address; give --resource the API's.")
     client_id = client_id or new_client_id()
     if kind == "service":

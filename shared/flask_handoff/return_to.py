@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from .errors import UnsafeReturnToError
 
@@ -62,12 +62,13 @@ def check_return_to(unverified_target: str) -> str:
 def target_path(unverified_target: str, *, base_url: str, excluded: tuple[str, ...]) -> str:
     """Return the path and query of *unverified_target*, which may begin with this site's base URL.
 
+    The path of a base URL that has one stays in front of what stood behind it.
     What browsers and Flask hand over raw is percent-encoded before it is checked: brackets, braces,
     letters that are not ASCII. A fragment is left out. Scheme and host may be in capitals, and the
     scheme's own port may be named.
 
     Args:
-        base_url: Scheme, host and port of this site, without a slash at the end.
+        base_url: Of this site, without a slash at the end.
         excluded: Paths that are no place to land, nor is anything below them; ``/sso``.
 
     Raises:
@@ -78,7 +79,7 @@ def target_path(unverified_target: str, *, base_url: str, excluded: tuple[str, .
     """
     if type(unverified_target) is str:
         if unverified_target[:1] != "/":
-            unverified_target = _behind(base_url, unverified_target)
+            unverified_target = _without_origin(unverified_target, base_url)
         unverified_target = _encode(unverified_target)
     target = check_return_to(unverified_target)
     path = _decode(_path(target))
@@ -87,11 +88,14 @@ def target_path(unverified_target: str, *, base_url: str, excluded: tuple[str, .
     return target
 
 
-def _behind(base_url: str, unverified_target: str) -> str:
-    """Return what stands behind the base URL, or all of a text that does not begin with it."""
+def _without_origin(unverified_target: str, base_url: str) -> str:
+    """Return the path and query of a page below the base URL, or all of another text."""
     base, target = _normalized(base_url), _normalized(unverified_target)
-    # Behind it could stand ".evil.example" or "@evil": the rest must be a path by itself.
-    return "/" if target == base else target.removeprefix(base)
+    if target == base:
+        target += "/"
+    if not target.startswith(f"{base}/"):  # but ".evil.example" or "@evil", say
+        return target
+    return target[len(base) - len(urlsplit(base).path) :]
 
 
 def _normalized(url: str) -> str:

@@ -24,7 +24,7 @@ _TEXTS = {
     404: ("There is no such page", "The address may be mistyped, or what was there is gone."),
     405: ("Method not allowed", "What is there does not take this kind of request."),
     411: ("The length is missing", "A request with content has to say how long it is."),
-    413: ("Request too large", "The request is larger than anything this site accepts."),
+    413: ("Request too large", "A request holds at most {limit} KiB here. Send less at once."),
     414: ("This address is too long", "Try a shorter one."),
     415: ("This kind of content is not supported", "Forms are sent here as browsers send them."),
     429: ("Too many requests", "Wait a moment, then try again."),
@@ -62,6 +62,8 @@ def error_page(status: int, *, title: str = "", sentence: str = "") -> Response:
     form = cast(_Form, current_app.extensions[_EXTENSION])
     instead = _FIRST_ERROR if status < _OUR_FAULT else _OUR_FAULT
     usual_title, usual_sentence = _TEXTS.get(status) or _TEXTS[instead]
+    most = current_app.config["MAX_CONTENT_LENGTH"] or 0
+    usual_sentence = usual_sentence.format(limit=most // 1024)
     if form.programs_below and request.path.startswith(form.programs_below):
         return problem_details(status, sentence or usual_sentence)
     page = render_template(

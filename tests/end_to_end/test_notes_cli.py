@@ -459,6 +459,43 @@ def test_what_is_no_token_is_not_kept(signed_in, given):
     assert signed_in.tokens == held
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux's")
+@pytest.mark.parametrize(
+    ("reader", "complaint"),
+    [(">/dev/full", "notes: No space left on device: standard output"), ("| true", "")],
+    ids=["a full disk", "nobody reads on"],
+)
+def test_what_cannot_be_written_is_told_once_or_not_at_all(signed_in, reader, complaint):
+    signed_in.shell = ["sh", "-c", f'"$@" {reader}', "sh"]
+    assert signed_in.run("list") == complaint
+
+
+def test_a_note_of_any_script_is_kept_and_one_that_is_too_long_is_told_why(signed_in):
+    signed_in.settings["NOTES_API"] += "/"
+    for text, told in (
+        ("\U0001f4dd" * 2000, "Added."),
+        ("x" * 2001, "at most 2,000 characters; this has 2,001."),
+        ("x" * 20_000, "at most 16 KiB"),
+        (b"\xff", "not in UTF-8"),
+    ):
+        assert told in signed_in.run("add", text)
+
+
+def test_who_signs_out_where_nothing_can_be_written_ends_the_access(signed_in, pair, revokes):
+    token = signed_in.tokens["refresh_token"]
+    # As on a read-only home, also for root: no lock can be taken, and something stays.
+    lock = signed_in.files[0].with_suffix(".lock")
+    lock.unlink()
+    lock.mkdir()
+    (signed_in.folder / f"{signed_in.files[0].name}.stays").mkdir()
+    process = signed_in.start("logout")
+    _printed, complaint = process.communicate(timeout=PATIENCE)
+    assert ("The access has ended, but" in complaint) is revokes
+    assert ".stays is still here: Is a directory." in complaint
+    assert (process.returncode, complaint.count("\n")) == (1, 1)
+    assert refresh(pair, token).ok is not revokes
+
+
 def test_on_a_full_disk_no_token_is_spent(signed_in):
     signed_in.change(expires_at=0)
     held, refreshes = signed_in.tokens, signed_in.refreshes()

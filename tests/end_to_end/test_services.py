@@ -134,11 +134,12 @@ def examples_key_file(query_pair):
     return Path(query_pair.server1.folder) / "example.json"
 
 
-def run_example(key_file, pair, *command, **settings):
+def run_example(key_file, pair, *command, stdout=subprocess.PIPE, **settings):
     return subprocess.run(
         [sys.executable, "-W", "error", EXAMPLE, key_file, *command],
         env={"PATH": os.environ["PATH"], "NOTES_API": pair.server2.base_url, **settings},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=PATIENCE,
         check=False,
@@ -185,6 +186,23 @@ def test_the_example_says_in_one_line_why_it_is_refused(pair, examples_key_file,
     done = run_example(changed, pair, "list")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "invalid_client" in done.stderr
+
+
+def test_the_example_keeps_whatever_a_note_may_hold(pair, examples_key_file):
+    longest = "\U0001f4dd" * 2000
+    done = run_example(
+        examples_key_file, pair, "add", longest, NOTES_API=pair.server2.base_url + "/"
+    )
+    assert done.stdout.splitlines()[0].endswith(longest)
+    for command in (("list", longest), ("add",)):  # nor anything by mistake
+        assert "'add' takes texts" in run_example(examples_key_file, pair, *command).stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux's")
+def test_the_example_says_in_one_line_that_nobody_can_read_it(pair, examples_key_file):
+    with open("/dev/full", "w") as full:
+        done = run_example(examples_key_file, pair, "add", "x", stdout=full)
+    assert (done.returncode, done.stderr) == (1, "OSError: [Errno 28] No space left on device\n")
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,15 @@ def test_the_next_key_is_published_before_it_signs(private_key, other_private_ke
         keys.key("another")
 
 
+def test_no_more_keys_are_published_than_receivers_take(private_key, other_private_key):
+    signing = ExternalKey(private_key.public_key(), lambda octets: b"")
+    public_key = other_private_key.public_key()
+    others = [VerificationKey(f"key-{number}", public_key) for number in range(16)]
+    assert len(parse_jwks(ExternalKeys(signing, published=others[1:]).jwks_json)) == 16
+    with pytest.raises(KeyUnusableError, match="more than 16 keys"):
+        ExternalKeys(signing, published=others)
+
+
 def test_a_weak_key_signs_nowhere():
     weak = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that it is weak is the point
     with pytest.raises(KeyUnusableError):

@@ -137,9 +137,8 @@ def test_whatever_age_is_taken_the_attempt_can_be_finished(read, clock, max_age)
 
 
 @pytest.mark.parametrize("login_hint", ["h" * 256, "ada\nx", "\x00", "\u202e"])
-def test_a_hint_that_forges_what_stands_beside_it_is_refused(read, login_hint):
-    with pytest.raises(RequestMalformedError, match="login_hint"):
-        read(login_hint=login_hint)
+def test_a_hint_that_forges_what_stands_beside_it_is_left_out(read, login_hint):
+    assert read(login_hint=login_hint) == read()
 
 
 @pytest.mark.parametrize("login_hint", ["ada@example.com", "ada@example.com\u200b", "\xa0ada"])

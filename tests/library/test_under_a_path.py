@@ -104,6 +104,7 @@ def test_an_error_page_leads_home_below_the_path(browser):
         ("/notes", "/app/notes"),
         ("/application", "/app/application"),
         (f"{APP}/notes", "/app/notes"),
+        (f"{APP}/app/x", "/app/app/x"),
         (APP, "/app/"),
         ("/app", "/app"),
         ("/app?x=1", "/app?x=1"),

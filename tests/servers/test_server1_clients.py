@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -179,6 +180,13 @@ def test_wrong_input_is_refused_and_nothing_is_written(
         assert len(rows(accounts)) == before
 
 
+def test_two_apis_may_differ_by_a_slash_below_a_path(accounts):
+    for name, path in (("one", "api"), ("two", "api/")):
+        resource = ("--resource", f"https://wiki.example/{path}", "--scope", f"{name}:read")
+        accounts.run(*ADD, "--client-id", name, *resource)
+    assert listed(accounts).keys() == {"server2", "one", "two"}
+
+
 def test_a_refused_client_is_called_by_its_name(accounts):
     refused = accounts.try_to_run("clients", "add", "Orders", "--kind", "web")
     assert "redirect_uris of client 'Orders' is wrong." in refused.output
@@ -285,6 +293,25 @@ def test_all_clients_are_listed_those_of_the_settings_first(accounts):
             "https://wiki.example/callback",
         ],
     ]
+
+
+def test_a_client_of_the_settings_is_listed_with_its_kind(made_environment, clock):
+    hashed = {"secret_hashes": ["0" * 64]}
+    address = {"redirect_uris": ["https://wiki.example/callback"]}
+    code = {**address, "response_types": ["code"], "policy": "oidc"}
+    kinds: dict[str, Any] = {
+        "receiver": address,
+        "web": {**code, **hashed},
+        "native": {**code, "native": True},
+        "browser": code,
+        "service": {**hashed, "redirect_uris": [], "response_types": [], "service": True},
+    }
+    entries = [{"client_id": kind, "name": "Wiki", **entry} for kind, entry in kinds.items()]
+    settings = {**made_environment, "HANDOFF_CLIENTS": json.dumps(entries)}
+    with running_accounts(settings, clock) as accounts:
+        assert {name: line[2] for name, line in listed(accounts).items()} == {
+            kind: kind for kind in kinds
+        }
 
 
 def test_an_entry_of_the_settings_wins(accounts, made_environment, clock):

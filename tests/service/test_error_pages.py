@@ -39,6 +39,7 @@ def test_a_body_that_is_too_large_is_refused(server, app):
     answer = post(server, app, {"text": "x" * 20_000})
     assert answer.status_code == 413
     assert "Request too large" in answer.text
+    assert "at most 16 KiB" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from flask_handoff.errors import (
     ResponseModeError,
     StateError,
 )
-from flask_handoff.profiles import LONGEST_SCOPE, NONCE, RESPONSE_MODES, SCOPE, STATE
+from flask_handoff.profiles import NONCE, RESPONSE_MODES, STATE
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .clients import Client, ClientSource
@@ -177,6 +177,7 @@ class AuthorizationRequest(NamedTuple):
             )
         gets_code, resource = response_type == "code", read_resource(read)
         scope = _read_scope(read, may_be_without_openid=gets_code)
+        parameters = _plain_parameters(read, scope, resource)
         if not (gets_code and offline_access):  # OpenID Connect Core 1.0, section 11
             scope -= {"offline_access"}
         return cls(
@@ -188,14 +189,10 @@ class AuthorizationRequest(NamedTuple):
             resource=resource,
             prompts=_read_prompts(read),
             max_age=read.max_age(),
-            login_hint=read.login_hint(),
+            login_hint=parameters.get("login_hint"),
             hinted_subject=read.text("hinted_subject"),
             arrived_at=now,
-            parameters={
-                name: value
-                for name in _PARAMETERS
-                if (value := resource if name == "resource" else read.text(name))
-            },
+            parameters=parameters,
         )
 
     def with_hinted_subject(self, subject: str) -> AuthorizationRequest:
@@ -230,18 +227,26 @@ def _response_modes(
 
 
 def _read_scope(read: ParameterReader, *, may_be_without_openid: bool) -> frozenset[str]:
-    unverified_scope = read.text("scope") or ""
-    values = frozenset(unverified_scope.split(" "))
-    if (
-        len(unverified_scope) > LONGEST_SCOPE
-        or SCOPE.fullmatch(unverified_scope) is None
-        or not ("openid" in values or may_be_without_openid)
-    ):
+    values = read.scope()
+    if not values or not ("openid" in values or may_be_without_openid):
         raise AuthorizationReturnedError(
             f"scope: expected a list of scopes{'' if may_be_without_openid else ' with openid'}",
             error="invalid_scope",
         )
     return values
+
+
+def _plain_parameters(
+    read: ParameterReader, scope: frozenset[str], resource: str | None
+) -> dict[str, str]:
+    """Return what a request is carried as: nothing twice, and nothing that was left out."""
+    plain = {
+        "scope": " ".join(sorted(scope)),
+        "resource": resource,
+        "login_hint": read.login_hint(),
+    }
+    texts = {name: plain[name] if name in plain else read.text(name) for name in _PARAMETERS}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _read_nonce(read: ParameterReader, *, is_required: bool) -> str | None:

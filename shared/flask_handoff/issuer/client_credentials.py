@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from flask_handoff.claims import ClientGrant
 from flask_handoff.errors import InvalidTargetError, TokenRequestError
-from flask_handoff.profiles import LONGEST_SCOPE, OPENID_SCOPES, SCOPE
+from flask_handoff.profiles import OPENID_SCOPES
 from flask_handoff.signals import tokens_issued
 from flask_handoff.web.events import send
 from flask_handoff.web.hooks import scope_from
@@ -39,7 +39,9 @@ def grant_for_itself(
     """
     if not client.service:
         raise TokenRequestError("not registered as a service", error="unauthorized_client")
-    requested = _read_scope(read)
+    requested = read.scope()
+    if requested is None:
+        raise _invalid_scope("expected values with spaces between them")
     if of_users := requested & OPENID_SCOPES:
         raise _invalid_scope(f"{' '.join(sorted(of_users))} is about users, and there is none here")
     granted = client_scope(client, requested)
@@ -58,15 +60,6 @@ def grant_for_itself(
     grant = ClientGrant(client.client_id, audience.name, scope, secrets.token_urlsafe(32))
     send(tokens_issued, user=None, client=client, grant=grant)
     return grant
-
-
-def _read_scope(read: ParameterReader) -> frozenset[str]:
-    unverified_scope = read.text("scope")
-    if unverified_scope is None:
-        return frozenset()
-    if len(unverified_scope) > LONGEST_SCOPE or SCOPE.fullmatch(unverified_scope) is None:
-        raise _invalid_scope("expected values with single spaces between them")
-    return frozenset(unverified_scope.split(" "))
 
 
 def _invalid_scope(problem: str) -> TokenRequestError:

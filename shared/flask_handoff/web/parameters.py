@@ -10,6 +10,7 @@ from datetime import timedelta
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from flask_handoff.errors import HandoffError
+from flask_handoff.profiles import LONGEST_SCOPE, SCOPE
 from flask_handoff.redaction import is_one_line
 
 from .current import this_request
@@ -102,8 +103,23 @@ class ParameterReader:
         return timedelta(seconds=min(int(seconds), _GREATEST_AGE))
 
     def login_hint(self) -> str | None:
-        """Return what the sign-in page may be filled with, not verified."""
-        hint = self.text("login_hint")
-        if hint is not None and (len(hint) > _LONGEST_HINT or not is_one_line(hint)):
-            raise self._refusal(f"login_hint: over {_LONGEST_HINT} characters, or not one line")
-        return hint
+        """Return what the sign-in page may be filled with, not verified.
+
+        One over 255 characters, or not one line, is left out: no sign-in fails for want of a hint.
+
+        Source: OpenID Connect Core 1.0, section 3.1.2.1.
+        """
+        hint = self.text("login_hint") or ""
+        return hint if 0 < len(hint) <= _LONGEST_HINT and is_one_line(hint) else None
+
+    def scope(self) -> frozenset[str] | None:
+        """Return the values of a scope, none of one that is absent; None if it is not of its form.
+
+        Where the standard has one space between two values, there may be more, or some around them.
+
+        Source: RFC 6749, section 3.3.
+        """
+        values = frozenset((self.text("scope") or "").split(" ")) - {""}
+        scope = " ".join(values)
+        is_of_its_form = len(scope) <= LONGEST_SCOPE and SCOPE.fullmatch(scope)
+        return values if is_of_its_form or not values else None

@@ -32,7 +32,7 @@ def read_resource(read: ParameterReader) -> str | None:
     values = read.values("resource")
     if not values:
         return None
-    resources = _named(*values)
+    resources = {plain_resource(value) for value in values}
     if len(resources) > 1:
         raise InvalidTargetError("resource: more than one; ask for a token for each")
     return resources.pop()
@@ -46,7 +46,7 @@ def check_resources(read: ParameterReader, granted: str) -> None:
 
     Source: RFC 8707, section 2.2.
     """
-    if not _named(*read.values("resource")) <= _named(granted):
+    if any(plain_resource(one) != plain_resource(granted) for one in read.values("resource")):
         raise TokenRequestError("resource: not the one that was granted", error="invalid_target")
 
 
@@ -74,9 +74,8 @@ def choose_audience(
     services = [Audience(one.resource, one.scopes) for one in clients if one.resource is not None]
     meant = {one for one in services if one.scopes & scope}
     if unverified_resource is not None:
-        of_this_name = {
-            one for one in (own, *services) if _named(one.name) == _named(unverified_resource)
-        }
+        named = plain_resource(unverified_resource)
+        of_this_name = {one for one in (own, *services) if plain_resource(one.name) == named}
         meant |= of_this_name
         if not of_this_name:
             raise InvalidTargetError("resource: no service of this name is registered")
@@ -85,9 +84,11 @@ def choose_audience(
     return meant.pop() if meant else own
 
 
-def _named(*resources: str) -> set[str]:
-    """Return which services these are: JavaScript adds the slash to an address without a path.
+def plain_resource(resource: str) -> str:
+    """Return a resource as all who mean the same service write it.
+
+    JavaScript adds the slash to an address without a path. Below a path it tells two apart.
 
     Source: RFC 3986, section 6.2.3.
     """
-    return {one[:-1] if _BARE_ORIGIN.fullmatch(one) else one for one in resources}
+    return resource[:-1] if _BARE_ORIGIN.fullmatch(resource) else resource
