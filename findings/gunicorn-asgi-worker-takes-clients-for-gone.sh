@@ -5,8 +5,8 @@
 # streams do. On gunicorn -k asgi the stream ends after two events, with status 200 and nothing in the log, for a client
 # that stays; an EventSource connects again, and gets the first two again. A view that has read the body, waits for a
 # result and looks meanwhile gives the result up at the second look. FastAPI has the same request.is_disconnected(). On
-# uvicorn 0.54.0, and on gunicorn 25.0.3, the client gets all five events; 25.3.0 and 26.0.0 to 27.0.0, run by hand, take
-# clients for gone as well.
+# uvicorn 0.54.0, and on gunicorn 25.0.3, the client gets all five events; 25.3.0 and 26.0.0 to 27.0.0, run by hand, are
+# as 27.0.1.
 #
 # Expected: True once the client has left, not before. In the ASGI specification http.disconnect tells that the
 # connection is closed, for long polls that have to clean up. Starlette's documentation offers is_disconnected() for
