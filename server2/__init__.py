@@ -57,6 +57,18 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     store = SQLReplayStore(database.engine, transaction=database.writing)
     handoff.init_app(app, replay_store=store, clock=clock)
     api.init_app(app, store, clock)
+    _add_guards(app, config, clock)
+    pages.init_app(app, config)
+    lab_notices.init_app(app, config.lab)
+    app.register_blueprint(notes.blueprint)
+    tables = [accounts.accounts, notes.notes, sessions.sessions, SENT_FORMS, REVOCATIONS]
+    health.init_app(app, tables=tables, others=handoff_state)
+    cli.init_app(app, demo=config.demo)
+    database_commands.init_app(app, upgrade=config.demo)
+    return app
+
+
+def _add_guards(app: Flask, config: Config, clock: Clock) -> None:
     trust_proxies(app, config.serving.trusted_proxies)
     https = config.base_url.startswith("https://")
     security_headers.init_app(app, https=https, files=("static", "pages.favicon"))
@@ -80,11 +92,3 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
             explain=handoff.explain,
             explained_at=[("GET", "/sso/callback"), ("POST", "/sso/finish")],
         )
-    pages.init_app(app, config)
-    lab_notices.init_app(app, config.lab)
-    app.register_blueprint(notes.blueprint)
-    tables = [accounts.accounts, notes.notes, sessions.sessions, SENT_FORMS, REVOCATIONS]
-    health.init_app(app, tables=tables, others=handoff_state)
-    cli.init_app(app, demo=config.demo)
-    database_commands.init_app(app, upgrade=config.demo)
-    return app
