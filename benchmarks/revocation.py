@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
-import re
 import secrets
 import statistics
 import tempfile
@@ -28,7 +27,7 @@ from flask import Flask
 from sqlalchemy import Engine, create_engine, event, text
 from werkzeug.test import create_environ, run_wsgi_app
 
-from benchmarks.processes import CHECKOUT
+from benchmarks.revocation_page import publish
 from benchmarks.starts import ROUNDS, in_fresh_processes, side_by_side
 from benchmarks.verdict import Row
 from flask_handoff import AccessClaims, HandoffAPI, KeyRing, TokenMinter, UnverifiedToken
@@ -45,10 +44,6 @@ MUST = 1.05
 CLAIMS = {"valid-after": "sub", "blocklist": "jti", "allowlist": "active"}
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 """The lists' time, however long it takes to load one: what is active is so for a minute."""
-
-PAGE = CHECKOUT / "docs" / "revocation.md"
-FIGURES = PAGE.with_suffix(".json")
-_BETWEEN = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
 
 
 class Case(NamedTuple):
@@ -256,41 +251,6 @@ def _prepare(folder: Path, sizes: Sequence[int]) -> None:
                 values = {"issuer": ISSUER, "claim": claim, "prefix": prefix, "dated": dated}
                 with engine.begin() as connection:
                     connection.execute(fill, {**values, "entries": entries})
-
-
-def table(found: Mapping[str, Any]) -> str:
-    """Return the table of a result in Markdown."""
-    lines = [
-        "",
-        *(f"* {name}: {value}" for name, value in found["about"].items()),
-        "",
-        "| strategy | check among 10³, 10⁵, 10⁶ entries, µs "
-        "| bearer request with it, divided by one without, at 10⁶ | memory an entry, bytes "
-        "| loading 10⁶ at a start, s | until the last process refuses, s |",
-        "|---|---|---|---|---|---|",
-        "| `none` | 0 | 1 | 0 | 0 | 605: the token's life and the leeway |",
-    ]
-    delays = sorted(found["delays"])
-    middle, longest = statistics.median(delays), delays[-1]
-    for strategy, at in found["strategies"].items():
-        checks = ", ".join(f"{each['check']:.1f}" for each in at["figures"])
-        ratios = sorted(mine / theirs for mine, theirs in at["requests"])
-        last = at["figures"][-1]
-        lines.append(
-            f"| `{strategy}` | {checks} | {statistics.median(ratios):.3f} "
-            f"({ratios[0]:.3f} to {ratios[-1]:.3f}) | {last['memory']:.0f} | {last['load']:.1f} "
-            f"| {middle:.2f}, at most {longest:.2f} |"
-        )
-    _mine, theirs = found["strategies"]["blocklist"]["requests"][0]
-    lines += ["", f"A bearer request without a check took {theirs:.0f} µs in that run.", "", ""]
-    return "\n".join(lines)
-
-
-def publish(found: Mapping[str, Any]) -> None:
-    """Write the figures, and the table of ``docs/revocation.md``."""
-    FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_BETWEEN.sub(lambda _: table(found), page), encoding="utf-8")
 
 
 def main() -> None:

@@ -26,7 +26,6 @@ from flask_service.client_address import trust_proxies
 from flask_service.commands import database as database_commands
 from flask_service.commands.command_line import plain_refusals
 from flask_service.database import Database
-from flask_service.hops import recorder
 from flask_service.repeated_forms import Repeats
 
 from . import audit, clock, commands, handoff_record, outbox, pages, signed_in
@@ -125,4 +124,7 @@ def _add_guards(app: Flask, config: Config) -> None:
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)
     trust_proxies(app, config.serving.trusted_proxies)
-    recorder.init_app(app, server="SERVER1", base_url=config.issuer, lab=config.lab)
+    if config.lab is not None:
+        from flask_service.hops import recorder  # outside the demo it is not even loaded
+
+        recorder.init_app(app, server="SERVER1", base_url=config.issuer, lab=config.lab)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -20,8 +20,7 @@ NEW_SIGN_INS_SPARED = timedelta(minutes=1)
 """How long before a logout of a whole account its sessions at the services stay open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logout:
+class Logout(NamedTuple):
     """The payload of a job, whose topic is the client."""
 
     subject: str  # whose sessions ended

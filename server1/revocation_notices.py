@@ -6,9 +6,9 @@ A notice waits in the outbox, as a logout does, and is enqueued with the cut tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import NamedTuple, cast
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
@@ -28,8 +28,7 @@ ACCEPTED_AHEAD = timedelta(seconds=10)  # as ``HandoffIssuer.send_revocation`` s
 _EXTENSION = "server1.revocation_notices"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """The payload of a job, whose topic is the client."""
 
     claim: str  # what is named: jti, family_id, sid, sub, client_id; empty for everything
@@ -135,7 +134,7 @@ def _notify(issuer: HandoffIssuer, find_client: Callable[[str], Client], job: Jo
         raise JobError(str(error)) from None
     if is_ahead:  # what that clock has dated lives when its time comes: it is told again then
         with database().writing() as connection:
-            again = replace(notice, told="1")
+            again = notice._replace(told="1")
             outbox().enqueue(connection, JOB_KIND, job.topic, again, notice.dated)
     return Outcome.SENT
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from flask import session
 from sqlalchemy import Connection
@@ -23,8 +23,7 @@ MOST_NAMED = 20  # services: browsers drop a cookie of more than 4 KiB
 _KEY = "signed_out"
 
 
-@dataclass(frozen=True, slots=True)
-class SignOut:
+class SignOut(NamedTuple):
     """What became of the services of the session that this browser has just signed out of.
 
     Args:

@@ -21,7 +21,6 @@ from flask_service.client_address import trust_proxies
 from flask_service.commands import command_line
 from flask_service.commands import database as database_commands
 from flask_service.database import Database
-from flask_service.hops import recorder
 from flask_service.repeated_forms import Repeats
 
 from . import accounts, api, cli, error_pages, lab_notices, notes, pages, sessions
@@ -58,6 +57,18 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     store = SQLReplayStore(database.engine, transaction=database.writing)
     handoff.init_app(app, replay_store=store, clock=clock)
     api.init_app(app, store, clock)
+    _add_guards(app, config, clock)
+    pages.init_app(app, config)
+    lab_notices.init_app(app, config.lab)
+    app.register_blueprint(notes.blueprint)
+    tables = [accounts.accounts, notes.notes, sessions.sessions, SENT_FORMS, REVOCATIONS]
+    health.init_app(app, tables=tables, others=handoff_state)
+    cli.init_app(app, demo=config.demo)
+    database_commands.init_app(app, upgrade=config.demo)
+    return app
+
+
+def _add_guards(app: Flask, config: Config, clock: Clock) -> None:
     trust_proxies(app, config.serving.trusted_proxies)
     https = config.base_url.startswith("https://")
     security_headers.init_app(app, https=https, files=("static", "pages.favicon"))
@@ -70,19 +81,14 @@ def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> 
     error_pages.init_app(app)
     if config.demo and not config.serving.published_on_loopback:
         answer_only_this_machine(app)
-    recorder.init_app(
-        app,
-        server="SERVER2",
-        base_url=config.base_url,
-        lab=config.lab,
-        explain=handoff.explain,
-        explained_at=[("GET", "/sso/callback"), ("POST", "/sso/finish")],
-    )
-    pages.init_app(app, config)
-    lab_notices.init_app(app, config.lab)
-    app.register_blueprint(notes.blueprint)
-    tables = [accounts.accounts, notes.notes, sessions.sessions, SENT_FORMS, REVOCATIONS]
-    health.init_app(app, tables=tables, others=handoff_state)
-    cli.init_app(app, demo=config.demo)
-    database_commands.init_app(app, upgrade=config.demo)
-    return app
+    if config.lab is not None:
+        from flask_service.hops import recorder  # outside the demo it is not even loaded
+
+        recorder.init_app(
+            app,
+            server="SERVER2",
+            base_url=config.base_url,
+            lab=config.lab,
+            explain=handoff.explain,
+            explained_at=[("GET", "/sso/callback"), ("POST", "/sso/finish")],
+        )

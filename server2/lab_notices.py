@@ -7,7 +7,6 @@ from hashlib import sha256
 from flask import Flask, Response, g, request, session
 
 from flask_handoff import request_id
-from flask_service.hops.recorder import repeats_a_callback
 from flask_service.settings import Lab
 
 _USED_AGAIN = "used_again"  # in the cookie, which is signed: no address makes a page say so
@@ -23,6 +22,7 @@ def init_app(app: Flask, lab: Lab | None) -> None:
     )
     if not lab:
         return
+    from flask_service.hops.recorder import repeats_a_callback  # loaded where there is a lab
 
     @app.after_request
     def note(response: Response) -> Response:

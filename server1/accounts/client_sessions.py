@@ -7,8 +7,8 @@ of somebody's sessions are to end, the services of the expired ones are notified
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -45,8 +45,7 @@ expired_client_sessions = sa.Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSession:
+class ClientSession(NamedTuple):
     """A session, and one service that it entered."""
 
     sid: str
@@ -182,7 +181,7 @@ def take_expired(
     Without either, all of them.
     """
     table = expired_client_sessions
-    columns = [table.c[name] for name in ClientSession.__dataclass_fields__]
+    columns = [table.c[name] for name in ClientSession._fields]
     given = {"subject": subject, "client_id": client_id}
     which = [table.c[name] == value for name, value in given.items() if value is not None]
     taken = sa.delete(table).where(*which).returning(*columns)

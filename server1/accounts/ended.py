@@ -6,8 +6,8 @@ It is read from the audit log, where each is recorded with its reason as it ends
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,8 +18,7 @@ ALARM_SHOWN_FOR = timedelta(days=14)
 MOST_SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """A session here, one at a client, the access of an app, or a consent."""
 
     event: str  # a value of ``Event``
@@ -49,7 +48,7 @@ def alarms(connection: sa.Connection, subject: str, now: datetime) -> Sequence[E
 def _find(
     connection: sa.Connection, subject: str, since: datetime, which: sa.ColumnElement[bool]
 ) -> Sequence[Ended]:
-    columns = [audit.c[name] for name in Ended.__dataclass_fields__]
+    columns = [audit.c[name] for name in Ended._fields]
     query = (
         sa.select(*columns)
         .where(audit.c.subject == subject, audit.c.at > since, which)

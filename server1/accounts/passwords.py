@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import NamedTuple, cast
 
 import argon2
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
@@ -51,8 +50,7 @@ def check_password(unverified_password: str) -> str:
     return unverified_password
 
 
-@dataclass(frozen=True, slots=True)
-class HashingConfig:
+class HashingConfig(NamedTuple):
     """What one password hash costs in memory, and how many may be computed at once.
 
     Args:

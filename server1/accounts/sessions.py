@@ -6,9 +6,9 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -62,8 +62,7 @@ class SessionExpiredError(LookupError):
     """There is no such session, or it has expired, or its account is disabled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Browser:
+class Browser(NamedTuple):
     """What is noted about a browser, so that its owner can recognise the session in a list."""
 
     address: str
@@ -181,7 +180,7 @@ def id_sha256_of(session_id: str) -> str:
 
 def _opened(session_id: str, browser: Browser, now: datetime) -> dict[str, str | datetime]:
     times = {"auth_time": now, "last_seen_at": now}
-    return {"id_sha256": id_sha256_of(session_id), **times, **asdict(browser)}
+    return {"id_sha256": id_sha256_of(session_id), **times, **browser._asdict()}
 
 
 def _update(connection: sa.Connection, session: Session, **values: str | datetime) -> None:

@@ -27,9 +27,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
@@ -46,8 +45,7 @@ Counted = tuple[str, ...]
 KNOWN_FOR = timedelta(days=90)  # an address stays known this long after the last sign-in from it
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """So many failures, or requests, in such a time, counted from the first of them."""
 
     name: str
@@ -100,8 +98,7 @@ class TooManyAttemptsError(Exception):
         self.is_pending = is_pending
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One attempt to sign in, or to request a mail, before its outcome is known.
 
     Args:

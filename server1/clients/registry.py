@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -78,8 +77,7 @@ _GRANTED = Statement(
 _ALL = Statement(sa.select(clients).order_by(clients.c.created_at, clients.c.client_id))
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(NamedTuple):
     """One row: a client, and what only its operator sees."""
 
     client: Client

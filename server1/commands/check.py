@@ -10,7 +10,6 @@ from flask import Flask
 from flask_handoff import ConfigurationError, add_check, shown
 from server1.config import Config
 from server1.mail.errors import OutOfReachError
-from server1.mail.smtp import SMTPServer
 
 DEADLINE = timedelta(seconds=10)  # for the mail server; a mail may take longer
 
@@ -25,6 +24,8 @@ def init_app(app: Flask, config: Config) -> None:
 def _check_mail(config: Config) -> str:
     smtp, outbox = config.mail.smtp, config.mail.outbox
     if smtp is not None:
+        from server1.mail.smtp import SMTPServer
+
         try:
             SMTPServer(smtp, urlsplit(config.issuer).hostname or "", DEADLINE).check()
         except OutOfReachError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from email.headerregistry import Address
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from flask_handoff import ConfigurationError, is_loopback, shown
 from flask_service.human_text import is_one_line, trimmed
@@ -40,8 +41,7 @@ class SMTPConfig:
     password: str | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class MailConfig:
+class MailConfig(NamedTuple):
     """How mail leaves.
 
     Args:

@@ -9,7 +9,6 @@ from flask_handoff.claims import Clock
 from server1.config.mail import MailConfig
 
 from .mailbox import Mailbox
-from .smtp import SMTPServer
 
 Deliver = Callable[[EmailMessage], None]
 """Sends a mail to the one address in its ``To``, or raises ``DeliveryError``."""
@@ -19,4 +18,6 @@ def make_delivery(config: MailConfig, host: str, clock: Clock) -> Deliver:
     """Return the delivery that the settings name; *host* is what this server is called."""
     if config.smtp is None:
         return Mailbox(config.outbox, clock).deliver
+    from .smtp import SMTPServer  # the demo has no mail server
+
     return SMTPServer(config.smtp, host).deliver

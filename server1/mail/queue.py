@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -27,8 +27,7 @@ class EmailKind(StrEnum):
     APP_ACCESS_ENDED = "app-access-ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Email:
+class Email(NamedTuple):
     """The payload of a job: to whom, about whose account, asked for in which browser."""
 
     address: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -20,8 +20,7 @@ from .queue import JOB_KIND, Email, EmailKind
 SHOWN_FOR = timedelta(days=14)
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered:
+class Undelivered(NamedTuple):
     """A mail that did not leave, or was refused.
 
     Args:

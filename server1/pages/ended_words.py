@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from server1.accounts.ended import Ended
 from server1.audit import EndReason, Event
@@ -35,8 +35,7 @@ REASONS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EndedInWords:
+class EndedInWords(NamedTuple):
     """One line of the list."""
 
     what: str

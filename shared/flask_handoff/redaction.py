@@ -19,21 +19,17 @@ _MOST_CAPITALS_INSIDE = 2
 _LONGEST_SHOWN = 255  # characters; also what a file's name may have at most
 
 _LONGEST_FIELD = 80  # characters
-_NO_PLAIN_CHARACTER = re.compile(r"[^A-Za-z0-9._~:/+=@-]")
+# What most processes never look for: ``re`` compiles it when it is first needed, and keeps it.
+_NO_PLAIN_CHARACTER = r"[^A-Za-z0-9._~:/+=@-]"
 
-_PEM = re.compile(r"-----BEGIN|PRIVATE KEY")
-_JSON = re.compile(r"[\ufeff\s]*[\[{]")
-_JWK = re.compile(r"\"kty\"")
+_PEM = r"-----BEGIN|PRIVATE KEY"
+_JSON = r"[\ufeff\s]*[\[{]"
 # "/" once: Path has taken the other one away.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
-_SECRET_PART = re.compile(r"[@?#]")
-_WORD = re.compile(r"[A-Za-z0-9+=]{16,}")
-_HEX = re.compile(r"[0-9A-Fa-f]{24,}")
-_ADDRESS = re.compile(r"[0-9.:]+")
+_URL = r"[A-Za-z][A-Za-z0-9+.-]*:/"
 # Without controls, line ends, lone surrogates, and what turns the direction of the text behind it.
-_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*")
+_ONE_LINE = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*"
 # The file of a private key is named by its thumbprint, which is public and looks random.
-_KEY_FILE = re.compile(r"/[A-Za-z0-9_-]{43}\.pem\Z")
+_KEY_FILE = r"/[A-Za-z0-9_-]{43}\.pem\Z"
 
 
 def shown(value: object) -> str:
@@ -46,9 +42,10 @@ def shown(value: object) -> str:
         return f"a value of type {type(value).__name__}"
     text = str(os.fspath(value))
     is_path = not isinstance(value, str)
-    rest, shortest = _KEY_FILE.sub("", text), _SHORTEST_IN_A_PATH if is_path else _SHORTEST_SECRET
+    rest = re.sub(_KEY_FILE, "", text)
+    shortest = _SHORTEST_IN_A_PATH if is_path else _SHORTEST_SECRET
     kind = _certain_kind(rest)
-    if kind is None or (kind == "a URL" and not _SECRET_PART.search(rest)):
+    if kind is None or (kind == "a URL" and not re.search(r"[@?#]", rest)):
         kind = "a text" if _may_be_secret(rest, shortest) else None
     if kind is None or (is_path and os.path.lexists(text)):
         return text if is_path else repr(text)
@@ -57,7 +54,7 @@ def shown(value: object) -> str:
 
 def is_one_line(text: str) -> bool:
     """Tell whether a text is fit to be shown on one line, in any script, joiners included."""
-    return _ONE_LINE.fullmatch(text) is not None
+    return re.fullmatch(_ONE_LINE, text) is not None
 
 
 def as_log_field(unverified_name: str) -> str:
@@ -66,7 +63,7 @@ def as_log_field(unverified_name: str) -> str:
     All but plain characters is escaped: a space, comma or line end would begin another field.
     """
     cut = unverified_name[:_LONGEST_FIELD]
-    escaped = _NO_PLAIN_CHARACTER.sub(lambda found: f"\\u{ord(found[0]):04x}", cut)
+    escaped = re.sub(_NO_PLAIN_CHARACTER, lambda found: f"\\u{ord(found[0]):04x}", cut)
     return escaped + ("..." if len(unverified_name) > len(cut) else "")
 
 
@@ -85,8 +82,8 @@ def check_settings(settings: Mapping[str, object]) -> None:
         text = str(os.fspath(value))
         if name.endswith(_PATH_SETTINGS):
             check_path(name, text)
-        elif _PEM.search(text) or (_JSON.match(text) and _JWK.search(text)):
-            kind = "a PEM text" if _PEM.search(text) else "a JWK"
+        elif re.search(_PEM, text) or (re.match(_JSON, text) and '"kty"' in text):
+            kind = "a PEM text" if re.search(_PEM, text) else "a JWK"
             raise ConfigurationError(
                 f"{name} holds {kind} of {len(text)} characters.",
                 "A key belongs into a file that only its user can read, and its path into "
@@ -111,23 +108,25 @@ def check_path(name: str, value: str | os.PathLike[str]) -> None:
 
 
 def _certain_kind(text: str) -> str | None:
-    if _PEM.search(text):
+    if re.search(_PEM, text):
         return "a PEM text"
-    if _JSON.match(text):
+    if re.match(_JSON, text):
         return "a JSON text"
-    if _URL.match(text):
+    if re.match(_URL, text):
         return "a URL"
     return None if is_one_line(text) else "a text that is no single line,"
 
 
 def _may_be_secret(text: str, shortest: int) -> bool:
-    if len(text) > _LONGEST_SHOWN or _HEX.search(text) or any(map(_is_mixed, _WORD.findall(text))):
+    if len(text) > _LONGEST_SHOWN or re.search(r"[0-9A-Fa-f]{24,}", text):
+        return True
+    if any(map(_is_mixed, re.findall(r"[A-Za-z0-9+=]{16,}", text))):
         return True
     # In base64 words end at each slash; few paths have a plus or an equals sign.
     if re.search(r"[+=]", text) and _is_mixed(re.sub(r"[^A-Za-z0-9]", "", text)):
         return True
     # One word may be a password; with a slash it is a path or an address.
-    if "/" in text or len(text) < shortest or _ADDRESS.fullmatch(text):
+    if "/" in text or len(text) < shortest or re.fullmatch(r"[0-9.:]+", text):
         return False
     # Random letters go from small to capital every fourth time; names do so once or twice.
     jumps = len(re.findall("[a-z][A-Z]", text))

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from .addresses import is_plain_address, is_safe_from_others
 from .ca_file import check_ca_file
 from .errors import ConfigurationError, UnsafeReturnToError
+from .profiles import SCOPE_VALUE
 from .redaction import check_settings, shown
 from .return_to import check_return_to
 from .settings import API_SETTINGS, ISSUER_SETTINGS, RECEIVER_SETTINGS
@@ -40,7 +41,6 @@ _HOST = re.compile(
 )
 # What routes, proxies and browsers all read alike.
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*", re.ASCII)
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
 
 
 class SettingReader:
@@ -198,7 +198,7 @@ class SettingReader:
     def scopes(self, name: str) -> frozenset[str]:
         """Read scopes, perhaps none."""
         scope = frozenset(self.text(name, default="").split())
-        if not all(_SCOPE.fullmatch(one) for one in scope):
+        if not all(map(SCOPE_VALUE.fullmatch, scope)):
             raise ConfigurationError(f"{name} must be a list of scopes.", "For example: openid.")
         return scope
 

@@ -41,6 +41,9 @@ def test_importing_a_server_leaves_what_few_processes_need(server):
     assert "sqlalchemy" in loaded
     assert not loaded & {
         *SENDING,
+        "dotenv",
+        "flask_service.hops.recorder",
+        "smtplib",
         "psycopg",
         "sqlalchemy.dialects.postgresql",
         "zxcvbn",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import publication, revocation
+from benchmarks import publication, revocation_page
 from benchmarks.verdict import Row, Verdict
 
 
@@ -50,5 +50,5 @@ def test_what_is_published_is_what_was_measured():
 
 
 def test_what_is_published_of_revocation_is_what_was_measured():
-    result = json.loads(revocation.FIGURES.read_text())
-    assert revocation.table(result) in revocation.PAGE.read_text()
+    result = json.loads(revocation_page.FIGURES.read_text())
+    assert revocation_page.table(result) in revocation_page.PAGE.read_text()

@@ -1,7 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 
 import argon2
@@ -131,7 +130,7 @@ class SlowPassword(str):
 
 
 def test_only_so_many_passwords_are_compared_at_once():
-    hasher = PasswordHasher(replace(CHEAP, concurrent=2), longest_wait=timedelta(milliseconds=1))
+    hasher = PasswordHasher(CHEAP._replace(concurrent=2), longest_wait=timedelta(milliseconds=1))
     slow = [SlowPassword(PASSWORD) for _ in "12"]
     with ThreadPoolExecutor() as threads:
         compared = [threads.submit(hasher.check, None, each, known=True) for each in slow]

@@ -1,8 +1,8 @@
 """An outbox of two kinds, in a database of its own, that knows no server."""
 
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from flask import Flask
 from sqlalchemy import MetaData
@@ -22,8 +22,7 @@ POLICY = RetryPolicy(
 )
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     text: str
     more: str | None = None
 
@@ -44,7 +43,7 @@ class SmallOutbox:
         self.app = Flask("small")
         grace = timedelta(0)
         self.note = JobKind("note", POLICY, self.run, self.describe, topics={"a", "b"}, grace=grace)
-        self.call = replace(self.note, name="call", topics=None, one_per_topic=True, threads=3)
+        self.call = self.note._replace(name="call", topics=None, one_per_topic=True, threads=3)
         self.table = database.schema.metadata.tables["outbox"]
         self.outbox = Outbox(self.table, [self.note, self.call], database, self.tell)
         database.init_app(self.app)

@@ -2,7 +2,6 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from alembic import command
@@ -53,7 +52,7 @@ def with_step(server, tmp_path):
         shutil.copytree(schema.migrations, migrations)
         step = STEP.format(before=schema.newest, body=body)
         (migrations / "versions" / "9999_of_the_tests.py").write_text(step)
-        return replace(schema, migrations=migrations)
+        return schema._replace(migrations=migrations)
 
     return build
 

@@ -1,7 +1,6 @@
 import logging
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -203,7 +202,7 @@ def test_a_new_job_waits_until_the_answer_is_out(small):
             waits.append(timeout)
             return super().wait(timeout)
 
-    small.outbox.kinds = {"note": replace(small.note, grace=NEVER)}
+    small.outbox.kinds = {"note": small.note._replace(grace=NEVER)}
     workers = Workers(small.app, look_every=NEVER)
     workers._stopping = workers.lanes[0]._stopping = Stopping()
     small.enqueue()  # no thread is there yet: what waits already is no answer's business

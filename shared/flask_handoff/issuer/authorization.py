@@ -163,18 +163,7 @@ class AuthorizationRequest(NamedTuple):
             if any(unverified.get(parameter, ())):
                 raise AuthorizationReturnedError(f"{parameter}: not supported", error=error)
         read = ParameterReader(unverified, invalid_request)
-        response_type = read.text("response_type")
-        if response_type is None:
-            raise invalid_request("response_type: missing")
-        if response_type not in response_types:
-            expected = " or ".join(sorted(response_types))
-            raise AuthorizationReturnedError(
-                f"response_type: expected {expected}", error="unsupported_response_type"
-            )
-        if response_type not in address.client.response_types:
-            raise AuthorizationReturnedError(
-                "response_type: not registered for this client", error="unauthorized_client"
-            )
+        response_type = _read_response_type(read, response_types, address.client)
         gets_code, resource = response_type == "code", read_resource(read)
         scope = _read_scope(read, may_be_without_openid=gets_code)
         parameters = _plain_parameters(read, scope, resource)
@@ -224,6 +213,24 @@ def _response_modes(
         return "fragment", client.response_modes  # which no client here may use
     # An app is called by an address; nobody can post to it.
     return "query", frozenset({"query"}) if client.native else RESPONSE_MODES
+
+
+def _read_response_type(
+    read: ParameterReader, response_types: Collection[str], client: Client
+) -> str:
+    response_type = read.text("response_type")
+    if response_type is None:
+        raise invalid_request("response_type: missing")
+    if response_type not in response_types:
+        expected = " or ".join(sorted(response_types))
+        raise AuthorizationReturnedError(
+            f"response_type: expected {expected}", error="unsupported_response_type"
+        )
+    if response_type not in client.response_types:
+        raise AuthorizationReturnedError(
+            "response_type: not registered for this client", error="unauthorized_client"
+        )
+    return response_type
 
 
 def _read_scope(read: ParameterReader, *, may_be_without_openid: bool) -> frozenset[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from flask_handoff.errors import JWKSMalformedError, KeyUnusableError
@@ -19,7 +18,6 @@ LONGEST_KID = 255  # characters
 _logger = logging.getLogger("flask_handoff")
 
 
-@dataclass(frozen=True, slots=True)
 class ForeignKey(VerificationKey):
     """A key whose issuer names it as it likes: the name is looked up, and nothing else.
 
@@ -29,6 +27,8 @@ class ForeignKey(VerificationKey):
 
     Sources: RFC 7517, section 4.5; RFC 7515, section 4.1.4.
     """
+
+    __slots__ = ()
 
     def _check_name(self) -> None:
         if not 1 <= len(self.kid) <= LONGEST_KID or "\0" in self.kid:

@@ -9,22 +9,23 @@ import re
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_WRITTEN_OUT = re.compile(rb"-----BEGIN [A-Z0-9 ]+-----\s*\\[nr]")
-_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
-_SSH = re.compile(rb"\s*(?:ssh-|ecdsa-sha2-)[a-z0-9-]+ ")
-_JSON = re.compile(rb"(?:\xef\xbb\xbf|\s)*[\[{]")
+# Only what is no key is held against these: ``re`` compiles each when it is first needed.
+_WRITTEN_OUT = rb"-----BEGIN [A-Z0-9 ]+-----\s*\\[nr]"
+_LABEL = rb"-----BEGIN ([A-Z0-9 ]+)-----"
+_SSH = rb"\s*(?:ssh-|ecdsa-sha2-)[a-z0-9-]+ "
+_JSON = rb"(?:\xef\xbb\xbf|\s)*[\[{]"
 
 _LENGTH = rb"(?:[\x00-\x80]|\x81.|\x82..|\x83...)"  # ITU-T X.690, section 8.1.3
 _SEQUENCE = rb"\x30" + _LENGTH
 _RSA_OID = rb"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01"  # and what follows: PKCS#1, #5 or #7
 # What DER begins with, by the label that the same has in PEM.
 _DER = {
-    "PKCS12": re.compile(_SEQUENCE + rb"\x02\x01\x03", re.DOTALL),
-    "PRIVATE KEY": re.compile(_SEQUENCE + rb"\x02\x01\x00", re.DOTALL),
-    "ENCRYPTED PRIVATE KEY": re.compile(_SEQUENCE * 2 + _RSA_OID + rb"\x05", re.DOTALL),
-    "PUBLIC KEY": re.compile(_SEQUENCE * 2 + _RSA_OID + rb"\x01", re.DOTALL),
-    "PKCS7": re.compile(_SEQUENCE + _RSA_OID + rb"\x07", re.DOTALL),
-    "CERTIFICATE": re.compile(_SEQUENCE * 2 + rb"\xa0\x03\x02\x01", re.DOTALL),
+    "PKCS12": _SEQUENCE + rb"\x02\x01\x03",
+    "PRIVATE KEY": _SEQUENCE + rb"\x02\x01\x00",
+    "ENCRYPTED PRIVATE KEY": _SEQUENCE * 2 + _RSA_OID + rb"\x05",
+    "PUBLIC KEY": _SEQUENCE * 2 + _RSA_OID + rb"\x01",
+    "PKCS7": _SEQUENCE + _RSA_OID + rb"\x07",
+    "CERTIFICATE": _SEQUENCE * 2 + rb"\xa0\x03\x02\x01",
 }
 
 _CERTIFICATES = ("CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE")
@@ -96,20 +97,20 @@ def what_came(unverified_document: bytes, *, private: bool) -> str:
     for beginning, form in _OTHERS.items():
         if text.startswith(beginning):
             return form
-    if _WRITTEN_OUT.search(unverified_document):
+    if re.search(_WRITTEN_OUT, unverified_document):
         return "its line ends are written out; convert it by: printf '%b' \"$(cat FILE)\""
-    if (label := _LABEL.search(unverified_document)) is not None:
+    if (label := re.search(_LABEL, unverified_document)) is not None:
         return _of_label(label[1].decode("ascii"), unverified_document, private=private)
     if unverified_document.startswith(b"\x30"):
         return _of_der(unverified_document, private=private)
-    if _SSH.match(unverified_document):
+    if re.match(_SSH, unverified_document):
         return "it is a key of OpenSSH; it is printed as PEM by: ssh-keygen -e -m PKCS8 -f FILE"
-    return "it is JSON" if _JSON.match(unverified_document) else "it holds no PEM block"
+    return "it is JSON" if re.match(_JSON, unverified_document) else "it holds no PEM block"
 
 
 def is_json(unverified_document: bytes) -> bool:
     """Tell whether a file can only be a JWK, or a set of them."""
-    return _JSON.match(unverified_document) is not None
+    return re.match(_JSON, unverified_document) is not None
 
 
 def _of_label(label: str, unverified_document: bytes, *, private: bool) -> str:
@@ -120,7 +121,8 @@ def _of_label(label: str, unverified_document: bytes, *, private: bool) -> str:
 
 
 def _of_der(unverified_document: bytes, *, private: bool) -> str:
-    label = next((name for name, form in _DER.items() if form.match(unverified_document)), "")
+    document = unverified_document
+    label = next((name for name, form in _DER.items() if re.match(form, document, re.DOTALL)), "")
     form = (_IN_PLACE_OF_PRIVATE if private else _IN_PLACE_OF_PUBLIC).get(label)
     if form:
         return form.format(der=" -inform DER")

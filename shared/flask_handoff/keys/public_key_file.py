@@ -19,7 +19,7 @@ from .verification_key import VerificationKey
 MAXIMUM_FILE_BYTES = 64 * 1024
 
 _PUBLIC_KEYS = (b"PUBLIC KEY", b"RSA PUBLIC KEY")
-_PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_PEM_BLOCK = rb"(?s)-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----"
 
 
 def read_public_key(path: Path) -> VerificationKey:
@@ -62,7 +62,7 @@ def read_pem(unverified_document: bytes) -> Sequence[VerificationKey]:
     Raises:
         KeyUnusableError: There is none, or a block of another kind, or a key is weak.
     """
-    blocks = list(_PEM_BLOCK.finditer(unverified_document))
+    blocks = list(re.finditer(_PEM_BLOCK, unverified_document))
     others = [block[0] for block in blocks if block[1] not in _PUBLIC_KEYS]
     if others or not blocks:
         came = what_came(others[0] if others else unverified_document, private=False)

@@ -77,7 +77,6 @@ _USUAL_CAUSES = (
     "live_session reads what sign_in does not write"
 )
 _LONGEST_QUOTED = 200  # characters
-_MAY_BE_SECRET = re.compile(r"[A-Za-z0-9_.~+/=%-]{40,}")
 # To a silent request (prompt=none): the user is not signed in there any more, or may not enter.
 _NOT_CONFIRMED = frozenset(
     {
@@ -115,7 +114,7 @@ def failed(
 
 def quoted(unverified_text: str) -> str:
     """Write text for a log line: in ASCII, on one line, and without what may be a token."""
-    text = _MAY_BE_SECRET.sub("[left out]", unverified_text)
+    text = re.sub(r"[A-Za-z0-9_.~+/=%-]{40,}", "[left out]", unverified_text)
     return json.dumps(text[:_LONGEST_QUOTED]).replace("\x7f", "\\u007f")
 
 

@@ -90,8 +90,10 @@ class MemoryReplayStore:
             self._claimed.discard(token)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Code:
+    """What a code stands for, and for how long."""
+
     grant: CodeGrant
     expires_at: int
     forget_at: int

@@ -18,8 +18,10 @@ from .ports import FAMILY_ID_LENGTH
 from .rotation import FamilyState, good_until, newest_again, unknown
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Family:
+    """A family, how far it has rotated, and when it is forgotten."""
+
     family: RefreshFamily
     state: FamilyState
     forget_at: int

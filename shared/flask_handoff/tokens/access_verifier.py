@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from flask_handoff.claims import AccessClaims, Clock, UnverifiedToken, system_clock
 from flask_handoff.errors import TokenClaimError
 from flask_handoff.keys import KeySource
@@ -29,14 +27,14 @@ from .verification import (
 )
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class AccessVerification(Verification):
     """One access token on its way through the checks."""
 
-    expected: AccessTokenVerifier
+    __slots__ = ("claims", "known")
 
-    known: GenuineToken | None = field(init=False, default=None)
-    claims: AccessClaims = field(init=False)
+    expected: AccessTokenVerifier
+    known: GenuineToken | None
+    claims: AccessClaims
 
 
 def check_signature(case: AccessVerification) -> None:

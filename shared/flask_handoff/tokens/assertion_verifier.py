@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from flask_handoff.claims import Clock, UnverifiedToken, system_clock
@@ -27,9 +26,10 @@ from .verification import (
 )
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class AssertionVerification(OneUseVerification):
     """One client assertion on its way through the checks."""
+
+    __slots__ = ()
 
     claim_reader = FractionalDates
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flask_handoff.claims import UnverifiedToken
@@ -32,11 +31,12 @@ class IDTokenHint(NamedTuple):
     session_id: str
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class HintVerification(Verification):
     """One ID Token hint on its way through the checks."""
 
-    hint: IDTokenHint = field(init=False)
+    __slots__ = ("hint",)
+
+    hint: IDTokenHint
 
 
 def check_claims(case: HintVerification) -> None:

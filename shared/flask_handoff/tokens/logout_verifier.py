@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from flask_handoff.claims import Clock, Logout, UnverifiedToken, system_clock
 from flask_handoff.errors import TokenClaimError
@@ -17,11 +16,12 @@ from .one_use import OneUseVerification, OneUseVerifier
 from .verification import UP_TO_THE_CLAIMS, Checks, check_lifetime, check_time, run_checks
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class LogoutVerification(OneUseVerification):
     """One logout token on its way through the checks."""
 
-    logout: Logout = field(init=False)
+    __slots__ = ("logout",)
+
+    logout: Logout
 
 
 class ForeignLogoutClaims(ForeignForms):
@@ -40,9 +40,10 @@ class ForeignLogoutClaims(ForeignForms):
             return None
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class ForeignLogoutVerification(LogoutVerification):
     """One of a foreign issuer."""
+
+    __slots__ = ()
 
     claim_reader = ForeignLogoutClaims
 

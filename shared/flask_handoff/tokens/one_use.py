@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from flask_handoff.claims import Clock, system_clock
@@ -35,9 +34,10 @@ class OneUseVerifier(Verifier):
         self.logout_store = logout_store
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class OneUseVerification(Verification):
     """One such token on its way through the checks."""
+
+    __slots__ = ()
 
     expected: OneUseVerifier
 

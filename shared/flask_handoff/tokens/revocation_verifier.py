@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from flask_handoff.claims import Revocation, UnverifiedToken
@@ -24,12 +23,13 @@ _NAMED: Mapping[str, tuple[frozenset[str], ...]] = {
 }
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class RevocationVerification(OneUseVerification):
     """One revocation notice on its way through the checks."""
 
-    event: Mapping[str, Any] = field(init=False)
-    revocation: Revocation = field(init=False)
+    __slots__ = ("event", "revocation")
+
+    event: Mapping[str, Any]
+    revocation: Revocation
 
 
 def check_no_other_kind(case: RevocationVerification) -> None:

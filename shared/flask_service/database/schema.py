@@ -11,10 +11,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import sqlalchemy as sa
 
@@ -42,8 +41,7 @@ class DatabaseVersionError(ConfigurationError):
     """The database is at another version than this code, or is not this server's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(NamedTuple):
     """What the tables of a database should be."""
 
     metadata: sa.MetaData  # the tables of the newest version

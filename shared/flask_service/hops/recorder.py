@@ -35,6 +35,7 @@ from flask_service.logs import OF_LIBRARIES, OneLineFormatter
 from flask_service.settings import Lab
 
 from .hop import Check, Hop, Pairs, SetCookie, bounded, some
+from .sender import HopSender
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -79,7 +80,7 @@ def init_app(
     *,
     server: str,
     base_url: str,
-    lab: Lab | None,
+    lab: Lab,
     explain: Explain | None = None,
     explained_at: Collection[tuple[str, str]] = (),
 ) -> None:
@@ -89,14 +90,10 @@ def init_app(
         app: The whole application.
         server: What the lab calls it.
         base_url: Scheme, host and port under which browsers know it.
-        lab: None, outside the demo: then nothing is recorded.
+        lab: Where it is told.
         explain: Says what the checks make of a token, before the view sees it.
         explained_at: Methods and paths where a token is judged.
     """
-    if lab is None:
-        return
-    from .sender import HopSender  # what sends is loaded where there is a lab
-
     sender = HopSender(lab)
     answer = app.wsgi_app
 

@@ -12,7 +12,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
@@ -67,7 +66,7 @@ class Outbox:
     ) -> None:
         """Enqueue a job, due at once; this process looks for it when the transaction is committed.
 
-        The payload is a dataclass of texts: no secret, and no text of an anonymous visitor.
+        The payload is a named tuple of texts: no secret, and no text of an anonymous visitor.
 
         Raises:
             RuntimeError: No writing transaction is open in this thread.
@@ -85,7 +84,7 @@ class Outbox:
         """Enqueue a job for each payload, see ``enqueue``: many at once, in one statement."""
         job = {"kind": kind, "topic": topic, "enqueued_at": now, "due_at": now}
         job |= {"attempts": 0, "failed": False, "is_probe": False}
-        jobs = [{**job, "payload": json.dumps(asdict(payload))} for payload in payloads]
+        jobs = [{**job, "payload": json.dumps(payload._asdict())} for payload in payloads]
         if jobs:
             self._database.after_commit(lambda: self._notify(kind))
             connection.execute(sa.insert(self._table), jobs)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 _Payload = TypeVar("_Payload")
 
@@ -40,8 +40,7 @@ class JobUnknownError(LookupError):
     """There is no such job: it was done, or never was."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often and how long a job that fails is tried again."""
 
     first_delay: timedelta  # after the first failure; doubled after each further one
@@ -69,7 +68,7 @@ class Job:
     is_probe: bool  # whether its topic failed, and the topic's other jobs wait for this one
 
     def read(self, payload: type[_Payload]) -> _Payload:
-        """Return the payload as the dataclass of texts that was enqueued.
+        """Return the payload as the named tuple of texts that was enqueued.
 
         Raises:
             JobError: It is none; trying again would not change that.
@@ -85,8 +84,7 @@ class Job:
         raise error
 
 
-@dataclass(frozen=True, slots=True)
-class JobKind:
+class JobKind(NamedTuple):
     """One kind of jobs, and how they are done.
 
     Args:

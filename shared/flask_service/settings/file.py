@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
-
-from dotenv import dotenv_values
-from dotenv.parser import Binding, parse_stream
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask_handoff import ConfigurationError
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
 
 PATH = Path(".env")
 
@@ -22,8 +22,7 @@ _NAME = re.compile("[A-Za-z_][A-Za-z0-9_.-]*")  # also of what is others' in the
 _REMEDY = "Write NAME=value; a value with blanks, quotes or # in it stands between ' and '."
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFile:
+class SettingsFile(NamedTuple):
     """What the file says.
 
     Args:
@@ -38,6 +37,8 @@ class SettingsFile:
         """Return the process's environment, and what stands here where that is silent."""
         replaced: Mapping[str, str | None] = {}
         if any("${" in value for value in self.values.values()):
+            from dotenv import dotenv_values
+
             # The command ``flask`` has read the file before, and has replaced each ${NAME} in it.
             replaced = dotenv_values(PATH, encoding="utf-8")
         given = {name: value for name, value in os.environ.items() if value != replaced.get(name)}
@@ -82,7 +83,11 @@ def read_settings_file() -> SettingsFile:
     """
     values: dict[str, str] = {}
     lines: dict[str, int] = {}
-    for binding in parse_stream(StringIO(_text())):
+    if not (text := _text()):
+        return SettingsFile(values, lines)
+    from dotenv.parser import parse_stream  # a server in a container has no such file
+
+    for binding in parse_stream(StringIO(text)):
         line = _line(binding)
         if binding.error or (binding.key and not _NAME.fullmatch(binding.key)):
             raise _refusal(line, "this is not understood.", _REMEDY)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(NamedTuple):
     """Where a server listens, and how much it does at once."""
 
     bind: str  # an IP address
@@ -18,8 +17,7 @@ class Serving:
     published_on_loopback: bool  # whether it is in a container whose port only this machine has
 
 
-@dataclass(frozen=True, slots=True)
-class Lab:
+class Lab(NamedTuple):
     """The demo's lab: where pages link to, and where programs of this machine reach it."""
 
     url: str

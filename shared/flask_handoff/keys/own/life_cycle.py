@@ -33,8 +33,6 @@ from .ring_file import (
 from .rotation_schedule import activation_allowed_at, retirement_allowed_at, utc
 from .signing_key import SigningKey, delete_private_key
 
-_KID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-
 
 def new_key(directory: Path, *, bits: int = 2048, clock: Clock = system_clock) -> RingEntry:
     """Make a key and add it to the ring of a directory, which is made if it is not there.
@@ -179,7 +177,7 @@ def _find_key(ring: Sequence[RingEntry], kid: str) -> RingEntry:
         if entry.kid == kid:
             return entry
     # A name looks as random as a secret does, but is short.
-    named = repr(kid) if _KID.fullmatch(kid) else shown(kid)
+    named = repr(kid) if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", kid) else shown(kid)
     raise KeyLifeCycleError(
         f"There is no key {named} in the ring. flask handoff-keys list shows those that are."
     )
