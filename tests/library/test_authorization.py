@@ -83,6 +83,7 @@ def test_a_parameter_without_a_value_counts_as_absent(clients, clock, name):
 # The return address: until it is known, an error is a page.
 
 
+SECRET = "6TCKqhrZizFmgSBTEefdu8R65N1v5M2Qi1x5Rlnt89g"
 ADDRESS_FAULTS = {
     "client unknown": ("client_id", "evil", ClientUnknownError),
     "client in capitals": ("client_id", "NOTES", ClientUnknownError),
@@ -115,9 +116,19 @@ def test_a_redirect_uri_is_told_beside_those_that_are_registered(read):
     assert len(told) < 600
 
 
+def test_a_redirect_uri_is_told_without_what_may_be_secret(read):
+    with pytest.raises(RedirectURIMismatchError) as refused:
+        read(redirect_uri=f"https://app.example/?tab=notes&code={SECRET}&state=x#{SECRET}")
+    assert ": https://app.example/?tab=notes&code=...&state=x#...;" in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("unverified", "told"),
-    [(None, ": fragment, as none is named;"), ("a\r\nb", ": a%0D%0Ab;")],
+    [
+        (None, ": 'fragment', as none is named;"),
+        ("a\r\nb", ": a text that is no single line, of 4 characters;"),
+        (SECRET, ": a text of 43 characters;"),
+    ],
 )
 def test_a_mode_is_told_beside_those_that_are_registered(read, unverified, told):
     with pytest.raises(ResponseModeError) as refused:

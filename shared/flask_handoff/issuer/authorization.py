@@ -17,6 +17,7 @@ from flask_handoff.errors import (
     StateError,
 )
 from flask_handoff.profiles import LONGEST_SCOPE, NONCE, RESPONSE_MODES, SCOPE, STATE
+from flask_handoff.redaction import shown
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .clients import Client, ClientSource
@@ -26,6 +27,7 @@ LONGEST_STATE = 4096  # characters
 
 _LONGEST_TARGET = 512  # characters that fit into an address beside a token; a longer one stays away
 _LONGEST_SHOWN = 255  # characters of a parameter, in the log
+_MAY_BE_SECRET = re.compile(r"(?<=[?#&=])[^?#&=]{16,}")
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 
 _PARAMETERS = (
@@ -85,7 +87,7 @@ class ReturnAddress(NamedTuple):
             # A mode that stands in a request object is not read. It is refused, in a mode that is.
             if named or not any(any(unverified.get(name, ())) for name in _REQUEST_OBJECTS):
                 raise ResponseModeError(
-                    f"not registered for client {client.client_id!r}: {_shown(response_mode)}"
+                    f"not registered for client {client.client_id!r}: {shown(response_mode)}"
                     f"{'' if named else ', as none is named'}; "
                     f"registered: {', '.join(sorted(allowed))}; "
                     f"response types: {', '.join(sorted(client.response_types)) or 'none'}"
@@ -284,6 +286,10 @@ def invalid_request(message: str) -> AuthorizationReturnedError:
 
 
 def _shown(unverified: str) -> str:
-    """Write a parameter for the log: what no URL may hold is encoded, so that it forges no line."""
+    """Write an address for the log: what no URL may hold is encoded, so that it forges no line.
+
+    A page that sends its own address sends the code or token that it has just got.
+    """
     encoded = quote(unverified, safe=_URL_CHARACTERS, errors="replace")
+    encoded = _MAY_BE_SECRET.sub("...", encoded)
     return encoded[:_LONGEST_SHOWN] or "(none)"
