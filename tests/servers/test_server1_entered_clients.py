@@ -1,7 +1,14 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from sqlalchemy import delete, select
 
 from server1.accounts import client_sessions
-from server1.accounts.client_sessions import client_sessions_of, note_client_session
+from server1.accounts.client_sessions import (
+    client_sessions_of,
+    hold_client_session,
+    note_client_session,
+)
 from server1.accounts.sessions import SessionExpiredError, sessions
 from tests.servers.accounts_visitor import EMAIL, Visitor
 from tests.servers.audit_log import writing
@@ -90,3 +97,21 @@ def test_what_a_session_entered_goes_with_it(accounts_on, sid):
     accounts_on.disable()
     with accounts_on.database.reading() as connection:
         assert connection.execute(client_sessions.client_sessions.select()).all() == []
+
+
+def test_who_holds_a_session_and_who_ends_it_lock_in_one_order(accounts_on, sid):
+    enter(accounts_on, sid, "server2")
+
+    def hold():
+        with writing(accounts_on) as connection:
+            hold_client_session(connection, sid=sid, client_id="server2")
+
+    with ThreadPoolExecutor(1) as threads:
+        with writing(accounts_on) as connection:
+            connection.execute(select(sessions.c.sid).with_for_update()).all()
+            holding = threads.submit(hold)
+            with pytest.raises(TimeoutError):
+                holding.result(0.3)
+            connection.execute(delete(sessions))
+        with pytest.raises(SessionExpiredError):
+            holding.result(30)
