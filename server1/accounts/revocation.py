@@ -140,6 +140,9 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
     have been copied, and the copy may have entered a service.
     """
     reason = EndReason.PASSWORD_CHANGED
+    # The kept one too, before what it entered: an app's first token locks them in this order.
+    of_user = select(sessions.c.sid).where(sessions.c.subject == user.subject)
+    connection.execute(of_user.order_by(sessions.c.sid).with_for_update()).all()
     ended = _revoke_others(connection, user, kept, reason)
     entered = client_sessions_of(connection, sessions.c.sid == kept.sid)
     _notify(connection, entered)

@@ -10,7 +10,7 @@ from server1.accounts.client_sessions import (
     note_client_session,
 )
 from server1.accounts.sessions import SessionExpiredError, sessions
-from tests.servers.accounts_visitor import EMAIL, Visitor
+from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, hidden_fields
 from tests.servers.audit_log import writing
 
 OTHER = "bob@example.com"
@@ -115,3 +115,20 @@ def test_who_holds_a_session_and_who_ends_it_lock_in_one_order(accounts_on, sid)
             connection.execute(delete(sessions))
         with pytest.raises(SessionExpiredError):
             holding.result(30)
+
+
+def test_a_new_password_waits_for_who_holds_the_session_that_is_kept(accounts_on):
+    visitor = Visitor(accounts_on)
+    visitor.sign_in()
+    (session,) = accounts_on.session_rows()
+    enter(accounts_on, session.sid, "server2")
+    fields = {"password": PASSWORD, "new_password": "lilac engine 49 quarry"}
+    form = {**hidden_fields(visitor.get("/account/password").text), **fields}
+    with ThreadPoolExecutor(1) as threads:
+        with writing(accounts_on) as connection:
+            connection.execute(select(sessions.c.sid).with_for_update(read=True)).all()
+            changing = threads.submit(visitor.post, "/account/password", form)
+            with pytest.raises(TimeoutError):
+                changing.result(0.5)
+            hold_client_session(connection, sid=session.sid, client_id="server2")
+        assert changing.result(30).location == "/account?done=password"
