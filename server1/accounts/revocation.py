@@ -158,7 +158,11 @@ def delete_account(connection: Connection, user: User, *, detail: str | None = N
 
     The audit log keeps *detail*.
     """
-    # First: a sign-in under way has locked its consent, and wants its session next.
+    # The account first, as by whoever changes it. Then: a sign-in under way has locked its consent,
+    # and wants its session next.
+    connection.execute(
+        select(users.c.subject).where(users.c.subject == user.subject).with_for_update()
+    )
     remove_all_consents(connection, user.subject)
     revoke_all_sessions(connection, user, EndReason.ACCOUNT_DELETED)
     connection.execute(delete(users).where(users.c.subject == user.subject))  # never used again
