@@ -514,7 +514,7 @@ def test_an_account_is_deleted_while_a_sign_in_is_under_way(accounts_on, clock):
         with accounts_on.app.app_context(), accounts_on.database.writing() as connection:
             assert find_consent(connection, user.subject, "wiki") is not None
             deleting = pool.submit(delete_it)
-            assert not deleted.wait(0.5)
+            assert not deleted.wait(0.2)
             note_client_session(connection, number, "server2", clock())
         deleting.result(30)
     assert noted(accounts_on) == []
