@@ -290,6 +290,8 @@ def _shown(unverified: str) -> str:
 
     A page that sends its own address sends the code or token that it has just got.
     """
+    if unverified and ":" not in unverified:
+        return shown(unverified)  # no address at all
     encoded = quote(unverified, safe=_URL_CHARACTERS, errors="replace")
     encoded = _MAY_BE_SECRET.sub("...", encoded)
     return encoded[:_LONGEST_SHOWN] or "(none)"
