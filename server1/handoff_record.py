@@ -11,7 +11,13 @@ from flask import Flask
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from flask_handoff import Client, DependencyUnavailableError, SignedInUser, handoff_refused
+from flask_handoff import (
+    Client,
+    DependencyUnavailableError,
+    InteractionRequiredError,
+    SignedInUser,
+    handoff_refused,
+)
 from flask_handoff.claims import AccessClaims, ClientGrant, CodeGrant, RefreshFamily
 from flask_handoff.errors import (
     AuthorizationReturnedError,
@@ -61,15 +67,15 @@ def record_entered(connection: Connection, user: SignedInUser, client: Client) -
     No token may be made where this fails: a logout could not notify that service.
 
     Raises:
-        AuthorizationReturnedError: The session has ended meanwhile.
+        InteractionRequiredError: The session has ended meanwhile: its user has to sign in again.
         sqlalchemy.exc.SQLAlchemyError: It cannot be noted.
     """
     try:
         note_client_session(connection, user.session_id, client.client_id, clock.now())
     except SessionExpiredError:
-        raise AuthorizationReturnedError(
-            "the session ended meanwhile", error="login_required"
-        ) from None
+        ended = InteractionRequiredError("login.login", "the session ended meanwhile")
+        ended.error = "login_required"
+        raise ended from None
 
 
 def record_issued(

@@ -32,7 +32,7 @@ def _problem(description: str, **more: Any) -> dict[str, Any]:
 
 
 _RESPONSES: dict[str, Any] = {
-    "Malformed": _problem("The request or its token is not of its form."),
+    "Malformed": _problem("The request or its token is not of its form.", headers=_CHALLENGE),
     "Unauthorized": _problem(
         "No access token came, or one that is not good here. The log says why.", headers=_CHALLENGE
     ),
@@ -40,7 +40,7 @@ _RESPONSES: dict[str, Any] = {
     "NotFound": _problem("The user has no such note."),
     "LengthRequired": _problem("The request does not say how long its body is."),
     "TooLarge": _problem("The body is over 16 KiB."),
-    "UnsupportedMediaType": _problem("The body is not application/json."),
+    "UnsupportedMediaType": _problem("The body is not application/json, or encoded."),
     "Unprocessable": _problem("The body is JSON, and no note that can be kept."),
     "Unavailable": _problem(
         "The keys or the database are out of reach.",

@@ -128,9 +128,10 @@ def user_of_client_session(
     )
 
 
+# Rows are locked in the order in which the tables stand here: who ends a session locks it first.
 _HOLD = Statement(
     sa.select(client_sessions.c.sid)
-    .join_from(client_sessions, sessions)
+    .join_from(sessions, client_sessions)
     .where(
         client_sessions.c.sid == sa.bindparam("of_sid"),
         client_sessions.c.client_id == sa.bindparam("of_client"),

@@ -14,6 +14,8 @@ from server1 import audit
 from server1.audit import Event
 from server1.db import metadata
 
+from .users import UserUnknownError
+
 consents = sa.Table(
     "consents",
     metadata,
@@ -74,10 +76,19 @@ def find_consent(connection: sa.Connection, subject: str, client_id: str) -> Con
 def give_consent(
     connection: sa.Connection, subject: str, client_id: str, scope: frozenset[str], now: datetime
 ) -> None:
-    """Note that a user agrees to this, beside what they agreed to before."""
+    """Note that a user agrees to this, beside what they agreed to before.
+
+    Raises:
+        UserUnknownError: The account is gone; the transaction is to be undone then.
+    """
     given = " ".join(sorted(scope))
     key = {"subject": subject, "client_id": client_id}
-    kept = frozenset(_RENEW.row(connection, **key, scope=given, given_at=now).scope.split())
+    try:
+        row = _RENEW.row(connection, **key, scope=given, given_at=now)
+    except sa.exc.IntegrityError:
+        # Nothing else can be wrong with these values. Looking first would not keep it.
+        raise UserUnknownError from None
+    kept = frozenset(row.scope.split())
     if not scope <= kept:
         together = " ".join(sorted(scope | kept))
         _SET_SCOPE.rows(connection, of_subject=subject, of_client=client_id, together=together)

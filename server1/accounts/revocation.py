@@ -140,6 +140,9 @@ def revoke_after_password_change(connection: Connection, user: User, kept: Sessi
     have been copied, and the copy may have entered a service.
     """
     reason = EndReason.PASSWORD_CHANGED
+    # The kept one too, before what it entered: an app's first token locks them in this order.
+    of_user = select(sessions.c.sid).where(sessions.c.subject == user.subject)
+    connection.execute(of_user.order_by(sessions.c.sid).with_for_update()).all()
     ended = _revoke_others(connection, user, kept, reason)
     entered = client_sessions_of(connection, sessions.c.sid == kept.sid)
     _notify(connection, entered)
@@ -155,7 +158,11 @@ def delete_account(connection: Connection, user: User, *, detail: str | None = N
 
     The audit log keeps *detail*.
     """
-    # First: a sign-in under way has locked its consent, and wants its session next.
+    # The account first, as by whoever changes it. Then: a sign-in under way has locked its consent,
+    # and wants its session next.
+    connection.execute(
+        select(users.c.subject).where(users.c.subject == user.subject).with_for_update()
+    )
     remove_all_consents(connection, user.subject)
     revoke_all_sessions(connection, user, EndReason.ACCOUNT_DELETED)
     connection.execute(delete(users).where(users.c.subject == user.subject))  # never used again

@@ -196,7 +196,10 @@ def _read_password(from_stdin: bool, from_prompt: bool, about: tuple[str, str]) 
         line = command_line.standard_input().decode("utf-8-sig")  # Windows begins a text with it
     except UnicodeDecodeError:
         raise PasswordUnusableError("The password on standard input is not UTF-8.") from None
-    return check_new_password(line.removesuffix("\n").removesuffix("\r"), about)
+    password = line.removesuffix("\n").removesuffix("\r")
+    if {"\n", "\r"} & {*password}:  # which no browser's field for a password can hold
+        raise PasswordUnusableError("The password on standard input is more than one line.")
+    return check_new_password(password, about)
 
 
 def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> None:

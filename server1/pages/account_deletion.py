@@ -20,6 +20,6 @@ add_notice(blueprint, "/account/deleted", "deleted", "accounts/deleted.html")
 def delete() -> Response:
     """Delete the account, for the password."""
     with authenticated(session_here().user.email) as (connection, user):
+        delete_account(connection, user)  # locks in an order of its own, and ends each session
         sign_out(connection, EndReason.ACCOUNT_DELETED)
-        delete_account(connection, user)
     return redirect(url_for(".deleted"), 303)

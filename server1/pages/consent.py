@@ -12,6 +12,7 @@ from flask_service.database import database
 from server1 import clock
 from server1.accounts.consents import give_consent
 from server1.accounts.sessions import Session
+from server1.accounts.users import UserUnknownError
 from server1.handoff import handoff
 from server1.permissions import permitted_scope
 from server1.signed_in import current_session
@@ -72,8 +73,8 @@ def _agree(pending: AuthorizationRequest, session: Session) -> Response:
             # What became permitted while the page was open was not on it.
             agreed = scope & shown
             give_consent(connection, session.user.subject, client.client_id, agreed, clock.now())
-    except AccessDeniedError:
-        pass  # the client is told so
+    except (AccessDeniedError, UserUnknownError):
+        pass  # the client is told so, or the browser is signed out
     return _go_on()
 
 

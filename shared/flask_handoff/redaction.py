@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from .errors import ConfigurationError
 
@@ -19,6 +20,7 @@ _MOST_CAPITALS_INSIDE = 2
 _LONGEST_SHOWN = 255  # characters; also what a file's name may have at most
 
 _LONGEST_FIELD = 80  # characters
+_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 # What most processes never look for: ``re`` compiles it when it is first needed, and keeps it.
 _NO_PLAIN_CHARACTER = r"[^A-Za-z0-9._~:/+=@-]"
 
@@ -65,6 +67,18 @@ def as_log_field(unverified_name: str) -> str:
     cut = unverified_name[:_LONGEST_FIELD]
     escaped = re.sub(_NO_PLAIN_CHARACTER, lambda found: f"\\u{ord(found[0]):04x}", cut)
     return escaped + ("..." if len(unverified_name) > len(cut) else "")
+
+
+def as_log_address(unverified_address: str) -> str:
+    """Write a stranger's address for the log: what no URL may hold is encoded.
+
+    A page that sends its own address sends the code or token that it has just got.
+    """
+    if unverified_address and ":" not in unverified_address:
+        return shown(unverified_address)  # no address at all
+    encoded = quote(unverified_address, safe=_URL_CHARACTERS, errors="replace")
+    plain = re.sub(r"(?<=[?#&=])[^?#&=]{16,}", "...", encoded)
+    return plain[:_LONGEST_SHOWN] or "(none)"
 
 
 def check_settings(settings: Mapping[str, object]) -> None:

@@ -92,6 +92,7 @@ def test_a_parameter_without_a_value_counts_as_absent(clients, clock, name):
 # The return address: until it is known, an error is a page.
 
 
+SECRET = "6TCKqhrZizFmgSBTEefdu8R65N1v5M2Qi1x5Rlnt89g"
 ADDRESS_FAULTS = {
     "client unknown": ("client_id", "evil", ClientUnknownError),
     "client in capitals": ("client_id", "NOTES", ClientUnknownError),
@@ -126,7 +127,28 @@ def test_a_redirect_uri_is_told_beside_those_that_are_registered(read):
 
 @pytest.mark.parametrize(
     ("unverified", "told"),
-    [(None, ": fragment, as none is named;"), ("a\r\nb", ": a%0D%0Ab;")],
+    [
+        (
+            f"https://app.example/?tab=notes&code={SECRET}&state=x#{SECRET}",
+            ": https://app.example/?tab=notes&code=...&state=x#...;",
+        ),
+        (SECRET, ": a text of 43 characters;"),
+    ],
+    ids=["within an address", "in place of one"],
+)
+def test_a_redirect_uri_is_told_without_what_may_be_secret(read, unverified, told):
+    with pytest.raises(RedirectURIMismatchError) as refused:
+        read(redirect_uri=unverified)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("unverified", "told"),
+    [
+        (None, ": 'fragment', as none is named;"),
+        ("a\r\nb", ": a text that is no single line, of 4 characters;"),
+        (SECRET, ": a text of 43 characters;"),
+    ],
 )
 def test_a_mode_is_told_beside_those_that_are_registered(read, unverified, told):
     with pytest.raises(ResponseModeError) as refused:

@@ -8,7 +8,8 @@ import pytest
 from flask_handoff import AccessDeniedError
 from flask_handoff.errors import CodeStoreUnavailableError, TokenRevokedError
 from flask_handoff.signals import tokens_issued, tokens_refused
-from flask_handoff.stores import MemoryCodeStore
+from flask_handoff.stores import MemoryCodeStore, MemoryRevokedTokenStore
+from flask_handoff.web import limit_bodies
 from tests.code_client import CHALLENGE, VERIFIER, ask, claims_of, code_of, exchange, refused
 from tests.minimal_pair import (
     CLIENT,
@@ -431,6 +432,26 @@ def test_only_a_form_is_read(browser):
         answer = browser.open(f"{ISSUER}/token", method="POST", **options)
         assert refused(answer) == "invalid_request"
     assert browser.get(f"{ISSUER}/token").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["token", "revoke", "introspect", "userinfo"])
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"data": "x" * 20_000}, 413),
+        ({"headers": {"Transfer-Encoding": "chunked"}}, 411),
+        ({"headers": {"Host": "other.example"}}, 400),
+    ],
+    ids=["too large", "of unknown length", "for another host"],
+)
+def test_a_program_is_told_in_json_what_is_refused_unread(
+    key_ring, clock, codes, path, options, status
+):
+    revoked_tokens = MemoryRevokedTokenStore()
+    issuer = issuer_app(key_ring, clock, codes=codes, revoked_tokens=revoked_tokens)
+    limit_bodies(issuer)
+    answer = issuer.test_client().post(f"/{path}", base_url=ISSUER, **options)
+    assert refused(answer, status) == "invalid_request"
 
 
 def test_a_store_that_is_down_is_a_503(browser, codes):

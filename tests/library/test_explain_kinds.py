@@ -110,9 +110,24 @@ def command(tmp_path, key_directory, key_ring):
 
 
 @pytest.fixture
-def tokens(key_ring):
+def minter(key_ring):
+    return TokenMinter(issuer=ISSUER, key_ring=key_ring)
+
+
+def access_token(minter, audience):
+    return minter.mint_access(
+        subject="ada",
+        client_id="reader",
+        audience=audience,
+        scope=frozenset({"openid"}),
+        session_id="a-session",
+        jwt_id="j" * 43,
+    )
+
+
+@pytest.fixture
+def tokens(minter, key_ring):
     """A good token of each kind, by its name, from this very moment."""
-    minter = TokenMinter(issuer=ISSUER, key_ring=key_ring)
     user = SignedInUser("ada", "a-session", datetime.now(UTC))
     scope = frozenset({"openid"})
     asked: dict[str, Any] = {"audience": "notes", "nonce": "n" * 43, "scope": scope}
@@ -122,14 +137,7 @@ def tokens(key_ring):
     return {
         HANDOFF.name: minter.mint(HANDOFF, user, **asked),
         OIDC.name: minter.mint(OIDC, user, **asked | {"nonce": None}),
-        ACCESS.name: minter.mint_access(
-            subject="ada",
-            client_id="reader",
-            audience=ISSUER,
-            scope=scope,
-            session_id="a-session",
-            jwt_id="j" * 43,
-        ),
+        ACCESS.name: access_token(minter, audience=ISSUER),
         LOGOUT.name: minter.mint_logout(
             audience="notes", ended_at=datetime.now(UTC), subject="ada"
         ),
@@ -177,6 +185,17 @@ def test_an_access_token_is_explained_by_its_own_checks(command, tokens, key_rin
     assert "  not_revoked      ok" in answer.stdout
 
 
+@pytest.mark.parametrize("options", [(), ("--access",)])
+def test_an_api_explains_the_access_tokens_that_are_for_it(command, minter, options):
+    token = access_token(minter, audience=RECEIVER)
+    answer = command("api", token, *options)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert f"audience        {RECEIVER}" in answer.stdout
+    assert "  not_revoked      ok" in answer.stdout
+    # Where a receiver is asked, it does not say that this is another service's.
+    assert command("receiver", token).stdout.startswith("Expected here")
+
+
 def test_a_clients_own_jwt_is_explained_by_its_own_checks(command, tokens, key_ring):
     answer = command("services", tokens[CLIENT_ASSERTION.name], "--assertion")
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -196,7 +215,7 @@ def test_a_notice_is_explained_by_its_own_checks(command, tokens):
 
 
 def test_a_mix_up_says_where_the_token_belongs(command, tokens):
-    assert "Explain it with --access, at the issuer" in (
+    assert "Explain it with --access, at the API that it is for (aud), or at the issuer" in (
         command("receiver", tokens[ACCESS.name]).stdout
     )
     assert "Explain it with --logout" in command("issuer", tokens[LOGOUT.name]).stdout
@@ -213,14 +232,14 @@ def test_a_mix_up_says_where_the_token_belongs(command, tokens):
     [
         ("plain_issuer", (), "issues no codes, so it has no /userinfo"),
         ("plain_issuer", ("--access",), "issues no codes, so it has no /userinfo"),
-        ("receiver", ("--access",), "Give --app with one that calls HandoffIssuer.init_app."),
+        ("receiver", ("--access",), "that calls HandoffAPI.init_app or HandoffIssuer.init_app."),
         ("issuer", ("--logout",), "Give --app with one that calls HandoffReceiver.init_app."),
         ("neither", (), "Give --app with one that calls HandoffReceiver.init_app."),
         ("issuer", ("--assertion",), "gives HandoffIssuer.init_app a replay_store"),
         ("receiver", ("--assertion",), "gives HandoffIssuer.init_app a replay_store"),
         ("services", ("--assertion",), "Nothing can be checked: client_assertion of an unknown"),
         ("receiver", ("--revocation",), "takes no revocation notices"),
-        ("neither", ("--access",), "Give --app with one that calls HandoffIssuer.init_app."),
+        ("neither", ("--access",), "that calls HandoffAPI.init_app or HandoffIssuer.init_app."),
     ],
 )
 def test_an_application_that_takes_no_such_token_says_so(command, tokens, app, options, told):

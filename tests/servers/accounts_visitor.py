@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -225,3 +226,9 @@ def running_accounts(environment, clock, kept=None):
         yield accounts
     finally:
         accounts.close()
+
+
+def assert_waits(future):
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    assert not done.wait(0.2)

@@ -261,17 +261,21 @@ class SessionEnds(Database):
         return super().writing()
 
 
-def test_a_session_that_ends_during_its_handoff_hands_nobody_on(accounts_on):
+@pytest.mark.parametrize("prompt", [None, "none"])
+def test_a_session_that_ends_during_its_handoff_hands_nobody_on(accounts_on, prompt):
     visitor = Visitor(accounts_on)
     visitor.sign_in()
     ending = SessionEnds(accounts_on.config.database_url, SCHEMA)
     accounts_on.install(database=ending)
-    location = visitor.authorize().location
-    assert "error=login_required" in location
+    location = visitor.authorize(prompt=prompt).location
     assert "id_token" not in location
     assert rows(accounts_on, Event.HANDOFF_ISSUED) == []
-    (refused,) = rows(accounts_on, Event.HANDOFF_REFUSED)
-    assert refused.detail == "login_required: the session ended meanwhile"
+    refused = [row.detail for row in rows(accounts_on, Event.HANDOFF_REFUSED)]
+    if prompt is None:
+        assert (location.startswith("/login?continue="), refused) == (True, [])
+    else:
+        assert "error=login_required" in location
+        assert refused == ["login_required: the session ended meanwhile"]
     ending.close()
 
 

@@ -65,6 +65,11 @@ def test_replacing_the_password_of_nobody_creates_them(accounts):
             "at least 8 characters.",
         ),
         (["users", "create", "b@example.com", "--password-stdin"], b"\xff" * 9, "is not UTF-8."),
+        (
+            ["users", "create", "b@example.com", "--password-stdin"],
+            b"cobalt saddle 71 fern\ncobalt saddle 71 fern\n",
+            "is more than one line.",
+        ),
         (["users", "create", "b@example.com", "--password-stdin"], b"", "at least 8 characters."),
         (["users", "create", "b@example.com", "--name", "a\nb"], None, "A name has 1 to 100"),
         (["users", "create", "b@example.com", "--name", "x" * 101], None, "A name has 1 to 100"),

@@ -12,10 +12,13 @@ import pytest
 from sqlalchemy import delete, select, text
 
 from flask_handoff.issuer.clients.authentication import secret_hash
-from server1.accounts import client_revocation, revocation
+from flask_service.database import Database
+from server1.accounts import client_revocation
 from server1.accounts.client_sessions import client_sessions, note_client_session
 from server1.accounts.consents import consents, find_consent, give_consent
+from server1.accounts.users import users
 from server1.audit import Event
+from server1.db import SCHEMA
 from server1.handoff import handoff
 from server1.handoff import token_user as ask_for_token_user
 from tests.servers.accounts_visitor import (
@@ -501,9 +504,10 @@ def test_an_account_is_deleted_while_a_sign_in_is_under_way(accounts_on, clock):
     user, number = accounts_on.find(), sid(accounts_on)
     deleted = threading.Event()
 
+    fields = {**hidden_fields(visitor.get("/account/delete").text), "password": PASSWORD}
+
     def delete_it():
-        with accounts_on.app.app_context(), accounts_on.database.writing() as connection:
-            revocation.delete_account(connection, user)
+        assert visitor.post("/account/delete", fields).location == "/account/deleted"
         deleted.set()
 
     with ThreadPoolExecutor(1) as pool:
@@ -515,6 +519,28 @@ def test_an_account_is_deleted_while_a_sign_in_is_under_way(accounts_on, clock):
         deleting.result(30)
     assert noted(accounts_on) == []
     assert accounts_on.run("outbox", "list").output.count("server2") == 2
+
+
+class AccountGoes(Database):
+    """Deletes every account before the answer of the page is written."""
+
+    parts = 0
+
+    def writing(self):
+        self.parts += 1
+        if self.parts == 2:
+            with super().writing() as connection:
+                connection.execute(delete(users))
+        return super().writing()
+
+
+def test_who_agrees_while_their_account_is_deleted_is_signed_out(accounts_on):
+    visitor = signed_in(accounts_on)
+    page = asked(visitor)
+    going = AccountGoes(accounts_on.config.database_url, SCHEMA)
+    accounts_on.install(database=going)
+    assert answer(visitor, page).startswith("/login?continue=")
+    going.close()
 
 
 def test_without_its_consent_a_client_that_was_let_in_gets_nothing(accounts_on):

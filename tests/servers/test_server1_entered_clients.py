@@ -1,9 +1,16 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from sqlalchemy import delete, select
 
 from server1.accounts import client_sessions
-from server1.accounts.client_sessions import client_sessions_of, note_client_session
+from server1.accounts.client_sessions import (
+    client_sessions_of,
+    hold_client_session,
+    note_client_session,
+)
 from server1.accounts.sessions import SessionExpiredError, sessions
-from tests.servers.accounts_visitor import EMAIL, Visitor
+from tests.servers.accounts_visitor import EMAIL, PASSWORD, Visitor, assert_waits, hidden_fields
 from tests.servers.audit_log import writing
 
 OTHER = "bob@example.com"
@@ -90,3 +97,36 @@ def test_what_a_session_entered_goes_with_it(accounts_on, sid):
     accounts_on.disable()
     with accounts_on.database.reading() as connection:
         assert connection.execute(client_sessions.client_sessions.select()).all() == []
+
+
+def test_who_holds_a_session_and_who_ends_it_lock_in_one_order(accounts_on, sid):
+    enter(accounts_on, sid, "server2")
+
+    def hold():
+        with writing(accounts_on) as connection:
+            hold_client_session(connection, sid=sid, client_id="server2")
+
+    with ThreadPoolExecutor(1) as threads:
+        with writing(accounts_on) as connection:
+            connection.execute(select(sessions.c.sid).with_for_update()).all()
+            holding = threads.submit(hold)
+            assert_waits(holding)
+            connection.execute(delete(sessions))
+        with pytest.raises(SessionExpiredError):
+            holding.result(30)
+
+
+def test_a_new_password_waits_for_who_holds_the_session_that_is_kept(accounts_on):
+    visitor = Visitor(accounts_on)
+    visitor.sign_in()
+    (session,) = accounts_on.session_rows()
+    enter(accounts_on, session.sid, "server2")
+    fields = {"password": PASSWORD, "new_password": "lilac engine 49 quarry"}
+    form = {**hidden_fields(visitor.get("/account/password").text), **fields}
+    with ThreadPoolExecutor(1) as threads:
+        with writing(accounts_on) as connection:
+            connection.execute(select(sessions.c.sid).with_for_update(read=True)).all()
+            changing = threads.submit(visitor.post, "/account/password", form)
+            assert_waits(changing)
+            hold_client_session(connection, sid=session.sid, client_id="server2")
+        assert changing.result(30).location == "/account?done=password"

@@ -1,16 +1,19 @@
 """What operators owe people: their data, another address, to be forgotten."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
+from server1.accounts import users
 from server1.accounts.mail_links import Purpose
+from server1.accounts.sessions import sessions
 from server1.audit import Event
 from server1.db import metadata
 from server1.mail.errors import DeliveryError
 from server1.mail.queue import EmailKind
-from tests.servers.accounts_visitor import EMAIL, Visitor
+from tests.servers.accounts_visitor import EMAIL, Visitor, assert_waits
 from tests.servers.audit_log import rows
 from tests.servers.mail_room import MailRoom
 
@@ -158,3 +161,14 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(accounts_on, arguments,
     refused = accounts_on.try_to_run("users", *arguments)
     assert (refused.exit_code, sentence in refused.output) == (1, True)
     assert accounts_on.user_row() == before
+
+
+def test_a_deletion_waits_for_who_changes_the_account(accounts_on, ada):
+    user = accounts_on.find()
+    with ThreadPoolExecutor(1) as threads:
+        with accounts_on.database.writing() as connection:
+            users.lock(connection, user)
+            deleting = threads.submit(accounts_on.run, "users", "delete", EMAIL, "--yes")
+            assert_waits(deleting)
+            connection.execute(select(sessions.c.sid).with_for_update()).all()
+        assert "Deleted the account" in deleting.result(30).output

@@ -1,6 +1,5 @@
 """Access that is taken back or changed at SERVER1: who hears of it, what ends, what goes on."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,7 +8,7 @@ from flask_service.outbox.jobs import Outcome
 from server1.accounts import client_revocation, client_sessions, grants, links
 from server1.accounts.mail_links import Purpose
 from server1.audit import EndReason
-from tests.servers.accounts_visitor import EMAIL, Visitor
+from tests.servers.accounts_visitor import EMAIL, Visitor, assert_waits
 from tests.servers.audit_log import rows, writing
 from tests.servers.told_services import Told, running_services
 
@@ -222,12 +221,6 @@ def test_a_client_that_is_disabled_is_told_of_everybody_s_sessions(services, clo
     assert len({each.subject for each in told}) == 2
     assert [each.client_id for each in services.expired()] == ["photos"]
     assert "No session" in services.accounts.run("clients", "disable", reader).output
-
-
-def assert_waits(future):
-    done = threading.Event()
-    future.add_done_callback(lambda _: done.set())
-    assert not done.wait(0.2)
 
 
 def test_a_handoff_under_way_brings_what_is_granted_after_it(services, clock):

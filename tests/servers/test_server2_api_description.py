@@ -73,6 +73,16 @@ def test_the_scope_that_is_described_is_the_one_needed(program, path, method):
         assert (answer.status_code == 403) == (held != scope)
 
 
+@pytest.mark.parametrize(("held", "status"), [("a b", 400), ("forged", 401), (None, 403)])
+def test_a_challenge_is_described_where_one_is_sent(program, held, status):
+    headers = {"Authorization": f"Bearer {held or program.mint('notes:read')}"}
+    answer = program.ask("/api/notes", "POST", json={"text": "x"}, headers=headers)
+    assert (answer.status_code, "WWW-Authenticate" in answer.headers) == (status, True)
+    described = DESCRIPTION["paths"]["/api/notes"]["post"]["responses"][str(status)]
+    name = described["$ref"].removeprefix("#/components/responses/")
+    assert "WWW-Authenticate" in DESCRIPTION["components"]["responses"][name]["headers"]
+
+
 def test_a_text_is_blank_to_the_description_as_to_the_server():
     new_note = DESCRIPTION["components"]["schemas"]["NewNote"]
     fits = re.compile(new_note["properties"]["text"]["pattern"])

@@ -9,6 +9,8 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
+from flask_handoff.api.extension import EXTENSION as API
+from flask_handoff.api.extension import APIContext
 from flask_handoff.api.notices import EXTENSION as NOTICES
 from flask_handoff.api.notices import Notices
 from flask_handoff.claims import UnverifiedToken
@@ -42,7 +44,7 @@ _WHERE_TO_EXPLAIN: Mapping[str, str] = {
     OIDC.name: _WITHOUT_OPTION,
     LOGOUT.name: _WITH_LOGOUT,
     OIDC_LOGOUT.name: _WITH_LOGOUT,
-    ACCESS.name: "Explain it with --access, at the issuer, where aud is the issuer itself.",
+    ACCESS.name: "Explain it with --access, at the API that it is for (aud), or at the issuer.",
     REVOCATION.name: "Explain it with --revocation, at the API that receives it (aud).",
     CLIENT_ASSERTION.name: "A client sends it to the issuer's /token, and nowhere else. "
     "Explain it with --assertion there.",
@@ -69,7 +71,7 @@ def handoff_explain(context: click.Context, unwanted: tuple[str, ...], kind: str
     and never shows the token.
 
     Without an option it is explained as a handoff token; where the application receives none, as
-    an access token for its own /userinfo.
+    an access token for its API or its own /userinfo.
 
     Exit status: 0 when every check passes that can be made here, 1 when one refuses, 2 when it
     cannot be told.
@@ -124,8 +126,9 @@ def _verifier(application: Flask, kind: str | None) -> Verifier:
         return _notice_verifier(application)
     receiver: ReceiverContext | None = application.extensions.get(RECEIVER)
     issuer: IssuerContext | None = application.extensions.get(ISSUER)
-    if kind == "access" or (kind is None and receiver is None and issuer is not None):
-        return _access_verifier(issuer)
+    api: APIContext | None = application.extensions.get(API)
+    if kind == "access" or (kind is None and receiver is None and (issuer or api)):
+        return api.verifier if api is not None else _access_verifier(issuer)
     if receiver is None:
         raise _CannotTell(
             "This application receives no handoffs. "
@@ -151,8 +154,8 @@ def _notice_verifier(application: Flask) -> Verifier:
 def _access_verifier(issuer: IssuerContext | None) -> Verifier:
     if issuer is None:
         raise _CannotTell(
-            "This application has no /userinfo. "
-            "Give --app with one that calls HandoffIssuer.init_app."
+            "This application takes no access tokens. "
+            "Give --app with one that calls HandoffAPI.init_app or HandoffIssuer.init_app."
         )
     if issuer.codes is None:
         raise _CannotTell(
@@ -204,9 +207,16 @@ def _most_telling(explanation: Explanation) -> Iterator[str]:
     if said.get("iss", expected["issuer"]) != expected["issuer"]:
         yield f"It says that it is from {said['iss']}. Trusted here is {expected['issuer']}."
         yield ""
-    elif said.get("aud", expected["audience"]) != expected["audience"]:
+    elif _names_audience_alike(explanation) and said["aud"] != expected["audience"]:
         yield f"It says that it is for {said['aud']}. This is {expected['audience']}."
         yield ""
+
+
+def _names_audience_alike(explanation: Explanation) -> bool:
+    """Tell whether it can be said: an access token names a service's address, others its name."""
+    if "aud" not in explanation.said:
+        return False
+    return (explanation.kind == ACCESS.name) == (explanation.expected_kind == ACCESS.name)
 
 
 def _mix_up(expected: str, kind: str | None) -> Iterator[str]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
-from urllib.parse import quote
 
 from flask_handoff.claims import SignedInUser
 from flask_handoff.errors import (
@@ -17,6 +16,7 @@ from flask_handoff.errors import (
     StateError,
 )
 from flask_handoff.profiles import NONCE, RESPONSE_MODES, STATE
+from flask_handoff.redaction import as_log_address, shown
 from flask_handoff.web.parameters import ParameterReader, UnverifiedParameters
 
 from .clients import Client, ClientSource
@@ -25,8 +25,6 @@ from .clients.audiences import read_resource
 LONGEST_STATE = 4096  # characters
 
 _LONGEST_TARGET = 512  # characters that fit into an address beside a token; a longer one stays away
-_LONGEST_SHOWN = 255  # characters of a parameter, in the log
-_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 
 _PARAMETERS = (
     *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
@@ -76,7 +74,7 @@ class ReturnAddress(NamedTuple):
         if not client.may_redirect_to(redirect_uri):
             raise RedirectURIMismatchError(
                 f"not registered for client {client.client_id!r}: "
-                f"{_shown(redirect_uri)}; registered: {', '.join(client.redirect_uris)}"
+                f"{as_log_address(redirect_uri)}; registered: {', '.join(client.redirect_uris)}"
             )
         default, allowed = _response_modes(unverified, client)
         named = read.text("response_mode")
@@ -85,7 +83,7 @@ class ReturnAddress(NamedTuple):
             # A mode that stands in a request object is not read. It is refused, in a mode that is.
             if named or not any(any(unverified.get(name, ())) for name in _REQUEST_OBJECTS):
                 raise ResponseModeError(
-                    f"not registered for client {client.client_id!r}: {_shown(response_mode)}"
+                    f"not registered for client {client.client_id!r}: {shown(response_mode)}"
                     f"{'' if named else ', as none is named'}; "
                     f"registered: {', '.join(sorted(allowed))}; "
                     f"response types: {', '.join(sorted(client.response_types)) or 'none'}"
@@ -293,9 +291,3 @@ def _read_prompts(read: ParameterReader) -> frozenset[str]:
 def invalid_request(message: str) -> AuthorizationReturnedError:
     """Return what tells a client that its request is malformed."""
     return AuthorizationReturnedError(message, error="invalid_request")
-
-
-def _shown(unverified: str) -> str:
-    """Write a parameter for the log: what no URL may hold is encoded, so that it forges no line."""
-    encoded = quote(unverified, safe=_URL_CHARACTERS, errors="replace")
-    return encoded[:_LONGEST_SHOWN] or "(none)"

@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from flask_handoff.errors import AuthorizationRequestError, DependencyUnavailableError
 from flask_handoff.web.cors import allow_every_origin
-from flask_handoff.web.responses import TEMPLATES, make_private, refuse_head
+from flask_handoff.web.responses import TEMPLATES, errors_in_json, make_private, refuse_head
 
 from .authorization_endpoint import authorize
 from .authorization_response import refused, unavailable
@@ -21,6 +21,9 @@ from .userinfo import userinfo
 BLUEPRINT = "handoff_issuer"
 FOR_MACHINES = ("metadata", "jwks", "oauth_metadata", "introspect")
 
+_FOR_PROGRAMS = tuple(
+    f"{BLUEPRINT}.{name}" for name in ("token", "revoke", "introspect", "userinfo")
+)
 _ACTING = (f"{BLUEPRINT}.authorize", f"{BLUEPRINT}.end_session")  # also upon a GET
 
 
@@ -31,6 +34,7 @@ def make_blueprint(issuer: IssuerContext) -> Blueprint:
     blueprint = Blueprint(BLUEPRINT, __name__, template_folder=TEMPLATES)
     blueprint.before_request(refuse_head(*_ACTING))
     blueprint.after_request(make_private)
+    blueprint.after_request(errors_in_json(*_FOR_PROGRAMS))
     open_to_scripts = ("metadata", "jwks", "oauth_metadata", "token", "revoke", "userinfo")
     blueprint.after_request(
         allow_every_origin(*(f"{BLUEPRINT}.{name}" for name in open_to_scripts))

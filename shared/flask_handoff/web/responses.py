@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import render_template
 from markupsafe import Markup
 from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import source_of
@@ -33,6 +34,7 @@ PAGE_POLICY = (
 )
 """The Content-Security-Policy of an ordinary page."""
 
+_FIRST_ERROR, _FIRST_FAULT = 400, 500  # statuses: the request's, and ours
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
 # Names in small letters.
 _PUBLIC = {"x-content-type-options": "nosniff"}
@@ -174,6 +176,32 @@ def refuse_head(*endpoints: str) -> Callable[[], None]:
             raise MethodNotAllowed(valid_methods=["GET", "POST"])
 
     return check_method
+
+
+def errors_in_json(*endpoints: str) -> Callable[[Response], Response]:
+    """Make an ``after_request`` that tells programs in JSON what the application tells in a page.
+
+    A body that is too large, or another host, is refused before the endpoint runs. A program reads
+    ``error``, and cannot read a page.
+
+    Source: RFC 6749, section 5.2.
+    """
+
+    def tell(response: Response) -> Response:
+        status = response.status_code
+        is_page = status >= _FIRST_ERROR and not response.is_json
+        if is_page and this_request().endpoint in endpoints:
+            phrase = HTTP_STATUS_CODES.get(status, "Refused")
+            told = json_response(
+                {
+                    "error": "invalid_request" if status < _FIRST_FAULT else "server_error",
+                    "error_description": f"{phrase}. In the log of this server: {request_id()}",
+                }
+            )
+            response.data, response.content_type = told.data, told.content_type
+        return response
+
+    return tell
 
 
 def _page(page: str, status: int, policy: str) -> Response:
