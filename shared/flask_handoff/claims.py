@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NewType, cast
+from typing import NamedTuple, NewType, cast
 
 from .signed_in_user import SignedInUser as SignedInUser
 
@@ -45,8 +45,7 @@ class HandoffClaims:
     kid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Logout:
+class Logout(NamedTuple):
     """Which sessions at the issuer have ended, as a logout token proved it.
 
     Args:
@@ -135,8 +134,7 @@ class Revocation:
         return next(((claim, value) for claim, value in named.items() if value), ("", ""))
 
 
-@dataclass(frozen=True, slots=True)
-class CodeGrant:
+class CodeGrant(NamedTuple):
     """What an authorization code stands for, until a client exchanges it.
 
     Args:
@@ -165,8 +163,7 @@ class CodeGrant:
     issued_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshFamily:
+class RefreshFamily(NamedTuple):
     """All refresh tokens that replaced each other: one grant of one user to one client.
 
     It outlives the session that granted it (OpenID Connect Core 1.0, section 11).
@@ -191,8 +188,7 @@ class RefreshFamily:
     used_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ClientGrant:
+class ClientGrant(NamedTuple):
     """What a service may do for itself, without any user.
 
     Args:
@@ -207,8 +203,7 @@ class ClientGrant:
     jwt_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AccessClaims:
+class AccessClaims(NamedTuple):
     """What an access token proved. It may be presented again until it expires.
 
     Args:
@@ -233,8 +228,7 @@ class AccessClaims:
     kid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One person arriving at SERVER2: what is proved, and where they wanted to go.
 
     Args:
@@ -249,8 +243,7 @@ class Arrival:
     token_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class LiveSession:
+class LiveSession(NamedTuple):
     """The session that a browser holds at SERVER2, as the application tells the receiver.
 
     Args:

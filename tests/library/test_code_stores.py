@@ -3,7 +3,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -48,7 +47,7 @@ class CodeStoreContract:
         "grant",
         [
             GRANT,
-            replace(GRANT, code_challenge=None, nonce=None, access_scope=frozenset()),
+            GRANT._replace(code_challenge=None, nonce=None, access_scope=frozenset()),
         ],
         ids=["everything", "no challenge, no nonce, no access"],
     )
@@ -70,7 +69,7 @@ class CodeStoreContract:
 
     def test_a_second_use_revokes_what_the_first_one_brought(self, store):
         keep(store)
-        keep(store, OTHER, replace(GRANT, jwt_id="k" * 43))
+        keep(store, OTHER, GRANT._replace(jwt_id="k" * 43))
         store.redeem(ONE, now=NOW)
         store.redeem(OTHER, now=NOW)
         store.check_not_revoked(GRANT.jwt_id)
@@ -88,14 +87,14 @@ class CodeStoreContract:
     def test_a_replay_is_noticed_until_the_code_is_forgotten(self, store):
         keep(store, forget_at=NOW + 725)
         store.redeem(ONE, now=NOW)
-        keep(store, OTHER, replace(GRANT, jwt_id="k" * 43), now=NOW + 725)
+        keep(store, OTHER, GRANT._replace(jwt_id="k" * 43), now=NOW + 725)
         with pytest.raises(CodeReplayedError):
             store.redeem(ONE, now=NOW + 725)
 
     def test_codes_are_forgotten_when_others_come(self, store):
         keep(store, forget_at=NOW)
         store.redeem(ONE, now=NOW)
-        keep(store, OTHER, replace(GRANT, jwt_id="k" * 43), now=NOW + 1)
+        keep(store, OTHER, GRANT._replace(jwt_id="k" * 43), now=NOW + 1)
         with pytest.raises(CodeInvalidError) as refused:
             store.redeem(ONE, now=NOW + 1)
         assert refused.type is CodeInvalidError
@@ -104,7 +103,7 @@ class CodeStoreContract:
         threads = 8
         for turn in range(5):
             code, jwt_id = f"{turn}" * 64, f"{turn}" * 43
-            keep(store, code, replace(GRANT, jwt_id=jwt_id))
+            keep(store, code, GRANT._replace(jwt_id=jwt_id))
             together = threading.Barrier(threads)
 
             def redeem(_, code=code, together=together):
@@ -124,9 +123,9 @@ class CodeStoreContract:
     def test_what_a_user_takes_back_from_a_client_ends(self, store):
         third = "3" * 64
         keep(store)
-        keep(store, OTHER, replace(GRANT, jwt_id="k" * 43))
-        keep(store, third, replace(GRANT, jwt_id="l" * 43, client_id="other"))
-        keep(store, "4" * 64, replace(GRANT, jwt_id="m" * 43, subject="u-2"))
+        keep(store, OTHER, GRANT._replace(jwt_id="k" * 43))
+        keep(store, third, GRANT._replace(jwt_id="l" * 43, client_id="other"))
+        keep(store, "4" * 64, GRANT._replace(jwt_id="m" * 43, subject="u-2"))
         for code in (ONE, third):
             store.redeem(code, now=NOW)
         store.end(subject=GRANT.subject, client_id=GRANT.client_id)
@@ -142,9 +141,9 @@ class CodeStoreContract:
         "which", [{"client_id": GRANT.client_id}, {"subject": "u-2", "audience": GRANT.audience}]
     )
     def test_codes_end_by_their_client_or_by_their_audience(self, store, which):
-        named = replace(GRANT, jwt_id="m" * 43, subject="u-2")
+        named = GRANT._replace(jwt_id="m" * 43, subject="u-2")
         keep(store, ONE, named)
-        keep(store, OTHER, replace(named, jwt_id="k" * 43, client_id="other", audience="urn:other"))
+        keep(store, OTHER, named._replace(jwt_id="k" * 43, client_id="other", audience="urn:other"))
         store.end(**which)
         with pytest.raises(CodeInvalidError):
             store.redeem(ONE, now=NOW)
@@ -226,6 +225,6 @@ class TestSQLCodeStore(CodeStoreContract):
         with engine.connect() as connection:
             [row] = connection.execute(text("SELECT * FROM handoff_codes")).mappings()
         assert set(row) == {
-            *GRANT.__dataclass_fields__,
+            *GRANT._fields,
             *("code_sha256", "expires_at", "forget_at", "redeemed", "replayed"),
         }

@@ -289,4 +289,4 @@ def _narrowed(family: RefreshFamily, read: ParameterReader) -> RefreshFamily:
     scope = family.scope & frozenset(unverified_scope.split(" "))
     if not scope:
         raise TokenRequestError("scope: nothing of it was granted", error="invalid_scope")
-    return replace(family, scope=scope, access_scope=family.access_scope & scope)
+    return family._replace(scope=scope, access_scope=family.access_scope & scope)

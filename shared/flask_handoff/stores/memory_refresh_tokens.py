@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flask_handoff.claims import RefreshFamily
@@ -86,7 +86,7 @@ class MemoryRefreshStore:
                 kept.state = FamilyState(
                     successor_sha256, presented_sha256, now, expires_at, ended=False
                 )
-                kept.family = replace(kept.family, used_at=datetime.fromtimestamp(now, UTC))
+                kept.family = kept.family._replace(used_at=datetime.fromtimestamp(now, UTC))
                 kept.forget_at = forget_at
                 return successor_sha256
             try:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from flask_handoff.claims import UnverifiedToken
 from flask_handoff.errors import (
@@ -42,8 +41,7 @@ _LEFT_TO_OTHERS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(NamedTuple):
     """What became of one check.
 
     Args:
@@ -61,8 +59,7 @@ class CheckResult:
     question: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Everything that can be said about one token without spending it.
 
     The token itself is not in it. Its texts are printable ASCII and bounded, whatever came.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +30,7 @@ from flask_handoff.stores.statements import Statement
 from .revocable import RevocableStore
 from .store import sweeping
 
-_GRANT = tuple(field.name for field in fields(CodeGrant))
+_GRANT = CodeGrant._fields
 _INSERTED = ("code_sha256", *_GRANT, "expires_at", "forget_at")
 
 _KEEP = Statement(
@@ -101,7 +100,7 @@ class SQLCodeStore(RevocableStore):
     ) -> None:
         """Keep what a code stands for, see ``CodeStore.keep``."""
         row = {
-            **asdict(grant),
+            **grant._asdict(),
             "code_sha256": code_sha256,
             "expires_at": expires_at,
             "forget_at": forget_at,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +38,7 @@ from flask_handoff.stores.statements import Statement
 from .revocable import RevocableStore
 from .store import sweeping
 
-_FAMILY = tuple(field.name for field in fields(RefreshFamily))
+_FAMILY = RefreshFamily._fields
 _INSTANTS = ("auth_time", "started_at", "used_at")
 _SCOPES = ("scope", "access_scope")
 _INSERTED = (*_FAMILY, "handle_sha256", "token_sha256", "expires_at", "forget_at")
@@ -139,7 +138,7 @@ class SQLRefreshStore(RevocableStore):
     ) -> None:
         """Keep a new family, see ``RefreshStore.start``."""
         row = {
-            **asdict(family),
+            **family._asdict(),
             **{name: int(getattr(family, name).timestamp()) for name in _INSTANTS},
             **{name: " ".join(sorted(getattr(family, name))) for name in _SCOPES},
             "handle_sha256": handle_sha256,
