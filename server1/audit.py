@@ -123,17 +123,19 @@ audit = sa.Table(
 
 _INSERT = Statement(sa.insert(audit).returning(audit.c.id))
 # The oldest have the lowest numbers: one index less to write with each handoff.
-_SWEEP = sa.delete(audit).where(
-    audit.c.id.in_(
-        sa.select(
-            sa.select(audit.c.id)
-            .order_by(audit.c.id)
-            .limit(SWEPT_AT_ONCE)
-            .with_for_update(skip_locked=True)
-            .cte()  # else PostgreSQL may run it once for each row
-        )
-    ),
-    audit.c.at < sa.bindparam("kept_from"),
+_SWEEP = Statement(
+    sa.delete(audit).where(
+        audit.c.id.in_(
+            sa.select(
+                sa.select(audit.c.id)
+                .order_by(audit.c.id)
+                .limit(SWEPT_AT_ONCE)
+                .with_for_update(skip_locked=True)
+                .cte()  # else PostgreSQL may run it once for each row
+            )
+        ),
+        audit.c.at < sa.bindparam("kept_from"),
+    )
 )
 
 
@@ -178,7 +180,7 @@ def record(
     }
     number = _INSERT.row(connection, at=now, **about).id
     if number % SWEPT_EVERY == 0:
-        connection.execute(_SWEEP, {"kept_from": now - current_app.extensions[_EXTENSION]})
+        _SWEEP.rows(connection, kept_from=now - current_app.extensions[_EXTENSION])
     line = as_json(now, about)
     level = logging.DEBUG if address == COMMAND_LINE else logging.INFO
     database().after_commit(lambda: _log.log(level, "%s", line))
