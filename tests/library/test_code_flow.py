@@ -85,6 +85,7 @@ def test_a_code_is_exchanged_for_an_id_token_and_an_access_token(browser, key_ri
         tokens["id_token"], key, ["RS256"], options, audience="reader", issuer=ISSUER
     )
     assert (about["sub"], about["nonce"], about["name"]) == ("ada", "a-nonce", "Ada")
+    assert about["auth_time"] == int(clock.now.timestamp())  # when the code was granted, not later
     access = jwt.decode(
         tokens["access_token"], key, ["RS256"], options, audience=ISSUER, issuer=ISSUER
     )

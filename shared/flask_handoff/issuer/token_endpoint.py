@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -114,10 +113,11 @@ def _answer(
     if "openid" in grant.scope:
         answer["id_token"] = minter.mint(
             PROFILES[client.policy],
-            replace(user, auth_time=grant.auth_time),
+            user,
             audience=client.client_id,
             nonce=nonce,
             scope=grant.scope,
+            auth_time=grant.auth_time,
             issued_at=issued_at,
         )
     return answer

@@ -57,6 +57,7 @@ class TokenMinter:
         audience: str,
         nonce: str | None,
         scope: frozenset[str],
+        auth_time: datetime | None = None,
         issued_at: datetime | None = None,
     ) -> str:
         """Mint one token, good for one client, once, for the profile's lifetime.
@@ -69,6 +70,8 @@ class TokenMinter:
             nonce: From the receiver's request: binds the token to one browser. None where the
                 token travels from server to server, and the receiver sent none.
             scope: What was requested and granted, both.
+            auth_time: When the user had last proved who they are when this was granted; None for
+                now.
             issued_at: Its date, a whole second; None for now.
 
         Raises:
@@ -79,7 +82,7 @@ class TokenMinter:
         claims: dict[str, object] = {
             "sub": user.subject,
             "sid": user.session_id,
-            "auth_time": int(user.auth_time.timestamp()),
+            "auth_time": int((auth_time or user.auth_time).timestamp()),
             "scope": " ".join(sorted(scope)),
         }
         if nonce is not None:
