@@ -2,7 +2,8 @@
 
 CPU time of SERVER1 alone, while a batch of codes is exchanged, and then while each access token
 that came of it is used once. A browser that is signed in got the codes before. Authlib's server
-does the same for the same client, on the same WSGI server.
+does the same for the same client, on the same WSGI server; the one that keeps its JWTs can take an
+access token back, as ours can.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ CLIENT = "https://client.example"
 CLIENT_ID, REDIRECT_URI = "server2", f"{CLIENT}/callback"
 
 OURS, JWTS, OPAQUE = "ours", "Authlib's server", "Authlib's, opaque tokens"
+KEPT = "Authlib's, tokens kept"
 NAMES = {
     14: ("code exchange, CPU", "two RSA signatures"),
     15: ("userinfo, CPU", "RSA verification"),
@@ -58,7 +60,9 @@ def measure(starts: int) -> Iterator[Row]:
             skipped = str(error)
         else:
             settings = {"PEER_SECRET": secret, "PEER_SERVER2": CLIENT}
-            prepared[JWTS] = authlib({**settings, "PEER_ACCESS_TOKENS": "jwt"})
+            jwts = {**settings, "PEER_ACCESS_TOKENS": "jwt"}
+            prepared[JWTS] = authlib(jwts)
+            prepared[KEPT] = authlib({**jwts, "PEER_KEEPS_JWTS": "1"})
             prepared[OPAQUE] = authlib(settings)
         for start in range(starts):
             print(f"start {start + 1} of {starts}: {', '.join(prepared)}", flush=True)
@@ -67,7 +71,7 @@ def measure(starts: int) -> Iterator[Row]:
             signature, verification = bare_microseconds()
             found["bare"].append({14: 2 * signature, 15: verification})
     for number, (name, bare) in NAMES.items():
-        for kind, must in ((JWTS, MUST), (OPAQUE, MUST), ("bare", None)):
+        for kind, must in ((KEPT, MUST), (OPAQUE, MUST), (JWTS, MUST), ("bare", None)):
             each = zip(found[OURS], found[kind], strict=False)
             times = tuple((mine[number], theirs[number]) for mine, theirs in each)
             peer = bare if kind == "bare" else kind
@@ -112,13 +116,23 @@ class Party:
         url = self.metadata["token_endpoint"]
         return self.http.post(url, data=asked, auth=auth, timeout=PATIENCE)
 
+    def revoke(self, access_token: str) -> Response:
+        """Take an access token back."""
+        url, auth = self.metadata["revocation_endpoint"], (CLIENT_ID, self._secret)
+        return self.http.post(url, data={"token": access_token}, auth=auth, timeout=PATIENCE)
+
+    def ask_for_userinfo(self, access_token: str) -> Response:
+        """Send a request to the userinfo endpoint."""
+        bearer = {"Authorization": f"Bearer {access_token}"}
+        url = self.metadata["userinfo_endpoint"]
+        return self.http.get(url, headers=bearer, timeout=PATIENCE)
+
     def userinfo(self, access_token: str) -> Mapping[str, Any]:
         """Return what the server tells of the user."""
-        bearer = {"Authorization": f"Bearer {access_token}"}
-        return self.json(self.metadata["userinfo_endpoint"], **bearer)
+        return self.read(self.ask_for_userinfo(access_token))
 
-    def json(self, url: str, **headers: str) -> Mapping[str, Any]:
-        return self.read(self.http.get(url, headers=headers, timeout=PATIENCE))
+    def json(self, url: str) -> Mapping[str, Any]:
+        return self.read(self.http.get(url, timeout=PATIENCE))
 
     def read(self, answer: Response) -> Mapping[str, Any]:
         assert answer.status_code == 200, f"{answer.status_code} at {answer.url}: {answer.text}"
@@ -147,6 +161,8 @@ def _measure_once(prepared: Mapping[str, Start], secret: str) -> Mapping[str, Fi
             party = Party(pair, secret)
             stack.enter_context(party.http)
             _check_answers(party, opaque=kind == OPAQUE)
+            if kind != JWTS:
+                _check_revocation(party)
             for _ in range(WARM_UP // BATCH):
                 _round(pair, party)
             running[kind] = pair, party
@@ -201,3 +217,12 @@ def _check_answers(party: Party, *, opaque: bool) -> None:
     allowed = claims(tokens["access_token"], issuer)
     assert (allowed["sub"], allowed["client_id"]) == (said["sub"], CLIENT_ID), allowed
     assert jwt.get_unverified_header(tokens["access_token"])["typ"] == "at+jwt"
+
+
+def _check_revocation(party: Party) -> None:
+    """Make sure that a server can take an access token back."""
+    access_token = party.exchange(party.code(secrets.token_urlsafe(32)))["access_token"]
+    party.userinfo(access_token)
+    party.revoke(access_token)
+    answer = party.ask_for_userinfo(access_token)
+    assert answer.status_code == 401, f"{answer.status_code} for a token that was revoked"

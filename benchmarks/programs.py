@@ -24,7 +24,7 @@ from typing import Any
 
 import jwt
 
-from benchmarks.code_flow import CLIENT, JWTS, OURS, Party, our_client
+from benchmarks.code_flow import CLIENT, JWTS, KEPT, OURS, Party, our_client
 from benchmarks.pairs import Pair, Start, authlib_environment, our_pair
 from benchmarks.processes import CHECKOUT, UnavailableError
 from benchmarks.rsa_keys import write_key_pair
@@ -35,7 +35,6 @@ NUMBERS = frozenset({16, 17})
 BATCH, ROUNDS = 100, 8
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SERVICE, SCOPE = "service", "notes:read"
-KEPT = "Authlib's, tokens kept"
 NAMES = {
     16: ("refresh, CPU", "RSA signature"),
     17: ("client assertion, CPU", "RSA verification, signature"),

@@ -2,8 +2,9 @@
 
 Its access tokens are opaque and in the database, Authlib's default; with ``PEER_ACCESS_TOKENS=jwt``
 they are JWTs of RFC 9068, which are kept with the refresh token beside them, or nowhere. With
-``PEER_KEEPS_JWTS`` each is kept, which Authlib asks of a server that can revoke them. A service
-that signs its own assertions gets tokens for itself; ``PEER_SERVICE_KEY`` is its public key.
+``PEER_KEEPS_JWTS`` each is kept, which Authlib asks of a server that can revoke them, and looked up
+when it comes. A service that signs its own assertions gets tokens for itself; ``PEER_SERVICE_KEY``
+is its public key.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.integrations.sqla_oauth2 import (
     create_bearer_token_validator,
+    create_query_token_func,
+    create_revocation_endpoint,
     create_save_token_func,
 )
 from authlib.oauth2.rfc6749.grants import (
@@ -24,6 +27,7 @@ from authlib.oauth2.rfc6749.grants import (
     ClientCredentialsGrant,
     RefreshTokenGrant,
 )
+from authlib.oauth2.rfc6750 import InvalidTokenError
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator, JWTBearerTokenValidator
 from authlib.oidc.core import UserInfo, UserInfoEndpoint
@@ -150,6 +154,10 @@ class AccessTokenValidator(JWTBearerTokenValidator):
 
     def authenticate_token(self, token_string: str) -> Any:
         token: Any = super().authenticate_token(token_string)
+        if KEEPS_ALL:
+            kept = query_token(token_string, "access_token")
+            if kept is None or kept.is_revoked():
+                raise InvalidTokenError
         # What UserInfoEndpoint asks a token for, and these claims do not have.
         token.scope = token["scope"]
         token.get_client = lambda: query_client(token["client_id"])
@@ -177,6 +185,7 @@ def keep_what_is_refreshed(token: Any, request: Any) -> None:
 
 
 save_token = create_save_token_func(db, Token)
+query_token = create_query_token_func(db, Token)
 
 
 def create_app() -> Flask:
@@ -200,6 +209,7 @@ def create_app() -> Flask:
     else:
         require_oauth.register_token_validator(create_bearer_token_validator(db, Token)())
     server.register_endpoint(UserInfoAnswers(resource_protector=require_oauth))
+    server.register_endpoint(create_revocation_endpoint(db, Token))
 
     @app.teardown_appcontext
     def close(_error: BaseException | None) -> None:
@@ -224,6 +234,10 @@ def create_app() -> Flask:
     def userinfo() -> Any:
         return server.create_endpoint_response("userinfo")
 
+    @app.post("/revoke")
+    def revoke() -> Any:
+        return server.create_endpoint_response("revocation")
+
     @app.get("/jwks")
     def jwks() -> dict[str, object]:
         return {"keys": [KEY.as_dict(private=False)]}
@@ -235,6 +249,7 @@ def create_app() -> Flask:
             "authorization_endpoint": f"{ISSUER}/authorize",
             "token_endpoint": f"{ISSUER}/token",
             "userinfo_endpoint": f"{ISSUER}/userinfo",
+            "revocation_endpoint": f"{ISSUER}/revoke",
             "jwks_uri": f"{ISSUER}/jwks",
             "id_token_signing_alg_values_supported": ["RS256"],
         }
