@@ -20,6 +20,7 @@ _MOST_CAPITALS_INSIDE = 2
 _LONGEST_SHOWN = 255  # characters; also what a file's name may have at most
 
 _LONGEST_FIELD = 80  # characters
+_LONGEST_HOST = 100  # characters
 _URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986, section 2
 # What most processes never look for: ``re`` compiles it when it is first needed, and keeps it.
 _NO_PLAIN_CHARACTER = r"[^A-Za-z0-9._~:/+=@-]"
@@ -79,6 +80,15 @@ def as_log_address(unverified_address: str) -> str:
     encoded = quote(unverified_address, safe=_URL_CHARACTERS, errors="replace")
     plain = re.sub(r"(?<=[?#&=])[^?#&=]{16,}", "...", encoded)
     return plain[:_LONGEST_SHOWN] or "(none)"
+
+
+def as_log_host(unverified_host: str) -> str:
+    """Write what a request calls this server for the log, without what no host is called.
+
+    Of two headers of that name some servers make one, and the other may hold anything.
+    """
+    plain = re.sub(r"[A-Za-z0-9_-]{32,}", "(cut)", unverified_host)
+    return ascii(plain[:_LONGEST_HOST])
 
 
 def check_settings(settings: Mapping[str, object]) -> None:

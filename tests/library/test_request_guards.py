@@ -151,6 +151,13 @@ def test_a_host_in_the_log_is_escaped_and_bounded(host, caplog):
     assert len(line) < 800
 
 
+def test_what_is_no_host_is_cut_out_of_the_log(caplog):
+    secret = "s" * 20 + "0-_X" * 3  # beside the host's own header, as some servers join two
+    assert ask(application(PUBLIC), host=f"notes.example.com,{secret}").status_code == 400
+    (line,) = caplog.messages
+    assert line.startswith("host refused: host='notes.example.com,(cut)' ")
+
+
 def test_what_flask_s_own_list_refuses_is_logged_too(caplog):
     app = Flask("trusting")
     app.config["TRUSTED_HOSTS"] = ["notes.example.com"]

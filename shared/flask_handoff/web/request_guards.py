@@ -21,6 +21,7 @@ from werkzeug.wrappers import Response
 
 from flask_handoff.addresses import is_loopback, origin_of
 from flask_handoff.errors import ConfigurationError
+from flask_handoff.redaction import as_log_host
 
 from .current import this_app, this_g, this_request
 
@@ -29,7 +30,7 @@ MAXIMUM_BODY = 16 * 1024  # bytes; a handoff's form holds about 1,200
 _EXTENSION = "handoff_request_guards"
 _DATES = {"HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"}
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-_LONGEST_SHOWN = 100  # characters of a host, in the log
+_LONGEST_SHOWN = 100  # characters of a path, in the log
 # A name and a port: no user, no path, and nothing that a lenient reader of URLs leaves out.
 _HOST = re.compile(r"(?P<name>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?", re.ASCII)
 
@@ -245,7 +246,7 @@ def _log_refused(this: Request, expected: str) -> None:
         "host refused: host=%s expected=%s request_id=%s; a proxy in front has to pass on the host "
         "that it was asked for: proxy_set_header Host $http_host; (nginx), ProxyPreserveHost On "
         "(Apache)",
-        ascii(this.environ.get("HTTP_HOST", "")[:_LONGEST_SHOWN]),
+        as_log_host(this.environ.get("HTTP_HOST", "")),
         expected,
         request_id(),
     )
