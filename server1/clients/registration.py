@@ -252,7 +252,7 @@ def _former(credential: str, at_once: bool) -> str:
 
 
 def _taken(what: str, value: str) -> str:
-    return f"Another client has the {what} {shown(value)}."
+    return f"Another client has this {what}: {shown(value)}."
 
 
 def _lock(connection: sa.Connection, client_id: str) -> sa.Row[tuple[object, ...]]:
@@ -261,8 +261,8 @@ def _lock(connection: sa.Connection, client_id: str) -> sa.Row[tuple[object, ...
     if row is None:
         name = shown(client_id)
         raise ClientRefusedError(
-            f"The database has no client {name}. One of HANDOFF_CLIENTS is changed there;"
-            " 'clients list' shows where each is registered."
+            f"The database has no client of this name: {name}. One of HANDOFF_CLIENTS is changed"
+            " there; 'clients list' shows where each is registered."
         )
     return row
 

@@ -154,7 +154,7 @@ def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) ->
     known = [client.client_id for client in handoff.clients()]
     if client_id not in known:
         raise click.UsageError(
-            f"There is no client {shown(client_id)}. There are: {', '.join(known)}."
+            f"There is no client of this name: {shown(client_id)}. There are: {', '.join(known)}."
         )
     if bool(scope) == none:
         raise click.UsageError("Give scope values, for example notes:read, or --none.")

@@ -51,7 +51,7 @@ def shown(value: object) -> str:
         kind = "a text" if _may_be_secret(rest, shortest) else None
     if kind is None or (is_path and os.path.lexists(text)):
         return text if is_path else repr(text)
-    return f"{kind} of {len(text)} characters"
+    return f"{kind} of {len(text)} character{'' if len(text) == 1 else 's'}"
 
 
 def is_one_line(text: str) -> bool:

@@ -81,7 +81,12 @@ def test_replacing_the_password_of_nobody_creates_them(accounts):
         (["users", "disable", "b@example.com"], None, "There is no account for b@example.com."),
         (["users", "enable", "b@example.com"], None, "There is no account for b@example.com."),
         (["users", "create", "b"], None, "That is not an e-mail address"),
-        (["grants", "set", EMAIL, "nobody", "openid"], None, "There is no client 'nobody'."),
+        (
+            ["grants", "set", EMAIL, "nobody", "openid"],
+            None,
+            "There is no client of this name: 'nobody'.",
+        ),
+        (["clients", "disable", "\udcff"], None, "Give arguments in UTF-8; one of these is not."),
         (["grants", "set", "b@example.com", "server2", "openid"], None, "There is no account"),
         (["grants", "set", EMAIL, "server2"], None, "or --none."),
         (["grants", "set", EMAIL, "server2", "openid", "--none"], None, "or --none."),

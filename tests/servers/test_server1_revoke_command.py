@@ -197,7 +197,7 @@ def test_no_app_and_no_code_survives_the_end_of_everything(accounts):
     ("arguments", "code", "sentence"),
     [
         (["--user", "nobody@example.com"], 1, "There is no account for nobody@example.com."),
-        (["--client", "nobody"], 1, "There is no client 'nobody'."),
+        (["--client", "nobody"], 1, "There is no client of this name: 'nobody'."),
         (["--client", "\x00"], 1, "There is no client"),
         (["--session", "a" * 22], 1, f"There is no session {'a' * 22}."),
         (["--session", "\x00"], 1, "expected 22 letters, digits, - and _."),

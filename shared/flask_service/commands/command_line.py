@@ -30,6 +30,25 @@ def plain_refusals(*refusals: type[Exception]) -> Iterator[None]:
             sentence = f"The database failed ({reason_of(error)})."
             raise click.ClickException(sentence) from error
         raise click.ClickException(str(error)) from error
+    except UnicodeEncodeError as error:
+        # Python reads an octet that is not UTF-8 as half a character, which no database takes.
+        if click.get_current_context(silent=True) is None or "surrogates" not in error.reason:
+            raise
+        raise click.UsageError("Give arguments in UTF-8; one of these is not.") from error
+
+
+@contextmanager
+def plain_start() -> Iterator[None]:
+    """Turn a refusal to start into its sentence, on a command line; elsewhere leave it as it is."""
+    try:
+        with plain_refusals():
+            yield
+    except click.ClickException as refusal:
+        if click.get_current_context().parent is not None:
+            raise  # a command has begun, which may end in a way of its own
+        # For its help Flask prints the traceback of any other exception.
+        refusal.show()
+        raise SystemExit(refusal.exit_code) from refusal
 
 
 def standard_input(most: int = -1) -> bytes:

@@ -128,7 +128,8 @@ class Client:
         is_uri = resource is None or (is_plain_address(resource) and len(resource) <= LONGEST_URL)
         yield "resource", is_uri, f"an absolute http(s) URI of at most {LONGEST_URL} characters"
         are_its_own = all(map(SCOPE_VALUE.fullmatch, scopes)) and not scopes & OPENID_SCOPES
-        yield "scopes", are_its_own, "scopes that are not OpenID Connect's, each without blanks"
+        remedy = "scopes of 1 to 64 characters, without blanks, that are not OpenID Connect's"
+        yield "scopes", are_its_own, remedy
         go_together = bool(scopes) == (resource is not None)
         yield "scopes", go_together, "a resource and its scopes, or neither"
         for name in ("backchannel_logout_uri", "revocation_uri"):
