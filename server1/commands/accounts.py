@@ -188,6 +188,7 @@ def _read_password(from_stdin: bool, from_prompt: bool, about: tuple[str, str]) 
     if from_stdin and from_prompt:
         raise click.UsageError("Use one of --password-stdin and --password-prompt.")
     if from_prompt:
+        command_line.check_can_ask("--password-stdin")
         prompted: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         return check_new_password(prompted, about)
     if not from_stdin:

@@ -27,6 +27,32 @@ def test_standard_input_may_be_closed_and_need_not_end(redirection, came):
     assert printed == f"{came}\n"
 
 
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("call", "redirection", "told"),
+    [
+        ("click.echo('done')", "> /dev/full", "What was asked for may be done already."),
+        ("confirm('Really?')", "<&-", "Nobody can be asked here. Give --yes."),
+    ],
+)
+def test_what_cannot_be_printed_or_asked_is_told_in_a_sentence(call, redirection, told):
+    program = f"""
+import click
+from flask_service.commands.command_line import confirm, plain_refusals
+click.command()(plain_refusals()(lambda: {call}))()
+"""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @plain_start()
 def create_app():
     raise ConfigurationError("There is no key.", "Make one.")

@@ -111,7 +111,11 @@ class Client:
 
     def _rules(self) -> Iterator[tuple[str, object, str]]:
         yield "client_id", CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"
-        yield "name", self.name.strip() and is_one_line(self.name), "what people call it"
+        yield (
+            "name",
+            self.name.strip() and is_one_line(self.name),
+            "what people call it, on one line",
+        )
         may_have_no_address = self.resource or self.service
         yield "redirect_uris", self.redirect_uris or may_have_no_address, "at least one address"
         types, modes = self.response_types, self.response_modes
