@@ -236,7 +236,7 @@ def _check_is_known(granted_scope: frozenset[str], others: Collection[Client]) -
     known = {scope for other in others for scope in other.scopes}
     if unknown := granted_scope - known:
         scopes = ", ".join(map(shown, sorted(unknown)))
-        raise ClientRefusedError(f"No API that is registered knows the scope {scopes}.")
+        raise ClientRefusedError(f"No API that is registered knows this: {scopes}.")
 
 
 def _to_json(key: VerificationKey) -> str:

@@ -73,7 +73,7 @@ def create_user(
     try:
         user = create_account(
             email=email,
-            name=name or email.partition("@")[0],
+            name=email.partition("@")[0] if name is None else name,
             unverified_password=password,
             email_verified=not unverified,
         )

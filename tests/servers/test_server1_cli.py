@@ -71,6 +71,7 @@ def test_replacing_the_password_of_nobody_creates_them(accounts):
             "is more than one line.",
         ),
         (["users", "create", "b@example.com", "--password-stdin"], b"", "at least 8 characters."),
+        (["users", "create", "b@example.com", "--name", ""], None, "A name has 1 to 100"),
         (["users", "create", "b@example.com", "--name", "a\nb"], None, "A name has 1 to 100"),
         (["users", "create", "b@example.com", "--name", "x" * 101], None, "A name has 1 to 100"),
         (

@@ -144,6 +144,7 @@ def test_all_that_is_given_is_registered(accounts):
         (("--backchannel-logout-uri", f"https://w.example/{'x' * 1024}"), "at most 1024"),
         (("--client-id", "server2"), "Another client has this client_id: 'server2'."),
         (("--client-id", "a name"), "client_id"),
+        (("--client-id", ""), "client_id of client"),
         (("--scope", "orders:read"), "scopes of client"),
         (("--resource", "https://wiki.example"), "scopes of client"),
         (("--resource", "http://localhost:5001/", "--scope", "a"), "This server itself"),

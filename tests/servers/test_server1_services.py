@@ -336,7 +336,7 @@ def test_what_it_may_do_can_be_changed(with_api, folder, clock):
     [
         (("report",), "Give --scope"),
         (("report", "--scope", "email"), "Give --scope"),
-        (("report", "--scope", "x"), "No API that is registered knows the scope 'x'."),
+        (("report", "--scope", "x"), "No API that is registered knows this: 'x'."),
         (("orders", "--scope", "orders:read"), "Orders is no service"),
         (
             ("nobody", "--scope", "orders:read"),
