@@ -98,6 +98,7 @@ def test_replacing_the_password_of_nobody_creates_them(accounts):
             "at most 1000",
         ),
         (["grants", "clear", "b@example.com", "server2"], None, "There is no account"),
+        (["grants", "clear", EMAIL, "nobody"], None, "There is no client of this name: 'nobody'."),
     ],
 )
 def test_a_command_that_cannot_be_done_says_why(accounts, arguments, stdin, sentence):
