@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 
 
-@command_line.plain_refusals()
+@command_line.plain_start()
 def create_app(config: Config | None = None) -> Flask:
     """Build the victim's application, which hands requests for the attacker's host to that one.
 

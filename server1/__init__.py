@@ -24,7 +24,7 @@ from flask_service import (
 from flask_service.application import Application
 from flask_service.client_address import trust_proxies
 from flask_service.commands import database as database_commands
-from flask_service.commands.command_line import plain_refusals
+from flask_service.commands.command_line import plain_start
 from flask_service.database import Database
 from flask_service.repeated_forms import Repeats
 
@@ -56,7 +56,7 @@ def create_app(
         ConfigurationError: A setting or a key is wrong, or the database is out of reach.
     """
     logs.init_logs("server1")
-    with plain_refusals():
+    with plain_start():
         config = config or Config.from_environment()
         app = Application(__name__)
         app.debug = False  # FLASK_DEBUG would let errors past our pages, and quote parameters

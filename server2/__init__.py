@@ -29,7 +29,7 @@ from .db import REVOCATIONS, SCHEMA, SENT_FORMS
 from .handoff import handoff, handoff_state
 
 
-@command_line.plain_refusals()
+@command_line.plain_start()
 def create_app(config: Config | None = None, *, clock: Clock = system_clock) -> Flask:
     """Build the application, by default as the environment and ``.env`` say.
 

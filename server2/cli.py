@@ -9,7 +9,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from flask_handoff import add_check
-from flask_service.commands.command_line import plain_refusals
+from flask_service.commands.command_line import confirm, plain_refusals
 from flask_service.database import database
 
 from .personal_data import AccountUnknownError, delete_account, personal_data
@@ -77,7 +77,7 @@ def export_account(subject: str) -> None:
 def delete(subject: str, yes: bool) -> None:
     """Delete the account of the person whom the issuer calls SUBJECT, with notes and sessions."""
     if not yes:
-        click.confirm(f"Delete the account of {subject} and its notes for good?", abort=True)
+        confirm(f"Delete the account of {subject} and its notes for good?")
     with database().writing() as connection:
         delete_account(connection, current_app.config["HANDOFF_ISSUER"], subject)
     click.echo(f"Deleted the account of {subject}, its notes and its sessions.")

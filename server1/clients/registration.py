@@ -236,7 +236,7 @@ def _check_is_known(granted_scope: frozenset[str], others: Collection[Client]) -
     known = {scope for other in others for scope in other.scopes}
     if unknown := granted_scope - known:
         scopes = ", ".join(map(shown, sorted(unknown)))
-        raise ClientRefusedError(f"No API that is registered knows the scope {scopes}.")
+        raise ClientRefusedError(f"No API that is registered knows this: {scopes}.")
 
 
 def _to_json(key: VerificationKey) -> str:
@@ -252,7 +252,7 @@ def _former(credential: str, at_once: bool) -> str:
 
 
 def _taken(what: str, value: str) -> str:
-    return f"Another client has the {what} {shown(value)}."
+    return f"Another client has this {what}: {shown(value)}."
 
 
 def _lock(connection: sa.Connection, client_id: str) -> sa.Row[tuple[object, ...]]:
@@ -261,8 +261,8 @@ def _lock(connection: sa.Connection, client_id: str) -> sa.Row[tuple[object, ...
     if row is None:
         name = shown(client_id)
         raise ClientRefusedError(
-            f"The database has no client {name}. One of HANDOFF_CLIENTS is changed there;"
-            " 'clients list' shows where each is registered."
+            f"The database has no client of this name: {name}. One of HANDOFF_CLIENTS is changed"
+            " there; 'clients list' shows where each is registered."
         )
     return row
 

@@ -73,7 +73,7 @@ def create_user(
     try:
         user = create_account(
             email=email,
-            name=name or email.partition("@")[0],
+            name=email.partition("@")[0] if name is None else name,
             unverified_password=password,
             email_verified=not unverified,
         )
@@ -151,11 +151,7 @@ def set_grant(email: str, client_id: str, scope: tuple[str, ...], none: bool) ->
 
     The SCOPE values take the place of the default; 'grants list' shows it.
     """
-    known = [client.client_id for client in handoff.clients()]
-    if client_id not in known:
-        raise click.UsageError(
-            f"There is no client {shown(client_id)}. There are: {', '.join(known)}."
-        )
+    _check_client(client_id)
     if bool(scope) == none:
         raise click.UsageError("Give scope values, for example notes:read, or --none.")
     _change_grant(email, client_id, scope)
@@ -181,13 +177,25 @@ def list_grants() -> None:
 @plain_refusals()
 def clear_grant(email: str, client_id: str) -> None:
     """Return to the default for the user EMAIL at CLIENT_ID."""
+    with database().reading() as connection:
+        # A client that is not registered any more may have left some.
+        _check_client(client_id, *(each for _, each, _ in grants.all_grants(connection)))
     _change_grant(email, client_id, None)
+
+
+def _check_client(client_id: str, *others: str) -> None:
+    known = [client.client_id for client in handoff.clients()]
+    if client_id not in (*known, *others):
+        raise click.UsageError(
+            f"There is no client of this name: {shown(client_id)}. There are: {', '.join(known)}."
+        )
 
 
 def _read_password(from_stdin: bool, from_prompt: bool, about: tuple[str, str]) -> str | None:
     if from_stdin and from_prompt:
         raise click.UsageError("Use one of --password-stdin and --password-prompt.")
     if from_prompt:
+        command_line.check_can_ask("--password-stdin")
         prompted: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         return check_new_password(prompted, about)
     if not from_stdin:

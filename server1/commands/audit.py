@@ -41,10 +41,10 @@ def read_since(
         return int(age["number"]) * _UNITS[age["unit"]]
     try:
         instant = datetime.fromisoformat(value)
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter where it is in year 1 or 9999
         remedy = "For example: 30m, 12h, 2d, 2026-01-31 or 2026-01-31T12:00."
         raise click.BadParameter(remedy) from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 @click.command("audit")

@@ -115,7 +115,7 @@ def add(
         raise click.UsageError("--allow-token-endpoint-audience is for those that sign with a key.")
     if resource is not None and plain_resource(resource) == config().issuer:
         raise click.UsageError("This server itself has that address; give --resource the API's.")
-    client_id = client_id or new_client_id()
+    client_id = new_client_id() if client_id is None else client_id
     if kind == "service":
         addresses = (initiate_login_uri, backchannel_logout_uri, revocation_uri, resource)
         if first_party or any((*redirect_uris, *post_logout_redirect_uris, *addresses)):

@@ -64,7 +64,7 @@ def delete_user(email: str, yes: bool) -> None:
     with database().reading() as connection:
         user = users.by_email(connection, email)
     if not yes:
-        click.confirm(f"Delete the account of {user.email} for good?", abort=True)
+        command_line.confirm(f"Delete the account of {user.email} for good?")
     with database().writing() as connection:
         user = users.by_subject(connection, user.subject)
         account_changes.delete_account(connection, user, detail="by an operator")

@@ -210,4 +210,5 @@ def _client(client_id: str) -> Client:
         try:
             return disabled_client(client_id)
         except ClientUnknownError:
-            raise click.ClickException(f"There is no client {shown(client_id)}.") from None
+            named = f"There is no client of this name: {shown(client_id)}."
+            raise click.ClickException(named) from None

@@ -27,6 +27,7 @@ class TLS(StrEnum):
     NONE = "none"  # for a mail server on this machine
 
 
+_LONGEST_PASSWORD = 4096  # characters: a device or a pipe may never end
 _PORTS = {TLS.STARTTLS: 587, TLS.TLS: 465, TLS.NONE: 25}
 
 
@@ -148,13 +149,14 @@ def _read_password(path: Path) -> str:
     text = str(path)
     named = shown(path) if "/" in text else f"a text of {len(text)} characters"
     try:
-        password = path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
+        with path.open(encoding="utf-8-sig") as file:
+            password = file.read(_LONGEST_PASSWORD + 2).removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"SERVER1_SMTP_PASSWORD_FILE: {named} cannot be read ({type(error).__name__}).",
             "It is a file with one line, the password.",
         ) from None
-    if not password or not is_one_line(password):
+    if not 0 < len(password) <= _LONGEST_PASSWORD or not is_one_line(password):
         raise ConfigurationError(
             f"SERVER1_SMTP_PASSWORD_FILE: {named} does not hold one line of text.",
             "It is a file with one line, the password.",

@@ -166,7 +166,7 @@ def _form_error(error: Exception, wrong: str) -> FormError:
 def _try_again(wait: timedelta) -> str:
     seconds = _seconds(wait)
     if seconds < 90:
-        return f"Try again in {seconds} seconds."
+        return f"Try again in {seconds} second{'' if seconds == 1 else 's'}."
     return f"Try again in {math.ceil(seconds / 60)} minutes."
 
 

@@ -52,7 +52,7 @@ def shown(value: object) -> str:
         kind = "a text" if _may_be_secret(rest, shortest) else None
     if kind is None or (is_path and os.path.lexists(text)):
         return text if is_path else repr(text)
-    return f"{kind} of {len(text)} characters"
+    return f"{kind} of {_length(text)}"
 
 
 def is_one_line(text: str) -> bool:
@@ -109,7 +109,7 @@ def check_settings(settings: Mapping[str, object]) -> None:
         elif re.search(_PEM, text) or (re.match(_JSON, text) and '"kty"' in text):
             kind = "a PEM text" if re.search(_PEM, text) else "a JWK"
             raise ConfigurationError(
-                f"{name} holds {kind} of {len(text)} characters.",
+                f"{name} holds {kind} of {_length(text)}.",
                 "A key belongs into a file that only its user can read, and its path into "
                 "HANDOFF_KEYS_DIRECTORY, HANDOFF_PINNED_KEYS or HANDOFF_SERVICE_KEY_FILE.",
             )
@@ -126,9 +126,13 @@ def check_path(name: str, value: str | os.PathLike[str]) -> None:
     kind = _certain_kind(text) or ("a text" if too_long else None)
     if kind is not None:
         raise ConfigurationError(
-            f"{name} holds {kind} of {len(text)} characters; a path is expected.",
+            f"{name} holds {kind} of {_length(text)}; a path is expected.",
             "Put the content into a file that only its user can read, and give the path.",
         )
+
+
+def _length(text: str) -> str:
+    return f"{len(text)} character{'' if len(text) == 1 else 's'}"
 
 
 def _certain_kind(text: str) -> str | None:

@@ -43,6 +43,28 @@ def test_a_first_key_is_made_where_there_is_no_application(tmp_path):
     assert "It is active: start the issuer" in answer.stdout
 
 
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("arguments", "redirection", "told"),
+    [
+        (("list",), ">/dev/full", "What was asked for may be done already."),
+        (("revoke", "{kid}"), "<&-", "Nobody can be asked here. Give --yes."),
+    ],
+)
+def test_what_cannot_be_printed_or_asked_is_told(arguments, redirection, told, tmp_path):
+    kid = new_key(tmp_path / "x").kid
+    answer = run_flask_process(
+        *(tmp_path, "handoff-keys"),
+        *(argument.format(kid=kid) for argument in arguments),
+        *("--directory", "x"),
+        wrapped=("sh", "-c", f'exec "$@" {redirection}', "sh"),
+    )
+    assert answer.returncode
+    assert told in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert KeyRing.open(tmp_path / "x").signing_key.kid == kid
+
+
 def test_a_second_key_is_staged_and_both_are_listed(flask, tmp_path):
     flask("handoff-keys", "new", "--directory", "x")
     assert "It is staged" in flask("handoff-keys", "new", "--directory", "x").stdout

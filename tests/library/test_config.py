@@ -303,6 +303,16 @@ def test_clients_that_cannot_be_read_are_refused(value, tmp_path):
         issuer(HANDOFF_CLIENTS=value)
 
 
+def test_of_a_file_of_clients_only_so_much_is_read(tmp_path):
+    path = tmp_path / "clients.json"
+    with path.open("wb") as file:
+        file.truncate(16 * 1024 * 1024 + 1)
+    with pytest.raises(
+        ConfigurationError, match=r"^HANDOFF_CLIENTS cannot be read \(File too large"
+    ):
+        issuer(HANDOFF_CLIENTS=path)
+
+
 def test_where_clients_are_no_json_is_told():
     with pytest.raises(ConfigurationError, match=r"no JSON from line 2, column 3 on"):
         issuer(HANDOFF_CLIENTS='[{"client_id": "notes",\n  name: 1}]')

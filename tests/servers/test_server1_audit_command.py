@@ -110,7 +110,9 @@ def test_the_events_since(accounts_on, clock, since, found):
     assert len(shown(accounts_on, "--since", since)) == found
 
 
-@pytest.mark.parametrize("since", ["", "yesterday", "2w", "99999999d", "-1d", "2026-02-30"])
+@pytest.mark.parametrize(
+    "since", ["", "yesterday", "2w", "99999999d", "-1d", "2026-02-30", "0001-01-01T00:00+01:00"]
+)
 def test_another_since_is_refused_with_a_sentence(accounts, since):
     result = accounts.try_to_run("audit", "--since", since)
     assert result.exit_code == 2

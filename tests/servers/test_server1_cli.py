@@ -71,6 +71,7 @@ def test_replacing_the_password_of_nobody_creates_them(accounts):
             "is more than one line.",
         ),
         (["users", "create", "b@example.com", "--password-stdin"], b"", "at least 8 characters."),
+        (["users", "create", "b@example.com", "--name", ""], None, "A name has 1 to 100"),
         (["users", "create", "b@example.com", "--name", "a\nb"], None, "A name has 1 to 100"),
         (["users", "create", "b@example.com", "--name", "x" * 101], None, "A name has 1 to 100"),
         (
@@ -81,7 +82,12 @@ def test_replacing_the_password_of_nobody_creates_them(accounts):
         (["users", "disable", "b@example.com"], None, "There is no account for b@example.com."),
         (["users", "enable", "b@example.com"], None, "There is no account for b@example.com."),
         (["users", "create", "b"], None, "That is not an e-mail address"),
-        (["grants", "set", EMAIL, "nobody", "openid"], None, "There is no client 'nobody'."),
+        (
+            ["grants", "set", EMAIL, "nobody", "openid"],
+            None,
+            "There is no client of this name: 'nobody'.",
+        ),
+        (["clients", "disable", "\udcff"], None, "Give arguments in UTF-8; one of these is not."),
         (["grants", "set", "b@example.com", "server2", "openid"], None, "There is no account"),
         (["grants", "set", EMAIL, "server2"], None, "or --none."),
         (["grants", "set", EMAIL, "server2", "openid", "--none"], None, "or --none."),
@@ -92,6 +98,7 @@ def test_replacing_the_password_of_nobody_creates_them(accounts):
             "at most 1000",
         ),
         (["grants", "clear", "b@example.com", "server2"], None, "There is no account"),
+        (["grants", "clear", EMAIL, "nobody"], None, "There is no client of this name: 'nobody'."),
     ],
 )
 def test_a_command_that_cannot_be_done_says_why(accounts, arguments, stdin, sentence):

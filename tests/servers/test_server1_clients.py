@@ -142,14 +142,15 @@ def test_all_that_is_given_is_registered(accounts):
         (("--redirect-uri", "http://wiki.example/"), "redirect_uris of client 'Wiki'"),
         (("--redirect-uri", "com.example.app:/callback"), "Only a native client"),
         (("--backchannel-logout-uri", f"https://w.example/{'x' * 1024}"), "at most 1024"),
-        (("--client-id", "server2"), "Another client has the client_id 'server2'."),
+        (("--client-id", "server2"), "Another client has this client_id: 'server2'."),
         (("--client-id", "a name"), "client_id"),
+        (("--client-id", ""), "client_id of client"),
         (("--scope", "orders:read"), "scopes of client"),
         (("--resource", "https://wiki.example"), "scopes of client"),
         (("--resource", "http://localhost:5001/", "--scope", "a"), "This server itself"),
         (
             ("--resource", "http://127.0.0.1:5002/", "--scope", "a"),
-            "Another client has the resource",
+            "Another client has this resource",
         ),
         (
             ("--resource", "https://wiki.example", "--scope", "notes:read"),
@@ -208,7 +209,7 @@ def test_a_client_is_registered_once(accounts_on):
     accounts_on.run(*ADD, *WIKI)
     accounts_on.run("clients", "disable", "wiki")
     refused = accounts_on.try_to_run(*ADD, *WIKI)
-    assert "Another client has the client_id 'wiki'." in refused.output
+    assert "Another client has this client_id: 'wiki'." in refused.output
     assert len(table(accounts_on)) == 1
 
 
@@ -259,7 +260,10 @@ def test_a_client_that_is_not_registered_here_is_not_changed(accounts, command):
     for client_id in ("nobody", "server2"):
         refused = accounts.try_to_run("clients", command, client_id)
         assert refused.exit_code == 1
-        assert f"The database has no client '{client_id}'. One of HANDOFF_CLIENTS" in refused.output
+        assert (
+            f"The database has no client of this name: '{client_id}'. One of HANDOFF_CLIENTS"
+            in refused.output
+        )
 
 
 def test_every_change_is_recorded_once(accounts_on):

@@ -124,7 +124,9 @@ def test_a_wrong_setting_is_refused_at_start_without_the_password(settings, sent
     assert PASSWORD not in str(refusal.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines\n", b"\xff\n", b"a\0b\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"two\nlines\n", b"\xff\n", b"a\0b\n", b"a" * 4097]
+)
 def test_a_password_file_holds_one_line_of_text(tmp_path, content):
     file = tmp_path / "password"
     file.write_bytes(content)

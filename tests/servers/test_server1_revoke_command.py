@@ -197,8 +197,8 @@ def test_no_app_and_no_code_survives_the_end_of_everything(accounts):
     ("arguments", "code", "sentence"),
     [
         (["--user", "nobody@example.com"], 1, "There is no account for nobody@example.com."),
-        (["--client", "nobody"], 1, "There is no client 'nobody'."),
-        (["--client", "\x00"], 1, "There is no client"),
+        (["--client", "nobody"], 1, "There is no client of this name: 'nobody'."),
+        (["--client", "\x00"], 1, "a text that is no single line, of 1 character."),
         (["--session", "a" * 22], 1, f"There is no session {'a' * 22}."),
         (["--session", "\x00"], 1, "expected 22 letters, digits, - and _."),
         (["--token-id", "short"], 2, "A jti of ours is 22 to 64"),

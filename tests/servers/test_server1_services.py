@@ -245,7 +245,7 @@ REFUSED = {
     ),
     "another client's name": (
         ("--service", "--scope", "orders:read", "--client-id", "orders"),
-        "Another client has the client_id 'orders'.",
+        "Another client has this client_id: 'orders'.",
     ),
     "a name that is none": (
         ("--service", "--scope", "orders:read", "--client-id", "a b"),
@@ -336,9 +336,12 @@ def test_what_it_may_do_can_be_changed(with_api, folder, clock):
     [
         (("report",), "Give --scope"),
         (("report", "--scope", "email"), "Give --scope"),
-        (("report", "--scope", "x"), "No API that is registered knows the scope 'x'."),
+        (("report", "--scope", "x"), "No API that is registered knows this: 'x'."),
         (("orders", "--scope", "orders:read"), "Orders is no service"),
-        (("nobody", "--scope", "orders:read"), "The database has no client 'nobody'."),
+        (
+            ("nobody", "--scope", "orders:read"),
+            "The database has no client of this name: 'nobody'.",
+        ),
     ],
 )
 def test_what_cannot_be_granted_changes_nothing(with_api, arguments, sentence):
@@ -463,7 +466,7 @@ def test_only_services_have_keys_to_rotate(with_api, folder):
     refused = with_api.try_to_run("clients", "rotate", "wiki", "--key-file", "x.json")
     assert "Wiki has no key." in refused.output
     refused = with_api.try_to_run("clients", "rotate", "nobody", "--key-file", "x.json")
-    assert "The database has no client 'nobody'." in refused.output
+    assert "The database has no client of this name: 'nobody'." in refused.output
     assert list(folder.iterdir()) == []
 
 

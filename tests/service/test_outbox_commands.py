@@ -110,7 +110,7 @@ def test_all_jobs_are_tried_again_at_once(small):
         (["retry"], "Give the numbers of jobs, or --all."),
         (["retry", "1", "--all"], "Give the numbers of jobs, or --all."),
         (["retry", "1"], "There is no job 1. It may have been done."),
-        (["retry", "0"], "0 is not in the range x>=1."),
+        (["retry", "0"], "0 is not in the range 1<=x<="),
         (["retry", "x"], "'x' is not a valid integer range."),
     ],
 )

@@ -14,6 +14,8 @@ from flask.cli import ScriptInfo
 from flask_handoff.checks.findings import Finding, Level
 from flask_handoff.errors import ConfigurationError
 
+from .output import full_disk_told
+
 _LEVELS: tuple[Level, ...] = ("ok", "warning", "wrong")
 _WIDTH = max(map(len, _LEVELS))
 
@@ -46,10 +48,11 @@ def handoff_check(context: click.Context, as_json: bool) -> None:
     levels = [finding.level for finding in findings]
     if as_json:
         found = [finding._asdict() for finding in findings]
-        click.echo(json.dumps({"wrong": "wrong" in levels, "findings": found}, indent=2))
+        told = json.dumps({"wrong": "wrong" in levels, "findings": found}, indent=2)
     else:
-        for line in _lines(findings):
-            click.echo(line)
+        told = "\n".join(_lines(findings))
+    with full_disk_told(_CannotRunError):
+        click.echo(told)
     context.exit(1 if "wrong" in levels else 0)
 
 

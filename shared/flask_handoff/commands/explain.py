@@ -35,6 +35,8 @@ from flask_handoff.receiver.context import ReceiverContext
 from flask_handoff.tokens.explain import CheckResult, Explanation, Verdict, explain
 from flask_handoff.tokens.verification import MAXIMUM_TOKEN_LENGTH, Verifier
 
+from .output import full_disk_told
+
 _MOST_BYTES = 4 * MAXIMUM_TOKEN_LENGTH  # read from standard input; what is longer is no token
 _EXIT_STATUS: Mapping[Verdict, int] = {"accepted": 0, "refused": 1, "cannot be told": 2}
 _WITHOUT_OPTION = "Explain it without an option, at the application that receives it (aud)."
@@ -83,8 +85,8 @@ def handoff_explain(context: click.Context, unwanted: tuple[str, ...], kind: str
             " Give it on standard input."
         )
     explanation = _explain(_application(context), kind)
-    for line in _lines(explanation):
-        click.echo(line)
+    with full_disk_told(_CannotTell):
+        click.echo("\n".join(_lines(explanation)))
     context.exit(_EXIT_STATUS[explanation.verdict])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,7 @@ from flask_handoff.keys import (
 from flask_handoff.redaction import check_path, check_settings, shown
 
 from .key_texts import report_new_key, report_revocation, report_signer, table
+from .output import full_disk_told
 
 _KEYS_DIRECTORY = "HANDOFF_KEYS_DIRECTORY"
 _FLUSH_FILE = "HANDOFF_JWKS_FLUSH_FILE"
@@ -40,7 +42,8 @@ class _PlainRefusals(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with full_disk_told():
+                return super().invoke(ctx)
         except (ConfigurationError, KeyLifeCycleError) as error:
             raise click.ClickException(str(error)) from error
 
@@ -184,6 +187,8 @@ def _revoke(kids: tuple[str, ...], directory: Path, bits: int, yes: bool) -> Non
     revoked = find_published_keys(read_ring(directory), kids)
     if not yes:
         click.echo("\n  ".join(["Tokens signed with these keys are refused from now on:", *kids]))
+        if sys.stdin is None or sys.stdout is None:
+            raise click.UsageError("Nobody can be asked here. Give --yes.")
         click.confirm("Revoke? This cannot be undone.", abort=True)
     report_revocation(revoked, signer=revoke_keys(directory, kids, bits=bits))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,8 @@ from flask_handoff.setting_reader import SettingReader
 from flask_handoff.settings import ISSUER_SETTINGS
 
 from .clients import Client, ClientRegistry
+
+_LONGEST_FILE = 16 * 1024 * 1024  # characters: a device or a pipe may never end
 
 
 class IssuerConfig:
@@ -77,7 +80,10 @@ def _client_entries(value: Any) -> Iterable[Client | Mapping[str, Any]]:
             text = os.fspath(value)
             if not text.lstrip().startswith(("[", "{")):
                 check_path("HANDOFF_CLIENTS", text)
-                text = Path(text).read_text(encoding="utf-8-sig")
+                with Path(text).open(encoding="utf-8-sig") as file:
+                    text = file.read(_LONGEST_FILE + 1)
+                if len(text) > _LONGEST_FILE:
+                    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
             value = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         why = type(error).__name__

@@ -16,6 +16,8 @@ from flask_service.outbox.jobs import Job, JobError, JobUnknownError, Outcome
 
 from .command_line import echo_table, plain_refusals, to_the_minute
 
+_HIGHEST = 2**63 - 1  # that a database can look for
+
 outbox_group = AppGroup("outbox", help="See and send what waits in the outbox.")
 
 
@@ -40,7 +42,7 @@ def list_jobs() -> None:
 
 
 @outbox_group.command("retry")
-@click.argument("job", type=click.IntRange(min=1), nargs=-1)
+@click.argument("job", type=click.IntRange(1, _HIGHEST), nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @plain_refusals(JobUnknownError)
 def retry_jobs(job: tuple[int, ...], every: bool) -> None:

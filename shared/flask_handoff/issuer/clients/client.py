@@ -111,7 +111,11 @@ class Client:
 
     def _rules(self) -> Iterator[tuple[str, object, str]]:
         yield "client_id", CLIENT_ID.fullmatch(self.client_id), "1 to 128 of A-Z a-z 0-9 . _ ~ -"
-        yield "name", self.name.strip() and is_one_line(self.name), "what people call it"
+        yield (
+            "name",
+            self.name.strip() and is_one_line(self.name),
+            "what people call it, on one line",
+        )
         may_have_no_address = self.resource or self.service
         yield "redirect_uris", self.redirect_uris or may_have_no_address, "at least one address"
         types, modes = self.response_types, self.response_modes
@@ -128,7 +132,8 @@ class Client:
         is_uri = resource is None or (is_plain_address(resource) and len(resource) <= LONGEST_URL)
         yield "resource", is_uri, f"an absolute http(s) URI of at most {LONGEST_URL} characters"
         are_its_own = all(map(SCOPE_VALUE.fullmatch, scopes)) and not scopes & OPENID_SCOPES
-        yield "scopes", are_its_own, "scopes that are not OpenID Connect's, each without blanks"
+        remedy = "scopes of 1 to 64 characters, without blanks, that are not OpenID Connect's"
+        yield "scopes", are_its_own, remedy
         go_together = bool(scopes) == (resource is not None)
         yield "scopes", go_together, "a resource and its scopes, or neither"
         for name in ("backchannel_logout_uri", "revocation_uri"):
