@@ -71,7 +71,7 @@ def own_server1(wiki, tmp_path_factory):
     for name, text in (FILES | {"server1/accounts.py": ACCOUNTS}).items():
         path = top / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        moved = text.replace("http://127.0.0.1:5003", wiki.base_url)
+        moved = text.replace("http://127.0.0.1:5004", wiki.base_url)
         path.write_text(moved.replace(HASH_IN_THE_GUIDE, its_hash))
     flask = [sys.executable, "-W", "error", "-m", "flask"]
     subprocess.run([*flask, "handoff-keys", "new", "--directory", top / "server1/keys"], check=True)
@@ -91,7 +91,7 @@ def own_server1(wiki, tmp_path_factory):
 @pytest.fixture(scope="session")
 def demos_server1(server1, wiki):
     """The demo's SERVER1, with which the guide's commands have registered both clients."""
-    moved = shell("flask --app server1").replace("http://127.0.0.1:5003", wiki.base_url)
+    moved = shell("flask --app server1").replace("http://127.0.0.1:5004", wiki.base_url)
     printed = ""
     for line in moved.splitlines():
         _flask, _app, _server1, *command = shlex.split(line)
