@@ -518,9 +518,12 @@ def test_an_api_is_told_of_its_issuer(pair):
     app = Flask("api")
     app.config.update(HANDOFF_ISSUER=f"{pair.issuer}/", HANDOFF_BASE_URL="https://notes.example")
     HandoffAPI().init_app(app)
-    wrong = findings(app)
-    assert {"metadata", "secret key"} == wrong.keys()
-    assert "which is the resource to register" in findings(app, "ok")["API"]
+    told = findings(app, "ok")
+    assert findings(app).keys() == {"metadata"}
+    assert "which is the resource to register" in told["API"]
+    assert "session cookie" not in told  # it has no sessions
+    app.secret_key = "short"
+    assert "so short" in findings(app, "warning")["secret key"]
 
 
 def test_an_application_without_a_side_cannot_be_checked():

@@ -344,3 +344,9 @@ def test_an_issuer_without_the_store_announces_neither(key_ring, clock, stores, 
     assert not [name for name in document if name.startswith(("revocation", "introspection"))]
     for path in ("revoke", "introspect"):
         assert browser.post(f"{ISSUER}/{path}").status_code == 404
+
+
+def test_an_operator_without_a_store_of_revoked_tokens_is_told_so(key_ring, clock):
+    app = issuer_app(key_ring, clock, MemoryCodeStore())
+    with app.app_context(), pytest.raises(RuntimeError, match="no revoked_tokens"):
+        app.extensions["handoff"].revoke_token("an access token")

@@ -38,3 +38,9 @@ def test_every_stranger_is_listed():
     for package in STRANGERS.glob("*/package.json"):
         wanted |= json.loads(package.read_text())["dependencies"].keys()
     assert listed == wanted
+
+
+def test_what_the_guide_starts_leaves_the_demo_its_ports():
+    ports = re.findall(r"--port (\d+)", (DOCS / "sign-in-elsewhere.md").read_text())
+    assert ports
+    assert set(ports).isdisjoint({"5001", "5002", "5003"})

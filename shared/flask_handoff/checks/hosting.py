@@ -23,13 +23,17 @@ def check_hosting(app: Flask, base_url: str, others: Iterable[str]) -> Iterator[
         base_url: How browsers reach it.
         others: Addresses of the other side.
     """
+    yield from _check_sessions(app, base_url, others)
+    yield from check_front(app, base_url)
+
+
+def _check_sessions(app: Flask, base_url: str, others: Iterable[str]) -> Iterator[Finding]:
     yield from _check_secret_key(app)
     faults = [*_cookie_faults(app, base_url), *_clashes(app, base_url, others)]
     yield from faults
     if not faults:
         name = app.session_interface.get_cookie_name(app)
         yield ok(_COOKIE, f"The cookie {name} fits {base_url}.")
-    yield from _check_front(app, base_url)
 
 
 def _check_secret_key(app: Flask) -> Iterator[Finding]:
@@ -135,7 +139,8 @@ def _covers(domain: str | None, host: str) -> bool:
     return host == bare or host.endswith(f".{bare}")
 
 
-def _check_front(app: Flask, base_url: str) -> Iterator[Finding]:
+def check_front(app: Flask, base_url: str) -> Iterator[Finding]:
+    """Look at what an application without sessions has as well: its host, and proxies in front."""
     base, trusted = urlsplit(base_url), app.config.get("TRUSTED_HOSTS")
     if trusted and not host_is_trusted(base.netloc, trusted):
         yield wrong(

@@ -15,7 +15,7 @@ from flask_handoff.receiver.context import EXTENSION as RECEIVER
 from flask_handoff.receiver.context import ReceiverContext
 
 from .findings import Finding, ok, wrong
-from .hosting import check_hosting
+from .hosting import check_front, check_hosting
 from .issuing import check_issuer
 from .own import own_findings
 from .receiving import check_receiver
@@ -71,4 +71,7 @@ def _check_api(app: Flask, api: APIContext, *, alone: bool) -> Iterator[Finding]
     )
     trusted = TrustedIssuer(config, verifier.keys, verifier.clock, allowed=config.leeway)
     yield from trusted.check()
-    yield from check_hosting(app, config.base_url, [config.issuer])
+    if app.secret_key:
+        yield from check_hosting(app, config.base_url, [config.issuer])
+    else:  # a token is all that an API needs: it keeps no session
+        yield from check_front(app, config.base_url)

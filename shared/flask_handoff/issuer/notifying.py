@@ -78,5 +78,6 @@ class NoticesOfIssuer:
         Raises:
             HandoffRejectedError, RefreshTokenInvalidError: It is none that still holds.
             DependencyUnavailableError: It cannot be told, or cannot be noted.
+            RuntimeError: It is no refresh token, and there is no ``revoked_tokens``.
         """
         return revoke_any(issuer_context(), UnverifiedToken(unverified_token))

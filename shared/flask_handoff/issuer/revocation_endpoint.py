@@ -34,7 +34,9 @@ def revoke_any(issuer: IssuerContext, token: UnverifiedToken) -> AccessClaims | 
     refresh_tokens = issuer.codes and issuer.codes.refresh_tokens
     if refresh_tokens is not None and has_form_of_ours(token):
         return refresh_tokens.end(token)
-    return cast(IssuedTokens, issuer.issued).end(token, issuer.clock())
+    if issuer.issued is None:
+        raise RuntimeError("HandoffIssuer.init_app was given no revoked_tokens")
+    return issuer.issued.end(token, issuer.clock())
 
 
 def _revoke(client: Client, read: ParameterReader) -> Reply:
