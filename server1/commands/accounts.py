@@ -9,6 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from flask_handoff import shown
+from flask_handoff.profiles import OPENID_SCOPES
 from flask_service.commands import command_line
 from flask_service.commands.command_line import echo_table, to_the_minute
 from flask_service.database import database
@@ -28,7 +29,7 @@ from server1.handoff import handoff
 
 from . import effects
 
-users_group = AppGroup("users", help="Create, list, disable and enable accounts.")
+users_group = AppGroup("users", help="Create, list, change, export and delete accounts.")
 grants_group = AppGroup("grants", help="Say which users may enter which clients.")
 
 plain_refusals = partial(
@@ -217,6 +218,10 @@ def _change_grant(email: str, client_id: str, scope: tuple[str, ...] | None) -> 
         after, ended = change_grant(connection, user, client_id, scope, clients)
         now = effects.now()
     click.echo(f"{user.email} at {client_id}: {in_words(after)}.")
+    known = (OPENID_SCOPES | grants.DEFAULT_SCOPE).union(*(each.scopes for each in clients))
+    if unknown := frozenset(scope or ()) - known:
+        # A receiver may have words of its own, so it is no error; misspelt, it takes access away.
+        click.echo(f"No API that is registered knows: {in_words(unknown)}. Is it spelled so?")
     if ended is None:
         click.echo("Nothing is taken back, and nothing ends. It holds from the next sign-in there.")
         return

@@ -158,7 +158,7 @@ class SettingReader:
         if isinstance(value, timedelta):
             value = int(value.total_seconds())
         if not re.fullmatch(r"[0-9]{1,8}", str(value), re.ASCII):
-            raise ConfigurationError(f"{name}: not a number of seconds.", "For example: 3600.")
+            raise ConfigurationError(f"{name}: not a number of seconds.", "For example: 60.")
         return timedelta(seconds=int(value))
 
     def leeway(self, name: str) -> timedelta:

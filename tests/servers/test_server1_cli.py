@@ -127,6 +127,14 @@ def test_grants_are_listed_where_they_differ_from_the_default(accounts):
     assert lines[3].split() == ["zoe@example.com", "server2", "no", "access"]
 
 
+@pytest.mark.parametrize(
+    ("scope", "doubted"), [("notes:raed", True), ("notes:read", False), ("offline_access", False)]
+)
+def test_a_scope_that_no_api_knows_is_doubted(accounts, scope, doubted):
+    done = accounts.run("grants", "set", EMAIL, "server2", "openid", scope)
+    assert ("No API that is registered knows: notes:raed." in done.output) is doubted
+
+
 def test_a_database_that_fails_is_said_in_a_sentence(accounts):
     with accounts.database.writing() as connection:
         connection.execute(text("DROP TABLE users"))

@@ -95,6 +95,13 @@ def test_a_wrong_setting_is_told_in_one_sentence(server, serve, port):
     assert written.startswith(f"{server.name.upper()}_THREADS: 'none' is not a number from 1 to 64")
 
 
+def test_an_argument_is_refused(server, tmp_path):
+    otherwise_refused = server.settings(THREADS="none")
+    with starting(server.environment, tmp_path) as start:
+        written = written_by(start(server.name, "--port=8000", **otherwise_refused))
+    assert written.startswith(f"python -m {server.name} takes no arguments.")
+
+
 def test_an_address_of_another_machine_is_told(port):
     serving = Serving("192.0.2.7", port, 1, 1, 1, 0, published_on_loopback=False)
     with pytest.raises(ConfigurationError, match="cannot be used") as refused:

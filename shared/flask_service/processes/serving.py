@@ -34,6 +34,11 @@ def serve(name: str, prepare: Callable[[], Serving], *refusals: type[Exception])
         *refusals: What *prepare* raises beside a ``ConfigurationError`` when it is not possible.
     """
     ignore_foreign_signals()
+    if sys.argv[1:]:
+        sys.exit(
+            f"python -m {name} takes no arguments. The environment and .env have its settings: "
+            "docs/settings.md lists them."
+        )
     try:
         serving = prepare()
     except (ConfigurationError, *refusals) as error:  # type: ignore[misc]

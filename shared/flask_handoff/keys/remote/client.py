@@ -220,11 +220,7 @@ def _obtain(
     difference = server_date - (asked_at + (clock() - asked_at) / 2)
     # A Date header is cut to the second, so on average it is half a second old.
     if abs(difference + _HALF_A_SECOND) >= CLOCK_WARNING:
-        _logger.warning(
-            "issuer_clock_differs seconds=%.1f sign_ins_fail_from_seconds=%.0f",
-            difference.total_seconds(),
-            HANDOFF.leeway.total_seconds(),
-        )
+        _logger.warning("issuer_clock_differs seconds=%.1f", difference.total_seconds())
     return keys, difference
 
 
