@@ -188,11 +188,8 @@ save_token = create_save_token_func(db, Token)
 query_token = create_query_token_func(db, Token)
 
 
-def create_app() -> Flask:
-    app = Flask(__name__)
-    app.secret_key = os.environ["PEER_SECRET"]
-    app.config["SESSION_COOKIE_NAME"] = "authlib1"
-    prepare()
+def provider(app: Flask) -> Any:
+    """Return Authlib's server with the grants, clients' authentication and endpoints it is for."""
     save = save_token if KEEPS_ALL else keep_what_is_refreshed
     server: Any = AuthorizationServer(app, query_client, save)
     server.register_grant(CodeGrant, [IDToken(require_nonce=True)])
@@ -210,6 +207,15 @@ def create_app() -> Flask:
         require_oauth.register_token_validator(create_bearer_token_validator(db, Token)())
     server.register_endpoint(UserInfoAnswers(resource_protector=require_oauth))
     server.register_endpoint(create_revocation_endpoint(db, Token))
+    return server
+
+
+def create_app() -> Flask:
+    app = Flask(__name__)
+    app.secret_key = os.environ["PEER_SECRET"]
+    app.config["SESSION_COOKIE_NAME"] = "authlib1"
+    prepare()
+    server = provider(app)
 
     @app.teardown_appcontext
     def close(_error: BaseException | None) -> None:
