@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +18,9 @@ from flask_handoff.redaction import shown
 
 from .private_files import read_private_file, write_private_file
 from .private_jwk import read_private_jwk
+
+# As in KEY='-----BEGIN…: cryptography 42 finds a block at the beginning of a line alone.
+_BEFORE_A_BLOCK = re.compile(rb"^[^\n]+?(?=-----BEGIN )", re.MULTILINE)
 
 
 class SigningKey:
@@ -131,7 +135,8 @@ def _path(directory: Path, kid: str) -> Path:
 
 def _rsa_private_key(pem: bytes) -> rsa.RSAPrivateKey:
     try:
-        private_key = serialization.load_pem_private_key(pem, password=None)
+        plain = _BEFORE_A_BLOCK.sub(b"", pem)
+        private_key = serialization.load_pem_private_key(plain, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         came = what_came(pem, private=True)
         raise KeyUnusableError(f"it is not an unencrypted private key in PEM: {came}") from None
